@@ -1,0 +1,47 @@
+"""aesearch: similarity search that learns from your own pictures.
+
+    >>> import aesearch
+    >>> with aesearch.build("images") as index:        # doctest: +SKIP
+    ...     for hit in index.search("photo.png", k=5):
+    ...         print(f"{hit.score:.3f} {hit.key}")
+
+Names are resolved on first use, so that ``import aesearch`` costs nothing and searching never
+imports torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aesearch.build import build
+    from aesearch.errors import AesearchError
+    from aesearch.index import Hit, Index
+    from aesearch.index import open_index as open
+    from aesearch.settings import Settings
+
+__version__ = "0.1.0"
+__all__ = ["AesearchError", "Hit", "Index", "Settings", "__version__", "build", "open"]
+
+_HOMES = {
+    "AesearchError": "aesearch.errors:AesearchError",
+    "Hit": "aesearch.index:Hit",
+    "Index": "aesearch.index:Index",
+    "Settings": "aesearch.settings:Settings",
+    "open": "aesearch.index:open_index",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "build":
+        # The module aesearch.build has the function's name; what is meant here is the function.
+        return import_module("aesearch.build").build
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aesearch' has no attribute '{name}'")
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

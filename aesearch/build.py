@@ -1,0 +1,310 @@
+"""A source becomes an index: decode, PCA at once, train, check, publish the better one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import aesearch
+from aesearch.candidates import freeze
+from aesearch.corpus import Corpus, read_corpus
+from aesearch.encoders import ENCODERS
+from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
+from aesearch.engines import Ids
+from aesearch.errors import IndexExistsError, ParameterError, SourceError
+from aesearch.features.images import ImageFeatures, load_all_formats
+from aesearch.index import Index
+from aesearch.ingest import Progress, probe, silent
+from aesearch.layout import Layout, place_for
+from aesearch.locking import hold
+from aesearch.settings import Settings, parse_seconds
+from aesearch.sources import Folder
+from aesearch.store import Skipped, Store
+from aesearch.sync import synchronise
+from aesearch.trainer import Plan, train
+from aesearch.writer import NO_IDS, nothing, publish
+
+FEWEST_TO_FIT = 32  # below: thumbnails, there is nothing to fit
+LEFTOVERS = ("items.db", "codes-", "encoder-", "training", "write.", ".")
+NEED_TRAINING = ("encoder", "code_size", "seed")
+
+
+@dataclass
+class Summary:
+    """What one run of `update` did.
+
+    Attributes
+    ----------
+    counts : dict
+        Files by what became of them: new, changed, renamed, removed, unchanged.
+    trained : bool
+        Whether an encoder was trained and the check was made.
+    stages : dict
+        Seconds of each step.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    trained: bool = False
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+def build(
+    source: str | Path,
+    path: str | Path | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    *,
+    budget: float | str | None = None,
+    retrain: bool = False,
+    progress: Progress = silent,
+) -> Index:
+    """Make the index of a folder of pictures, or bring it up to date, and open it.
+
+    Parameters
+    ----------
+    source : str or Path
+        The folder. Nothing is written into it.
+    path : str or Path, optional
+        Folder of the index, or a name in the home; by default ``indexes/<name of the source>``.
+    settings : Settings or mapping, optional
+        Choices that hold from now on; a mapping changes only those it names.
+    budget : float or str, optional
+        Seconds for training, or '5m'; 0 publishes the best PCA and trains nothing. By default it
+        follows from the number of pictures.
+    retrain : bool, default=False
+        Train anew although there is a trained encoder.
+    progress : callable, optional
+        Called with a stage, what is done, and the total.
+
+    Returns
+    -------
+    Index
+
+    Raises
+    ------
+    SourceError, ParameterError, IndexExistsError, LockedError, StorageError, FormatError,
+    DamagedError
+    """
+    return update(source, path, settings, budget=budget, retrain=retrain, progress=progress)[0]
+
+
+def update(
+    source: str | Path,
+    path: str | Path | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    *,
+    budget: float | str | None = None,
+    retrain: bool = False,
+    progress: Progress = silent,
+) -> tuple[Index, Summary]:
+    """Do what `build` does, and also tell what was done."""
+    seconds = parse_seconds(budget) if isinstance(budget, str) else budget
+    if seconds is not None and not 0 <= seconds < np.inf:
+        raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
+    folder = Folder(Path(source))
+    layout = Layout(place_for(folder.root, path))
+    if layout.root.resolve().is_relative_to(folder.root):
+        raise ParameterError(
+            f"the index {layout.root} would lie inside the source {folder.root}, where nothing "
+            "is written; name another place with --index"
+        )
+    summary = Summary()
+    corpus = None
+    if layout.exists():
+        index = _reopen(layout, folder)
+        started = time.perf_counter()
+        chosen = _choose(index.settings, settings, retrain=retrain)
+        summary.counts = synchronise(index, progress).counts()
+        summary.stages["update"] = time.perf_counter() - started
+    else:
+        chosen = _choose(Settings(), settings, retrain=True)
+        index, corpus = _create(layout, folder, chosen, seconds, progress, summary)
+    try:
+        if chosen != index.settings:
+            _apply(index, chosen)
+        if retrain or _has_outgrown(index, chosen):
+            with hold(layout):  # or a training that runs would lose its checkpoint
+                Plan(chosen.encoder, seconds).write(layout)
+        if layout.plan.exists():
+            started = time.perf_counter()
+            train(index, corpus, seconds, progress)
+            summary.trained = True
+            summary.stages["training"] = time.perf_counter() - started
+    except BaseException:
+        index.close()
+        raise
+    return index, summary
+
+
+def _choose(
+    before: Settings, wanted: Settings | Mapping[str, Any] | None, *, retrain: bool
+) -> Settings:
+    """Merge choices; those that change every code need a training."""
+    changes = asdict(wanted) if isinstance(wanted, Settings) else dict(wanted or {})
+    if changes.get("form", before.form) != "bits" and "form" in changes:
+        changes.setdefault("bits", 0)
+    chosen = replace(before, **changes)
+    if chosen.encoder not in ("auto", *ENCODERS):
+        raise ParameterError(
+            f"unknown encoder '{chosen.encoder}'; choose auto, {', '.join(ENCODERS)}"
+        )
+    for name in NEED_TRAINING:
+        old, new = getattr(before, name), getattr(chosen, name)
+        if old != new and not retrain:
+            raise ParameterError(
+                f"this index has {name} {old}; {new} needs new codes: add --retrain"
+            )
+    return chosen
+
+
+def _reopen(layout: Layout, folder: Folder) -> Index:
+    index = Index(layout.root)
+    try:
+        index.check_source(folder.root)
+    except IndexExistsError:
+        index.close()
+        raise
+    return index
+
+
+def _has_outgrown(index: Index, settings: Settings) -> bool:
+    """Return whether there are now enough pictures for the first training."""
+    return (
+        len(index) >= FEWEST_TO_FIT
+        and settings.encoder != "thumbnail"
+        and index.encoder.manifest["kind"] == "thumbnail"
+        and not index.layout.plan.exists()
+        and "check" not in index.encoder.manifest
+    )
+
+
+def _apply(index: Index, settings: Settings) -> None:
+    """Let new choices hold: the engine is made anew from the codes that are there."""
+    with hold(index.layout):
+        publish(
+            index.layout, index.store, nothing, settings, fingerprint=index.revision.fingerprint
+        )
+        index.card["settings"] = settings.as_dict()
+        index.layout.write_card(index.card)
+    index.forget()
+
+
+def _create(
+    layout: Layout,
+    folder: Folder,
+    settings: Settings,
+    budget: float | None,
+    progress: Progress,
+    summary: Summary,
+) -> tuple[Index, Corpus]:
+    """Decode everything, fit PCA and publish, so that the index can be searched."""
+    _refuse_foreign(layout)
+    made = not layout.root.exists()
+    with hold(layout):
+        if layout.exists():
+            raise IndexExistsError(f"{layout.root} was made by another process just now; run again")
+        try:
+            started = time.perf_counter()
+            corpus, features = _read(folder, progress)
+            summary.stages["reading"] = time.perf_counter() - started
+            started = time.perf_counter()
+            progress("components", 0, 1)
+            _clear(layout)
+            store = Store(layout.database, create=True)
+            _publish_first(layout, store, corpus, features, settings)
+            store.close()
+            if len(corpus) >= FEWEST_TO_FIT:
+                Plan(settings.encoder, budget).write(layout)
+            layout.write_card(
+                {
+                    "aesearch": aesearch.__version__,
+                    "kind": "images",
+                    "source": str(folder.root),
+                    "created_at": time.time(),
+                    "settings": settings.as_dict(),
+                }
+            )
+            progress("components", 1, 1)
+        except BaseException:
+            if not layout.exists():
+                _clear(layout)
+                if made:
+                    layout.lock.unlink(missing_ok=True)
+                    layout.holder.unlink(missing_ok=True)
+                    with suppress(OSError):  # it is not empty: somebody else is here
+                        layout.root.rmdir()
+            raise
+    summary.stages["components"] = time.perf_counter() - started
+    summary.counts = {"new": len(corpus), "changed": 0, "renamed": 0, "removed": 0, "unchanged": 0}
+    return Index(layout.root), corpus
+
+
+def _read(folder: Folder, progress: Progress) -> tuple[Corpus, ImageFeatures]:
+    entries = list(folder.walk())
+    if not entries:
+        raise SourceError(f"{folder.root} holds no files; name the folder that holds the pictures")
+    load_all_formats()
+    features = probe(folder.root, entries)
+    corpus = read_corpus(folder.root, entries, features, progress=progress)
+    corpus.skipped += [Skipped(key, reason, ignored=False) for key, reason in folder.unreadable]
+    return corpus, features
+
+
+def _publish_first(
+    layout: Layout, store: Store, corpus: Corpus, features: ImageFeatures, settings: Settings
+) -> None:
+    """Publish half-whitened PCA, or thumbnails where there are too few pictures for it."""
+    encoder: PCAEncoder | ThumbnailEncoder
+    if len(corpus) >= FEWEST_TO_FIT:
+        kind, encoder = "pca", PCAEncoder(settings.code_size, random_state=settings.seed)
+        encoder.fit(corpus.pixels[: corpus.training])
+    else:
+        kind, encoder = "thumbnail", ThumbnailEncoder(settings.code_size)
+        encoder.fit(np.repeat(corpus.pixels[:1], 2, axis=0))  # it learns nothing but the shape
+    notes = {"trained": {"items": corpus.training}}
+    frozen = freeze(encoder, kind, features, layout, notes)
+    codes = frozen.encode(corpus.pixels)
+
+    def edit(rows: Store) -> tuple[Ids, Ids]:
+        ids = rows.put(corpus.items, codes)
+        rows.skip(corpus.skipped)
+        return ids, NO_IDS
+
+    publish(layout, store, edit, settings, fingerprint=frozen.fingerprint)
+
+
+def _refuse_foreign(layout: Layout) -> None:
+    """Never make an index in a folder that holds something else."""
+    if not layout.root.exists():
+        return
+    if not layout.root.is_dir():
+        raise IndexExistsError(f"{layout.root} is a file; name another place with --index")
+    foreign = [p.name for p in layout.root.iterdir() if not p.name.startswith(LEFTOVERS)]
+    if foreign:
+        raise IndexExistsError(
+            f"{layout.root} holds other things ({foreign[0]}) and is no index; name an empty or "
+            "a new place with --index"
+        )
+
+
+def _clear(layout: Layout) -> None:
+    """Remove what a run that did not get as far as its first revision left."""
+    for path in layout.root.iterdir():
+        if path.name.startswith(("items.db", "codes-", "encoder-")):
+            remove_tree(path)
+    remove_tree(layout.training)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    import shutil
+
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,159 @@
+"""Encoders that compete for an index: fitted, frozen, checked on what they have not seen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+import aesearch
+from aesearch import evaluation
+from aesearch.corpus import Corpus
+from aesearch.encoders.linear import PCAEncoder
+from aesearch.engines import Floats
+from aesearch.errors import DamagedError
+from aesearch.features.images import ImageFeatures
+from aesearch.frozen import DECODER, ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, seal
+from aesearch.layout import Layout, sync_to_disk
+
+if TYPE_CHECKING:
+    from aesearch.encoders.base import Encoder
+
+FORMS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
+MOST_CHECKED = 1000
+
+
+@dataclass
+class Contest:
+    """The check of one collection: its questions, and how each candidate answered them.
+
+    Attributes
+    ----------
+    checks : dict of str to Check
+        Baselines first: the earlier of two equals wins.
+    codes, answers : dict of str to ndarray
+        Comparable codes of all pictures, and of the distorted ones that were kept out.
+    """
+
+    corpus: Corpus
+    seed: int = 0
+    checks: dict[str, evaluation.Check] = field(default_factory=dict)
+    codes: dict[str, Floats] = field(default_factory=dict)
+    answers: dict[str, Floats] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.kept = self.corpus.kept_out[:MOST_CHECKED]
+        self.distorted = evaluation.distorted(self.corpus.pixels[self.kept], self.seed)
+        self.labels = evaluation.folder_labels([item.key for item in self.corpus.items])
+
+    def enter(self, name: str, codes: Floats, distorted: Floats) -> None:
+        """Check the codes of one candidate."""
+        self.codes[name], self.answers[name] = codes, distorted
+        self.checks[name] = evaluation.check(codes, self.kept, distorted, self.labels)
+
+    def enter_frozen(self, name: str, frozen: FrozenEncoder) -> None:
+        """Encode everything with one candidate, and check it."""
+        self.enter(name, frozen.encode(self.corpus.pixels), frozen.encode(self.distorted))
+
+    def enter_pca(self, pca: PCAEncoder, frozen: FrozenEncoder) -> None:
+        """Check the three forms of one PCA, from one pass over the pictures."""
+        latents = frozen.encode_with_latents(self.corpus.pixels)[1]
+        distorted = frozen.encode_with_latents(self.distorted)[1]
+        for name, whiten in FORMS.items():
+            scale = pca.explained_variance_ ** ((pca.whiten - whiten) / 2)
+            self.enter(name, unit(latents * scale), unit(distorted * scale))
+
+    @property
+    def questions(self) -> int:
+        """How many pictures were kept out."""
+        return len(self.kept)
+
+    def winner(self) -> tuple[str, str]:
+        """Return the best candidate and the measure that decided."""
+        return evaluation.choose(self.checks)
+
+    def stored_forms(self, name: str, bits: int) -> dict[str, evaluation.Check]:
+        """Return what the winner's codes lose as 8-bit integers and as bits."""
+        from aesearch.engines.faiss import as_stored, learn_rotation
+
+        codes = self.codes[name]
+        both = np.concatenate([codes, self.answers[name]])
+        found = {"float": self.checks[name]}
+        rotation = learn_rotation(codes, bits) if bits else None
+        for form in ("int8", "bits") if bits else ("int8",):
+            stored = as_stored(both, form, rotation)
+            found[form] = evaluation.check(
+                stored[: len(codes)], self.kept, stored[len(codes) :], self.labels
+            )
+        return found
+
+
+def unit(latents: Any) -> Floats:
+    """Return rows of unit length; a row of zeros stays one."""
+    lengths = np.linalg.norm(latents, axis=1, keepdims=True)
+    codes: Floats = (latents / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return codes
+
+
+def freeze(
+    encoder: Encoder,
+    kind: str,
+    features: ImageFeatures,
+    layout: Layout,
+    notes: Mapping[str, Any],
+) -> FrozenEncoder:
+    """Write an encoder's folder, in one step, and open it.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Fitted.
+    kind : str
+        Its name in the registry.
+    features : ImageFeatures
+    layout : Layout
+    notes : mapping
+        What else to keep in ``encoder.json``: check, history, how long it took.
+    """
+    temporary = layout.root / f"encoder-new-{os.getpid()}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    encoder.write_graphs(temporary)
+    state = {name: np.ascontiguousarray(array) for name, array in encoder.state().items()}
+    save_file(state, temporary / WEIGHTS)
+    manifest = {
+        "kind": kind,
+        "parameters": encoder.get_params(),
+        "features": features.config(),
+        "code_size": encoder.code_size_,
+        "aesearch": aesearch.__version__,
+        "made_at": time.time(),
+        **notes,
+    }
+    fingerprint = seal(temporary, manifest)
+    for path in (*temporary.iterdir(), temporary):
+        sync_to_disk(path)
+    final = layout.encoder(fingerprint)
+    if final.exists():  # the very same codes; what is new is the notes, or a file that was damaged
+        if notes or _is_damaged(final):
+            for name in (ENCODER, DECODER, WEIGHTS, MANIFEST):
+                os.replace(temporary / name, final / name)
+        shutil.rmtree(temporary)
+    else:
+        os.replace(temporary, final)
+    sync_to_disk(layout.root)
+    return FrozenEncoder(final)
+
+
+def _is_damaged(folder: Path) -> bool:
+    try:
+        return bool(FrozenEncoder(folder).damage())
+    except DamagedError:
+        return True

@@ -1,0 +1,93 @@
+"""The command line: verbs of a few lines each over the Python API.
+
+Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 3 done, but some files could not
+be read; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+
+import click
+
+from aesearch import __version__
+from aesearch.errors import AesearchError
+
+DONE, ERROR, USAGE, SOME_SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130
+
+# Each verb is loaded when it is called: 'query' must not pay for what 'index' needs.
+COMMANDS = {
+    "index": "aesearch.cli.index:index",
+    "query": "aesearch.cli.query:query",
+    "search": "aesearch.cli.query:query",
+    "list": "aesearch.cli.manage:list_",
+    "info": "aesearch.cli.manage:info",
+    "remove": "aesearch.cli.manage:remove",
+    "verify": "aesearch.cli.manage:verify",
+}
+ALIASES = {"search"}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order in which one needs them."""
+        return [name for name in COMMANDS if name not in ALIASES]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="aesearch")
+def cli() -> None:
+    r"""Similarity search that learns from your own pictures.
+
+    \b
+    aesearch index ./images         learn from a folder, and make it searchable
+    aesearch query photo.png        find what is similar
+
+    Exit codes: 0 done, 1 error, 2 usage, 3 done but some files could not be read, 130 interrupted.
+    """
+
+
+def run() -> int:
+    """Run the command line and return the exit code; every error is one line on stderr."""
+    warnings.showwarning = _note
+    try:
+        code = cli.main(prog_name="aesearch", standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except AesearchError as error:
+        _complain(str(error))
+        return ERROR
+    except (click.Abort, KeyboardInterrupt):
+        _complain("stopped; nothing is lost, the same command goes on from here")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, 'head' perhaps, has seen enough
+        sys.stdout = None
+        return DONE
+    except OSError as error:
+        _complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+        return ERROR
+
+
+def _complain(text: str) -> None:
+    click.echo(f"aesearch: {text}", err=True)
+
+
+def _note(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    if category is UserWarning:
+        _complain(f"note: {message}")

@@ -1,0 +1,154 @@
+"""``aesearch index``: learn from a folder, or bring its index up to date."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aesearch.cli import DONE, SOME_SKIPPED
+from aesearch.cli.terminal import amount, clock, progress_bars, quiet_decoders
+from aesearch.encoders import ENCODERS
+from aesearch.engines.choose import FORMS, KINDS
+from aesearch.evaluation import Check
+from aesearch.index import Index
+from aesearch.layout import Layout, place_for
+from aesearch.settings import parse_memory
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--index", "place", metavar="PATH",
+              help="Where the index lives: a path, or a name in the home. Default: indexes/NAME.")
+@click.option("--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h; 0 for PCA only.")
+@click.option("--retrain", is_flag=True, help="Train anew.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--encoder", type=click.Choice(["auto", *ENCODERS]),
+              help="Force an encoder; auto publishes the one that the check finds better.")
+@click.option("--code-size", type=click.IntRange(1), metavar="N",
+              help="Numbers in a code. Default: 64.")
+@click.option("--bits", type=click.IntRange(8), metavar="N",
+              help="Keep codes as so many bits: 64 bits take 8 bytes.")
+@click.option("--form", type=click.Choice(FORMS), help="Keep codes as float, int8 or bits.")
+@click.option("--kind", type=click.Choice(KINDS), help="Kind of FAISS index.")
+@click.option("--max-memory", metavar="SIZE", help="Memory for the codes, such as 500M or 4G.")
+@click.option("--recall", type=float, metavar="R",
+              help="Share of the exact nearest that an approximate index must find. Default: 0.95.")
+@click.option("--seed", type=int, metavar="N", help="Seed of everything drawn at random.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def index(
+    source: Path, place: str | None, budget: str | None, retrain: bool, dry_run: bool,
+    as_json: bool, max_memory: str | None, **choices: Any,
+) -> int:
+    """Learn from the pictures below SOURCE and make them searchable.
+
+    Run it again to bring the index up to date: new, changed, renamed and removed files, without
+    training. An interrupted training goes on from its last checkpoint. Nothing is written into
+    SOURCE.
+    """
+    started = time.perf_counter()
+    if dry_run:
+        return _foretell(source, place, as_json)
+    from aesearch.build import update
+
+    settings = {name: value for name, value in choices.items() if value is not None}
+    if max_memory is not None:
+        settings["max_memory"] = parse_memory(max_memory)
+    with quiet_decoders(), progress_bars(sys.stderr) as progress:
+        opened, done = update(
+            source, place, settings, budget=budget, retrain=retrain, progress=progress
+        )
+    with opened:
+        skipped = opened.skipped()
+        unreadable = sum(not file.ignored for file in skipped)
+        summary = {
+            "index": str(opened.layout.root), "items": len(opened), **done.counts,
+            "skipped": unreadable, "ignored": len(skipped) - unreadable,
+            "encoder": opened.encoder.manifest["kind"],
+            "check": opened.encoder.manifest.get("check"),
+            "bytes_on_disk": opened.layout.bytes_on_disk(),
+            "seconds": time.perf_counter() - started,
+        }
+        if as_json:
+            click.echo(json.dumps(summary))
+        else:
+            _tell(opened, summary, trained=done.trained)
+    return SOME_SKIPPED if unreadable else DONE
+
+
+def _foretell(source: Path, place: str | None, as_json: bool) -> int:
+    """Say what a run would do."""
+    from aesearch.sources import Folder
+    from aesearch.sync import differences
+
+    layout = Layout(place_for(Folder(source).root, place))
+    if not layout.exists():
+        files = sum(1 for _ in Folder(source).walk())
+        counts = {"new": files, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 0}
+    else:
+        with Index(layout.root) as opened:
+            opened.check_source(source)
+            counts = differences(opened).counts()
+    if as_json:
+        click.echo(json.dumps({"index": str(layout.root), "dry_run": True, **counts}))
+    else:
+        verb = "would be brought up to date" if layout.exists() else "would be made"
+        click.echo(f"{layout.root} {verb}: {_counted(counts)}; nothing was changed")
+    return DONE
+
+
+def _counted(counts: dict[str, int]) -> str:
+    parts = [f"{number:,} {name}" for name, number in counts.items() if number]
+    return ", ".join(parts) or "no files"
+
+
+def _tell(opened: Index, summary: dict[str, Any], *, trained: bool) -> None:
+    """Print the closing summary."""
+    changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
+    what = _counted(changes) if any(changes.values()) else "nothing changed"
+    click.echo(
+        f"{opened.name}: {summary['items']:,} pictures ({what}) in {clock(summary['seconds'])}"
+    )
+    if summary["skipped"] or summary["ignored"]:
+        click.echo(
+            f"  {summary['skipped']:,} files could not be read, {summary['ignored']:,} others are "
+            f"no pictures: 'aesearch info {opened.layout.root}' lists them"
+        )
+    if trained:
+        click.echo(f"  {verdict(opened.encoder.manifest['check'])}")
+    drift = opened.drift()
+    if drift and drift.has_drifted:
+        click.echo(f"  {drift}; --retrain would learn from them")
+    plan = opened.revision.plan
+    click.echo(
+        f"  {amount(summary['bytes_on_disk'])} on disk, {plan['bytes_per_item']:.0f} bytes per "
+        "code in memory"
+    )
+
+
+def verdict(check: dict[str, Any]) -> str:
+    """Say in one line which encoder won, and by how much."""
+    checks = {name: Check.from_dict(row) for name, row in check["candidates"].items()}
+    measure, winner = check["measure"], check["winner"]
+    values = {name: float(getattr(found, measure)) for name, found in checks.items()}
+    tried = f"on {check['questions']} pictures kept out of training"
+    best_pca = max((n for n in values if n.startswith("pca")), key=values.__getitem__)
+    learned = [n for n in values if not n.startswith("pca")]
+    if not learned:
+        return f"encoder {winner}: {_figures(checks[winner], measure)}, {tried}"
+    best = max(learned, key=values.__getitem__)
+    gain = values[best] / values[best_pca] - 1 if values[best_pca] else 0.0
+    return (
+        f"encoder {winner}: {best} has {_figures(checks[best], measure)}; "
+        f"{best_pca} has {_figures(checks[best_pca], measure)} ({gain:+.0%}), {tried}"
+    )
+
+
+def _figures(found: Check, measure: str) -> str:
+    if measure == "reciprocal_rank":
+        return f"MRR {found.reciprocal_rank:.3f} of distorted copies"
+    return f"P@10 {found.precision_at_10:.3f}, mAP {found.mean_average_precision:.3f}"

@@ -1,0 +1,142 @@
+"""``aesearch list``, ``info``, ``remove`` and ``verify``: looking after indexes."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import click
+
+from aesearch.cli import DONE, ERROR
+from aesearch.cli.terminal import amount
+from aesearch.errors import AesearchError
+from aesearch.index import Index
+from aesearch.layout import all_places, find, home
+
+COLUMNS = {
+    "precision_at_10": "P@10",
+    "mean_average_precision": "mAP",
+    "recall_at_1": "recall@1",
+    "reciprocal_rank": "MRR",
+}
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per index and line.")
+def list_(as_json: bool) -> int:
+    """Show the indexes in the home: AESEARCH_HOME, or indexes/ in the working folder."""
+    places = all_places()
+    for place in places:
+        try:
+            with Index(place) as index:
+                row = {
+                    "name": index.name, "items": len(index),
+                    "encoder": index.encoder.manifest["kind"],
+                    "bytes_on_disk": index.layout.bytes_on_disk(), "source": str(index.source),
+                    "training": index.layout.plan.exists(),
+                }
+        except AesearchError as error:
+            row = {"name": place.name, "error": str(error)}
+        if as_json:
+            click.echo(json.dumps(row))
+        elif "error" in row:
+            click.echo(f"{row['name']:<20} {row['error']}")
+        else:
+            note = "  (training unfinished)" if row["training"] else ""
+            click.echo(
+                f"{row['name']:<20} {row['items']:>9,} pictures  {row['encoder']:<10} "
+                f"{amount(float(str(row['bytes_on_disk']))):>9}  {row['source']}{note}"
+            )
+    if not places:
+        click.echo(f"no index in {home().absolute()}; 'aesearch index SOURCE' makes one", err=True)
+    return DONE
+
+
+@click.command()
+@click.argument("place", required=False, metavar="[INDEX]")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+def info(place: str | None, as_json: bool) -> int:
+    """Show what an index holds: encoder, check, sizes, drift, skipped files with reasons."""
+    with Index(find(place)) as index:
+        facts = index.info()
+    if as_json:
+        click.echo(json.dumps(facts, indent=1))
+        return DONE
+    click.echo(f"{facts['name']}: {facts['items']:,} pictures of {facts['source']}")
+    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(facts["changed_at"]))
+    engine = facts["engine"]
+    lines = {
+        "revision": f"{facts['revision']}, {made}",
+        "encoder": f"{facts['encoder']} {facts['fingerprint']}, {facts['code_size']} numbers "
+                   f"from {facts['features']['side']}x{facts['features']['side']} pixels",
+        "trained on": _trained(facts),
+        "codes": f"{engine['factory']}, {engine['bytes_per_item']:.0f} bytes per item in memory",
+        "recall": f"{engine['recall']:.3f} of the exact ten nearest"
+                  + (f", {engine['probes']} probes" if engine["probes"] else ""),
+        "on disk": amount(facts["bytes_on_disk"]),
+        "drift": facts["drift"] or "none: no picture came after training",
+    }
+    if facts["training"]:
+        lines["training"] = "unfinished; 'aesearch index' goes on with it"
+    for name, text in lines.items():
+        click.echo(f"  {name:<12} {text}")
+    _show_check(facts["check"])
+    for ignored, title in ((False, "could not be read"), (True, "passed over")):
+        files = [f for f in facts["skipped"] if f["ignored"] is ignored]
+        if files:
+            click.echo(f"\n{len(files):,} files {title}")
+            for file in files:
+                click.echo(f"  {file['key']}: {file['reason']}")
+    return DONE
+
+
+def _trained(facts: dict[str, Any]) -> str:
+    trained = facts["trained"]
+    took = f" in {trained['seconds']:.0f} s" if "seconds" in trained else ""
+    return f"{trained.get('items', 0):,} pictures{took}"
+
+
+def _show_check(check: dict[str, Any] | None) -> None:
+    if not check:
+        return
+    click.echo(f"\ncheck on {check['questions']} pictures kept out of training")
+    for title, part in (("encoder", "candidates"), ("codes kept as", "forms")):
+        rows = check[part]
+        names = [c for c in COLUMNS if any(row[c] is not None for row in rows.values())]
+        heads = "".join(f"{COLUMNS[c]:>10}" for c in names)
+        click.echo(f"  {title:<18}{heads}")
+        for name, row in rows.items():
+            label = f"{check['form_bits']} bits" if name == "bits" else name
+            mark = "*" if part == "candidates" and name == check["winner"] else " "
+            click.echo(f"{mark} {label:<18}" + "".join(f"{row[c]:>10.3f}" for c in names))
+    if any(row["precision_at_10"] is not None for row in check["candidates"].values()):
+        click.echo("  P@10, mAP: same folder; recall@1, MRR: distorted copies find their original")
+    else:
+        click.echo("  recall@1, MRR: distorted copies find their original")
+
+
+@click.command()
+@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.option("--index", "place", metavar="PATH", help="The index: a path, or a name in the home.")
+def remove(keys: tuple[str, ...], place: str | None) -> int:
+    """Remove items from an index; their files stay where they are."""
+    with Index(find(place)) as index:
+        number = index.remove(keys)
+        click.echo(f"removed {number:,}; {len(index):,} pictures remain")
+    return DONE
+
+
+@click.command()
+@click.argument("place", required=False, metavar="[INDEX]")
+@click.option("--repair", is_flag=True, help="Make the FAISS file anew from the store.")
+def verify(place: str | None, repair: bool) -> int:
+    """Check everything on disk: checksums, counts, fingerprint, codes."""
+    with Index(find(place)) as index:
+        problems = index.verify(repair=repair)
+        for problem in problems:
+            click.echo(f"aesearch: {problem}", err=True)
+        if problems:
+            return ERROR
+        click.echo(f"{index.name}: {len(index):,} pictures, revision {index.revision.number}: good")
+    return DONE

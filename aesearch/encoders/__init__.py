@@ -1,0 +1,36 @@
+"""Encoders: numbers to codes, the training side.
+
+A new encoder is one file and one line in :data:`ENCODERS`. The table holds dotted names, so that
+the names can be listed, and offered on the command line, without importing torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from aesearch.errors import ParameterError
+
+if TYPE_CHECKING:
+    from aesearch.encoders.base import Encoder
+
+ENCODERS: dict[str, str] = {
+    "thumbnail": "aesearch.encoders.linear:ThumbnailEncoder",
+    "pca": "aesearch.encoders.linear:PCAEncoder",
+    "conv": "aesearch.encoders.conv:ConvEncoder",
+}
+
+
+def encoder_class(name: str) -> type[Encoder]:
+    """Return the class registered under ``name``.
+
+    Raises
+    ------
+    ParameterError
+        If no encoder has this name.
+    """
+    if name not in ENCODERS:
+        raise ParameterError(f"unknown encoder '{name}'; choose one of {', '.join(ENCODERS)}")
+    module, _, attribute = ENCODERS[name].partition(":")
+    found: type[Encoder] = getattr(import_module(module), attribute)
+    return found

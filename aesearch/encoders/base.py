@@ -1,0 +1,130 @@
+"""What every encoder is: a scikit-learn transformer that can be frozen for searching."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+Array = NDArray[Any]
+Floats = NDArray[np.float32]
+
+BATCH = 512
+
+
+class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base class of all encoders.
+
+    An encoder takes pictures, a uint8 array of shape (n, height, width, channels), or a table, a
+    float array of shape (n, features), and gives *latent* codes of shape (n, code_size_). The
+    comparable form that is searched, centred and of unit length, is made in one place: the graph
+    that :meth:`freeze` writes.
+
+    Attributes
+    ----------
+    code_size_ : int
+        Numbers in a code: `code_size`, or less where the data have fewer dimensions.
+    picture_shape_ : tuple of int or None
+        (height, width, channels) seen in `fit`, or None for a table.
+    n_features_in_ : int
+        Numbers per sample seen in `fit`.
+    """
+
+    code_size_: int
+    n_features_in_: int
+    picture_shape_: tuple[int, int, int] | None
+
+    @abstractmethod
+    def fit(self, X: Array, y: object = None) -> Self:
+        """Learn from `X`; `y` is ignored unless the encoder says otherwise."""
+
+    @abstractmethod
+    def _encode(self, X: Array) -> Floats:
+        """Give the latent codes of one validated batch."""
+
+    @abstractmethod
+    def _decode(self, latents: Floats) -> Floats:
+        """Give back one batch, in the units of the input, before rounding."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Array]:
+        """Return all learned arrays by name, to be kept as safetensors."""
+
+    @abstractmethod
+    def write_graphs(self, folder: Path) -> None:
+        """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
+
+    def transform(self, X: Array) -> Floats:
+        """Return the latent codes of `X`, float32 of shape (n, code_size_)."""
+        check_is_fitted(self, "code_size_")
+        X = self._validated(X, reset=False)
+        if not len(X):
+            return np.empty((0, self.code_size_), dtype=np.float32)
+        return np.concatenate([self._encode(X[i : i + BATCH]) for i in range(0, len(X), BATCH)])
+
+    def inverse_transform(self, latents: Array) -> Array:
+        """Return what `latents`, of shape (n, code_size_), decode to, in the form of the input."""
+        check_is_fitted(self, "code_size_")
+        latents = np.asarray(latents, dtype=np.float32)
+        if latents.ndim != 2 or latents.shape[1] != self.code_size_:
+            raise ValueError(
+                f"latents must have shape (n, {self.code_size_}); got {latents.shape}."
+            )
+        if not len(latents):
+            shape = self.picture_shape_ or (self.n_features_in_,)
+            return np.empty((0, *shape), np.float32 if self.picture_shape_ is None else np.uint8)
+        parts = [self._decode(latents[i : i + BATCH]) for i in range(0, len(latents), BATCH)]
+        decoded = np.concatenate(parts)
+        if self.picture_shape_ is None:
+            return decoded
+        pictures: Array = np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
+        return pictures.reshape(-1, *self.picture_shape_)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.code_size_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _validated(self, X: Array, *, reset: bool) -> Array:
+        """Check `X`: pictures stay uint8, and are never copied; a table becomes floats."""
+        if getattr(X, "ndim", 0) != 4:
+            if not reset and self.picture_shape_ is not None:
+                raise ValueError(
+                    f"{type(self).__name__} was fitted on pictures of shape "
+                    f"{self.picture_shape_}; got an array of shape {np.shape(X)}."
+                )
+            table: Array = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                ensure_min_samples=2 if reset else 1,
+            )
+            if reset:
+                self.picture_shape_ = None
+            return table
+        if X.dtype != np.uint8:
+            raise ValueError(f"pictures must be uint8; got {X.dtype}.")
+        height, width, channels = X.shape[1:]
+        if channels not in (1, 3):
+            raise ValueError(f"pictures must have 1 or 3 channels; got {channels}.")
+        if reset:
+            if len(X) < 2:
+                raise ValueError(f"fit needs at least 2 pictures; got n_samples = {len(X)}.")
+            self.picture_shape_ = (height, width, channels)
+            self.n_features_in_ = height * width * channels
+        elif self.picture_shape_ != (height, width, channels):
+            raise ValueError(
+                f"{type(self).__name__} was fitted on pictures of shape {self.picture_shape_}; "
+                f"got {(height, width, channels)}."
+            )
+        return X

@@ -1,0 +1,285 @@
+"""Building blocks of the convolutional encoders and decoders.
+
+Everything here exports to ONNX for any side of the picture: resampling is done by small fixed
+matrices instead of by pooling layers, whose window must divide the side.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SMALLEST_MAP = 4  # maps of this side are not halved again
+SMALLEST_NORM = 1e-6
+
+
+def averaging(length: int, cells: int) -> Tensor:
+    """Return the (cells, length) matrix that averages `length` positions into `cells` intervals.
+
+    Where `cells` does not divide `length`, border positions count for both by their overlap.
+    """
+    edges = torch.linspace(0, length, cells + 1, dtype=torch.float64)
+    positions = torch.arange(length, dtype=torch.float64)
+    upper = torch.minimum(edges[1:, None], positions + 1)
+    lower = torch.maximum(edges[:-1, None], positions)
+    overlap = (upper - lower).clamp(min=0)
+    return (overlap / overlap.sum(dim=1, keepdim=True)).float()
+
+
+def resampling(length: int, wanted: int) -> Tensor:
+    """Return the (wanted, length) matrix of linear interpolation between centres of cells."""
+    centres = (torch.arange(wanted, dtype=torch.float64) + 0.5) * length / wanted - 0.5
+    centres = centres.clamp(0, length - 1)
+    distance = (centres[:, None] - torch.arange(length, dtype=torch.float64)).abs()
+    return (1 - distance).clamp(min=0).float()
+
+
+def unit(x: Tensor) -> Tensor:
+    """Return the rows of `x` at length 1; a row of zeros stays zero."""
+    rows: Tensor = x / x.norm(dim=1, keepdim=True).clamp(min=SMALLEST_NORM)
+    return rows
+
+
+class Resample(nn.Module):
+    """Multiply rows and columns of maps (n, c, height, width) by a fixed matrix."""
+
+    matrix: Tensor
+
+    def __init__(self, matrix: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("matrix", matrix)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps of side len(matrix)."""
+        return self.matrix @ x @ self.matrix.T
+
+
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Return a 3x3 convolution, batch normalisation and rectification."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
+
+
+class Residual(nn.Module):
+    """Two convolutions added to their input; it starts as the identity.
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren, J. Sun, Deep residual learning for image recognition, CVPR 2016.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        norm = nn.BatchNorm2d(channels)
+        nn.init.zeros_(norm.weight)
+        self.body = nn.Sequential(
+            conv(channels, channels), nn.Conv2d(channels, channels, 3, 1, 1, bias=False), norm
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps of the same shape."""
+        return torch.relu(x + self.body(x))
+
+
+class Orientations(nn.Module):
+    """Strength of the edges at each pixel, split by their direction: (n, c, h, w) -> (n, 8, h, w).
+
+    A fixed first layer. With a few thousand pictures there is not enough to learn good edge
+    filters from, and contours are what tells objects apart.
+
+    References
+    ----------
+    N. Dalal and B. Triggs, Histograms of oriented gradients for human detection, CVPR 2005.
+    E. Oyallon et al., Scattering networks for hybrid representation learning, PAMI 2018.
+    """
+
+    bins = 8
+    cosines: Tensor
+    sines: Tensor
+
+    def __init__(self, softening: float = 1e-3) -> None:
+        super().__init__()
+        angles = torch.arange(self.bins) * math.pi / self.bins
+        self.register_buffer("cosines", angles.cos().view(1, -1, 1, 1))
+        self.register_buffer("sines", angles.sin().view(1, -1, 1, 1))
+        self.softening = softening
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the maps, not negative, in units of the pixels."""
+        grey = x.mean(dim=1, keepdim=True)
+        # The border repeats its neighbour; concatenation exports where F.pad "replicate" may not.
+        wide = torch.cat([grey[..., :1], grey, grey[..., -1:]], dim=3)
+        tall = torch.cat([grey[..., :1, :], grey, grey[..., -1:, :]], dim=2)
+        across = wide[..., 2:] - wide[..., :-2]
+        down = tall[..., 2:, :] - tall[..., :-2, :]
+        along = across * self.cosines + down * self.sines
+        length = (across * across + down * down + self.softening).sqrt()
+        return along * along / length
+
+
+class ContourGrid(nn.Module):
+    """Orientation histograms on a grid of cells, each normalised by those around it.
+
+    Parameters
+    ----------
+    side : int
+        Side of the pictures.
+    cells : int
+        Side of the grid.
+
+    References
+    ----------
+    N. Dalal and B. Triggs, Histograms of oriented gradients for human detection, CVPR 2005.
+    """
+
+    def __init__(self, side: int, cells: int) -> None:
+        super().__init__()
+        self.size = Orientations.bins * cells * cells
+        self.orientations = Orientations(softening=1e-4)
+        self.pool = Resample(averaging(side, cells))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the histograms, (n, size), of pictures with pixels in 0..1, (n, c, side, side)."""
+        maps = self.pool(self.orientations(x))
+        energy = (maps * maps).sum(dim=1, keepdim=True)
+        energy = torch.cat([energy[..., :1], energy, energy[..., -1:]], dim=3)
+        energy = torch.cat([energy[..., :1, :], energy, energy[..., -1:, :]], dim=2)
+        around = functional.avg_pool2d(energy, 3, 1)
+        return (maps / (around + 1e-3).sqrt()).flatten(1)
+
+
+class Thumbnail(nn.Module):
+    """The picture averaged down to at most 16x16 pixels, as one row."""
+
+    largest = 16
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.pool = Resample(averaging(side, min(side, self.largest)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, c * min(side, 16) ** 2)."""
+        return self.pool(x).flatten(1)
+
+
+class Backbone(nn.Module):
+    """Residual network over the pixels and their orientation maps.
+
+    Parameters
+    ----------
+    channels : int
+        1 or 3.
+    side : int
+        Side of the pictures at full size; views of half that side or more go through as well.
+    width : int
+        Channels of the first layer; the last has 8 times as many.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, channels: int, side: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.full((1, channels, 1, 1), 0.5))
+        self.register_buffer("scale", torch.full((1, channels, 1, 1), 4.0))
+        stride = 2 if side > 2 * SMALLEST_MAP else 1
+        self.stem = conv(channels, width, stride)
+        self.orientations = Orientations()
+        self.stride = stride
+        self.strides = [stride]
+        stages: list[nn.Module] = []
+        size, inputs = -(-side // stride), width + Orientations.bins
+        for depth, outputs in enumerate((2 * width, 4 * width, 8 * width)):
+            halve = size > SMALLEST_MAP
+            self.strides.append(2 if halve else 1)
+            stages.append(conv(inputs, outputs, self.strides[-1]))
+            if depth < 2:  # one on the smallest maps would cost as much as these two together
+                stages.append(Residual(outputs))
+            size, inputs = -(-size // 2) if halve else size, outputs
+        self.stages = nn.Sequential(*stages)
+        self.outputs = inputs
+
+    def side_of_maps(self, side: int) -> int:
+        """Return the side of the last maps for pictures of this side."""
+        for stride in self.strides:
+            side = -(-side // stride)
+        return side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last maps, (n, 8 * width, s, s), of pictures with pixels in 0..1."""
+        x = (x - self.mean) * self.scale
+        edges = self.orientations(x)
+        if self.stride == 2:
+            edges = functional.avg_pool2d(edges, 2, ceil_mode=True)
+        stem = self.stem(x)
+        out: Tensor = self.stages(torch.cat([stem, edges.to(stem.dtype)], dim=1))
+        return out
+
+
+class Decoder(nn.Module):
+    """Latent codes to pictures: a linear thumbnail plus what convolutions add to it.
+
+    The linear part can be solved for in closed form, so even an untrained decoder shows the
+    picture's rough shape and colours, and training starts there.
+    """
+
+    latent_mean: Tensor
+    latent_scale: Tensor
+
+    def __init__(self, code_size: int, channels: int, side: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("latent_mean", torch.zeros(code_size))
+        self.register_buffer("latent_scale", torch.ones(code_size))
+        self.channels, self.side = channels, side
+        self.thumbnail_side = min(side, Thumbnail.largest)
+        self.linear = nn.Linear(code_size, channels * self.thumbnail_side**2)
+        self.enlarge = Resample(resampling(self.thumbnail_side, side))
+        half = -(-side // 2)
+        start, doublings = half, 0
+        while start > SMALLEST_MAP:
+            start, doublings = -(-start // 2), doublings + 1
+        self.start = start
+        first = width * 2 ** min(doublings, 2)
+        self.unfold = nn.Linear(code_size, first * start * start)
+        self.first = first
+        layers: list[nn.Module] = []
+        inputs = first
+        for _ in range(doublings):
+            outputs = max(width, inputs // 2)
+            layers += [nn.Upsample(scale_factor=2.0), conv(inputs, outputs)]
+            inputs = outputs
+        self.body = nn.Sequential(*layers)
+        last = nn.Conv2d(inputs, 4 * channels, 3, 1, 1)
+        nn.init.zeros_(last.weight)
+        assert last.bias is not None
+        nn.init.zeros_(last.bias)
+        self.last = last  # four channels make a square of 2x2 pixels: half the side is computed
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Return pictures (n, channels, side, side), pixels about 0..1."""
+        z = (latents - self.latent_mean) * self.latent_scale
+        small = self.linear(z).view(-1, self.channels, self.thumbnail_side, self.thumbnail_side)
+        rough = self.enlarge(small.float())
+        maps = torch.relu(self.unfold(z)).view(-1, self.first, self.start, self.start)
+        detail = functional.pixel_shuffle(self.last(self.body(maps)), 2)
+        return rough + detail[..., : self.side, : self.side]
+
+
+class Projection(nn.Module):
+    """``(x - mean) @ matrix``, fitted elsewhere."""
+
+    mean: Tensor
+    matrix: Tensor
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("matrix", torch.zeros(inputs, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, outputs)."""
+        return (x - self.mean) @ self.matrix

@@ -1,0 +1,251 @@
+"""FAISS as an engine (Douze et al., The Faiss library, 2024): real codes and bits."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from aesearch.engines.choose import Plan
+from aesearch.errors import DamagedError, StorageError
+
+Ids = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+# FAISS 1.15 raised the size from which batches go through BLAS so far that they never do;
+# with this value a batch of 16 queries or more is searched five times faster.
+faiss.cvar.distance_compute_blas_threshold = 1000
+if sys.platform == "darwin" and "torch" in sys.modules:  # pragma: no cover
+    # torch and FAISS bring two OpenMP runtimes, which crash on macOS once both start threads.
+    faiss.omp_set_num_threads(1)
+
+TRAINING_PER_LIST = 64
+RECALL_AT = 10
+RECALL_SAMPLE = 500
+
+
+def learn_rotation(codes: Floats, bits: int) -> Floats:
+    """Learn how real codes become bits: PCA to `bits` dimensions, then the ITQ rotation.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, code_size)
+    bits : int
+
+    Returns
+    -------
+    ndarray of shape (code_size + 1, bits)
+        A bit is set where ``[code, 1] @ rotation`` is positive.
+
+    References
+    ----------
+    Y. Gong, S. Lazebnik, Iterative quantization, CVPR 2011.
+    """
+    sample = codes[:: max(1, len(codes) // 50_000)].astype(np.float64)
+    mean = sample.mean(axis=0)
+    # FAISS's own PCA refuses fewer codes than bits.
+    _, components = np.linalg.eigh((sample - mean).T @ (sample - mean))
+    matrix = components[:, ::-1][:, :bits]
+    itq = faiss.ITQMatrix(bits)
+    itq.train(np.ascontiguousarray((sample - mean) @ matrix, np.float32))
+    turn = faiss.vector_to_array(itq.A).reshape(bits, bits)
+    rotation: Floats = (np.vstack([matrix, -mean @ matrix]) @ turn.T).astype(np.float32)
+    return rotation
+
+
+def to_bits(codes: Floats, rotation: Floats) -> NDArray[np.uint8]:
+    """Return the packed bits of `codes`, uint8 of shape (n, bits / 8)."""
+    return np.packbits(codes @ rotation[:-1] + rotation[-1] > 0, axis=1)
+
+
+def as_stored(codes: Floats, form: str, rotation: Floats | None) -> Floats:
+    """Return what codes become in a form, as unit-length floats: for measuring its loss.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, code_size)
+    form : {'float', 'int8', 'bits'}
+    rotation : ndarray of shape (code_size + 1, bits), optional
+        For 'bits': a bit becomes +1 or -1, whose inner product ranks as Hamming distance does.
+    """
+    if form == "bits" and rotation is not None:
+        stored = np.where(codes @ rotation[:-1] + rotation[-1] > 0, 1, -1).astype(np.float32)
+        unit: Floats = stored / np.float32(np.sqrt(rotation.shape[1]))
+        return unit
+    if form == "int8":
+        quantizer = faiss.index_factory(codes.shape[1], "SQ8", faiss.METRIC_INNER_PRODUCT)
+        quantizer.train(codes)
+        decoded: Floats = quantizer.sa_decode(quantizer.sa_encode(codes))
+        return decoded
+    return codes
+
+
+class FaissEngine:
+    """Nearest codes by FAISS."""
+
+    def __init__(self, plan: Plan, index: Any, rotation: Floats | None) -> None:
+        self.plan = plan
+        self._index = index
+        self._rotation = rotation
+        self._writable = True
+
+    @classmethod
+    def build(cls, plan: Plan, ids: Ids, codes: Floats, rotation: Floats | None) -> Self:
+        """Make an index after the plan, train it where its kind needs that, and fill it."""
+        size = codes.shape[1]
+        index: Any
+        if plan.bits:
+            index = faiss.IndexBinaryIDMap2(faiss.index_binary_factory(plan.bits, plan.factory))
+        else:
+            index = faiss.index_factory(size, plan.factory, faiss.METRIC_INNER_PRODUCT)
+        engine = cls(plan, index, rotation)
+        if len(codes) and not plan.bits and not index.is_trained:
+            wanted = max(TRAINING_PER_LIST * plan_lists(plan), 20_000)
+            index.train(np.ascontiguousarray(codes[:: max(1, len(codes) // wanted)]))
+        engine.add(ids, codes)
+        return engine
+
+    @classmethod
+    def load(cls, path: Path, plan: Plan, rotation: Floats | None, *, writable: bool) -> Self:
+        """Open a file; a mapped one must not be changed (FAISS 1.15 crashes)."""
+        inverted = "IVF" in plan.factory
+        flags = faiss.IO_FLAG_MMAP if inverted else faiss.IO_FLAG_MMAP_IFC
+        read = faiss.read_index_binary if plan.bits else faiss.read_index
+        try:
+            index = read(str(path), 0 if writable else flags)
+        except RuntimeError as error:
+            raise DamagedError(f"FAISS cannot read {path}") from error
+        engine = cls(plan, index, rotation)
+        engine._writable = writable
+        return engine
+
+    def save(self, path: Path) -> None:
+        """Write the index to `path`."""
+        write = faiss.write_index_binary if self.plan.bits else faiss.write_index
+        try:
+            write(self._index, str(path))
+        except RuntimeError as error:
+            raise StorageError(f"cannot write {path}; is the disk full?") from error
+
+    @property
+    def can_remove(self) -> bool:
+        """False for graphs."""
+        return "HNSW" not in self.plan.factory
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def add(self, ids: Ids, codes: Floats) -> None:
+        """Add codes under new ids."""
+        self._check_writable()
+        if len(ids):
+            self._index.add_with_ids(self._stored(codes), np.ascontiguousarray(ids, np.int64))
+
+    def remove(self, ids: Ids) -> None:
+        """Remove codes by id; unknown ids are passed over."""
+        self._check_writable()
+        if not self.can_remove:
+            raise NotImplementedError("a graph cannot forget codes; build the index anew")
+        if len(ids):
+            self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
+
+    def search(self, codes: Floats, k: int, *, among: Ids | None = None) -> tuple[Ids, Floats]:
+        """Return ids and scores of the nearest, best first; -1, of score -inf, pads short rows."""
+        if among is not None:
+            among = np.unique(np.asarray(among, np.int64))
+        if not len(self) or (among is not None and not len(among)):
+            shape = len(codes), k
+            return np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)
+        if among is not None and not self._can_filter:
+            return self._search_exactly(codes, k, among)
+        found, ids = self._index.search(self._stored(codes), k, params=self._parameters(among))
+        scores = 1 - 2 * found / self.plan.bits if self.plan.bits else found
+        return ids, np.where(ids < 0, -np.inf, scores).astype(np.float32)
+
+    def _check_writable(self) -> None:
+        if not self._writable:
+            raise RuntimeError("this index was opened for searching; load it with writable=True")
+
+    def _stored(self, codes: Floats) -> NDArray[Any]:
+        if not self.plan.bits:
+            return np.ascontiguousarray(codes, np.float32)
+        if self._rotation is None:
+            raise DamagedError("codes are bits, but the rotation that makes them is missing")
+        return to_bits(codes, self._rotation)
+
+    @property
+    def _can_filter(self) -> bool:
+        # A graph walked through a narrow filter comes back with nothing.
+        return "HNSW" not in self.plan.factory
+
+    def _parameters(self, among: Ids | None) -> Any:
+        """Give FAISS's parameters with the query, or it keeps them as state of the index."""
+        make: Any = faiss  # its stubs know nothing of keywords
+        selector = None if among is None else make.IDSelectorBatch(among)
+        if "IVF" in self.plan.factory:
+            # With a filter every list is looked into: k hits come back when k exist.
+            probes = self.plan.probes if among is None else plan_lists(self.plan)
+            return make.SearchParametersIVF(sel=selector, nprobe=probes)
+        if "HNSW" in self.plan.factory:
+            return make.SearchParametersHNSW(efSearch=self.plan.probes)
+        return None if selector is None else make.SearchParameters(sel=selector)
+
+    def _search_exactly(self, codes: Floats, k: int, among: Ids) -> tuple[Ids, Floats]:
+        among = among[np.isin(among, faiss.vector_to_array(self._index.id_map))]
+        if not len(among):
+            return self.search(codes, k, among=among)
+        stored = self._index.reconstruct_batch(among)
+        scores, rows = faiss.knn(
+            np.ascontiguousarray(codes), stored, min(k, len(among)), faiss.METRIC_INNER_PRODUCT
+        )
+        padding = ((0, 0), (0, k - rows.shape[1]))
+        ids = np.pad(among[rows], padding, constant_values=-1)
+        return ids, np.pad(scores, padding, constant_values=-np.inf)
+
+
+def plan_lists(plan: Plan) -> int:
+    """Return the number of inverted lists that the plan's name says, or 1."""
+    head = plan.factory.partition(",")[0]
+    return int(head[3:]) if head.startswith("IVF") else 1
+
+
+def exact_neighbours(codes: Floats, queries: Floats, k: int) -> Ids:
+    """Return the rows of the exact `k` nearest by inner product, of shape (queries, k)."""
+    rows: Ids = faiss.knn(
+        np.ascontiguousarray(queries), np.ascontiguousarray(codes), k, faiss.METRIC_INNER_PRODUCT
+    )[1]
+    return rows
+
+
+def measure_recall(
+    engine: FaissEngine, ids: Ids, codes: Floats, probes: int | None = None
+) -> float:
+    """Return the share of the exact ten nearest that the engine finds, on a sample of its codes."""
+    if probes is not None:
+        engine.plan = replace(engine.plan, probes=probes)
+    if not len(codes):
+        return 1.0
+    queries = codes[:: max(1, len(codes) // RECALL_SAMPLE)]
+    k = min(RECALL_AT, len(codes))
+    exact = ids[exact_neighbours(codes, queries, k)]
+    found, _ = engine.search(queries, k)
+    hits = [len(np.intersect1d(a, b)) for a, b in zip(exact, found, strict=True)]
+    return float(np.mean(hits) / k)
+
+
+def tune(engine: FaissEngine, ids: Ids, codes: Floats, target: float) -> None:
+    """Set the least effort that reaches the recall target, and keep the recall it has."""
+    recall = 1.0
+    if engine.plan.probes:
+        most = plan_lists(engine.plan) if "IVF" in engine.plan.factory else 1024
+        probes = 1 if "IVF" in engine.plan.factory else 16
+        while (recall := measure_recall(engine, ids, codes, probes)) < target and probes < most:
+            probes = min(most, probes * 2)
+    elif engine.plan.form != "float":
+        recall = measure_recall(engine, ids, codes)
+    engine.plan = replace(engine.plan, recall=recall)

@@ -1,0 +1,55 @@
+"""Every error that aesearch raises on purpose: what is wrong, the value, what to do."""
+
+from __future__ import annotations
+
+
+class AesearchError(Exception):
+    """The root of the family; the command line prints it as one line and exits with 1."""
+
+
+class ParameterError(AesearchError, ValueError):
+    """A setting is outside what is allowed; the message names the value and the allowed ones."""
+
+
+class SourceError(AesearchError):
+    """The source cannot be indexed at all: missing, not a folder, or without a single picture."""
+
+
+class ContentError(AesearchError):
+    """One file cannot be read as a picture; the message is the reason kept in the ledger."""
+
+
+class NotAPictureError(ContentError):
+    """The file does not even claim to be a picture: passed over, and not counted as damage."""
+
+
+class IndexNotFoundError(AesearchError):
+    """No index at this place, or several where one was meant."""
+
+
+class IndexExistsError(AesearchError):
+    """An index of another source stands where the new one was to be made."""
+
+
+class FormatError(AesearchError):
+    """The index was written by a newer aesearch."""
+
+
+class DamagedError(AesearchError):
+    """A file of the index is missing or is not what was written."""
+
+
+class EncoderMismatchError(DamagedError):
+    """The codes were made by another encoder than the one that is there."""
+
+
+class LockedError(AesearchError):
+    """Another process is writing this index."""
+
+
+class UnknownKeyError(AesearchError, LookupError):
+    """No item of this key in the index."""
+
+
+class StorageError(AesearchError, OSError):
+    """The disk is full, or the place cannot be written."""

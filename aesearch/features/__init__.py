@@ -1,0 +1,1 @@
+"""Features: content to numbers, before anything is learned."""

@@ -1,0 +1,296 @@
+"""Pictures to small arrays of fixed size: decoding, orientation, colour, and refusing bombs."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from aesearch.errors import ContentError, NotAPictureError, ParameterError
+
+Pixels = NDArray[np.uint8]
+Content = bytes | str | Path | Image.Image | NDArray[Any]
+
+SIDES = (16, 32, 48, 64)
+MAX_PIXELS = 178_000_000  # Pillow's own limit for "could be a decompression bomb"
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"}
+# Formats that run another program, or that Pillow can only name.
+REFUSED_FORMATS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
+
+# Pillow warns about damaged metadata and large pictures; both end in the ledger or are harmless.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """How a picture becomes numbers: squeezed to a square of `side` pixels, uint8.
+
+    Parameters
+    ----------
+    side : int, default=64
+        Height and width in pixels; one of 16, 32, 48, 64.
+    channels : {1, 3}, default=3
+        Grey or red, green, blue.
+    """
+
+    side: int = 64
+    channels: int = 3
+
+    def __post_init__(self) -> None:
+        if self.side not in SIDES:
+            raise ParameterError(f"side must be one of {SIDES}; got {self.side}")
+        if self.channels not in (1, 3):
+            raise ParameterError(f"channels must be 1 or 3; got {self.channels}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.side, self.side, self.channels
+
+    def config(self) -> dict[str, Any]:
+        """Return the parameters as JSON."""
+        return {"kind": "images", **asdict(self)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ImageFeatures:
+        """Make features from what `config` returned."""
+        return cls(side=config["side"], channels=config["channels"])
+
+    def transform(self, content: Content) -> Pixels:
+        """Return one picture as uint8 of shape (side, side, channels).
+
+        Parameters
+        ----------
+        content : bytes, path, PIL image or ndarray
+            An encoded picture, the path of one, a decoded one, or an array of shape (height,
+            width), (height, width, 3) or (height, width, 4), uint8 or floats in [0, 1].
+
+        Raises
+        ------
+        ContentError
+            If it cannot be read; the message is the reason, in a few words.
+        """
+        with _reading(content) as picture:
+            return self._squeezed(picture)
+
+    def _squeezed(self, picture: Image.Image) -> Pixels:
+        box = (self.side, self.side)
+        picture.draft(None, box)  # JPEG: decode at an eighth, a quarter or half of the size
+        turn = _turn_after_loading(picture)
+        plain = _plain(picture, "L" if self.channels == 1 else "RGB")
+        small = plain.resize(box, Image.Resampling.BILINEAR, reducing_gap=None)
+        if turn is not None:  # turning the small square is the same and costs nothing
+            small = small.transpose(turn)
+        pixels: Pixels = np.asarray(small, dtype=np.uint8).reshape(self.shape)
+        return pixels
+
+
+def open_picture(content: Content) -> Image.Image:
+    """Return a picture in RGB as a person would see it, for showing; raises as `transform` does."""
+    with _reading(content) as picture:
+        picture.draft(None, (512, 512))
+        turn = _turn_after_loading(picture)
+        shown = _plain(picture, "RGB").copy()
+        return shown if turn is None else shown.transpose(turn)
+
+
+def size_of(path: Path) -> tuple[int, int] | None:
+    """Return (width, height) from the header, or None where it cannot be read."""
+    try:
+        with _opened(path) as picture:
+            return picture.size
+    except Exception:  # a broken header is reported when the file is decoded
+        return None
+
+
+@contextmanager
+def _reading(content: Content) -> Iterator[Image.Image]:
+    """Open a picture of a bearable size; whatever goes wrong inside becomes a ContentError."""
+    try:
+        with _opened(content) as picture:
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                millions = MAX_PIXELS // 1_000_000
+                raise ContentError(
+                    f"too large: {width} x {height} pixels, {millions} million are allowed"
+                )
+            if not width * height:
+                raise ContentError("it has no pixels")
+            yield picture
+    except ContentError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ContentError("too large: Pillow takes it for a decompression bomb") from error
+    except UnidentifiedImageError as error:
+        raise _unidentified(content) from error
+    except MemoryError as error:
+        raise ContentError("too large for the memory that is free") from error
+    except FileNotFoundError as error:
+        raise ContentError("vanished while it was being read") from error
+    except PermissionError as error:
+        raise ContentError("no permission to read it") from error
+    except Exception as error:  # decoders raise whatever a broken file leads them to
+        if isinstance(error, OSError) and error.errno and error.strerror:
+            raise ContentError(f"cannot be read: {error.strerror}") from error
+        raise ContentError(f"damaged: {_reason(error)}") from error
+
+
+@contextmanager
+def _opened(content: Content) -> Iterator[Image.Image]:
+    if isinstance(content, Image.Image):
+        yield content.copy()
+    elif isinstance(content, np.ndarray):
+        yield _from_array(content)
+    else:
+        # Pillow leaves a file that it was given open, so it is closed here.
+        with ExitStack() as closing:
+            if isinstance(content, bytes):
+                stream: IO[bytes] = io.BytesIO(content)
+            else:
+                stream = closing.enter_context(Path(content).open("rb"))
+            yield closing.enter_context(_identified(stream))
+
+
+def _identified(stream: IO[bytes]) -> Image.Image:
+    """Open with the common formats; the rest of Pillow is loaded only when none of them fits."""
+    if not _FORMATS:
+        Image.preinit()
+        _allow_formats()
+    try:
+        return Image.open(stream, formats=_FORMATS)
+    except UnidentifiedImageError:
+        before = len(_FORMATS)
+        load_all_formats()
+        if len(_FORMATS) == before:
+            raise
+        stream.seek(0)
+        return Image.open(stream, formats=_FORMATS)
+
+
+def _from_array(array: NDArray[Any]) -> Image.Image:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise ContentError(
+            f"an array of shape {array.shape} is no picture: (height, width), or with 3 or 4 "
+            "channels last, is"
+        )
+    if array.dtype == bool or array.dtype.kind == "f":
+        array = (np.clip(np.nan_to_num(array.astype(np.float32)), 0, 1) * 255).round()
+    elif array.dtype != np.uint8:
+        raise ContentError(
+            f"an array of {array.dtype} is no picture: uint8 or floats in [0, 1] are"
+        )
+    return Image.fromarray(np.ascontiguousarray(array, dtype=np.uint8))
+
+
+_FORMATS: list[str] = []
+
+
+def _allow_formats() -> None:
+    _FORMATS[:] = [name for name in Image.ID if name not in REFUSED_FORMATS]
+
+
+def load_all_formats() -> None:
+    """Let Pillow know all of its formats, and HEIC where pillow-heif is installed."""
+    Image.init()
+    try:
+        import pillow_heif
+    except ImportError:
+        pass
+    else:
+        pillow_heif.register_heif_opener()
+    _allow_formats()
+
+
+def _unidentified(content: Content) -> ContentError:
+    if isinstance(content, bytes):
+        name, head = "", content[:16]
+    elif isinstance(content, str | Path):
+        name = Path(content).suffix.lower()
+        with Path(content).open("rb") as stream:
+            head = stream.read(16)
+    else:
+        return ContentError("not a picture")
+    if not head:
+        return ContentError("empty file")
+    # Extensions of videos and PDF are registered too: those Pillow only names, or only writes.
+    if Image.registered_extensions().get(name) in _FORMATS or looks_like_picture(head):
+        return ContentError("damaged or unknown: no decoder takes it")
+    return NotAPictureError("not a picture")
+
+
+def looks_like_picture(head: bytes) -> bool:
+    """Return whether the first bytes are those of a common picture format."""
+    return (
+        head.startswith(
+            (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\1\0")
+        )
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or (head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS)  # other brands are videos
+    )
+
+
+def _turn_after_loading(picture: Image.Image) -> Image.Transpose | None:
+    """Decode, and return what is still to be turned: a TIFF is turned by Pillow as it loads."""
+    picture.load()
+    try:
+        return TURNS.get(int(picture.getexif().get(ORIENTATION, 1)))
+    except Exception:  # broken metadata must not lose the picture
+        return None
+
+
+def _plain(picture: Image.Image, mode: str) -> Image.Image:
+    """Convert to `mode` from palette, alpha (over white), CMYK, 16 or 32 bits and floats."""
+    if picture.mode.startswith(("I", "F")):
+        picture = _eight_bits(picture)
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(ground, picture)
+    if picture.mode == "LAB":
+        from PIL import ImageCms
+
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(picture, lab, rgb, outputMode="RGB")
+        if converted is not None:
+            picture = converted
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Bring 16-bit, 32-bit and float grey to 8 bits by the range that the picture uses."""
+    values = np.asarray(picture).astype(np.float32)
+    if picture.mode.startswith("I;16"):
+        low, high = 0.0, 65535.0 if values.max(initial=0) > 255 else 255.0
+    else:
+        finite = values[np.isfinite(values)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        low, high = (0.0, 255.0) if low >= 0 and 1 < high <= 255 else (low, high)
+    values = np.clip(np.nan_to_num(values), low, high)
+    scaled = (values - low) * (255 / max(high - low, 1e-12))
+    return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else text[:117] + "..."

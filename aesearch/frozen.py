@@ -1,0 +1,172 @@
+"""The trained encoder as ONNX, run by onnxruntime: all that searching needs.
+
+A folder ``encoder-<fingerprint>/`` holds the two graphs, the weights and ``encoder.json``. It is
+written once and never changed; the fingerprint says whether codes and encoder belong together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from aesearch.errors import DamagedError, ParameterError
+
+Floats = NDArray[np.float32]
+
+ENCODER = "encoder.onnx"
+DECODER = "decoder.onnx"
+WEIGHTS = "weights.safetensors"
+MANIFEST = "encoder.json"
+BATCH = 256
+
+
+def checksum(path: Path) -> str:
+    """Return the xxh3-128 of a file, as 32 hexadecimal digits."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def seal(folder: Path, manifest: Mapping[str, Any]) -> str:
+    """Write ``encoder.json`` beside the graphs and return the fingerprint.
+
+    The fingerprint covers what decides a code: the graph and the way pictures are prepared.
+    """
+    sums = {name: checksum(folder / name) for name in (ENCODER, DECODER, WEIGHTS)}
+    features = json.dumps(manifest["features"], sort_keys=True)
+    fingerprint = xxhash.xxh3_64_hexdigest((sums[ENCODER] + features).encode())
+    document = {**manifest, "fingerprint": fingerprint, "checksums": sums}
+    (folder / MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
+    return fingerprint
+
+
+class FrozenEncoder:
+    """An encoder and decoder that can be run but not trained.
+
+    Parameters
+    ----------
+    folder : Path
+        What `seal` left.
+    threads : int, default=0
+        Threads of one run; 0 lets onnxruntime use all cores, unless OMP_NUM_THREADS is 1.
+
+    Attributes
+    ----------
+    manifest : dict
+        ``encoder.json``: kind, parameters, features, check, history, checksums.
+    fingerprint : str
+        16 hexadecimal digits.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+        self.folder = folder
+        self._threads = threads or (1 if os.environ.get("OMP_NUM_THREADS") == "1" else 0)
+        try:
+            text = (folder / MANIFEST).read_text(encoding="utf-8")
+            self.manifest: dict[str, Any] = json.loads(text)
+            self.fingerprint: str = self.manifest["fingerprint"]
+            self.code_size: int = self.manifest["code_size"]
+            self._sums: dict[str, str] = self.manifest["checksums"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DamagedError(
+                f"the encoder in {folder} cannot be read ({error}); "
+                "'aesearch index SOURCE --retrain' makes a new one"
+            ) from error
+
+    def damage(self) -> list[str]:
+        """Return a line for each file that is missing or not what was written."""
+        found = []
+        for name, expected in self._sums.items():
+            path = self.folder / name
+            if not path.exists():
+                found.append(f"{path} is missing")
+            elif checksum(path) != expected:
+                found.append(f"{path} is damaged (its checksum does not match)")
+        return found
+
+    def encode(self, X: NDArray[Any]) -> Floats:
+        """Return the comparable codes, unit length, float32 of shape (n, code_size)."""
+        return self._run(self._encoder, X, ["code"])[0]
+
+    def encode_with_latents(self, X: NDArray[Any]) -> tuple[Floats, Floats]:
+        """Return comparable codes and the latent ones that the decoder takes."""
+        codes, latents = self._run(self._encoder, X, ["code", "latent"])
+        return codes, latents
+
+    def decode(self, latents: NDArray[Any]) -> Floats:
+        """Return what latent codes decode to, float32 in the units of the input."""
+        return self._run(self._decoder, latents, ["x"])[0]
+
+    def errors(self, X: NDArray[Any]) -> tuple[Floats, Floats]:
+        """Return the codes of `X` and the mean squared reconstruction error of each, pixels 0..1.
+
+        Both sides are compared at the resolution of the decoder's output.
+        """
+        if not len(X):
+            return self.encode(X), np.empty(0, dtype=np.float32)
+        codes, errors = [], []
+        for start in range(0, len(X), BATCH):
+            part = X[start : start + BATCH]
+            code, latent = self.encode_with_latents(part)
+            gap = (self.decode(latent) - part.astype(np.float32)) / 255
+            codes.append(code)
+            errors.append(np.square(gap).reshape(len(part), -1).mean(axis=1))
+        return np.concatenate(codes), np.concatenate(errors).astype(np.float32)
+
+    def _run(self, session: Any, X: NDArray[Any], outputs: list[str]) -> list[Floats]:
+        wanted = session.get_inputs()[0]
+        X = np.asarray(X)
+        if X.shape[1:] != tuple(wanted.shape[1:]):
+            expected = ", ".join(["n", *map(str, wanted.shape[1:])])
+            raise ParameterError(f"the encoder takes arrays of shape ({expected}); got {X.shape}")
+        if wanted.type == "tensor(float)":
+            X = X.astype(np.float32, copy=False)
+        elif X.dtype != np.uint8:
+            raise ParameterError(f"the encoder takes pictures of uint8; got {X.dtype}")
+        parts = [
+            session.run(outputs, {wanted.name: np.ascontiguousarray(X[start : start + BATCH])})
+            for start in range(0, len(X), BATCH)
+        ]
+        if not parts:
+            shapes = {output.name: output.shape[1:] for output in session.get_outputs()}
+            return [np.empty((0, *shapes[name]), dtype=np.float32) for name in outputs]
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+    @cached_property
+    def _encoder(self) -> Any:
+        return self._session(ENCODER)
+
+    @cached_property
+    def _decoder(self) -> Any:
+        return self._session(DECODER)
+
+    def _session(self, name: str) -> Any:
+        import onnxruntime
+
+        path = self.folder / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DamagedError(
+                f"{path} cannot be read ({error.strerror}); "
+                "'aesearch index SOURCE --retrain' makes a new encoder"
+            ) from error
+        if xxhash.xxh3_128_hexdigest(content) != self._sums.get(name):
+            raise DamagedError(
+                f"{path} is damaged (its checksum does not match); "
+                "'aesearch index SOURCE --retrain' makes a new encoder"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

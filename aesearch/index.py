@@ -1,0 +1,553 @@
+"""An index: the folder on disk, opened for searching. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from aesearch.engines import Floats, Ids, engine_class
+from aesearch.engines.choose import Plan
+from aesearch.errors import (
+    ContentError,
+    DamagedError,
+    EncoderMismatchError,
+    IndexExistsError,
+    IndexNotFoundError,
+    ParameterError,
+    UnknownKeyError,
+)
+from aesearch.features.images import Content, ImageFeatures
+from aesearch.frozen import FrozenEncoder, checksum
+from aesearch.ingest import Progress, silent
+from aesearch.layout import Layout, find, key_for
+from aesearch.locking import hold
+from aesearch.settings import Settings
+from aesearch.sources import digest_of, read_file
+from aesearch.store import Item, Revision, Skipped, Store
+from aesearch.writer import Edit, build_engine, nothing, publish
+
+TRIES = 5
+DRIFT_ITEMS = 20
+DRIFT_RATIO = 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One found item.
+
+    Attributes
+    ----------
+    score : float
+        Cosine of the codes, in [-1, 1]; higher is closer, 1 is the same.
+    key : str
+        Path relative to the source, with forward slashes.
+    path : Path
+        Where the file is.
+    """
+
+    score: float
+    key: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How pictures that came after training differ from those that were kept out of it.
+
+    Attributes
+    ----------
+    items, share : int, float
+        How many came later, and their share of the index.
+    ratio : float
+        Their reconstruction error over that of the kept-out ones.
+    """
+
+    items: int
+    share: float
+    ratio: float
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether a training would learn something new."""
+        return self.items >= DRIFT_ITEMS and self.ratio > DRIFT_RATIO
+
+    def __str__(self) -> str:
+        return (
+            f"{self.items:,} pictures ({self.share:.0%}) came after training, with "
+            f"{self.ratio:.2f} times its reconstruction error"
+        )
+
+
+@dataclass(frozen=True)
+class _State:
+    """One revision, opened."""
+
+    revision: Revision
+    encoder: FrozenEncoder
+    features: ImageFeatures
+    engine: Any
+
+
+class Index:
+    """A folder of items that can be searched by similarity.
+
+    Safe to search from several threads, and while another process writes: a new revision is
+    noticed at the next search. Use it as a context manager, or call :meth:`close`.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of the index.
+
+    Raises
+    ------
+    IndexNotFoundError, FormatError, DamagedError
+        The message says what to do.
+
+    Examples
+    --------
+    >>> with aesearch.open("indexes/images") as index:      # doctest: +SKIP
+    ...     index.search("photo.png", k=3)
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.layout = Layout(Path(path))
+        self.card = self.layout.read_card()
+        self.store = Store(self.layout.database)
+        self._lock = threading.RLock()
+        self._opened: _State | None = None
+        self._seen = -1
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.layout.root.resolve().name
+
+    @property
+    def source(self) -> Path:
+        """Folder that was indexed."""
+        return Path(self.card["source"])
+
+    @property
+    def settings(self) -> Settings:
+        """What was chosen when it was made."""
+        try:
+            return Settings(**self.card["settings"])
+        except TypeError as error:
+            raise DamagedError(f"{self.layout.card} holds settings unknown here: {error}") from None
+
+    @property
+    def revision(self) -> Revision:
+        """The current revision."""
+        return self.store.revision()[0]
+
+    @property
+    def encoder(self) -> FrozenEncoder:
+        """The encoder that makes the codes."""
+        return self._state().encoder
+
+    @property
+    def features(self) -> ImageFeatures:
+        """How pictures are prepared for it."""
+        return self._state().features
+
+    def __len__(self) -> int:
+        return self.store.count()
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and bool(self.store.ids_of([key]))
+
+    def __repr__(self) -> str:
+        return f"<Index {self.name!r}: {len(self)} items>"
+
+    def items(self) -> Iterator[Item]:
+        """Yield all items: key, size, time, digest."""
+        return self.store.items()
+
+    def skipped(self) -> list[Skipped]:
+        """Return the files that are not in the index, each with its reason."""
+        return self.store.skipped()
+
+    def drift(self) -> Drift | None:
+        """Return how the collection has changed since training, or None if nothing came later."""
+        items, error = self.store.drift()
+        usual = self.encoder.manifest.get("error")
+        if not items or not usual:
+            return None
+        return Drift(items, items / max(len(self), 1), error / usual)
+
+    def info(self) -> dict[str, Any]:
+        """Return everything there is to know about the index, as JSON."""
+        state = self._state()
+        manifest, revision = state.encoder.manifest, state.revision
+        drift = self.drift()
+        return {
+            "name": self.name,
+            "path": str(self.layout.root),
+            "source": str(self.source),
+            "items": len(self),
+            "revision": revision.number,
+            "changed_at": revision.changed_at,
+            "encoder": manifest["kind"],
+            "parameters": manifest["parameters"],
+            "fingerprint": revision.fingerprint,
+            "features": manifest["features"],
+            "code_size": manifest["code_size"],
+            "trained": manifest.get("trained", {}),
+            "training": self.layout.plan.exists(),
+            "engine": revision.plan,
+            "bytes_on_disk": self.layout.bytes_on_disk(),
+            "check": manifest.get("check"),
+            "drift": str(drift) if drift else None,
+            "settings": self.settings.as_dict(),
+            "skipped": [
+                {"key": f.key, "reason": f.reason, "ignored": f.ignored} for f in self.skipped()
+            ],
+        }
+
+    def check_source(self, source: Path) -> None:
+        """Raise IndexExistsError if this is the index of another folder."""
+        if self.source != source.resolve():
+            raise IndexExistsError(
+                f"{self.layout.root} is the index of {self.source}, not of {source}; name another "
+                "place with --index"
+            )
+
+    def path_of(self, key: str) -> Path:
+        """Return where the file of a key is."""
+        return self.source / key
+
+    # -- searching -------------------------------------------------------------------------------
+
+    def encode(self, contents: Sequence[Content]) -> Floats:
+        """Return the codes of pictures, unit length, of shape (n, code_size)."""
+        state = self._state()
+        if not contents:
+            return np.empty((0, state.encoder.code_size), dtype=np.float32)
+        return state.encoder.encode(np.stack([state.features.transform(c) for c in contents]))
+
+    def search(
+        self,
+        content: Content,
+        k: int = 10,
+        *,
+        among: str | None = None,
+        threshold: float | None = None,
+    ) -> list[Hit]:
+        """Find the items most similar to a picture.
+
+        Parameters
+        ----------
+        content : path, bytes, PIL image or ndarray
+            The picture. As an array (height, width[, channels]), uint8 or floats in [0, 1].
+        k : int, default=10
+            Hits wanted; fewer come back where there are fewer items.
+        among : str, optional
+            Glob on keys, such as 'holiday/**'; the search looks only at these.
+        threshold : float, optional
+            Lowest score of a hit.
+
+        Returns
+        -------
+        list of Hit
+            Best first. A picture that is in the index comes first, with score 1.
+
+        Raises
+        ------
+        ContentError
+            If it cannot be read as a picture.
+        """
+        key = None
+        if isinstance(content, str | Path):
+            key = key_for(self.source, Path(content))
+            if not Path(content).exists():
+                raise ContentError("there is no such file")
+            content = read_file(Path(content))
+
+        def answer(state: _State) -> list[Hit]:
+            code = state.encoder.encode(state.features.transform(content)[None])
+            exact: list[int] = []
+            if isinstance(content, bytes):
+                same = self.store.same_content(digest_of(content))
+                exact = [id for id, _ in sorted(same, key=lambda pair: (pair[1] != key, pair[0]))]
+            return self._hits(state, code, k, among, threshold, exact)
+
+        return self._of_one_revision(answer)
+
+    def similar(
+        self,
+        key: str,
+        k: int = 10,
+        *,
+        among: str | None = None,
+        threshold: float | None = None,
+    ) -> list[Hit]:
+        """Find the items most similar to one that is in the index; its file is not read.
+
+        Raises
+        ------
+        UnknownKeyError
+            If there is no such item.
+        """
+
+        def answer(state: _State) -> list[Hit]:
+            id = self._id_of(key)
+            code = self.store.codes([id])[1]
+            return self._hits(state, code, k, among, threshold, [id])
+
+        return self._of_one_revision(answer)
+
+    def _of_one_revision(self, answer: Callable[[_State], list[Hit]]) -> list[Hit]:
+        """Ask again where a writer came in between: rows and codes must be of one revision."""
+        for _ in range(TRIES):
+            state = self._state()
+            try:
+                hits = answer(state)
+            except (DamagedError, ParameterError, UnknownKeyError):
+                if self.revision.number == state.revision.number:
+                    raise
+                continue
+            if self.revision.number == state.revision.number:
+                return hits
+        with self.store.reading():
+            return answer(self._state())
+
+    def _hits(
+        self,
+        state: _State,
+        code: Floats,
+        k: int,
+        among: str | None,
+        threshold: float | None,
+        exact: list[int],
+    ) -> list[Hit]:
+        if k < 1:
+            raise ParameterError(f"k must be at least 1; got {k}")
+        allowed = None
+        count = len(state.engine)
+        if among is not None:
+            allowed = self.store.matching(among)
+            exact = [id for id in exact if id in set(allowed.tolist())]
+            count = len(allowed)
+        k = min(k, count)
+        if not k:
+            return []
+        ids, scores = state.engine.search(code, k, among=allowed)
+        first = exact[:k]
+        ranked = [(id, 1.0) for id in first]
+        ranked += [
+            (int(id), float(np.clip(score, -1, 1)))
+            for id, score in zip(ids[0], scores[0], strict=True)
+            if id >= 0 and id not in first
+        ]
+        keys = self.store.keys_of(id for id, _ in ranked)
+        return [
+            Hit(score, keys[id], self.path_of(keys[id]))
+            for id, score in ranked[:k]
+            if id in keys and (threshold is None or score >= threshold)
+        ]
+
+    def _id_of(self, key: str) -> int:
+        try:
+            return self.store.ids_of([key])[key]
+        except KeyError:
+            raise UnknownKeyError(
+                f"there is no item '{key}' in {self.name}; keys are paths relative to "
+                f"{self.source}"
+            ) from None
+
+    # -- the revision that is open ---------------------------------------------------------------
+
+    def _state(self) -> _State:
+        with self._lock:
+            seen = self.store.data_version()
+            if self._opened is None or seen != self._seen:
+                if self._opened is None or self.revision.number != self._opened.revision.number:
+                    self._opened = self._open()
+                self._seen = seen
+            return self._opened
+
+    def forget(self) -> None:
+        """Open anew at the next use: this process has written."""
+        with self._lock:
+            self._opened = None
+
+    def _open(self) -> _State:
+        for attempt in range(TRIES):
+            revision, rotation = self.store.revision()
+            if not revision.number:
+                raise IndexNotFoundError(
+                    f"{self.layout.root} holds no items yet; run 'aesearch index {self.source}'"
+                )
+            try:
+                encoder = FrozenEncoder(self.layout.encoder(revision.fingerprint))
+                engine = self._open_engine(revision, rotation)
+            except DamagedError:
+                # A writer may have replaced the files between two reads.
+                if attempt + 1 < TRIES and self.revision.number != revision.number:
+                    continue
+                raise
+            if encoder.fingerprint != revision.fingerprint:
+                raise EncoderMismatchError(
+                    f"the codes were made by encoder {revision.fingerprint}, "
+                    f"{encoder.folder.name} holds {encoder.fingerprint}; restore it, or run "
+                    f"'aesearch index {self.source} --retrain'"
+                )
+            features = ImageFeatures.from_config(encoder.manifest["features"])
+            return _State(revision, encoder, features, engine)
+        raise DamagedError(f"{self.layout.root} changes too quickly to be opened; try again")
+
+    def _open_engine(self, revision: Revision, rotation: Floats | None) -> Any:
+        path = self.layout.root / revision.codes_file
+        problem = _cache_problem(path, revision)
+        if problem and self.revision.number == revision.number:
+            warnings.warn(
+                f"{problem}; searching the codes in items.db instead, "
+                "'aesearch verify --repair' mends it",
+                stacklevel=2,
+            )
+            return build_engine(self.store, self.settings)[0]
+        return engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
+
+    # -- changing --------------------------------------------------------------------------------
+
+    def add(self, contents: Mapping[str, Content] | Iterable[str | Path]) -> list[str]:
+        """Add pictures, encoded by the encoder that is there; returns their keys.
+
+        Parameters
+        ----------
+        contents : mapping of key to picture, or iterable of paths
+            A path inside the source gets its relative key, another one its absolute path. A key
+            that exists is replaced.
+
+        Raises
+        ------
+        ContentError
+            If one cannot be read; then nothing is added.
+        """
+        from aesearch.sync import add
+
+        return add(self, contents)
+
+    def remove(self, keys: Iterable[str]) -> int:
+        """Remove items; files that are still in the source are not taken up again.
+
+        Raises
+        ------
+        UnknownKeyError
+            If one is not in the index; then nothing is removed.
+        """
+        from aesearch.sync import remove
+
+        return remove(self, list(keys))
+
+    def sync(self, progress: Progress = silent) -> dict[str, int]:
+        """Bring the index up to date with its source, without training; returns the counts."""
+        from aesearch.sync import synchronise
+
+        return synchronise(self, progress).counts()
+
+    def publish(self, edit: Edit, *, fingerprint: str | None = None) -> None:
+        """Make one change of the rows the current revision; see `writer.publish`."""
+        try:
+            with hold(self.layout):
+                publish(self.layout, self.store, edit, self.settings, fingerprint=fingerprint)
+        finally:
+            self.forget()
+
+    def verify(self, *, repair: bool = False) -> list[str]:
+        """Check everything that is on disk against everything else; returns what is wrong.
+
+        Parameters
+        ----------
+        repair : bool
+            Make the FAISS file anew from the store where it is wrong.
+        """
+        problems = self.store.problems()
+        revision, rotation = self.store.revision()
+        ids, codes = self.store.codes()
+        try:
+            encoder = FrozenEncoder(self.layout.encoder(revision.fingerprint))
+            problems += encoder.damage()
+            if encoder.fingerprint != revision.fingerprint:
+                problems.append(f"encoder {encoder.fingerprint} is not the codes' encoder")
+            if len(ids) and codes.shape[1] != encoder.code_size:
+                problems.append(f"codes have {codes.shape[1]} numbers, not {encoder.code_size}")
+        except DamagedError as error:
+            problems.append(str(error))
+        if not np.isfinite(codes).all() or (np.linalg.norm(codes, axis=1) > 1.001).any():
+            problems.append("some codes are not of unit length")
+        problem = _cache_problem(self.layout.root / revision.codes_file, revision)
+        if problem is None:
+            problem = self._engine_problem(revision, rotation, ids, codes)
+        if problem:
+            if repair:
+                self.publish(nothing, fingerprint=revision.fingerprint)
+            else:
+                problems.append(problem)
+        return problems
+
+    def _engine_problem(
+        self, revision: Revision, rotation: Floats | None, ids: Ids, codes: Floats
+    ) -> str | None:
+        """Compare the FAISS file with the store: as many codes, and a sample finds itself."""
+        path = self.layout.root / revision.codes_file
+        engine = engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
+        if len(engine) != len(ids):
+            return f"{path.name} holds {len(engine)} codes, items.db {len(ids)}"
+        step = max(1, len(ids) // 100)
+        for id, code in zip(ids[::step], codes[::step], strict=True):
+            only = np.array([id], dtype=np.int64)
+            if engine.search(code[None], 1, among=only)[0][0, 0] != id:
+                return f"{path.name} does not hold the code of item {id}"
+        return None
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
+        self._opened = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_index(path: str | Path | None = None) -> Index:
+    """Open an index by its path, or by its name in the home; without either, the only one there is.
+
+    Raises
+    ------
+    IndexNotFoundError
+        If there is none, or several fit.
+    """
+    return Index(find(path))
+
+
+def _cache_problem(path: Path, revision: Revision) -> str | None:
+    """Return what is wrong with the FAISS file, if anything. FAISS itself takes a flipped byte."""
+    if not path.is_file():
+        return f"{path} is missing"
+    try:
+        damaged = checksum(path) != revision.codes_sum
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror})"
+    return f"{path} is damaged (its checksum does not match)" if damaged else None
+
+
+__all__ = ["ContentError", "Hit", "Index", "open_index"]

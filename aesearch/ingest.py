@@ -1,0 +1,115 @@
+"""Files to small pictures, on all cores: read once, hashed and decoded."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aesearch.errors import ContentError, NotAPictureError
+from aesearch.features.images import SIDES, ImageFeatures, Pixels, size_of
+from aesearch.sources import Entry, digest_of, read_file
+from aesearch.store import NewItem, Skipped
+
+# Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
+CHUNK = 32
+WINDOW = 4  # chunks in flight per worker, so that memory stays bounded
+PROBED = 64
+LARGEST_SIDE = 64
+
+Progress = Callable[[str, float, float], None]
+
+
+def silent(stage: str, done: float, total: float) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(slots=True)
+class Decoded:
+    """One file after reading: pixels, or the reason why there are none."""
+
+    entry: Entry
+    digest: bytes
+    pixels: Pixels | None
+    reason: str = ""
+    ignored: bool = False
+
+    def item(self, *, added: bool = False, error: float | None = None) -> NewItem:
+        """Return the row of this file."""
+        entry = self.entry
+        return NewItem(entry.key, entry.size, entry.mtime_ns, self.digest, added, error)
+
+    def skipped(self) -> Skipped:
+        """Return the line of the ledger for this file."""
+        entry = self.entry
+        return Skipped(entry.key, self.reason, self.ignored, entry.size, entry.mtime_ns)
+
+
+def decode_one(path: Path, entry: Entry, features: ImageFeatures) -> Decoded:
+    """Read, hash and decode one file; what is wrong with it is a reason, not an exception."""
+    digest = b""
+    try:
+        content = read_file(path)
+        digest = digest_of(content)
+        return Decoded(entry, digest, features.transform(content))
+    except NotAPictureError as error:
+        return Decoded(entry, digest, None, str(error), ignored=True)
+    except ContentError as error:
+        return Decoded(entry, digest, None, str(error))
+
+
+def decode(
+    root: Path,
+    entries: Sequence[Entry],
+    features: ImageFeatures,
+    progress: Progress = silent,
+) -> Iterator[Decoded]:
+    """Decode files in their order, in threads: Pillow lets go of the interpreter's lock."""
+    workers = os.cpu_count() or 1
+
+    def run(chunk: Sequence[Entry]) -> list[Decoded]:
+        return [decode_one(root / entry.key, entry, features) for entry in chunk]
+
+    chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
+    pending: deque[Future[list[Decoded]]] = deque()
+    done = 0
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        try:
+            progress("reading", 0, len(entries))
+            while True:
+                while len(pending) < WINDOW * workers and (chunk := next(chunks, None)):
+                    pending.append(pool.submit(run, chunk))
+                if not pending:
+                    return
+                finished = pending.popleft().result()
+                done += len(finished)
+                progress("reading", done, len(entries))
+                yield from finished
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def probe(root: Path, entries: Sequence[Entry]) -> ImageFeatures:
+    """Choose side and channels by a look at a few files.
+
+    The side is the smallest of 16, 32, 48, 64 that the median picture reaches with its shorter
+    edge, at most 64; one channel is enough where every picture looked at is grey.
+    """
+    sample = entries[:: max(1, len(entries) // PROBED)][:PROBED]
+    edges = [min(size) for entry in sample if (size := size_of(root / entry.key))]
+    median = sorted(edges)[len(edges) // 2] if edges else LARGEST_SIDE
+    side = next((side for side in SIDES if side >= median), LARGEST_SIDE)
+    features = ImageFeatures(side=min(side, LARGEST_SIDE))
+    looked_at = [decode_one(root / entry.key, entry, features).pixels for entry in sample]
+    grey = [is_grey(pixels) for pixels in looked_at if pixels is not None]
+    return ImageFeatures(features.side, channels=1 if grey and all(grey) else 3)
+
+
+def is_grey(pixels: Pixels) -> bool:
+    """Return whether red, green and blue are the same in every pixel."""
+    return bool(np.ptp(pixels, axis=2).max() == 0)

@@ -1,0 +1,191 @@
+"""Where an index lives, and what its folder holds: the format, as one value."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aesearch.errors import DamagedError, FormatError, IndexNotFoundError
+
+FORMAT = 1
+HOME_VARIABLE = "AESEARCH_HOME"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths below one index's folder."""
+
+    root: Path
+
+    @property
+    def card(self) -> Path:
+        """``index.json``: format, source, settings. Its presence makes a folder an index."""
+        return self.root / "index.json"
+
+    @property
+    def database(self) -> Path:
+        """``items.db``."""
+        return self.root / "items.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one writer."""
+        return self.root / "write.lock"
+
+    @property
+    def holder(self) -> Path:
+        """Who holds the lock; beside it, because locking empties the lock file."""
+        return self.root / "write.json"
+
+    @property
+    def training(self) -> Path:
+        """Folder of a training that is not finished."""
+        return self.root / "training"
+
+    @property
+    def plan(self) -> Path:
+        """``training/plan.json``: there from when a training is asked for until it is done."""
+        return self.training / "plan.json"
+
+    def encoder(self, fingerprint: str) -> Path:
+        """Folder of a frozen encoder."""
+        return self.root / f"encoder-{fingerprint}"
+
+    def codes(self, number: int) -> Path:
+        """FAISS file of a revision."""
+        return self.root / f"codes-{number}.faiss"
+
+    def exists(self) -> bool:
+        """Return whether there is an index here."""
+        return self.card.is_file()
+
+    def read_card(self) -> dict[str, Any]:
+        """Return ``index.json``.
+
+        Raises
+        ------
+        IndexNotFoundError, FormatError, DamagedError
+        """
+        try:
+            card: dict[str, Any] = json.loads(self.card.read_text(encoding="utf-8"))
+            version = int(card["format"])
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise IndexNotFoundError(
+                f"there is no index at {self.root}; 'aesearch index SOURCE' makes one, "
+                "'aesearch list' shows those that exist"
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DamagedError(
+                f"{self.card} cannot be read ({error}); restore it, or remove {self.root} and "
+                "index again"
+            ) from error
+        if version > FORMAT:
+            raise FormatError(
+                f"{self.root} has format {version}, this aesearch reads up to {FORMAT}; "
+                "upgrade with 'pip install --upgrade aesearch'"
+            )
+        return card
+
+    def write_card(self, card: Mapping[str, Any]) -> None:
+        """Write ``index.json`` in one step."""
+        write_atomically(self.card, json.dumps({"format": FORMAT, **card}, indent=1).encode())
+
+    def bytes_on_disk(self) -> int:
+        """Return the size of all files below the folder."""
+        return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    if os.name == "nt" and path.is_dir():  # pragma: no cover
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def key_for(source: Path, path: Path) -> str:
+    """Return the key of a file: relative inside the source, else absolute."""
+    absolute = path.resolve()
+    inside = absolute.is_relative_to(source)
+    return (absolute.relative_to(source) if inside else absolute).as_posix()
+
+
+def home() -> Path:
+    """Return the folder that holds indexes: AESEARCH_HOME, or ``indexes`` in the working folder."""
+    return Path(os.environ.get(HOME_VARIABLE) or "indexes")
+
+
+def place_for(source: Path, name: str | Path | None = None) -> Path:
+    """Return where the index of `source` goes: `name` as a path or a name in the home."""
+    if name is None:
+        return home() / source.resolve().name
+    return _named(name)
+
+
+def _named(name: str | Path) -> Path:
+    text = str(name)
+    if Path(text).exists() or os.sep in text or "/" in text or text in (".", ".."):
+        return Path(text)
+    return home() / text
+
+
+def all_places() -> list[Path]:
+    """Return the folders in the home that are indexes, by name."""
+    if not home().is_dir():
+        return []
+    return sorted(path for path in home().iterdir() if Layout(path).exists())
+
+
+def find(name: str | Path | None = None, near: Path | None = None) -> Path:
+    """Return the folder of the index that is meant.
+
+    Parameters
+    ----------
+    name : str or Path, optional
+        A path, or a name in the home.
+    near : Path, optional
+        A file; the index whose source holds it is preferred where there are several.
+
+    Raises
+    ------
+    IndexNotFoundError
+        If there is none, or if several fit.
+    """
+    if name is not None:
+        path = _named(name)
+        Layout(path).read_card()
+        return path
+    places = all_places()
+    if not places:
+        raise IndexNotFoundError(
+            f"there is no index in {home().absolute()}; 'aesearch index SOURCE' makes one"
+        )
+    if len(places) > 1 and near is not None:
+        near = near.resolve()
+        holding = [p for p in places if near.is_relative_to(Layout(p).read_card()["source"])]
+        places = holding or places
+    if len(places) > 1:
+        names = ", ".join(path.name for path in places)
+        raise IndexNotFoundError(f"several indexes fit: {names}; choose one with --index NAME")
+    return places[0]

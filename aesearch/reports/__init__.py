@@ -1,0 +1,1 @@
+"""What a search and its codes look like: results as pictures, for a person to judge."""

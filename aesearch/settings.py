@@ -1,0 +1,92 @@
+"""What a user may choose when an index is made, and what stays chosen."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aesearch.engines.choose import FORMS, KINDS
+from aesearch.errors import ParameterError
+
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Choices that are kept in ``index.json`` and hold for every later update.
+
+    Parameters
+    ----------
+    encoder : str, default='auto'
+        'auto' trains `conv` and publishes it where the check finds it better than PCA; the name
+        of an encoder forces that one.
+    code_size : int, default=64
+        Numbers in a code.
+    form : {'float', 'int8', 'bits'}, default='float'
+        How the engine holds a code.
+    bits : int, default=0
+        Bits per code; more than 0 means the form 'bits'.
+    kind : {'auto', 'flat', 'ivf', 'hnsw'}, default='auto'
+        Kind of FAISS index.
+    max_memory : int, default=2 GiB
+        Bytes the engine may take.
+    recall : float, default=0.95
+        Share of the exact ten nearest that an approximate index must return.
+    seed : int, default=0
+        Of everything that is drawn at random.
+    """
+
+    encoder: str = "auto"
+    code_size: int = 64
+    form: str = "float"
+    bits: int = 0
+    kind: str = "auto"
+    max_memory: int = 2 << 30
+    recall: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.bits and self.form == "float":
+            object.__setattr__(self, "form", "bits")
+        if self.form == "bits" and not self.bits:
+            object.__setattr__(self, "bits", self.code_size - self.code_size % 8)
+        if self.form not in FORMS:
+            raise ParameterError(f"unknown code form '{self.form}'; choose {', '.join(FORMS)}")
+        if self.kind not in KINDS:
+            raise ParameterError(f"unknown index kind '{self.kind}'; choose {', '.join(KINDS)}")
+        if self.code_size < 1:
+            raise ParameterError(f"code_size must be at least 1; got {self.code_size}")
+        if self.form == "bits" and not (8 <= self.bits <= self.code_size and self.bits % 8 == 0):
+            raise ParameterError(
+                f"bits must be a multiple of 8 from 8 to the code size, {self.code_size}; "
+                f"got {self.bits}"
+            )
+        if not 0 < self.recall <= 1:
+            raise ParameterError(f"recall must be above 0 and at most 1; got {self.recall}")
+        if self.max_memory < 1:
+            raise ParameterError(f"max_memory must be positive; got {self.max_memory}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON."""
+        return asdict(self)
+
+
+def parse_memory(text: str) -> int:
+    """Return the bytes of a size such as '4G', '500M' or '2000000'."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
+    if not match:
+        raise ParameterError(f"'{text}' is no size; write 500M or 4G")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+def parse_seconds(text: str) -> float:
+    """Return the seconds of a time such as '90s', '5m', '1h30m' or '300'."""
+    text = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smh])", text)
+    if not parts or not re.fullmatch(r"(\d+(\.\d+)?\s*[smh]\s*)+", text):
+        raise ParameterError(f"'{text}' is no time; write 90s, 5m or 1h30m")
+    return sum(float(number) * SECONDS[unit] for number, unit in parts)

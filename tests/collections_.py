@@ -1,0 +1,53 @@
+"""Folders of pictures for the tests of whole indexes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from conftest import CLASSES, make_picture
+from PIL import Image
+
+from aesearch.index import Index
+
+
+def write_pictures(root: Path, count: int, first: int = 0, side: int = 32) -> list[str]:
+    """Write pictures number `first` to `first + count` below `root`; return their keys."""
+    keys = []
+    for n in range(first, first + count):
+        kind = CLASSES[n % len(CLASSES)]
+        key = f"{kind}/{n:03}.png"
+        (root / kind).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(make_picture(kind, n, side)).save(root / key)
+        keys.append(key)
+    return keys
+
+
+def state_of(root: Path) -> dict[str, tuple[int, int]]:
+    """Return size and time of everything below a folder, the folders included."""
+    return {
+        str(path.relative_to(root)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in [root, *root.rglob("*")]
+    }
+
+
+def keys_of(index: Index) -> set[str]:
+    return {item.key for item in index.items()}
+
+
+def assert_exact(index: Index, keys: list[str], k: int = 5) -> None:
+    """Each search must give what brute force over the codes in the store gives."""
+    ids, codes = index.store.codes()
+    names = index.store.keys_of(ids.tolist())
+    order = [names[i] for i in ids.tolist()]
+    for key in keys:
+        scores = codes @ codes[order.index(key)]
+        hits = index.similar(key, k)
+        assert hits[0].key == key
+        assert hits[0].score == 1
+        found = [hit.score for hit in hits]
+        np.testing.assert_allclose(found, np.sort(scores)[::-1][: len(hits)], atol=1e-4)
+        true = [scores[order.index(hit.key)] for hit in hits]
+        np.testing.assert_allclose(found, true, atol=1e-4)
+        assert len(hits) == min(k, len(order))
+        assert len({hit.key for hit in hits}) == len(hits)

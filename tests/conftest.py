@@ -1,0 +1,78 @@
+"""Small collections, made on the spot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+CLASSES = ("disks", "stripes", "squares")
+Pixels = NDArray[np.uint8]
+
+
+def make_picture(kind: str, seed: int, side: int = 40) -> Pixels:
+    """One picture of a class: its shape is the class, its colour, place and size are the seed's."""
+    rng = np.random.default_rng([CLASSES.index(kind), seed])
+    down, right = np.mgrid[:side, :side] / side
+    middle, size = rng.uniform(0.35, 0.65, 2), rng.uniform(0.15, 0.3)
+    if kind == "disks":
+        mask = np.hypot(down - middle[0], right - middle[1]) < size
+    elif kind == "stripes":
+        mask = np.sin(2 * np.pi * (right * rng.uniform(3, 6) + rng.uniform())) > 0
+    else:
+        mask = np.maximum(abs(down - middle[0]), abs(right - middle[1])) < size
+    front, back = rng.uniform(128, 255, 3), rng.uniform(0, 127, 3)
+    pixels = np.where(mask[..., None], front, back) + rng.normal(0, 4, (side, side, 3))
+    return np.clip(pixels, 0, 255).astype(np.uint8)
+
+
+def make_pictures(count: int, side: int, channels: int = 3) -> Pixels:
+    """(count, side, side, channels), the classes by turns."""
+    colour = np.stack([make_picture(CLASSES[i % 3], i, side) for i in range(count)])
+    if channels == 3:
+        return colour
+    return colour.mean(axis=3, keepdims=True).astype(np.uint8)
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes `per_class` distinct PNG files into a folder for each class."""
+
+    def make(per_class: int = 4, name: str = "pictures", side: int = 40) -> Path:
+        root = tmp_path / name
+        for kind in CLASSES:
+            folder = root / kind
+            folder.mkdir(parents=True)
+            for seed in range(per_class):
+                Image.fromarray(make_picture(kind, seed, side)).save(folder / f"{seed:03}.png")
+        return root
+
+    return make
+
+
+@pytest.fixture
+def pictures(make_folder: Callable[..., Path]) -> Path:
+    """A folder with twelve distinct pictures, four in each of three sub-folders."""
+    return make_folder()
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """scikit-learn's 1,797 digits, a table of 64 numbers, and their labels."""
+    from sklearn.datasets import load_digits
+
+    return load_digits(return_X_y=True)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real data, where there is one."""
+    folder = Path(os.environ.get("AESEARCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}; AESEARCH_DATA names the folder of real data")
+    return folder

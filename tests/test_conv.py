@@ -1,0 +1,258 @@
+"""The convolutional encoder: values against torch, onnxruntime and PCA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from aesearch.encoders.agreement import fold, trusted_neighbours
+from aesearch.encoders.conv import ConvEncoder
+from aesearch.encoders.layers import (
+    Backbone,
+    ContourGrid,
+    Decoder,
+    Orientations,
+    averaging,
+    resampling,
+)
+from aesearch.encoders.losses import agreement, reconstruction
+from aesearch.encoders.training import Session
+from aesearch.errors import ParameterError
+
+
+def scenes(count: int, side: int = 32, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Smooth random pictures with a bar in one of several directions."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(40, 200, (count, 2, 2, channels))
+    pictures = small.repeat(side // 2, axis=1).repeat(side // 2, axis=2)
+    for i in range(0, count, 2):
+        pictures[i, side // 2 - 1 : side // 2 + 1] = 255
+    return pictures.astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[ConvEncoder, np.ndarray]:
+    X = scenes(120)
+    return ConvEncoder(16, width=8, epochs=15, batch_size=40).fit(X), X
+
+
+def run(path: Path, name: str, x: np.ndarray) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(None, {name: x})
+
+
+@pytest.mark.parametrize(
+    "shape", [(5, 8, 8, 1), (12, 64, 64, 3)]
+)
+def test_graphs_agree_with_torch_at_every_batch_size(
+    shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    X = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    encoder = ConvEncoder(8, width=4, epochs=1).fit(X)
+    encoder.write_graphs(tmp_path)
+    latents = encoder.transform(X)
+    for rows in (X, X[:1], X[:3]):
+        code, latent = run(tmp_path / "encoder.onnx", "x", rows)
+        np.testing.assert_allclose(latent, latents[: len(rows)], atol=1e-4)
+        np.testing.assert_allclose(np.linalg.norm(code, axis=1), 1, atol=1e-4)
+        lengths = np.linalg.norm(latent, axis=1, keepdims=True)
+        np.testing.assert_allclose(code * lengths, latent, atol=1e-4)
+    (decoded,) = run(tmp_path / "decoder.onnx", "latent", latents)
+    assert decoded.shape == shape
+    np.testing.assert_array_equal(np.rint(decoded).astype(np.uint8), encoder.inverse_transform(latents))
+
+
+def test_graphs_of_a_table_agree_with_torch(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 11)).astype(np.float32) * [1, 1000, *[1] * 9]
+    X = X.astype(np.float32)
+    encoder = ConvEncoder(4, width=4, epochs=1).fit(X)
+    encoder.write_graphs(tmp_path)
+    latents = encoder.transform(X)
+    np.testing.assert_allclose(run(tmp_path / "encoder.onnx", "x", X)[1], latents, atol=1e-4)
+    decoded = run(tmp_path / "decoder.onnx", "latent", latents)[0]
+    np.testing.assert_allclose(decoded, encoder.inverse_transform(latents), rtol=1e-4, atol=1e-2)
+
+
+def test_decoding_beats_the_mean_picture(fitted: tuple[ConvEncoder, np.ndarray]) -> None:
+    encoder, X = fitted
+    decoded = encoder.inverse_transform(encoder.transform(X)).astype(float)
+    error = np.square(decoded - X).mean()
+    assert error < 0.6 * np.square(X - X.mean(axis=0)).mean()
+    assert encoder.reconstruction_error_ == pytest.approx(error / 255**2, rel=0.05)
+
+
+def test_codes_are_centred_deterministic_and_span_code_size(
+    fitted: tuple[ConvEncoder, np.ndarray],
+) -> None:
+    encoder, X = fitted
+    latents = encoder.transform(X)
+    assert latents.dtype == np.float32
+    np.testing.assert_array_equal(latents, encoder.transform(X))
+    np.testing.assert_allclose(latents.mean(axis=0), 0, atol=1e-4)
+    assert np.linalg.matrix_rank(latents) == encoder.code_size_ == 16
+
+
+def test_learned_features_of_mirror_images_are_equal(
+    fitted: tuple[ConvEncoder, np.ndarray],
+) -> None:
+    graph, x = fitted[0].encoder_, torch.rand(4, 3, 32, 32)
+    with torch.inference_mode():
+        learned, mirrored = graph.features(x)[0], graph.features(x.flip(3))[0]
+    torch.testing.assert_close(learned, mirrored, rtol=0, atol=1e-5)
+    assert learned.std(dim=0).max() > 0.01
+
+
+def test_same_seed_same_codes_and_another_seed_others() -> None:
+    X = scenes(40)
+    codes = [
+        ConvEncoder(8, width=4, epochs=2, random_state=seed).fit(X).transform(X)
+        for seed in (3, 3, 4)
+    ]
+    np.testing.assert_array_equal(codes[0], codes[1])
+    assert not np.allclose(codes[0], codes[2], atol=1e-3)
+
+
+def test_fit_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    ConvEncoder(4, width=4, epochs=1).fit(scenes(10))
+    torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
+
+
+def test_state_brings_back_the_same_encoder(fitted: tuple[ConvEncoder, np.ndarray]) -> None:
+    encoder, X = fitted
+    state = encoder.state()
+    assert all(isinstance(array, np.ndarray) for array in state.values())
+    again = ConvEncoder(16, width=8).load_state(state)
+    np.testing.assert_array_equal(again.transform(X), encoder.transform(X))
+    latents = encoder.transform(X[:5])
+    np.testing.assert_array_equal(
+        again.inverse_transform(latents), encoder.inverse_transform(latents)
+    )
+    assert again.history_ == encoder.history_
+
+
+def test_a_memory_map_is_as_good_as_an_array(tmp_path: Path) -> None:
+    X = scenes(30)
+    mapped = np.memmap(tmp_path / "pictures", dtype=np.uint8, mode="w+", shape=X.shape)
+    mapped[:] = X
+    first = ConvEncoder(8, width=4, epochs=2).fit(X).transform(X)
+    np.testing.assert_array_equal(ConvEncoder(8, width=4, epochs=2).fit(mapped).transform(mapped), first)
+
+
+def test_interrupted_fit_goes_on_to_the_same_codes(tmp_path: Path) -> None:
+    X = scenes(60)
+    parameters = {"code_size": 8, "width": 4, "epochs": 6, "batch_size": 16, "neighbours": 3}
+    whole = ConvEncoder(**parameters).fit(X).transform(X)
+    calls = 0
+
+    def stop() -> bool:
+        nonlocal calls
+        calls += 1
+        return calls > 13
+
+    ConvEncoder(**parameters).fit(X, session=Session(checkpoint=tmp_path, stop=stop))
+    (tmp_path / "decoder.safetensors").unlink()
+    resumed = ConvEncoder(**parameters).fit(X, session=Session(checkpoint=tmp_path))
+    np.testing.assert_array_equal(resumed.transform(X), whole)
+
+
+def test_progress_runs_from_nothing_to_all() -> None:
+    told: list[float] = []
+    session = Session(progress=lambda done, terms: told.append(done))
+    ConvEncoder(4, width=4, epochs=3).fit(scenes(20), session=session)
+    assert told == sorted(told)
+    assert told[0] < 0.5
+    assert told[-1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("code_size", 0), ("width", 0), ("epochs", 0), ("temperature", 0.0), ("augment", "rain"),
+     ("neighbours", -1), ("reconstruction", -1.0), ("batch_size", 0)],
+)
+def test_wrong_parameters_are_named(name: str, value: object) -> None:
+    with pytest.raises(ParameterError, match=name):
+        ConvEncoder(**{name: value}).fit(scenes(6))
+
+
+def test_pictures_must_be_square() -> None:
+    with pytest.raises(ParameterError, match="square"):
+        ConvEncoder().fit(np.zeros((5, 16, 32, 3), dtype=np.uint8))
+
+
+def test_agreement_is_the_cross_entropy_written_out() -> None:
+    torch.manual_seed(0)
+    first, second = torch.randn(3, 5), torch.randn(3, 5)
+    rows = torch.nn.functional.normalize(torch.cat([first, second])).double()
+    similarity = rows @ rows.T / 0.5
+    terms = []
+    for i in range(6):
+        others = torch.cat([similarity[i, :i], similarity[i, i + 1 :]])
+        terms.append(others.logsumexp(0) - similarity[i, (i + 3) % 6])
+    expected = torch.stack(terms).mean()
+    torch.testing.assert_close(agreement(first, second, 0.5).double(), expected, rtol=1e-5, atol=0)
+
+
+def test_reconstruction_is_one_for_the_mean_picture() -> None:
+    pictures = torch.rand(50, 1, 4, 4)
+    mean = pictures.mean(dim=0, keepdim=True).expand_as(pictures)
+    variance = float((pictures - mean).square().mean())
+    assert float(reconstruction(mean, pictures, variance)) == pytest.approx(1)
+
+
+def test_orientations_of_stripes_peak_across_them() -> None:
+    stripes = torch.zeros(1, 1, 16, 16)
+    stripes[..., ::4] = stripes[..., 1::4] = 1
+    upright = Orientations()(stripes).mean(dim=(0, 2, 3))
+    lying = Orientations()(stripes.transpose(2, 3)).mean(dim=(0, 2, 3))
+    assert upright.argmax() == 0
+    assert lying.argmax() == Orientations.bins // 2
+
+
+def test_contours_do_not_depend_on_contrast() -> None:
+    x = torch.rand(4, 3, 32, 32)
+    grid = ContourGrid(32, 4)
+    assert grid(x).shape == (4, 128)
+    torch.testing.assert_close(grid(0.5 * x + 0.2), grid(x), rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize(("length", "cells"), [(64, 48), (7, 3), (8, 4), (3, 5)])
+def test_averaging_and_resampling_keep_constants(length: int, cells: int) -> None:
+    for matrix in (averaging(length, cells), resampling(length, cells)):
+        torch.testing.assert_close(matrix.sum(dim=1), torch.ones(cells))
+    expected = torch.tensor([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
+    torch.testing.assert_close(averaging(4, 2), expected)
+
+
+@pytest.mark.parametrize("side", [2, 3, 5, 8, 16, 31, 48, 64])
+def test_networks_take_any_side(side: int) -> None:
+    backbone = Backbone(1, side, 4).eval()
+    maps = backbone(torch.rand(2, 1, side, side))
+    assert maps.shape == (2, 32, *[backbone.side_of_maps(side)] * 2)
+    assert Decoder(5, 1, side, 4).eval()(torch.rand(2, 5)).shape == (2, 1, side, side)
+
+
+def test_neighbours_are_those_of_brute_force_that_hold_both_ways() -> None:
+    codes = torch.nn.functional.normalize(torch.randn(50, 4, generator=torch.Generator().manual_seed(0)))
+    found = trusted_neighbours(codes, 3, 50)
+    similarity = (codes @ codes.T).fill_diagonal_(-2)
+    nearest = [set(row.topk(3).indices.tolist()) for row in similarity]
+    for i, row in enumerate(found.tolist()):
+        assert {j for j in row if j >= 0} == {j for j in nearest[i] if i in nearest[j]}
+
+
+def test_fold_scales_pads_and_keeps_order() -> None:
+    x = torch.tensor([[10.0, 0.0, 5.0, 1.0, 1.0]])
+    low, width = torch.zeros(5), torch.tensor([10.0, 1.0, 10.0, 1.0, 2.0])
+    expected = torch.tensor([[1, 0, 0.5], [1, 0.5, 0], [0, 0, 0]])
+    torch.testing.assert_close(fold(x, low, width)[0, 0], expected)
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    return x / np.linalg.norm(x, axis=1, keepdims=True)

@@ -1,0 +1,393 @@
+"""One contract for all encoders: whatever is registered is tested here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import make_pictures
+from safetensors.numpy import load_file, save_file
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from aesearch.encoders import ENCODERS, encoder_class
+from aesearch.encoders.base import Encoder
+from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
+from aesearch.errors import DamagedError, ParameterError
+from aesearch.frozen import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal
+
+CODE_SIZE = 16
+# What keeps an encoder's training short enough for a test; nothing where it is short anyway.
+CHEAP: dict[str, dict[str, Any]] = {"conv": {"epochs": 4, "width": 4}}
+# What an encoder must refuse, beside a code_size below 1.
+BAD: dict[str, list[dict[str, Any]]] = {
+    "pca": [{"whiten": -0.1}, {"whiten": 1.5}, {"whiten": float("nan")}],
+    "conv": [{"epochs": 0}, {"temperature": 0}, {"augment": "sepia"}, {"neighbours": -1}],
+}
+KINDS = ("colour", "grey", "table")
+
+
+def make(name: str, **parameters: Any) -> Encoder:
+    return encoder_class(name)(**{"code_size": CODE_SIZE, **CHEAP.get(name, {}), **parameters})
+
+
+def sample(kind: str) -> np.ndarray:
+    if kind == "table":
+        return load_digits().data[:150].astype(np.float32)
+    return make_pictures(96, 16, 3) if kind == "colour" else make_pictures(96, 32, 1)
+
+
+@pytest.fixture(scope="module", params=[(n, k) for n in ENCODERS for k in KINDS], ids="-".join)
+def fitted(request: pytest.FixtureRequest) -> tuple[Encoder, np.ndarray]:
+    name, kind = request.param
+    X = sample(kind)
+    return make(name).fit(X), X
+
+
+@pytest.fixture(scope="module")
+def frozen(
+    fitted: tuple[Encoder, np.ndarray], tmp_path_factory: pytest.TempPathFactory
+) -> FrozenEncoder:
+    if fitted[1].shape[1:] == (32, 32, 1):
+        pytest.skip("writing graphs takes seconds: once for pictures, once for a table")
+    return freeze(fitted[0], tmp_path_factory.mktemp("encoder"))
+
+
+def freeze(encoder: Encoder, folder: Path) -> FrozenEncoder:
+    encoder.write_graphs(folder)
+    state = {name: np.ascontiguousarray(value) for name, value in encoder.state().items()}
+    save_file(state, folder / WEIGHTS)
+    manifest = {"features": {"kind": "images", "side": 16}, "code_size": encoder.code_size_}
+    fingerprint = seal(folder, manifest)
+    opened = FrozenEncoder(folder)
+    assert opened.fingerprint == fingerprint
+    return opened
+
+
+def relative(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+# -- the contract ------------------------------------------------------------------------------
+
+
+def test_codes_have_the_size_that_was_asked_for(fitted: tuple[Encoder, np.ndarray]) -> None:
+    encoder, X = fitted
+    codes = encoder.transform(X)
+    assert encoder.code_size_ == CODE_SIZE
+    assert codes.shape == (len(X), CODE_SIZE)
+    assert codes.dtype == np.float32
+    assert encoder.n_features_in_ == X[0].size
+    assert len(encoder.get_feature_names_out()) == CODE_SIZE
+    assert len(np.unique(codes.round(4), axis=0)) == len(np.unique(X, axis=0))
+
+
+def test_codes_do_not_depend_on_the_batch(fitted: tuple[Encoder, np.ndarray]) -> None:
+    encoder, X = fitted
+    before = X.copy()
+    codes = encoder.transform(X)
+    np.testing.assert_array_equal(codes, encoder.transform(X))
+    one_by_one = np.concatenate([encoder.transform(X[i : i + 1]) for i in range(20)])
+    assert relative(one_by_one, codes[:20]) < 1e-5
+    assert relative(encoder.transform(X[::-1])[::-1], codes) < 1e-5
+    many = np.concatenate([X] * (1200 // len(X)))
+    assert relative(encoder.transform(many)[-len(X) :], codes) < 1e-5
+    np.testing.assert_array_equal(X, before)
+
+
+def test_decoding_is_better_than_the_mean(fitted: tuple[Encoder, np.ndarray]) -> None:
+    encoder, X = fitted
+    decoded = encoder.inverse_transform(encoder.transform(X))
+    assert decoded.shape == X.shape
+    assert decoded.dtype == X.dtype
+    values = X.astype(np.float64)
+    error = np.square(decoded - values).mean()
+    assert error < np.square(values - values.mean(axis=0)).mean()
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_same_seed_gives_the_same_codes(name: str) -> None:
+    X = sample("colour")[:48]
+    encoder = make(name).fit(X)
+    again = clone(encoder).fit(X)
+    np.testing.assert_allclose(again.transform(X), encoder.transform(X), rtol=1e-5, atol=1e-6)
+
+
+def test_the_frozen_encoder_agrees(
+    fitted: tuple[Encoder, np.ndarray], frozen: FrozenEncoder
+) -> None:
+    encoder, X = fitted
+    latents = encoder.transform(X)
+    codes, found = frozen.encode_with_latents(X)
+    assert relative(found, latents) < 1e-4
+    np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1, atol=1e-5)
+    assert frozen.code_size == codes.shape[1]
+    np.testing.assert_array_equal(frozen.encode(X), codes)
+
+
+def test_the_frozen_encoder_does_not_depend_on_the_batch(
+    fitted: tuple[Encoder, np.ndarray], frozen: FrozenEncoder
+) -> None:
+    X = np.concatenate([fitted[1]] * 6)  # more than one batch
+    codes = frozen.encode(X)
+    singles = np.concatenate([frozen.encode(X[i : i + 1]) for i in (0, 7, 300)])
+    np.testing.assert_allclose(codes[[0, 7, 300]], singles, atol=1e-5)
+
+
+def test_the_frozen_decoder_agrees(
+    fitted: tuple[Encoder, np.ndarray], frozen: FrozenEncoder
+) -> None:
+    encoder, X = fitted
+    latents = encoder.transform(X)
+    expected = encoder.inverse_transform(latents)
+    found = frozen.decode(latents)
+    assert found.shape == X.shape
+    if X.dtype == np.uint8:
+        assert np.abs(found - expected.astype(np.float32)).max() <= 0.51
+    else:
+        assert relative(found, expected) < 1e-4
+
+
+def test_reconstruction_errors(fitted: tuple[Encoder, np.ndarray], frozen: FrozenEncoder) -> None:
+    encoder, X = fitted
+    codes, errors = frozen.errors(X)
+    np.testing.assert_allclose(codes, frozen.encode(X), atol=1e-6)
+    gap = (frozen.decode(encoder.transform(X)) - X.astype(np.float32)) / 255
+    np.testing.assert_allclose(errors, np.square(gap.reshape(len(X), -1)).mean(axis=1), rtol=1e-3)
+
+
+def test_no_items_give_no_codes(fitted: tuple[Encoder, np.ndarray], frozen: FrozenEncoder) -> None:
+    encoder, X = fitted
+    assert frozen.encode(X[:0]).shape == (0, CODE_SIZE)
+    assert frozen.decode(np.empty((0, CODE_SIZE))).shape == X[:0].shape
+    assert frozen.errors(X[:0])[1].shape == (0,)
+    assert encoder.inverse_transform(np.empty((0, CODE_SIZE))).shape == X[:0].shape
+    if X.ndim == 4:
+        assert encoder.transform(X[:0]).shape == (0, CODE_SIZE)
+
+
+def test_other_shapes_are_refused(
+    fitted: tuple[Encoder, np.ndarray], frozen: FrozenEncoder
+) -> None:
+    encoder, X = fitted
+    wrong = np.zeros((3, 8, 8, 3), np.uint8) if X.ndim == 4 else np.zeros((3, 5), np.float32)
+    with pytest.raises(ValueError, match=r"\(8, 8, 3\)|5 features"):
+        encoder.transform(wrong)
+    with pytest.raises(ParameterError, match="the encoder takes arrays of shape"):
+        frozen.encode(wrong)
+    with pytest.raises(ValueError, match=rf"\(n, {CODE_SIZE}\); got \(2, 3\)"):
+        encoder.inverse_transform(np.zeros((2, 3)))
+    with pytest.raises(ParameterError, match=rf"\(n, {CODE_SIZE}\); got \(2, 3\)"):
+        frozen.decode(np.zeros((2, 3)))
+    if X.ndim == 4:
+        with pytest.raises(ValueError, match="fitted on pictures"):
+            encoder.transform(np.zeros((3, 5)))
+        with pytest.raises(ValueError, match="must be uint8; got float64"):
+            encoder.transform(X / 255)
+        with pytest.raises(ParameterError, match="uint8; got float64"):
+            frozen.encode(X / 255)
+    else:
+        with pytest.raises(ValueError, match="was fitted on"):
+            encoder.transform(np.zeros((3, 8, 8, 1), np.uint8))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_fit_refuses_what_is_no_picture(name: str) -> None:
+    with pytest.raises(ValueError, match="1 or 3 channels; got 2"):
+        make(name).fit(np.zeros((4, 16, 16, 2), np.uint8))
+    with pytest.raises(ValueError, match="uint8; got float32"):
+        make(name).fit(np.zeros((4, 16, 16, 3), np.float32))
+    with pytest.raises(ValueError, match="at least 2 pictures; got n_samples = 1"):
+        make(name).fit(np.zeros((1, 16, 16, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [(n, b) for n in ENCODERS for b in [{"code_size": 0}, {"code_size": -3}, *BAD.get(n, [])]],
+)
+def test_bad_parameters_are_refused_first(name: str, bad: dict[str, Any]) -> None:
+    encoder = make(name, **bad)
+    with pytest.raises(ParameterError, match=next(iter(bad))):
+        encoder.fit("not even an array")  # type: ignore[arg-type]
+
+
+@parametrize_with_checks([make(name) for name in ENCODERS])
+def test_scikit_learn(estimator: Encoder, check: Any) -> None:
+    check(estimator)
+
+
+def test_an_unknown_encoder_is_refused() -> None:
+    with pytest.raises(ParameterError, match="unknown encoder 'vea'; choose one of .*pca"):
+        encoder_class("vea")
+
+
+# -- on disk -----------------------------------------------------------------------------------
+
+
+def test_the_state_comes_back_from_safetensors(tmp_path: Path) -> None:
+    encoder = make("pca").fit(sample("colour"))
+    freeze(encoder, tmp_path)
+    state = load_file(tmp_path / WEIGHTS)
+    X = sample("colour")[:5].reshape(5, -1).astype(np.float32)
+    expected = encoder.transform(sample("colour")[:5])
+    np.testing.assert_allclose((X - state["offset"]) @ state["matrix"], expected, rtol=1e-4)
+
+
+def test_the_fingerprint_covers_graph_and_features(tmp_path: Path) -> None:
+    encoder = make("pca").fit(sample("colour"))
+    first = freeze(encoder, tmp_path).fingerprint
+    manifest = {"features": {"kind": "images", "side": 16}, "code_size": 16, "check": {"x": 1}}
+    assert seal(tmp_path, manifest) == first
+    assert seal(tmp_path, {**manifest, "features": {"kind": "images", "side": 32}}) != first
+    encoder.rescaled(0.0).write_graphs(tmp_path)
+    assert seal(tmp_path, manifest) != first
+
+
+def test_damage_is_noticed(tmp_path: Path) -> None:
+    frozen = freeze(make("pca").fit(sample("colour")), tmp_path)
+    assert frozen.damage() == []
+    graph = tmp_path / ENCODER
+    content = bytearray(graph.read_bytes())
+    content[len(content) // 2] ^= 1
+    graph.write_bytes(content)
+    (tmp_path / WEIGHTS).unlink()
+    found = FrozenEncoder(tmp_path).damage()
+    assert len(found) == 2
+    assert any("encoder.onnx is damaged" in line for line in found)
+    assert any("weights.safetensors is missing" in line for line in found)
+    with pytest.raises(DamagedError, match="checksum does not match"):
+        FrozenEncoder(tmp_path).encode(sample("colour"))
+    graph.unlink()
+    with pytest.raises(DamagedError, match=r"encoder\.onnx cannot be read"):
+        FrozenEncoder(tmp_path).encode(sample("colour"))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '"x"', '{"fingerprint": "a"}'])
+def test_a_broken_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(DamagedError, match="--retrain"):
+        FrozenEncoder(tmp_path)
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DamagedError, match="nothing-here"):
+        FrozenEncoder(tmp_path / "nothing-here")
+
+
+def test_checksum_of_a_known_content(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    assert checksum(tmp_path / "empty") == "99aa06d3014798d86001c324468d497f"
+
+
+# -- PCA ---------------------------------------------------------------------------------------
+
+
+def test_pca_is_that_of_scikit_learn(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    X = digits[0]
+    expected = PCA(10).fit(X)
+    found = PCAEncoder(10, whiten=0).fit(X)
+    signs = np.sign((expected.components_ * found.components_).sum(axis=1))
+    np.testing.assert_allclose(found.components_ * signs[:, None], expected.components_, atol=1e-8)
+    np.testing.assert_allclose(found.explained_variance_, expected.explained_variance_)
+    np.testing.assert_allclose(found.transform(X) * signs, expected.transform(X), atol=1e-3)
+    np.testing.assert_allclose(
+        found.inverse_transform(found.transform(X)),
+        expected.inverse_transform(expected.transform(X)),
+        atol=1e-3,
+    )
+
+
+@pytest.mark.parametrize(("whiten", "power"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
+def test_variance_of_whitened_codes(
+    digits: tuple[np.ndarray, np.ndarray], whiten: float, power: float
+) -> None:
+    X = digits[0]
+    encoder = PCAEncoder(12, whiten=whiten).fit(X)
+    codes = encoder.transform(X).astype(np.float64)
+    np.testing.assert_allclose(
+        codes.var(axis=0, ddof=1), encoder.explained_variance_**power, rtol=1e-4
+    )
+    np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rescaling_equals_fitting_again(kind: str) -> None:
+    X = sample(kind)
+    fresh = PCAEncoder(8, whiten=1.0).fit(X)
+    rescaled = PCAEncoder(8, whiten=0.0).fit(X).rescaled(1.0)
+    assert rescaled.get_params() == fresh.get_params()
+    np.testing.assert_allclose(rescaled.transform(X), fresh.transform(X), rtol=1e-4, atol=1e-4)
+    latents = fresh.transform(X)
+    np.testing.assert_allclose(
+        rescaled.inverse_transform(latents).astype(float),
+        fresh.inverse_transform(latents).astype(float),
+        atol=1,
+    )
+
+
+def test_pca_keeps_no_component_that_is_only_rounding() -> None:
+    few = make_pictures(4, 16)
+    X = np.concatenate([few] * 10)  # four distinct pictures span three dimensions
+    for shape in (X, X.reshape(len(X), -1).astype(float)):
+        encoder = PCAEncoder(20, whiten=1.0).fit(shape)
+        assert encoder.code_size_ == 3
+        assert (
+            np.abs(encoder.inverse_transform(encoder.transform(shape)) - shape.astype(float)).max()
+            <= 1
+        )
+
+
+def test_pca_of_tiny_numbers_keeps_its_components(
+    digits: tuple[np.ndarray, np.ndarray],
+) -> None:
+    assert PCAEncoder(10).fit(digits[0] * 1e-8).code_size_ == 10
+
+
+def test_pca_of_equal_pictures_is_finite(tmp_path: Path) -> None:
+    X = np.full((5, 16, 16, 3), 77, np.uint8)
+    encoder = PCAEncoder(4).fit(X)
+    np.testing.assert_allclose(encoder.transform(X), 0, atol=1e-3)
+    np.testing.assert_array_equal(encoder.inverse_transform(encoder.transform(X)), X)
+    assert np.isfinite(freeze(encoder, tmp_path).encode(X)).all()
+
+
+@pytest.mark.parametrize(("side", "pool"), [(16, 1), (32, 1), (48, 2), (64, 2), (37, 1), (128, 4)])
+def test_large_pictures_are_pooled(tmp_path: Path, side: int, pool: int) -> None:
+    X = make_pictures(6, side)
+    encoder = PCAEncoder(5, whiten=0).fit(X)
+    assert encoder.pool_ == pool
+    small = X.reshape(6, side // pool, pool, side // pool, pool, 3).mean(axis=(2, 4))
+    expected = PCA(5).fit_transform(small.reshape(6, -1))
+    np.testing.assert_allclose(np.abs(encoder.transform(X)), np.abs(expected), rtol=1e-3, atol=0.1)
+    frozen = freeze(encoder, tmp_path)
+    assert relative(frozen.encode_with_latents(X)[1], encoder.transform(X)) < 1e-4
+    decoded = encoder.inverse_transform(encoder.transform(X)).astype(np.float32)
+    assert np.abs(frozen.decode(encoder.transform(X)) - decoded).max() <= 0.51
+
+
+# -- thumbnails --------------------------------------------------------------------------------
+
+
+def test_a_thumbnail_is_the_mean_of_its_squares() -> None:
+    X = make_pictures(6, 16)
+    codes = ThumbnailEncoder(16).fit(X).transform(X)
+    grey = X.reshape(6, 4, 4, 4, 4, 3).mean(axis=(2, 4, 5)).reshape(6, 16)
+    np.testing.assert_allclose(codes, grey - grey.mean(axis=1, keepdims=True), atol=1e-3)
+
+
+def test_a_thumbnail_does_not_see_brightness() -> None:
+    X = make_pictures(6, 16) // 2
+    encoder = ThumbnailEncoder(16).fit(X)
+    np.testing.assert_allclose(encoder.transform(X + 40), encoder.transform(X), atol=1e-3)
+
+
+@pytest.mark.parametrize(("asked", "given"), [(1, 1), (3, 1), (4, 4), (10, 9), (1000, 256)])
+def test_a_thumbnail_is_the_largest_square_below(asked: int, given: int) -> None:
+    X = make_pictures(4, 16)
+    encoder = ThumbnailEncoder(asked).fit(X)
+    assert encoder.code_size_ == given
+    assert encoder.transform(X).shape == (4, given)

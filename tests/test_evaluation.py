@@ -1,0 +1,277 @@
+"""Metrics against values worked out by hand and against scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from aesearch import evaluation
+from aesearch.errors import ParameterError
+from aesearch.evaluation import (
+    Check,
+    average_precision,
+    check,
+    choose,
+    distorted,
+    folder_labels,
+    precision_at,
+    ranked_relevance,
+    ranks_of,
+    reciprocal_rank,
+)
+
+RANKED = np.array([
+    [1, 0, 1, 0, 0],
+    [0, 0, 0, 1, 1],
+    [0, 0, 0, 0, 0],
+    [1, 1, 1, 1, 1],
+], dtype=bool)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    rows = np.asarray(rows, dtype=np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def turned(*degrees: float) -> np.ndarray:
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def test_precision_counts_the_first_k_and_divides_by_k():
+    np.testing.assert_allclose(precision_at(RANKED, 2), [1 / 2, 0, 0, 1])
+    np.testing.assert_allclose(precision_at(RANKED, 4), [2 / 4, 1 / 4, 0, 1])
+    np.testing.assert_allclose(precision_at(RANKED, 10), [2 / 10, 2 / 10, 0, 5 / 10])
+
+
+def test_average_precision_by_hand():
+    expected = [(1 / 1 + 2 / 3) / 2, (1 / 4 + 2 / 5) / 2, 0, 1]
+    np.testing.assert_allclose(average_precision(RANKED), expected)
+    np.testing.assert_allclose(
+        average_precision(RANKED, np.array([4, 2, 3, 5])),
+        [(1 / 1 + 2 / 3) / 4, (1 / 4 + 2 / 5) / 2, 0, 1],
+    )
+    np.testing.assert_allclose(average_precision(RANKED, 10)[3], 5 / 10)
+    assert average_precision(RANKED, 0).tolist() == [0, 0, 0, 0]
+
+
+def test_reciprocal_rank_by_hand():
+    np.testing.assert_allclose(reciprocal_rank(RANKED), [1, 1 / 4, 0, 1])
+    assert reciprocal_rank(np.zeros((2, 0), dtype=bool)).tolist() == [0, 0]
+
+
+def test_average_precision_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    relevant = rng.random((20, 300)) < rng.random((20, 1))
+    expected = [average_precision_score(row, -np.arange(300)) for row in relevant]
+    np.testing.assert_allclose(average_precision(relevant), expected)
+
+
+def test_metrics_refuse_what_they_cannot_judge():
+    with pytest.raises(ParameterError, match="k must be at least 1; got 0"):
+        precision_at(RANKED, 0)
+    with pytest.raises(ParameterError, match=r"got \(5,\)"):
+        average_precision(RANKED[0])
+
+
+def test_ranking_is_that_of_a_stable_sort_in_blocks(monkeypatch):
+    rng = np.random.default_rng(1)
+    codes, queries = unit(rng.normal(size=(300, 8))), unit(rng.normal(size=(17, 8)))
+    labels, asked = rng.integers(0, 4, 300), rng.integers(0, 4, 17)
+    order = np.argsort(-(queries @ codes.T), axis=1, kind="stable")
+    expected = labels[order] == asked[:, None]
+    monkeypatch.setattr(evaluation, "BLOCK", 900)
+    blocks = list(ranked_relevance(queries, codes, asked, labels))
+    assert [len(block) for block in blocks] == [3, 3, 3, 3, 3, 2]
+    np.testing.assert_array_equal(np.concatenate(blocks), expected)
+    # scores of both signs took part
+    assert (queries @ codes.T).min() < -0.5
+    scores = queries @ codes.T
+    pairs = zip(asked, scores, strict=True)
+    by_sklearn = [average_precision_score(labels == label, row) for label, row in pairs]
+    np.testing.assert_allclose(average_precision(np.concatenate(blocks)), by_sklearn)
+
+
+def test_equal_scores_are_ranked_by_row_and_nan_comes_last():
+    codes = np.array([[np.nan, 0], [0, 1], [0, 1], [0, -1], [1, 0]], dtype=np.float32)
+    labels = np.array([1, 2, 2, 1, 2])
+    (relevant,) = ranked_relevance(
+        np.array([[1, 0]], dtype=np.float32), codes, np.array([1]), labels
+    )
+    # row 4, then rows 1, 2, 3 (all zero), then the NaN of row 0
+    assert relevant.tolist() == [[False, False, False, True, True]]
+
+
+def test_negative_zero_equals_zero(monkeypatch):
+    scores = np.array([[-0.0, 0.0, -0.0, 0.0]], dtype=np.float32)
+    monkeypatch.setattr(evaluation, "_scores", lambda *_: iter([(0, scores)]))
+    codes, labels = np.zeros((4, 2), dtype=np.float32), np.array([1, 2, 2, 1])
+    (relevant,) = ranked_relevance(codes[:1], codes, np.array([1]), labels)
+    assert relevant.tolist() == [[True, False, False, True]]
+
+
+def test_rank_of_the_target(monkeypatch):
+    monkeypatch.setattr(evaluation, "BLOCK", 8)
+    codes = turned(0, 10, 30, 90)
+    queries = turned(1, 1, 1, 1, 80)
+    ranks = ranks_of(queries, codes, np.array([0, 1, 2, 3, 2]))
+    assert ranks.tolist() == [1, 2, 3, 4, 2]
+
+
+def test_a_duplicate_of_the_target_will_do():
+    codes = turned(0, 0, 0, 5, 5, 90)
+    assert ranks_of(turned(1, 1), codes, np.array([2, 4])).tolist() == [1, 4]
+
+
+def test_a_collapsed_code_finds_nothing():
+    codes = np.tile(turned(30), (50, 1))
+    assert set(ranks_of(codes[:5], codes, np.arange(5)).tolist()) == {50}
+    assert min(ranks_of(codes[:2] * np.nan, codes, np.arange(2))) >= 50
+
+
+def test_check_by_hand():
+    codes = turned(0, 4, 9, 60, 64, 180, 2)
+    labels = np.array([0, 0, 1, 1, 1, -1, 0])
+    kept = np.array([0, 3])
+    # The copy of row 0 is nearest to row 6, then to row 0 itself; that of row 3 finds row 3.
+    found = check(codes, kept, turned(1.5, 59), labels)
+    assert found.items == 2
+    assert found.recall_at_1 == 1 / 2
+    assert found.reciprocal_rank == (1 / 2 + 1) / 2
+    # Searched are rows 1, 2, 4, 5, 6. Query 0 ranks 6 1 2 4 5, query 3 ranks 4 2 1 6 5.
+    assert found.precision_at_10 == pytest.approx((2 / 10 + 2 / 10) / 2)
+    assert found.mean_average_precision == pytest.approx(1.0)
+    assert found.chance == pytest.approx((2 / 5 + 2 / 5) / 2 * 5 / 10)
+    worse = check(codes, np.array([2, 3]), turned(9, 60), labels)
+    # Searched are rows 0, 1, 4, 5, 6, relevant only row 4: at rank 4 for row 2, first for row 3.
+    assert worse.mean_average_precision == pytest.approx((1 / 4 + 1) / 2)
+
+
+def test_check_leaves_out_queries_that_can_find_nothing():
+    codes = turned(0, 4, 9, 60, 63)
+    labels = np.array([0, 0, 1, -1, -1])
+    found = check(codes, np.array([0, 2, 3]), codes[[0, 2, 3]], labels)
+    assert found.items == 3
+    assert found.mean_average_precision == 1.0  # only row 0 could ask
+    nobody = check(codes, np.array([2, 3]), codes[[2, 3]], labels)
+    assert (nobody.precision_at_10, nobody.chance) == (None, None)
+    assert check(codes, np.array([2]), codes[[2]]).mean_average_precision is None
+    with pytest.raises(ParameterError, match="got 0 items"):
+        check(codes, np.array([], dtype=np.int64), codes[:0])
+
+
+def test_chance_is_what_random_codes_reach():
+    rng = np.random.default_rng(2)
+    codes = unit(rng.normal(size=(3000, 16)))
+    labels = rng.choice(3, 3000, p=[0.6, 0.3, 0.1])
+    found = check(codes, np.arange(400), codes[:400], labels)
+    assert found.chance == pytest.approx(0.36 + 0.09 + 0.01, abs=0.03)
+    assert found.precision_at_10 == pytest.approx(found.chance, abs=0.02)
+    assert found.recall_at_1 == found.reciprocal_rank == 1.0
+
+
+def test_a_check_survives_json():
+    for one in (Check(3, 0.5, 0.75), Check(3, 0.5, 0.75, 0.4, 0.3, 0.1)):
+        assert Check.from_dict(json.loads(json.dumps(one.as_dict()))) == one
+
+
+def test_choose_goes_by_labels_that_carry_signal():
+    pca, learned = Check(9, 0.9, 0.9, 0.30, 0.2, 0.1), Check(9, 0.5, 0.5, 0.31, 0.2, 0.1)
+    assert choose({"pca": pca, "conv": learned}) == ("conv", "by_folder")
+    # A hair more at the top does not make up for a worse ranking of all the rest.
+    whitened = Check(9, 0.9, 0.9, 0.31, 0.1, 0.1)
+    assert choose({"pca": pca, "pca whitened": whitened}) == ("pca", "by_folder")
+    assert pca.by_folder == pytest.approx((0.30 * 0.2) ** 0.5)
+    dates = {"pca": Check(9, 0, 0.8, 0.14, 0.1, 0.1), "conv": Check(9, 0, 0.7, 0.149, 0.1, 0.1)}
+    assert choose(dates) == ("pca", "reciprocal_rank")
+    unlabelled = {"pca": Check(9, 0, 0.6), "conv": Check(9, 0, 0.7)}
+    assert choose(unlabelled) == ("conv", "reciprocal_rank")
+    assert choose({"pca": pca, "conv": Check(9, 1, 1.0)}) == ("conv", "reciprocal_rank")
+
+
+def test_choose_prefers_the_simpler_of_equals():
+    equal = Check(9, 0.9, 0.9, 0.30, 0.2, 0.1)
+    assert choose({"pca": equal, "conv": equal, "vae": equal})[0] == "pca"
+    with pytest.raises(ParameterError):
+        choose({})
+
+
+def test_folder_labels():
+    keys = [f"dogs/{i}.jpg" for i in range(5)] + [f"cats/{i}.jpg" for i in range(5)]
+    keys += ["root.jpg", "cats/old/a.jpg"]
+    labels = folder_labels(keys)
+    assert labels.dtype == np.int64
+    assert labels.tolist() == [2] * 5 + [0] * 5 + [-1, 1]
+    assert folder_labels(keys[:9]) is None  # the second folder has 4
+    assert folder_labels([f"{i}.jpg" for i in range(50)]) is None
+    assert folder_labels([]) is None
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_distorted_copies_are_reproducible_and_alike(channels):
+    y, x = np.mgrid[:32, :32]
+    picture = np.stack([x * 6, y * 6, 180 - x * 3][:channels], axis=2).astype(np.uint8)
+    pictures = np.stack([picture] * 40)
+    copies = distorted(pictures, seed=3)
+    assert copies.dtype == np.uint8
+    assert copies.shape == pictures.shape
+    np.testing.assert_array_equal(copies, distorted(pictures, seed=3))
+    np.testing.assert_array_equal(copies[:7], distorted(pictures[:7], seed=3))
+    assert len(np.unique(copies.reshape(40, -1), axis=0)) == 40
+    assert not np.array_equal(copies, distorted(pictures, seed=4))
+    assert (pictures == picture).all()
+    for copy in copies:  # still the same ramps, only scaled and shifted
+        for channel in range(channels):
+            pair = np.corrcoef(copy[..., channel].ravel(), picture[..., channel].ravel())
+            assert pair[0, 1] > 0.9
+
+
+def test_distortion_changes_brightness_within_its_limits_and_crops():
+    grey = np.full((200, 16, 16, 1), 100, dtype=np.uint8)
+    means = distorted(grey).mean(axis=(1, 2, 3))
+    assert 69 <= means.min() < 76
+    assert 129 < means.max() <= 136
+    # The slope of a ramp, freed from the brightness, is the share of the side that was kept.
+    ramp = np.empty((200, 16, 16, 1), dtype=np.uint8)
+    ramp[...] = (20 + 10 * np.arange(16))[:, None]
+    lines = distorted(ramp)[:, 8, 2:14, 0].T / means * 10
+    slopes, starts = np.polyfit(np.arange(2, 14), lines, 1)
+    assert 0.77 < slopes.min() < 0.83
+    assert 0.89 < slopes.max() < 0.95
+    assert starts.max() - starts.min() > 2  # cropped at different places, in pixels
+
+
+def test_some_copies_are_blurred_and_the_others_recompressed(monkeypatch):
+    radii = []
+
+    def blur(radius):
+        radii.append(radius)
+        return evaluation.ImageFilter.BoxBlur(radius)
+
+    monkeypatch.setattr(evaluation.ImageFilter, "GaussianBlur", blur)
+    distorted(np.zeros((200, 16, 16, 1), dtype=np.uint8))
+    assert 70 < len(radii) < 130
+    assert 0.6 <= min(radii) < 0.7
+    assert 1.1 < max(radii) <= 1.2
+
+
+def test_distorted_refuses_other_arrays():
+    for wrong in (np.zeros((2, 8, 8, 3), np.float32), np.zeros((2, 8, 8, 4), np.uint8)):
+        with pytest.raises(ParameterError, match="pictures must be uint8"):
+            distorted(wrong)
+
+
+def test_nothing_heavy_is_imported():
+    code = (
+        "import sys, aesearch.evaluation; "
+        "print(sorted({'torch', 'sklearn', 'faiss', 'scipy'} & set(sys.modules)))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.strip() == "[]"

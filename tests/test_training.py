@@ -1,0 +1,193 @@
+"""The training loop, on a task small enough to know the answer."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from aesearch.encoders.training import Session, Task, train
+
+
+class LineTask(Task):
+    """Fit y = 3 x + 1 from noisy draws: the loss draws from torch's generator, as views do."""
+
+    name = "line"
+
+    def __init__(self, epochs: int = 20, pause: float = 0.0) -> None:
+        torch.manual_seed(0)
+        self.module = nn.Linear(1, 1)
+        self.x = torch.linspace(-1, 1, 64)[:, None]
+        self.samples, self.batch_size, self.epochs = 64, 16, epochs
+        self.learning_rate, self.weight_decay = 0.1, 0.0
+        self.signature = f"line {epochs}"
+        self.pause = pause
+        self.seen: list[float] = []
+
+    def at(self, progress: float) -> None:
+        self.seen.append(progress)
+
+    def losses(self, rows: Tensor) -> dict[str, Tensor]:
+        time.sleep(self.pause)
+        x = self.x[rows]
+        noise = 0.01 * torch.randn_like(x)
+        gap = self.module(x).float() - (3 * x + 1 + noise)
+        return {"squares": gap.square().mean()}
+
+
+def weights(task: Task) -> np.ndarray:
+    return torch.cat([p.detach().flatten() for p in task.module.parameters()]).numpy()
+
+
+def test_learns_the_line_and_tells_the_loss_of_each_epoch() -> None:
+    task = LineTask(epochs=60)
+    task.patience = 1000
+    history = train(task, Session())
+    np.testing.assert_allclose(weights(task), [3, 1], atol=0.05)
+    assert [entry["epoch"] for entry in history] == list(range(1, 61))
+    assert history[-1]["squares"] < history[0]["squares"] / 100
+
+
+def test_same_seed_gives_the_same_weights() -> None:
+    found = []
+    for seed in (1, 1, 2):
+        task = LineTask()
+        train(task, Session(), seed=seed)
+        found.append(weights(task))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_a_budget_ends_training_in_time_and_the_rate_falls_to_its_end() -> None:
+    task = LineTask(epochs=100_000, pause=0.002)
+    told: list[float] = []
+    begun = time.perf_counter()
+    train(task, Session(budget_s=0.5, progress=lambda done, terms: told.append(done)))
+    assert 0.4 < time.perf_counter() - begun < 3
+    assert told == sorted(told)
+    assert told[-1] > 0.9
+
+
+def test_stopping_and_going_on_is_the_same_as_not_stopping(tmp_path: Path) -> None:
+    whole = LineTask()
+    train(whole, Session())
+    steps = 0
+
+    def stop() -> bool:
+        nonlocal steps
+        steps += 1
+        return steps >= 37  # in the middle of an epoch
+
+    part = LineTask()
+    train(part, Session(checkpoint=tmp_path, stop=stop))
+    assert not np.array_equal(weights(part), weights(whole))
+    rest = LineTask()
+    torch.manual_seed(99)  # the checkpoint, not the caller, must set the generator
+    history = train(rest, Session(checkpoint=tmp_path))
+    np.testing.assert_array_equal(weights(rest), weights(whole))
+    epochs = [entry["epoch"] for entry in history if "event" not in entry]
+    assert sorted(set(epochs)) == list(range(1, 21))
+
+
+def test_a_finished_checkpoint_is_taken_as_it_is(tmp_path: Path) -> None:
+    first = LineTask()
+    train(first, Session(checkpoint=tmp_path))
+    second = LineTask()
+    train(second, Session(checkpoint=tmp_path))
+    np.testing.assert_array_equal(weights(first), weights(second))
+    assert second.seen == []
+
+
+def test_the_checkpoint_of_another_task_is_ignored(tmp_path: Path) -> None:
+    train(LineTask(epochs=3), Session(checkpoint=tmp_path))
+    with_folder = LineTask(epochs=5)
+    train(with_folder, Session(checkpoint=tmp_path))
+    without = LineTask(epochs=5)
+    train(without, Session())
+    np.testing.assert_array_equal(weights(with_folder), weights(without))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x10\0\0\0\0\0\0\0{not json", b"x" * 100])
+def test_a_damaged_checkpoint_means_starting_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "line.safetensors").write_bytes(content)
+    task = LineTask(epochs=3)
+    train(task, Session(checkpoint=tmp_path))
+    expected = LineTask(epochs=3)
+    train(expected, Session())
+    np.testing.assert_array_equal(weights(task), weights(expected))
+
+
+def test_survives_sigkill(tmp_path: Path) -> None:
+    program = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        sys.path.insert(0, sys.argv[2])
+        from aesearch.encoders.training import Session, train
+        from test_training import LineTask
+        task = LineTask(pause=0.02)
+        train(task, Session(checkpoint=Path(sys.argv[1]), checkpoint_every_s=0.05,
+                            progress=lambda done, terms: print(done, flush=True)))
+    """)
+    here = str(Path(__file__).parent)
+    environment = {**os.environ, "PYTHONPATH": str(Path(here).parent)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path), here], stdout=subprocess.PIPE,
+        text=True, env=environment,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if float(line) > 0.4:
+                break
+        process.send_signal(signal.SIGKILL)
+    task = LineTask()
+    train(task, Session(checkpoint=tmp_path))
+    whole = LineTask()
+    train(whole, Session())
+    assert 0.05 < task.seen[0] < 0.98
+    np.testing.assert_array_equal(weights(task), weights(whole))
+
+
+class BreakingTask(LineTask):
+    """Gives NaN at the steps named, or at every one from the first named on."""
+
+    def __init__(self, broken: set[int]) -> None:
+        super().__init__(epochs=40)
+        self.broken, self.calls = broken, 0
+
+    def losses(self, rows: Tensor) -> dict[str, Tensor]:
+        self.calls += 1
+        factor = math.nan if self.calls in self.broken else 1.0
+        return {name: term * factor for name, term in super().losses(rows).items()}
+
+
+def test_a_loss_that_is_not_finite_restores_the_last_good_state_and_is_reported() -> None:
+    task = BreakingTask({50})
+    history = train(task, Session())
+    events = [entry["event"] for entry in history if "event" in entry]
+    assert events[0] == "loss not finite: last good state restored"
+    np.testing.assert_allclose(weights(task), [3, 1], atol=0.2)
+
+
+def test_training_that_keeps_breaking_ends_with_the_last_good_state() -> None:
+    task = BreakingTask(set(range(50, 1000)))
+    train(task, Session())
+    assert task.calls < 60
+    assert np.isfinite(weights(task)).all()
+
+
+def test_no_further_gain_ends_training_early() -> None:
+    task = LineTask(epochs=1000)
+    task.learning_rate, task.patience = 0.0, 5
+    history = train(task, Session())
+    assert history[-1]["event"] == "no further gain"
+    assert history[-1]["epoch"] < 100
