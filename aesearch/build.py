@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -298,6 +300,16 @@ def _clear(layout: Layout) -> None:
         if path.name.startswith(("items.db", "codes-", "encoder-")):
             remove_tree(path)
     remove_tree(layout.training)
+
+
+class _Callable(ModuleType):
+    """Importing this module puts it where users of ``aesearch.build`` expect the function."""
+
+    def __call__(self, *values: Any, **options: Any) -> Index:
+        return build(*values, **options)
+
+
+sys.modules[__name__].__class__ = _Callable
 
 
 def remove_tree(path: Path) -> None:

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 import aesearch
 from aesearch import evaluation
 from aesearch.corpus import Corpus
-from aesearch.encoders.linear import PCAEncoder
+from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.engines import Floats
 from aesearch.errors import DamagedError
 from aesearch.features.images import ImageFeatures
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
 
 FORMS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
-MOST_CHECKED = 1000
+MOST_CHECKED, FEWEST_CHECKED = 1000, 200
+RANKED = 50_000_000  # scores that a check may rank: seconds, not minutes, for 100,000 pictures
 
 
 @dataclass
@@ -49,7 +50,8 @@ class Contest:
     answers: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.kept = self.corpus.kept_out[:MOST_CHECKED]
+        questions = min(MOST_CHECKED, max(FEWEST_CHECKED, RANKED // len(self.corpus)))
+        self.kept = self.corpus.kept_out[:questions]
         self.distorted = evaluation.distorted(self.corpus.pixels[self.kept], self.seed)
         self.labels = evaluation.folder_labels([item.key for item in self.corpus.items])
 
@@ -67,7 +69,8 @@ class Contest:
         latents = frozen.encode_with_latents(self.corpus.pixels)[1]
         distorted = frozen.encode_with_latents(self.distorted)[1]
         for name, whiten in FORMS.items():
-            scale = pca.explained_variance_ ** ((pca.whiten - whiten) / 2)
+            variance = np.maximum(pca.explained_variance_, SMALLEST_VARIANCE)
+            scale = variance ** ((pca.whiten - whiten) / 2)
             self.enter(name, unit(latents * scale), unit(distorted * scale))
 
     @property

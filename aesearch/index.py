@@ -312,13 +312,13 @@ class Index:
             state = self._state()
             try:
                 hits = answer(state)
-            except (DamagedError, ParameterError, UnknownKeyError):
+            except Exception:  # a code of one encoder meets the engine of another
                 if self.revision.number == state.revision.number:
                     raise
                 continue
             if self.revision.number == state.revision.number:
                 return hits
-        with self.store.reading():
+        with self._lock, self.store.reading():  # in this order, as everywhere
             return answer(self._state())
 
     def _hits(

@@ -73,6 +73,8 @@ class Layout:
         try:
             card: dict[str, Any] = json.loads(self.card.read_text(encoding="utf-8"))
             version = int(card["format"])
+            if version <= FORMAT:
+                dict(card["settings"]), Path(card["source"])
         except (FileNotFoundError, NotADirectoryError) as error:
             raise IndexNotFoundError(
                 f"there is no index at {self.root}; 'aesearch index SOURCE' makes one, "
@@ -145,9 +147,11 @@ def place_for(source: Path, name: str | Path | None = None) -> Path:
 
 def _named(name: str | Path) -> Path:
     text = str(name)
-    if Path(text).exists() or os.sep in text or "/" in text or text in (".", ".."):
+    if os.sep in text or "/" in text or text in (".", ".."):
         return Path(text)
-    return home() / text
+    # A folder of this name here is more often the source than an index of it.
+    here, there = Path(text), home() / text
+    return here if Layout(here).exists() and not Layout(there).exists() else there
 
 
 def all_places() -> list[Path]:

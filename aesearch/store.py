@@ -114,6 +114,12 @@ class NewItem:
     error: float | None = None
 
 
+def _cannot_write(error: sqlite3.Error) -> bool:
+    """Return whether SQLite complains of the place, and not of the database."""
+    places = ("disk I/O error", "full", "readonly", "unable to open")
+    return isinstance(error, sqlite3.OperationalError) and any(p in str(error) for p in places)
+
+
 class Store:
     """The database of one index. Safe to read from several threads.
 
@@ -145,6 +151,10 @@ class Store:
         except sqlite3.Error as error:
             if db is not None:
                 db.close()
+            if path.exists() and _cannot_write(error):
+                raise StorageError(
+                    f"{path} cannot be written ({error}); is the disk full? Nothing is lost"
+                ) from error
             raise DamagedError(
                 f"{path} cannot be opened ({error}); remove the index's folder and index again"
             ) from error
@@ -163,14 +173,20 @@ class Store:
             db.execute("SELECT 1 FROM sqlite_master").fetchone()
         except sqlite3.Error as error:
             db.close()
-            fixed = isinstance(error, sqlite3.OperationalError) and self.path.exists()
-            if create or not fixed or os.access(self.path.parent, os.W_OK):
+            if create or not _cannot_write(error) or not self._is_settled():
                 raise
-            # On a read-only disk WAL cannot be set up; nobody can write there, so read as it is.
+            # On a read-only or full disk WAL cannot be set up; nobody can write there, so read it
+            # as it is.
             db = sqlite3.connect(f"{location}?mode=ro&immutable=1", **options)
         db.execute("PRAGMA foreign_keys=ON")
         db.execute("PRAGMA synchronous=FULL")
         return db
+
+    def _is_settled(self) -> bool:
+        """Return whether nothing stands in the log beside the database, or nobody can add to it."""
+        log = self.path.with_name(self.path.name + "-wal")
+        empty = not log.exists() or not log.stat().st_size
+        return self.path.exists() and (empty or not os.access(self.path.parent, os.W_OK))
 
     def close(self) -> None:
         """Close the connection."""

@@ -98,15 +98,19 @@ def train(index: Index, corpus: Corpus | None, budget: float | None, progress: P
             corpus, features = _read_again(index, plan, progress)
         else:
             features = index.features
+        if len(corpus) < 2:  # nothing to learn from
+            Plan.done(index.layout)
+            return
         contest = Contest(corpus, index.settings.seed)
         finalists: dict[str, tuple[str, Encoder, FrozenEncoder]] = {}
-        progress("checking", 0, 1)
+        progress("preparing", 0, 1)
         pca = PCAEncoder(index.settings.code_size, random_state=index.settings.seed)
         pca.fit(corpus.pixels[: max(2, corpus.training)])
         frozen = freeze(pca, "pca", features, index.layout, {})
         contest.enter_pca(pca, frozen)
         for name, whiten in FORMS.items():
             finalists[name] = ("pca", pca.rescaled(whiten), frozen)
+        progress("preparing", 1, 1)
         notes: dict[str, Any] = {"trained": {"items": corpus.training}}
         learned = LEARNED if plan.encoder == "auto" else plan.encoder
         seconds = plan.budget if budget is None else budget
@@ -180,7 +184,7 @@ def _publish(
     """Give every item its code by the winner, and keep the table that says why."""
     kind, encoder, frozen = finalist
     size = contest.codes[winner].shape[1]
-    bits = index.settings.bits or min(DEFAULT_BITS, size - size % 8)
+    bits = min(index.settings.bits or DEFAULT_BITS, size - size % 8)
     forms = contest.stored_forms(winner, bits)
     error = frozen.errors(corpus.pixels[contest.kept])[1].mean() if contest.questions else 0.0
     notes = {

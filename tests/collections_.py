@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import sys
+import warnings
 from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
 from conftest import CLASSES, make_picture
 from PIL import Image
 
+from aesearch.cli import run
 from aesearch.index import Index
 
 
@@ -51,3 +58,25 @@ def assert_exact(index: Index, keys: list[str], k: int = 5) -> None:
         np.testing.assert_allclose(found, true, atol=1e-4)
         assert len(hits) == min(k, len(order))
         assert len({hit.key for hit in hits}) == len(hits)
+
+
+class Answer(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*words: object) -> Answer:
+    """Run `aesearch WORDS` in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", ["aesearch", *map(str, words)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("default")
+        code = run()
+    return Answer(code, out.getvalue(), err.getvalue())

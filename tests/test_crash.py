@@ -27,7 +27,7 @@ def quick_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize(
     ("name", "most", "timed"),
-    [("first", 16, 2), ("update", 20, 3), ("add", 20, 2), ("remove", 20, 2)],
+    [("first", 14, 2), ("update", 18, 3), ("add", 18, 2), ("remove", 18, 2)],
 )
 def test_killed_anywhere(name: str, most: int, timed: int, quick_disk: Path) -> None:
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

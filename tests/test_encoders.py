@@ -221,7 +221,7 @@ def test_scikit_learn(estimator: Encoder, check: Any) -> None:
 
 
 def test_an_unknown_encoder_is_refused() -> None:
-    with pytest.raises(ParameterError, match="unknown encoder 'vea'; choose one of .*pca"):
+    with pytest.raises(ParameterError, match=r"unknown encoder 'vea'; choose one of .*pca"):
         encoder_class("vea")
 
 

@@ -299,8 +299,8 @@ def test_scores_of_bits_say_how_many_differ() -> None:
 
 
 def test_a_learned_rotation_beats_plain_signs() -> None:
-    # Most of the spread is in few directions, as in codes of an encoder.
-    spread = np.random.default_rng(5).normal(size=(SIZE, SIZE)) * 0.7 ** np.arange(SIZE)[:, None]
+    # Most of the spread is in the first directions, as in codes of an encoder.
+    spread = np.diag(0.85 ** np.arange(SIZE))
     both = unit(np.random.default_rng(6).normal(size=(COUNT + 100, SIZE)) @ spread)
     codes, queries = both[:COUNT], both[COUNT:]
     exact = exact_neighbours(codes, queries, 50)
@@ -312,8 +312,8 @@ def test_a_learned_rotation_beats_plain_signs() -> None:
         found, _ = engine.search(queries, 50)
         return float(np.mean([np.isin(a, b).mean() for a, b in zip(exact, found, strict=True)]))
 
-    assert recall(learn_rotation(codes, SIZE)) > recall(plain) + 0.05
-    assert recall(learn_rotation(codes, 16)) > recall(plain[:, :16]) + 0.05
+    assert recall(learn_rotation(codes, SIZE)) > recall(plain) + 0.1
+    assert recall(learn_rotation(codes, 16)) > recall(plain[:, :16]) + 0.1
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 31, 40])

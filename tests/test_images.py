@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import struct
@@ -260,7 +261,7 @@ def test_arrays_that_are_no_picture(array: np.ndarray, message: str) -> None:
 
 
 def test_parameters() -> None:
-    with pytest.raises(ParameterError, match="side must be one of .*; got 20"):
+    with pytest.raises(ParameterError, match=r"side must be one of .*; got 20"):
         ImageFeatures(side=20)
     with pytest.raises(ParameterError, match="channels must be 1 or 3; got 4"):
         ImageFeatures(channels=4)
@@ -324,10 +325,8 @@ def test_random_damage_never_escapes() -> None:
         for _ in range(20):
             broken = content.copy()
             broken[rng.integers(0, len(broken), 5)] = rng.integers(0, 256, 5)
-            try:
+            with contextlib.suppress(ContentError):
                 assert COLOUR.transform(broken.tobytes()).shape == (SIDE, SIDE, 3)
-            except ContentError as error:
-                assert str(error)
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,9 @@ class LineTask(Task):
         self.pause = pause
         self.seen: list[float] = []
 
-    def at(self, progress: float) -> None:
+    def at(self, progress: float) -> bool:
         self.seen.append(progress)
+        return False
 
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
         time.sleep(self.pause)
@@ -191,3 +192,27 @@ def test_no_further_gain_ends_training_early() -> None:
     history = train(task, Session())
     assert history[-1]["event"] == "no further gain"
     assert history[-1]["epoch"] < 100
+
+
+class RaisedTask(LineTask):
+    """A loss that falls all the time, but for one jump at half of the training."""
+
+    raised = False
+
+    def at(self, progress: float) -> bool:
+        super().at(progress)
+        changed = progress >= 0.5 and not self.raised
+        self.raised = progress >= 0.5
+        return changed
+
+    def losses(self, rows: Tensor) -> dict[str, Tensor]:
+        level = torch.tensor(2.0 + 10 * self.raised - self.seen[-1])
+        return {"squares": 0 * super().losses(rows)["squares"], "level": level}
+
+
+def test_a_loss_that_changes_its_meaning_is_compared_only_with_later_ones() -> None:
+    task = RaisedTask(epochs=40)
+    task.patience = 12
+    history = train(task, Session())
+    assert [entry for entry in history if "event" in entry] == []
+    assert history[-1]["epoch"] == 40

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -46,17 +47,22 @@ class LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+HELP = """Similarity search that learns from your own pictures.
+
+\b
+aesearch index ./images       learn from a folder, and make it searchable
+aesearch query photo.png      find what is similar
+
+Exit codes: 0 done, 1 error, 2 usage, 3 done but some files could not be read, 130 interrupted.
+"""
+
+
+@click.group(
+    cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="aesearch")
 def cli() -> None:
-    r"""Similarity search that learns from your own pictures.
-
-    \b
-    aesearch index ./images         learn from a folder, and make it searchable
-    aesearch query photo.png        find what is similar
-
-    Exit codes: 0 done, 1 error, 2 usage, 3 done but some files could not be read, 130 interrupted.
-    """
+    """Gather the verbs."""
 
 
 def run() -> int:
@@ -88,6 +94,8 @@ def _complain(text: str) -> None:
     click.echo(f"aesearch: {text}", err=True)
 
 
-def _note(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-    if category is UserWarning:
+def _note(
+    message: Warning | str, category: type[Warning], filename: str, *_: object, **__: object
+) -> None:
+    if category is UserWarning and Path(filename).is_relative_to(Path(__file__).parents[1]):
         _complain(f"note: {message}")

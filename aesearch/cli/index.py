@@ -20,7 +20,7 @@ from aesearch.layout import Layout, place_for
 from aesearch.settings import parse_memory
 
 
-@click.command()
+@click.command(short_help="Learn from a folder of pictures, or bring its index up to date.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--index", "place", metavar="PATH",
               help="Where the index lives: a path, or a name in the home. Default: indexes/NAME.")
@@ -118,8 +118,8 @@ def _tell(opened: Index, summary: dict[str, Any], *, trained: bool) -> None:
             f"  {summary['skipped']:,} files could not be read, {summary['ignored']:,} others are "
             f"no pictures: 'aesearch info {opened.layout.root}' lists them"
         )
-    if trained:
-        click.echo(f"  {verdict(opened.encoder.manifest['check'])}")
+    if trained and summary["check"]:
+        click.echo(f"  {verdict(summary['check'])}")
     drift = opened.drift()
     if drift and drift.has_drifted:
         click.echo(f"  {drift}; --retrain would learn from them")

@@ -22,7 +22,7 @@ COLUMNS = {
 }
 
 
-@click.command("list")
+@click.command("list", short_help="Show the indexes that there are.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per index and line.")
 def list_(as_json: bool) -> int:
     """Show the indexes in the home: AESEARCH_HOME, or indexes/ in the working folder."""
@@ -53,7 +53,7 @@ def list_(as_json: bool) -> int:
     return DONE
 
 
-@click.command()
+@click.command(short_help="Show what an index holds, and how good it is.")
 @click.argument("place", required=False, metavar="[INDEX]")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
 def info(place: str | None, as_json: bool) -> int:
@@ -116,7 +116,7 @@ def _show_check(check: dict[str, Any] | None) -> None:
         click.echo("  recall@1, MRR: distorted copies find their original")
 
 
-@click.command()
+@click.command(short_help="Take items out of an index.")
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
 @click.option("--index", "place", metavar="PATH", help="The index: a path, or a name in the home.")
 def remove(keys: tuple[str, ...], place: str | None) -> int:
@@ -127,7 +127,7 @@ def remove(keys: tuple[str, ...], place: str | None) -> int:
     return DONE
 
 
-@click.command()
+@click.command(short_help="Check everything that is on disk.")
 @click.argument("place", required=False, metavar="[INDEX]")
 @click.option("--repair", is_flag=True, help="Make the FAISS file anew from the store.")
 def verify(place: str | None, repair: bool) -> int:

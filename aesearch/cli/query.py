@@ -15,7 +15,7 @@ from aesearch.index import Hit, Index
 from aesearch.layout import find
 
 
-@click.command()
+@click.command(short_help="Find what is similar to a picture.")
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("-k", "--top", default=10, show_default=True, type=click.IntRange(1), metavar="N",
               help="Hits wanted.")
@@ -55,7 +55,7 @@ def query(
                 hits = index.search(content, top, among=among, threshold=threshold)
             except ContentError as error:
                 failed = True
-                click.echo(f"aesearch: {name}: cannot be searched with: {error}", err=True)
+                click.echo(f"aesearch: {name}: {error}", err=True)
                 continue
             answers.append((name, content, hits))
     for name, _, hits in answers:

@@ -13,9 +13,10 @@ from aesearch.ingest import Progress, silent
 
 STAGES = {
     "reading": "reading pictures",
-    "components": "searchable in a moment",
+    "components": "fitting PCA",
+    "preparing": "searchable; checking PCA",
     "training": "training",
-    "checking": "checking against PCA",
+    "checking": "checking and publishing",
 }
 
 
@@ -54,18 +55,15 @@ def progress_bars(stream: IO[str]) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         ProgressColumn,
         TaskID,
         TextColumn,
         TimeRemainingColumn,
     )
-    from rich.progress import (
-        Progress as Bars,
-    )
+    from rich.progress import Progress as Bars
 
     columns: list[ProgressColumn] = [
-        TextColumn("{task.description:<24}"),
+        TextColumn("{task.description:<25}"),
         BarColumn(bar_width=32),
         TextColumn("{task.fields[amount]:>18}"),
         TimeRemainingColumn(compact=True),
@@ -83,7 +81,6 @@ def progress_bars(stream: IO[str]) -> Iterator[Progress]:
             bars.update(tasks[stage], completed=done, total=total, amount=amount)
 
         yield report
-    del MofNCompleteColumn
 
 
 def clock(seconds: float) -> str:

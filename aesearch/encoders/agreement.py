@@ -153,16 +153,17 @@ class AgreementTask(Task):
         self.temperature, self.weights, self.variance = temperature, weights, variance
         self.find_neighbours = find_neighbours
 
-    def at(self, progress: float) -> None:
+    def at(self, progress: float) -> bool:
         """Look for neighbours again at even distances of the second part of training."""
         if self.find_neighbours is None or progress < NEIGHBOURS_FROM:
-            return
+            return False
         due = int((progress - NEIGHBOURS_FROM) / (1 - NEIGHBOURS_FROM) * REFRESHES) + 1
         if due <= int(self.network.refreshes):
-            return
+            return False
         self.network.refreshes.fill_(due)
         self.network.pairs.copy_(self.find_neighbours())
         self.network.train()
+        return True
 
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the terms "agreement", "reconstruction" and "contours"."""

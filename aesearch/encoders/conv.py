@@ -44,12 +44,13 @@ FAMILIES = ("auto", "photo", "glyph", "table")
 FITTED_ON = 20_000  # samples for projections and decoder: more changes nothing
 LOOKED_AT = 2_000  # samples for means, scales and the family
 DECODER_SHARE = 0.12  # of the time
+FUSION_SHARE = 0.04  # encoding all and solving for the projections, between the two phases
 SMALLEST_VARIANCE = 1e-9
 LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbours
 SAMPLES_PER_NEIGHBOUR = 1_200
 MOST_NEIGHBOURS = 100
 # Pairs of views that training shows by default, whatever the number of pictures.
-PAIRS_SHOWN = 500_000
+PAIRS_SHOWN = 320_000
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 120
 
 
@@ -68,7 +69,7 @@ class ConvEncoder(Encoder):
     width : int, default=32
         Channels of the first layer; the last has 8 times as many.
     epochs : int, optional
-        How often each picture is seen; by default about 500,000 views in pairs in all, and
+        How often each picture is seen; by default about 320,000 pairs of views in all, and
         between 8 and 120 times.
     batch_size : int, default=256
         Pictures per step, two views each.
@@ -201,7 +202,8 @@ class ConvEncoder(Encoder):
         if epochs is None:
             epochs = int(np.clip(PAIRS_SHOWN // count, FEWEST_EPOCHS, MOST_EPOCHS))
         self._configure(task, source, epochs)
-        return train(task, _share(session, 0.0, 1 - DECODER_SHARE), seed=self.random_state)
+        phase = _share(session, 0.0, 1 - DECODER_SHARE - FUSION_SHARE)
+        return train(task, phase, seed=self.random_state)
 
     def _fuse(self, backbone: Backbone, source: Source, rows: Array,
               code_size: int) -> tuple[EncoderGraph, Tensor]:
@@ -239,7 +241,7 @@ class ConvEncoder(Encoder):
         task.patience = max(30, epochs // 3)
         looked_at = source.batch(_spread(source.count, 64)).numpy().tobytes()
         digest = hashlib.blake2b(looked_at, digest_size=8).hexdigest()
-        parameters = json.dumps(self.get_params(), sort_keys=True)
+        parameters = json.dumps(self.get_params(), sort_keys=True, default=str)
         task.signature = f"{parameters} {source.count} {task.samples} {digest}"
 
     def encoder_module(self) -> nn.Module:
@@ -255,7 +257,7 @@ class ConvEncoder(Encoder):
 
     @torch.inference_mode()
     def _encode(self, X: Array) -> Floats:
-        rows = torch.from_numpy(np.ascontiguousarray(X))
+        rows = torch.from_numpy(np.array(X))  # a copy: X may be read-only, which torch refuses
         _, latent = self.encoder_(rows)
         codes: Floats = latent.numpy()
         return codes

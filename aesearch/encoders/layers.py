@@ -54,7 +54,8 @@ class Resample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps of side len(matrix)."""
-        return self.matrix @ x @ self.matrix.T
+        resampled: Tensor = self.matrix @ x @ self.matrix.T
+        return resampled
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -82,7 +83,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps of the same shape."""
-        return torch.relu(x + self.body(x))
+        out: Tensor = torch.relu(x + self.body(x))
+        return out
 
 
 class Orientations(nn.Module):
@@ -149,7 +151,8 @@ class ContourGrid(nn.Module):
         energy = torch.cat([energy[..., :1], energy, energy[..., -1:]], dim=3)
         energy = torch.cat([energy[..., :1, :], energy, energy[..., -1:, :]], dim=2)
         around = functional.avg_pool2d(energy, 3, 1)
-        return (maps / (around + 1e-3).sqrt()).flatten(1)
+        histograms: Tensor = (maps / (around + 1e-3).sqrt()).flatten(1)
+        return histograms
 
 
 class Thumbnail(nn.Module):
@@ -163,7 +166,8 @@ class Thumbnail(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, c * min(side, 16) ** 2)."""
-        return self.pool(x).flatten(1)
+        rows: Tensor = self.pool(x).flatten(1)
+        return rows
 
 
 class Backbone(nn.Module):
@@ -266,7 +270,8 @@ class Decoder(nn.Module):
         rough = self.enlarge(small.float())
         maps = torch.relu(self.unfold(z)).view(-1, self.first, self.start, self.start)
         detail = functional.pixel_shuffle(self.last(self.body(maps)), 2)
-        return rough + detail[..., : self.side, : self.side]
+        pictures: Tensor = rough + detail[..., : self.side, : self.side]
+        return pictures
 
 
 class Projection(nn.Module):

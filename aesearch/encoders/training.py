@@ -89,8 +89,16 @@ class Task(ABC):
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the terms, by name, whose sum is minimised over the samples `rows`."""
 
-    def at(self, progress: float) -> None:  # noqa: B027: most tasks have nothing to do here
-        """Do what the share of training done, 0..1, asks for; called before every step."""
+    def at(self, progress: float) -> bool:
+        """Do what the share of training done, 0..1, asks for; called before every step.
+
+        Returns
+        -------
+        bool
+            Whether the loss means something else from here on, so that its old values, which may
+            be lower, are no reason to end early.
+        """
+        return False
 
 
 @dataclass
@@ -152,7 +160,8 @@ def train(task: Task, session: Session, *, seed: int = 0) -> History:
             done = _share_done(position, total, session)
             if done >= 1:
                 break
-            task.at(done)
+            if task.at(done):
+                position.best, position.best_epoch = math.inf, position.epoch
             terms = _step(task, optimizer, position, batch, done, seed)
             if not all(math.isfinite(value) for value in terms.values()):
                 _restore(task.module, optimizer, good)
