@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aesearch.build import build
+    from aesearch.builder import build
     from aesearch.errors import AesearchError
     from aesearch.index import Hit, Index
     from aesearch.index import open_index as open
@@ -26,6 +26,7 @@ __all__ = ["AesearchError", "Hit", "Index", "Settings", "__version__", "build", 
 
 _HOMES = {
     "AesearchError": "aesearch.errors:AesearchError",
+    "build": "aesearch.builder:build",
     "Hit": "aesearch.index:Hit",
     "Index": "aesearch.index:Index",
     "Settings": "aesearch.settings:Settings",
@@ -34,9 +35,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "build":
-        # The module aesearch.build has the function's name; what is meant here is the function.
-        return import_module("aesearch.build").build
     if name not in _HOMES:
         raise AttributeError(f"module 'aesearch' has no attribute '{name}'")
     module, _, attribute = _HOMES[name].partition(":")

@@ -13,8 +13,8 @@ import xxhash
 from aesearch.errors import SourceError
 from aesearch.features.images import ImageFeatures, Pixels
 from aesearch.ingest import Progress, decode, silent
+from aesearch.records import NewItem, Skipped
 from aesearch.sources import Entry
-from aesearch.store import NewItem, Skipped
 
 # Above this the pictures lie in an unnamed file, which the system may push out of memory.
 IN_MEMORY = 2 << 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,30 +11,29 @@ from typing import Any, Self
 
 import numpy as np
 
-from aesearch.engines import Floats, Ids, engine_class
-from aesearch.engines.choose import Plan
+from aesearch.engines import Floats
 from aesearch.errors import (
     ContentError,
     DamagedError,
-    EncoderMismatchError,
     IndexExistsError,
-    IndexNotFoundError,
     ParameterError,
     UnknownKeyError,
 )
+from aesearch.facts import Drift, drift_of, facts
 from aesearch.features.images import Content, ImageFeatures
-from aesearch.frozen import FrozenEncoder, checksum
+from aesearch.frozen import FrozenEncoder
 from aesearch.ingest import Progress, silent
 from aesearch.layout import Layout, find, key_for
 from aesearch.locking import hold
+from aesearch.opening import Opened, open_revision
+from aesearch.records import Item, Revision, Skipped
 from aesearch.settings import Settings
 from aesearch.sources import digest_of, read_file
-from aesearch.store import Item, Revision, Skipped, Store
-from aesearch.writer import Edit, build_engine, nothing, publish
+from aesearch.store import Store
+from aesearch.verification import problem_of_cache, problems_of_truth
+from aesearch.writer import Edit, nothing, publish
 
 TRIES = 5
-DRIFT_ITEMS = 20
-DRIFT_RATIO = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +53,6 @@ class Hit:
     score: float
     key: str
     path: Path
-
-
-@dataclass(frozen=True)
-class Drift:
-    """How pictures that came after training differ from those that were kept out of it.
-
-    Attributes
-    ----------
-    items, share : int, float
-        How many came later, and their share of the index.
-    ratio : float
-        Their reconstruction error over that of the kept-out ones.
-    """
-
-    items: int
-    share: float
-    ratio: float
-
-    @property
-    def has_drifted(self) -> bool:
-        """Whether a training would learn something new."""
-        return self.items >= DRIFT_ITEMS and self.ratio > DRIFT_RATIO
-
-    def __str__(self) -> str:
-        return (
-            f"{self.items:,} pictures ({self.share:.0%}) came after training, with "
-            f"{self.ratio:.2f} times its reconstruction error"
-        )
-
-
-@dataclass(frozen=True)
-class _State:
-    """One revision, opened."""
-
-    revision: Revision
-    encoder: FrozenEncoder
-    features: ImageFeatures
-    engine: Any
 
 
 class Index:
@@ -122,7 +82,7 @@ class Index:
         self.card = self.layout.read_card()
         self.store = Store(self.layout.database)
         self._lock = threading.RLock()
-        self._opened: _State | None = None
+        self._opened: Opened | None = None
         self._seen = -1
 
     # -- what it is ------------------------------------------------------------------------------
@@ -179,39 +139,15 @@ class Index:
 
     def drift(self) -> Drift | None:
         """Return how the collection has changed since training, or None if nothing came later."""
-        items, error = self.store.drift()
-        usual = self.encoder.manifest.get("error")
-        if not items or not usual:
-            return None
-        return Drift(items, items / max(len(self), 1), error / usual)
+        return drift_of(self.store, self.encoder)
 
     def info(self) -> dict[str, Any]:
         """Return everything there is to know about the index, as JSON."""
-        state = self._state()
-        manifest, revision = state.encoder.manifest, state.revision
-        drift = self.drift()
         return {
             "name": self.name,
-            "path": str(self.layout.root),
             "source": str(self.source),
-            "items": len(self),
-            "revision": revision.number,
-            "changed_at": revision.changed_at,
-            "encoder": manifest["kind"],
-            "parameters": manifest["parameters"],
-            "fingerprint": revision.fingerprint,
-            "features": manifest["features"],
-            "code_size": manifest["code_size"],
-            "trained": manifest.get("trained", {}),
-            "training": self.layout.plan.exists(),
-            "engine": revision.plan,
-            "bytes_on_disk": self.layout.bytes_on_disk(),
-            "check": manifest.get("check"),
-            "drift": str(drift) if drift else None,
             "settings": self.settings.as_dict(),
-            "skipped": [
-                {"key": f.key, "reason": f.reason, "ignored": f.ignored} for f in self.skipped()
-            ],
+            **facts(self.layout, self.store, self._state()),
         }
 
     def check_source(self, source: Path) -> None:
@@ -273,7 +209,7 @@ class Index:
                 raise ContentError("there is no such file")
             content = read_file(Path(content))
 
-        def answer(state: _State) -> list[Hit]:
+        def answer(state: Opened) -> list[Hit]:
             code = state.encoder.encode(state.features.transform(content)[None])
             exact: list[int] = []
             if isinstance(content, bytes):
@@ -299,14 +235,14 @@ class Index:
             If there is no such item.
         """
 
-        def answer(state: _State) -> list[Hit]:
+        def answer(state: Opened) -> list[Hit]:
             id = self._id_of(key)
             code = self.store.codes([id])[1]
             return self._hits(state, code, k, among, threshold, [id])
 
         return self._of_one_revision(answer)
 
-    def _of_one_revision(self, answer: Callable[[_State], list[Hit]]) -> list[Hit]:
+    def _of_one_revision(self, answer: Callable[[Opened], list[Hit]]) -> list[Hit]:
         """Ask again where a writer came in between: rows and codes must be of one revision."""
         for _ in range(TRIES):
             state = self._state()
@@ -323,7 +259,7 @@ class Index:
 
     def _hits(
         self,
-        state: _State,
+        state: Opened,
         code: Floats,
         k: int,
         among: str | None,
@@ -361,18 +297,17 @@ class Index:
             return self.store.ids_of([key])[key]
         except KeyError:
             raise UnknownKeyError(
-                f"there is no item '{key}' in {self.name}; keys are paths relative to "
-                f"{self.source}"
+                f"there is no item '{key}' in {self.name}; keys are paths relative to {self.source}"
             ) from None
 
     # -- the revision that is open ---------------------------------------------------------------
 
-    def _state(self) -> _State:
+    def _state(self) -> Opened:
         with self._lock:
             seen = self.store.data_version()
             if self._opened is None or seen != self._seen:
                 if self._opened is None or self.revision.number != self._opened.revision.number:
-                    self._opened = self._open()
+                    self._opened = open_revision(self.layout, self.store, self.settings)
                 self._seen = seen
             return self._opened
 
@@ -380,43 +315,6 @@ class Index:
         """Open anew at the next use: this process has written."""
         with self._lock:
             self._opened = None
-
-    def _open(self) -> _State:
-        for attempt in range(TRIES):
-            revision, rotation = self.store.revision()
-            if not revision.number:
-                raise IndexNotFoundError(
-                    f"{self.layout.root} holds no items yet; run 'aesearch index {self.source}'"
-                )
-            try:
-                encoder = FrozenEncoder(self.layout.encoder(revision.fingerprint))
-                engine = self._open_engine(revision, rotation)
-            except DamagedError:
-                # A writer may have replaced the files between two reads.
-                if attempt + 1 < TRIES and self.revision.number != revision.number:
-                    continue
-                raise
-            if encoder.fingerprint != revision.fingerprint:
-                raise EncoderMismatchError(
-                    f"the codes were made by encoder {revision.fingerprint}, "
-                    f"{encoder.folder.name} holds {encoder.fingerprint}; restore it, or run "
-                    f"'aesearch index {self.source} --retrain'"
-                )
-            features = ImageFeatures.from_config(encoder.manifest["features"])
-            return _State(revision, encoder, features, engine)
-        raise DamagedError(f"{self.layout.root} changes too quickly to be opened; try again")
-
-    def _open_engine(self, revision: Revision, rotation: Floats | None) -> Any:
-        path = self.layout.root / revision.codes_file
-        problem = _cache_problem(path, revision)
-        if problem and self.revision.number == revision.number:
-            warnings.warn(
-                f"{problem}; searching the codes in items.db instead, "
-                "'aesearch verify --repair' mends it",
-                stacklevel=2,
-            )
-            return build_engine(self.store, self.settings)[0]
-        return engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
 
     # -- changing --------------------------------------------------------------------------------
 
@@ -472,44 +370,13 @@ class Index:
         repair : bool
             Make the FAISS file anew from the store where it is wrong.
         """
-        problems = self.store.problems()
-        revision, rotation = self.store.revision()
-        ids, codes = self.store.codes()
-        try:
-            encoder = FrozenEncoder(self.layout.encoder(revision.fingerprint))
-            problems += encoder.damage()
-            if encoder.fingerprint != revision.fingerprint:
-                problems.append(f"encoder {encoder.fingerprint} is not the codes' encoder")
-            if len(ids) and codes.shape[1] != encoder.code_size:
-                problems.append(f"codes have {codes.shape[1]} numbers, not {encoder.code_size}")
-        except DamagedError as error:
-            problems.append(str(error))
-        if not np.isfinite(codes).all() or (np.linalg.norm(codes, axis=1) > 1.001).any():
-            problems.append("some codes are not of unit length")
-        problem = _cache_problem(self.layout.root / revision.codes_file, revision)
-        if problem is None:
-            problem = self._engine_problem(revision, rotation, ids, codes)
-        if problem:
-            if repair:
-                self.publish(nothing, fingerprint=revision.fingerprint)
-            else:
-                problems.append(problem)
+        problems = problems_of_truth(self.layout, self.store)
+        cache = problem_of_cache(self.layout, self.store)
+        if cache and repair:
+            self.publish(nothing, fingerprint=self.revision.fingerprint)
+        elif cache:
+            problems.append(cache)
         return problems
-
-    def _engine_problem(
-        self, revision: Revision, rotation: Floats | None, ids: Ids, codes: Floats
-    ) -> str | None:
-        """Compare the FAISS file with the store: as many codes, and a sample finds itself."""
-        path = self.layout.root / revision.codes_file
-        engine = engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
-        if len(engine) != len(ids):
-            return f"{path.name} holds {len(engine)} codes, items.db {len(ids)}"
-        step = max(1, len(ids) // 100)
-        for id, code in zip(ids[::step], codes[::step], strict=True):
-            only = np.array([id], dtype=np.int64)
-            if engine.search(code[None], 1, among=only)[0][0, 0] != id:
-                return f"{path.name} does not hold the code of item {id}"
-        return None
 
     def close(self) -> None:
         """Close the database."""
@@ -537,17 +404,3 @@ def open_index(path: str | Path | None = None) -> Index:
         If there is none, or several fit.
     """
     return Index(find(path))
-
-
-def _cache_problem(path: Path, revision: Revision) -> str | None:
-    """Return what is wrong with the FAISS file, if anything. FAISS itself takes a flipped byte."""
-    if not path.is_file():
-        return f"{path} is missing"
-    try:
-        damaged = checksum(path) != revision.codes_sum
-    except OSError as error:
-        return f"{path} cannot be read ({error.strerror})"
-    return f"{path} is damaged (its checksum does not match)" if damaged else None
-
-
-__all__ = ["ContentError", "Hit", "Index", "open_index"]

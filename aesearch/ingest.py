@@ -13,8 +13,8 @@ import numpy as np
 
 from aesearch.errors import ContentError, NotAPictureError
 from aesearch.features.images import SIDES, ImageFeatures, Pixels, size_of
+from aesearch.records import NewItem, Skipped
 from aesearch.sources import Entry, digest_of, read_file
-from aesearch.store import NewItem, Skipped
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
 CHUNK = 32

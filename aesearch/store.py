@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,101 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, StorageError
+from aesearch.records import SCHEMA, Item, NewItem, Revision, Skipped
 from aesearch.sources import Known
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-SCHEMA = """
-CREATE TABLE items (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT NOT NULL UNIQUE,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    added INTEGER NOT NULL DEFAULT 0,  -- 1: by hand, not found by walking the source
-    error REAL                         -- of reconstruction, where it came after training
-);
-CREATE INDEX items_digest ON items(digest);
-CREATE TABLE codes (id INTEGER PRIMARY KEY REFERENCES items(id) ON DELETE CASCADE,
-                    code BLOB NOT NULL);
-CREATE TABLE kept (id INTEGER PRIMARY KEY REFERENCES items(id) ON DELETE CASCADE,
-                   png BLOB NOT NULL);  -- pictures added by hand, which have no file to go back to
-CREATE TABLE skipped (
-    key TEXT PRIMARY KEY,
-    reason TEXT NOT NULL,
-    ignored INTEGER NOT NULL,          -- 1: not a picture, or removed by hand; no damage
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL
-);
-CREATE TABLE revision (only INTEGER PRIMARY KEY CHECK (only = 1), document TEXT NOT NULL,
-                       rotation BLOB);
-"""
 CHUNK = 500  # SQLite allows 999 variables in one statement even in old builds
-
-
-@dataclass(frozen=True)
-class Revision:
-    """One consistent state of an index.
-
-    Attributes
-    ----------
-    number : int
-        Counts up with every change; 0 is an index without items.
-    fingerprint : str
-        Of the encoder that made all codes.
-    codes_file, codes_sum : str
-        Name and checksum of the FAISS file made from these codes.
-    plan : dict
-        Of the engine.
-    items : int
-        Codes held.
-    changed_at : float
-        Seconds since 1970.
-    """
-
-    number: int = 0
-    fingerprint: str = ""
-    codes_file: str = ""
-    codes_sum: str = ""
-    plan: dict[str, Any] = field(default_factory=dict)
-    items: int = 0
-    changed_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item as the index keeps it."""
-
-    id: int
-    key: str
-    size: int
-    mtime_ns: int
-    digest: bytes
-    added: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """One file that is not in the index, and why."""
-
-    key: str
-    reason: str
-    ignored: bool
-    size: int = 0
-    mtime_ns: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class NewItem:
-    """What is written for one item; its code is in a parallel array."""
-
-    key: str
-    size: int
-    mtime_ns: int
-    digest: bytes
-    added: bool = False
-    error: float | None = None
 
 
 def _cannot_write(error: sqlite3.Error) -> bool:
@@ -381,11 +293,6 @@ class Store:
         """Keep small pictures of items that were added by hand; an empty one is passed over."""
         rows = [(int(i), png) for i, png in zip(ids, pictures, strict=True) if png]
         self._db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
-
-    def clear(self) -> None:
-        """Remove all that was found by walking, and the ledger; hand-added items stay."""
-        self._db.execute("DELETE FROM items WHERE added = 0")
-        self._db.execute("DELETE FROM skipped")
 
     def recode(self, ids: Ids, codes: Floats) -> None:
         """Give items new codes, by a new encoder: nothing counts as later than it."""

@@ -17,8 +17,9 @@ from aesearch.features.images import Content, Pixels, load_all_formats
 from aesearch.ingest import Decoded, Progress, decode, silent
 from aesearch.layout import key_for
 from aesearch.locking import hold
+from aesearch.records import NewItem, Skipped
 from aesearch.sources import Changes, Entry, Folder, compare, digest_of, read_file
-from aesearch.store import NewItem, Skipped, Store
+from aesearch.store import Store
 from aesearch.writer import NO_IDS, Edit, nothing
 
 if TYPE_CHECKING:

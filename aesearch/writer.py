@@ -20,8 +20,9 @@ from aesearch.engines.choose import Plan, choose
 from aesearch.errors import StorageError
 from aesearch.frozen import checksum
 from aesearch.layout import Layout, sync_to_disk
+from aesearch.records import Revision
 from aesearch.settings import Settings
-from aesearch.store import Revision, Store
+from aesearch.store import Store
 
 # Up to here building the whole FAISS file anew takes a fraction of a second.
 INCREMENTAL_FROM = 50_000

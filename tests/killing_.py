@@ -23,7 +23,7 @@ from typing import Any
 
 from collections_ import assert_exact, write_pictures
 
-import aesearch.build  # imported before forking
+import aesearch.builder  # imported before forking
 import aesearch.trainer
 from aesearch.engines.faiss import FaissEngine
 from aesearch.index import Index
@@ -123,7 +123,7 @@ class Scenario:
             next(root.glob("*/070.png")).rename(self.other)
 
     def _first(self) -> State:
-        aesearch.build.build(self.source, self.place, budget=0).close()
+        aesearch.build(self.source, self.place, budget=0).close()
         with Index(self.place) as index:
             return state_of(index)
 
@@ -138,7 +138,7 @@ class Scenario:
     def work(self) -> None:
         """Do what is to be interrupted; doing it again must be possible."""
         if self.name in ("first", "update"):
-            aesearch.build.build(self.source, self.place, budget=0).close()
+            aesearch.build(self.source, self.place, budget=0).close()
             return
         with Index(self.place) as index:
             if self.name == "add":

@@ -45,9 +45,7 @@ def run(path: Path, name: str, x: np.ndarray) -> list[np.ndarray]:
     return session.run(None, {name: x})
 
 
-@pytest.mark.parametrize(
-    "shape", [(5, 8, 8, 1), (12, 64, 64, 3)]
-)
+@pytest.mark.parametrize("shape", [(5, 8, 8, 1), (12, 64, 64, 3)])
 def test_graphs_agree_with_torch_at_every_batch_size(
     shape: tuple[int, ...], tmp_path: Path
 ) -> None:
@@ -175,8 +173,16 @@ def test_progress_runs_from_nothing_to_all() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("code_size", 0), ("width", 0), ("epochs", 0), ("temperature", 0.0), ("augment", "rain"),
-     ("neighbours", -1), ("reconstruction", -1.0), ("batch_size", 0)],
+    [
+        ("code_size", 0),
+        ("width", 0),
+        ("epochs", 0),
+        ("temperature", 0.0),
+        ("augment", "rain"),
+        ("neighbours", -1),
+        ("reconstruction", -1.0),
+        ("batch_size", 0),
+    ],
 )
 def test_wrong_parameters_are_named(name: str, value: object) -> None:
     with pytest.raises(ParameterError, match=name):

@@ -25,12 +25,15 @@ from aesearch.evaluation import (
     reciprocal_rank,
 )
 
-RANKED = np.array([
-    [1, 0, 1, 0, 0],
-    [0, 0, 0, 1, 1],
-    [0, 0, 0, 0, 0],
-    [1, 1, 1, 1, 1],
-], dtype=bool)
+RANKED = np.array(
+    [
+        [1, 0, 1, 0, 0],
+        [0, 0, 0, 1, 1],
+        [0, 0, 0, 0, 0],
+        [1, 1, 1, 1, 1],
+    ],
+    dtype=bool,
+)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -13,14 +13,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "aesearch"
 LAYERS = [
     {"errors"},
-    {"sources", "features", "frozen", "store", "engines", "settings", "layout"},
-    {"locking", "ingest", "corpus", "writer", "sync", "index"},
-    {"encoders", "evaluation", "candidates", "trainer", "build", "compare"},
+    {"sources", "features", "frozen", "records", "store", "engines", "settings", "layout"},
+    {"locking", "ingest", "corpus", "writer", "opening", "verification", "facts", "sync", "index"},
+    {"encoders", "evaluation", "candidates", "trainer", "builder", "compare"},
     {"reports", "cli", "server", "__main__"},
 ]
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TRAINING = {"torch", "torchvision", "sklearn", "scipy"}
-TRAINERS = {"encoders", "build", "compare"}  # those that may import them
+TRAINERS = {"encoders", "builder", "compare"}  # those that may import them
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

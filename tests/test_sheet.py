@@ -93,7 +93,9 @@ def test_tiny_pictures_keep_sharp_pixels(tmp_path):
     tiny.save(path)
     picture = drawn([Row("", None, [Cell(1, "tiny", path)])], tmp_path)
     dark = [
-        (x, y) for x in range(TILE) for y in range(TILE)
+        (x, y)
+        for x in range(TILE)
+        for y in range(TILE)
         if picture.getpixel((MARGIN + x, MARGIN + y)) == (10, 20, 30)
     ]
     assert (min(dark), max(dark), len(dark)) == ((60, 100), (79, 119), 400)
@@ -216,7 +218,7 @@ class Page(HTMLParser):
 
 
 def test_html_is_self_contained_and_escaped(cells, tmp_path):
-    evil = '"><script>alert(1)</script>&amp;\'.png'
+    evil = "\"><script>alert(1)</script>&amp;'.png"
     path = tmp_path / "a #1 & ä.png"
     Image.new("RGB", (1000, 500), "teal").save(path)
     hits = [*cells[:3], Cell(0.12345, evil, path), *broken(tmp_path)]

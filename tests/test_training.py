@@ -142,8 +142,10 @@ def test_survives_sigkill(tmp_path: Path) -> None:
     here = str(Path(__file__).parent)
     environment = {**os.environ, "PYTHONPATH": str(Path(here).parent)}
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path), here], stdout=subprocess.PIPE,
-        text=True, env=environment,
+        [sys.executable, "-c", program, str(tmp_path), here],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

@@ -57,9 +57,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 done but some files could not be read, 1
 """
 
 
-@click.group(
-    cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.group(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="aesearch")
 def cli() -> None:
     """Gather the verbs."""

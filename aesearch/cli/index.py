@@ -22,27 +22,49 @@ from aesearch.settings import parse_memory
 
 @click.command(short_help="Learn from a folder of pictures, or bring its index up to date.")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--index", "place", metavar="PATH",
-              help="Where the index lives: a path, or a name in the home. Default: indexes/NAME.")
+@click.option(
+    "--index",
+    "place",
+    metavar="PATH",
+    help="Where the index lives: a path, or a name in the home. Default: indexes/NAME.",
+)
 @click.option("--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h; 0 for PCA only.")
 @click.option("--retrain", is_flag=True, help="Train anew.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
-@click.option("--encoder", type=click.Choice(["auto", *ENCODERS]),
-              help="Force an encoder; auto publishes the one that the check finds better.")
-@click.option("--code-size", type=click.IntRange(1), metavar="N",
-              help="Numbers in a code. Default: 64.")
-@click.option("--bits", type=click.IntRange(8), metavar="N",
-              help="Keep codes as so many bits: 64 bits take 8 bytes.")
+@click.option(
+    "--encoder",
+    type=click.Choice(["auto", *ENCODERS]),
+    help="Force an encoder; auto publishes the one that the check finds better.",
+)
+@click.option(
+    "--code-size", type=click.IntRange(1), metavar="N", help="Numbers in a code. Default: 64."
+)
+@click.option(
+    "--bits",
+    type=click.IntRange(8),
+    metavar="N",
+    help="Keep codes as so many bits: 64 bits take 8 bytes.",
+)
 @click.option("--form", type=click.Choice(FORMS), help="Keep codes as float, int8 or bits.")
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of FAISS index.")
 @click.option("--max-memory", metavar="SIZE", help="Memory for the codes, such as 500M or 4G.")
-@click.option("--recall", type=float, metavar="R",
-              help="Share of the exact nearest that an approximate index must find. Default: 0.95.")
+@click.option(
+    "--recall",
+    type=float,
+    metavar="R",
+    help="Share of the exact nearest that an approximate index must find. Default: 0.95.",
+)
 @click.option("--seed", type=int, metavar="N", help="Seed of everything drawn at random.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def index(
-    source: Path, place: str | None, budget: str | None, retrain: bool, dry_run: bool,
-    as_json: bool, max_memory: str | None, **choices: Any,
+    source: Path,
+    place: str | None,
+    budget: str | None,
+    retrain: bool,
+    dry_run: bool,
+    as_json: bool,
+    max_memory: str | None,
+    **choices: Any,
 ) -> int:
     """Learn from the pictures below SOURCE and make them searchable.
 
@@ -53,7 +75,7 @@ def index(
     started = time.perf_counter()
     if dry_run:
         return _foretell(source, place, as_json)
-    from aesearch.build import update
+    from aesearch.builder import update
 
     settings = {name: value for name, value in choices.items() if value is not None}
     if max_memory is not None:
@@ -66,8 +88,11 @@ def index(
         skipped = opened.skipped()
         unreadable = sum(not file.ignored for file in skipped)
         summary = {
-            "index": str(opened.layout.root), "items": len(opened), **done.counts,
-            "skipped": unreadable, "ignored": len(skipped) - unreadable,
+            "index": str(opened.layout.root),
+            "items": len(opened),
+            **done.counts,
+            "skipped": unreadable,
+            "ignored": len(skipped) - unreadable,
             "encoder": opened.encoder.manifest["kind"],
             "check": opened.encoder.manifest.get("check"),
             "bytes_on_disk": opened.layout.bytes_on_disk(),

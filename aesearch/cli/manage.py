@@ -31,9 +31,11 @@ def list_(as_json: bool) -> int:
         try:
             with Index(place) as index:
                 row = {
-                    "name": index.name, "items": len(index),
+                    "name": index.name,
+                    "items": len(index),
                     "encoder": index.encoder.manifest["kind"],
-                    "bytes_on_disk": index.layout.bytes_on_disk(), "source": str(index.source),
+                    "bytes_on_disk": index.layout.bytes_on_disk(),
+                    "source": str(index.source),
                     "training": index.layout.plan.exists(),
                 }
         except AesearchError as error:
@@ -69,11 +71,11 @@ def info(place: str | None, as_json: bool) -> int:
     lines = {
         "revision": f"{facts['revision']}, {made}",
         "encoder": f"{facts['encoder']} {facts['fingerprint']}, {facts['code_size']} numbers "
-                   f"from {facts['features']['side']}x{facts['features']['side']} pixels",
+        f"from {facts['features']['side']}x{facts['features']['side']} pixels",
         "trained on": _trained(facts),
         "codes": f"{engine['factory']}, {engine['bytes_per_item']:.0f} bytes per item in memory",
         "recall": f"{engine['recall']:.3f} of the exact ten nearest"
-                  + (f", {engine['probes']} probes" if engine["probes"] else ""),
+        + (f", {engine['probes']} probes" if engine["probes"] else ""),
         "on disk": amount(facts["bytes_on_disk"]),
         "drift": facts["drift"] or "none: no picture came after training",
     }

@@ -17,20 +17,41 @@ from aesearch.layout import find
 
 @click.command(short_help="Find what is similar to a picture.")
 @click.argument("files", nargs=-1, metavar="FILE...")
-@click.option("-k", "--top", default=10, show_default=True, type=click.IntRange(1), metavar="N",
-              help="Hits wanted.")
-@click.option("--index", "place", metavar="PATH",
-              help="The index: a path, or a name in the home. Needed only where several fit.")
+@click.option(
+    "-k",
+    "--top",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Hits wanted.",
+)
+@click.option(
+    "--index",
+    "place",
+    metavar="PATH",
+    help="The index: a path, or a name in the home. Needed only where several fit.",
+)
 @click.option("--key", "keys", multiple=True, help="Search with an item of the index, by its key.")
 @click.option("--among", metavar="GLOB", help="Look only at keys that match, 'holiday/**' say.")
 @click.option("--threshold", type=float, metavar="SCORE", help="Leave out hits that score less.")
 @click.option("--json", "form", flag_value="json", help="One JSON object per hit and line.")
 @click.option("-0", "--print0", "form", flag_value="null", help="Paths only, each ended by NUL.")
-@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT",
-              help="Also draw the query and its hits: .png or .html.")
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT",
+    help="Also draw the query and its hits: .png or .html.",
+)
 def query(
-    files: tuple[str, ...], top: int, place: str | None, keys: tuple[str, ...], among: str | None,
-    threshold: float | None, form: str | None, sheet: Path | None,
+    files: tuple[str, ...],
+    top: int,
+    place: str | None,
+    keys: tuple[str, ...],
+    among: str | None,
+    threshold: float | None,
+    form: str | None,
+    sheet: Path | None,
 ) -> int:
     """Find the pictures most similar to each FILE; - is a picture on standard input.
 
@@ -68,8 +89,13 @@ def query(
 def _print(name: str, hits: list[Hit], form: str | None, *, several: bool) -> None:
     if form == "json":
         for rank, hit in enumerate(hits, 1):
-            line = {"query": name, "rank": rank, "score": round(hit.score, 6), "key": hit.key,
-                    "path": str(hit.path)}
+            line = {
+                "query": name,
+                "rank": rank,
+                "score": round(hit.score, 6),
+                "key": hit.key,
+                "path": str(hit.path),
+            }
             click.echo(json.dumps(line, ensure_ascii=False))
     elif form == "null":
         for hit in hits:

@@ -96,8 +96,15 @@ class AgreementNetwork(nn.Module):
     pairs: Tensor
     refreshes: Tensor
 
-    def __init__(self, backbone: Backbone, decoder: Decoder, code_size: int,
-                 contours: ContourGrid | None, samples: int, neighbours: int) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        decoder: Decoder,
+        code_size: int,
+        contours: ContourGrid | None,
+        samples: int,
+        neighbours: int,
+    ) -> None:
         super().__init__()
         size = backbone.outputs
         self.backbone = backbone
@@ -144,9 +151,17 @@ class AgreementTask(Task):
 
     name = "agreement"
 
-    def __init__(self, network: AgreementNetwork, source: Source, augment: Augmenter, *,
-                 temperature: float, weights: dict[str, float], variance: float,
-                 find_neighbours: Callable[[], Tensor] | None) -> None:
+    def __init__(
+        self,
+        network: AgreementNetwork,
+        source: Source,
+        augment: Augmenter,
+        *,
+        temperature: float,
+        weights: dict[str, float],
+        variance: float,
+        find_neighbours: Callable[[], Tensor] | None,
+    ) -> None:
         self.module = self.network = network
         self.source, self.augment = source, augment
         self.samples = source.count
@@ -205,8 +220,9 @@ class DecoderTask(Task):
 
     name = "decoder"
 
-    def __init__(self, decoder: Decoder, latents: Tensor, rows: Array, source: Source,
-                 variance: float) -> None:
+    def __init__(
+        self, decoder: Decoder, latents: Tensor, rows: Array, source: Source, variance: float
+    ) -> None:
         self.module = self.decoder = decoder
         self.latents, self.rows, self.source = latents, rows, source
         self.samples = len(rows)

@@ -87,10 +87,18 @@ def photo(x: Tensor, view_side: int) -> Tensor:
     mirror = 1 - 2 * chance(count, 0.5)
     tilt = uniform(count, -10, 10) * math.pi / 180
     rows = [
-        torch.stack([across * tilt.cos() * mirror, -across * tilt.sin(),
-                     (1 - across) * uniform(count, -1, 1)], dim=1),
-        torch.stack([down * tilt.sin() * mirror, down * tilt.cos(),
-                     (1 - down) * uniform(count, -1, 1)], dim=1),
+        torch.stack(
+            [
+                across * tilt.cos() * mirror,
+                -across * tilt.sin(),
+                (1 - across) * uniform(count, -1, 1),
+            ],
+            dim=1,
+        ),
+        torch.stack(
+            [down * tilt.sin() * mirror, down * tilt.cos(), (1 - down) * uniform(count, -1, 1)],
+            dim=1,
+        ),
     ]
     grid = functional.affine_grid(
         torch.stack(rows, dim=1), [count, channels, view_side, view_side], align_corners=False

@@ -167,8 +167,9 @@ class ConvEncoder(Encoder):
         history += self._train_decoder(latents, fitted_on, source, variance, session)
         self.history_: History = history
 
-    def _train_backbone(self, backbone: Backbone, source: Source, variance: float,
-                        session: Session) -> History:
+    def _train_backbone(
+        self, backbone: Backbone, source: Source, variance: float, session: Session
+    ) -> History:
         count = source.count
         neighbours = self.neighbours
         if neighbours is None:
@@ -185,14 +186,18 @@ class ConvEncoder(Encoder):
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
                 fitted_on = _spread(count, LEARNED_FROM)
                 graph, _ = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
-                codes = torch.cat([
-                    graph.output(graph.joined(graph.features(source.batch(part)))).float()
-                    for part in blocks(np.arange(count))
-                ])
+                codes = torch.cat(
+                    [
+                        graph.output(graph.joined(graph.features(source.batch(part)))).float()
+                        for part in blocks(np.arange(count))
+                    ]
+                )
             return trusted_neighbours(unit(codes), neighbours, count)
 
         task = AgreementTask(
-            network, source, augmenter(self.family_, view_side(source.side)),
+            network,
+            source,
+            augmenter(self.family_, view_side(source.side)),
             temperature=self.temperature,
             weights={"reconstruction": self.reconstruction, "contours": 1.0},
             variance=variance,
@@ -205,14 +210,16 @@ class ConvEncoder(Encoder):
         phase = _share(session, 0.0, 1 - DECODER_SHARE - FUSION_SHARE)
         return train(task, phase, seed=self.random_state)
 
-    def _fuse(self, backbone: Backbone, source: Source, rows: Array,
-              code_size: int) -> tuple[EncoderGraph, Tensor]:
+    def _fuse(
+        self, backbone: Backbone, source: Source, rows: Array, code_size: int
+    ) -> tuple[EncoderGraph, Tensor]:
         """Fit the projections on the samples `rows`; return the graph and their latents."""
         columns = self.n_features_in_ if self.picture_shape_ is None else None
         return fuse(backbone, source, self.family_, rows, code_size, columns)
 
-    def _train_decoder(self, latents: Tensor, rows: Array, source: Source, variance: float,
-                       session: Session) -> History:
+    def _train_decoder(
+        self, latents: Tensor, rows: Array, source: Source, variance: float, session: Session
+    ) -> History:
         latents = latents.clone()  # made in inference mode, which autograd refuses
         decoder = Decoder(self.code_size_, source.channels, source.side, self.width)
         decoder.latent_mean.copy_(latents.mean(dim=0))
@@ -220,7 +227,10 @@ class ConvEncoder(Encoder):
         solve_linear_part(decoder, latents, rows, source)
         task = DecoderTask(
             decoder.to(memory_format=torch.channels_last),
-            latents, rows, source, variance,
+            latents,
+            rows,
+            source,
+            variance,
         )
         epochs = self.epochs
         if epochs is None:
@@ -308,8 +318,12 @@ class ConvEncoder(Encoder):
         self.code_size_ = sizes[-1]
         channels, side, columns = self._layout()
         self.encoder_ = EncoderGraph(
-            Backbone(channels, side, self.width), channels, side, FUSIONS[self.family_],
-            sizes, columns,
+            Backbone(channels, side, self.width),
+            channels,
+            side,
+            FUSIONS[self.family_],
+            sizes,
+            columns,
         ).eval()
         self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
         for kind, module in (("encoder", self.encoder_), ("decoder", self.decoder_)):
@@ -338,9 +352,7 @@ class ConvEncoder(Encoder):
             return PictureSource(X)
         low, high = X.min(axis=0), X.max(axis=0)
         width = np.where(high > low, high - low, 1)
-        return TableSource(
-            X, torch.from_numpy(low).float(), torch.from_numpy(width).float()
-        )
+        return TableSource(X, torch.from_numpy(low).float(), torch.from_numpy(width).float())
 
     def _check_parameters(self) -> None:
         for name in ("code_size", "width", "batch_size"):

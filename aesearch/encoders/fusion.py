@@ -29,6 +29,7 @@ LEARNED_SIZE = 128
 LARGEST_WHOLE = 48  # pixels
 SMALLEST_SHARE = 1e-6  # of the largest variance; directions below it are rounding errors
 
+
 def view_side(side: int) -> int:
     """Return the side of training views: large pictures are cropped, small ones kept whole.
 
@@ -95,8 +96,15 @@ class EncoderGraph(nn.Module):
     low: Tensor
     width: Tensor
 
-    def __init__(self, backbone: Backbone, channels: int, side: int, fusion: Fusion,
-                 sizes: list[int], columns: int | None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        channels: int,
+        side: int,
+        fusion: Fusion,
+        sizes: list[int],
+        columns: int | None,
+    ) -> None:
         super().__init__()
         self.backbone, self.fusion, self.columns = backbone, fusion, columns
         self.pyramid = Resample(averaging(backbone.side_of_maps(side), 2))
@@ -200,8 +208,14 @@ def principal(rows: Tensor, size: int, power: float) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def fuse(backbone: Backbone, source: Source, family: str, rows: Array, code_size: int,
-         columns: int | None) -> tuple[EncoderGraph, Tensor]:
+def fuse(
+    backbone: Backbone,
+    source: Source,
+    family: str,
+    rows: Array,
+    code_size: int,
+    columns: int | None,
+) -> tuple[EncoderGraph, Tensor]:
     """Fit all projections on the samples `rows` of `source`.
 
     Parameters
@@ -277,7 +291,13 @@ def export(module: nn.Module, example: Tensor, path: Path, name: str, outputs: l
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own deprecations
         torch.onnx.export(
-            module, (example,), str(path), input_names=[name], output_names=outputs,
-            dynamic_shapes=({0: torch.export.Dim("n", min=1)},), dynamo=True, verbose=False,
+            module,
+            (example,),
+            str(path),
+            input_names=[name],
+            output_names=outputs,
+            dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+            dynamo=True,
+            verbose=False,
             external_data=False,
         )

@@ -141,8 +141,11 @@ def train(task: Task, session: Session, *, seed: int = 0) -> History:
     I. Loshchilov and F. Hutter, SGDR (2017) and Decoupled weight decay regularization (2019).
     """
     optimizer = torch.optim.AdamW(
-        task.module.parameters(), lr=task.learning_rate, weight_decay=task.weight_decay,
-        betas=(0.9, 0.99), fused=True,
+        task.module.parameters(),
+        lr=task.learning_rate,
+        weight_decay=task.weight_decay,
+        betas=(0.9, 0.99),
+        fused=True,
     )
     position = _resume(task, session, optimizer)
     if position.finished:
@@ -204,8 +207,14 @@ def _share_done(position: _Position, total: int, session: Session) -> float:
     return min(1.0, max(position.step / total, by_time))
 
 
-def _step(task: Task, optimizer: torch.optim.Optimizer, position: _Position, batch: int,
-          done: float, seed: int) -> dict[str, float]:
+def _step(
+    task: Task,
+    optimizer: torch.optim.Optimizer,
+    position: _Position,
+    batch: int,
+    done: float,
+    seed: int,
+) -> dict[str, float]:
     """Take one step and return the terms of its loss."""
     per_epoch = task.samples // batch
     position.epoch, within = divmod(position.step, per_epoch)
@@ -280,8 +289,9 @@ def _restore(module: nn.Module, optimizer: torch.optim.Optimizer, kept: dict[str
     optimizer.load_state_dict(state)
 
 
-def _save(task: Task, session: Session, optimizer: torch.optim.Optimizer,
-          position: _Position) -> None:
+def _save(
+    task: Task, session: Session, optimizer: torch.optim.Optimizer, position: _Position
+) -> None:
     """Write the checkpoint: one file, put in place by a rename, so it is whole or the old one."""
     if session.checkpoint is None:
         return

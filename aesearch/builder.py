@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,9 +23,10 @@ from aesearch.index import Index
 from aesearch.ingest import Progress, probe, silent
 from aesearch.layout import Layout, place_for
 from aesearch.locking import hold
+from aesearch.records import Skipped
 from aesearch.settings import Settings, parse_seconds
 from aesearch.sources import Folder
-from aesearch.store import Skipped, Store
+from aesearch.store import Store
 from aesearch.sync import synchronise
 from aesearch.trainer import Plan, train
 from aesearch.writer import NO_IDS, nothing, publish
@@ -300,16 +299,6 @@ def _clear(layout: Layout) -> None:
         if path.name.startswith(("items.db", "codes-", "encoder-")):
             remove_tree(path)
     remove_tree(layout.training)
-
-
-class _Callable(ModuleType):
-    """Importing this module puts it where users of ``aesearch.build`` expect the function."""
-
-    def __call__(self, *values: Any, **options: Any) -> Index:
-        return build(*values, **options)
-
-
-sys.modules[__name__].__class__ = _Callable
 
 
 def remove_tree(path: Path) -> None:
