@@ -185,13 +185,15 @@ class ConvEncoder(Encoder):
         def find() -> Tensor:
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
                 fitted_on = _spread(count, LEARNED_FROM)
-                graph, _ = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
-                codes = torch.cat(
-                    [
-                        graph.output(graph.joined(graph.features(source.batch(part)))).float()
-                        for part in blocks(np.arange(count))
-                    ]
-                )
+                graph, codes = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
+                if len(fitted_on) < count:
+                    codes = torch.cat(
+                        [
+                            graph.output(graph.joined(graph.features(source.batch(part))))
+                            for part in blocks(np.arange(count))
+                        ]
+                    )
+            codes = codes.float()
             return trusted_neighbours(unit(codes), neighbours, count)
 
         task = AgreementTask(

@@ -6,12 +6,13 @@ to step, how large, and when to stop.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,12 @@ def train(task: Task, session: Session, *, seed: int = 0) -> History:
     total = max(1, task.epochs * per_epoch)
     good = _snapshot(task.module, optimizer)
     task.module.train()
-    with memory_kept():
+
+    def save() -> None:
+        position.elapsed = time.perf_counter() - started
+        _save(task, session, optimizer, position)
+
+    with memory_kept(), _saving_on_interrupt(save):
         while not position.finished:
             position.elapsed = time.perf_counter() - started
             done = _share_done(position, total, session)
@@ -188,18 +194,26 @@ def train(task: Task, session: Session, *, seed: int = 0) -> History:
                 position.history.append({"epoch": position.epoch, "event": "stopped"})
                 break
             if time.perf_counter() - saved > session.checkpoint_every_s:
-                position.elapsed = time.perf_counter() - started
-                _save(task, session, optimizer, position)
+                save()
                 saved = time.perf_counter()
     if position.in_epoch:
         _end_of_epoch(task, position)
     if not _sound(task.module):
         _restore(task.module, optimizer, good)
     position.finished = session.stop is None or not session.stop()
-    position.elapsed = time.perf_counter() - started
-    _save(task, session, optimizer, position)
+    save()
     task.module.eval()
     return position.history
+
+
+@contextlib.contextmanager
+def _saving_on_interrupt(save: Callable[[], None]) -> Iterator[None]:
+    """Leave a checkpoint at Ctrl-C, which comes between two updates of the weights."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        save()
+        raise
 
 
 def _share_done(position: _Position, total: int, session: Session) -> float:
