@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,6 +35,7 @@ from aesearch.writer import NO_IDS, nothing, publish
 FEWEST_TO_FIT = 32  # below: thumbnails, there is nothing to fit
 LEFTOVERS = ("items.db", "codes-", "encoder-", "training", "write.", ".")
 NEED_TRAINING = ("encoder", "code_size", "seed")
+NEED_NO_TIME = ("auto", "pca", "thumbnail")
 
 
 @dataclass
@@ -109,6 +111,10 @@ def update(
         raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
     folder = Folder(Path(source))
     layout = Layout(place_for(folder.root, path))
+    if seconds == 0 and _as_changes(settings).get("encoder", "auto") not in NEED_NO_TIME:
+        raise ParameterError(
+            "a budget of 0 trains nothing: leave it out, or choose the encoder auto or pca"
+        )
     if layout.root.resolve().is_relative_to(folder.root):
         raise ParameterError(
             f"the index {layout.root} would lie inside the source {folder.root}, where nothing "
@@ -146,7 +152,7 @@ def _choose(
     before: Settings, wanted: Settings | Mapping[str, Any] | None, *, retrain: bool
 ) -> Settings:
     """Merge choices; those that change every code need a training."""
-    changes = asdict(wanted) if isinstance(wanted, Settings) else dict(wanted or {})
+    changes = _as_changes(wanted)
     if changes.get("form", before.form) != "bits" and "form" in changes:
         changes.setdefault("bits", 0)
     chosen = replace(before, **changes)
@@ -161,6 +167,10 @@ def _choose(
                 f"this index has {name} {old}; {new} needs new codes: add --retrain"
             )
     return chosen
+
+
+def _as_changes(wanted: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
+    return asdict(wanted) if isinstance(wanted, Settings) else dict(wanted or {})
 
 
 def _reopen(layout: Layout, folder: Folder) -> Index:
@@ -303,8 +313,6 @@ def _clear(layout: Layout) -> None:
 
 def remove_tree(path: Path) -> None:
     """Remove a file or a folder, if it is there."""
-    import shutil
-
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from aesearch.index import Index
 
 LEARNED = "conv"
+UNTRAINED = ("pca", "thumbnail")
 FEWEST_TO_TRAIN = 128  # below: PCA, there is too little to learn from
 DEFAULT_BITS = 64
 
@@ -75,8 +77,8 @@ class Plan:
 
 
 def default_budget(count: int) -> float:
-    """Return the seconds that training may take: ten minutes for 5,000 pictures, at most 30."""
-    return float(min(max(60.0, 0.12 * count), 1800.0))
+    """Return the seconds that training may take: ten minutes for 4,000 pictures, at most twenty."""
+    return float(min(max(60.0, 0.15 * count), 1200.0))
 
 
 def train(index: Index, corpus: Corpus | None, budget: float | None, progress: Progress) -> None:
@@ -115,7 +117,7 @@ def train(index: Index, corpus: Corpus | None, budget: float | None, progress: P
         learned = LEARNED if plan.encoder == "auto" else plan.encoder
         seconds = plan.budget if budget is None else budget
         seconds = default_budget(len(corpus)) if seconds is None else seconds
-        if learned != "pca" and seconds > 0 and len(corpus) >= FEWEST_TO_TRAIN:
+        if _is_worth_training(learned, plan.encoder, len(corpus), seconds):
             encoder, notes = _fit(index, learned, corpus, seconds, progress)
             progress("checking", 0, 1)
             frozen = freeze(encoder, learned, features, index.layout, notes)
@@ -127,6 +129,18 @@ def train(index: Index, corpus: Corpus | None, budget: float | None, progress: P
         progress("checking", 1, 1)
         _publish(index, corpus, features, contest, finalists[winner], winner, measure, notes)
         Plan.done(index.layout)
+
+
+def _is_worth_training(learned: str, wanted: str, count: int, seconds: float) -> bool:
+    if learned in UNTRAINED:
+        return learned != "pca"
+    if count < FEWEST_TO_TRAIN and wanted != "auto":
+        warnings.warn(
+            f"{count} pictures are too few to train {learned}, which needs {FEWEST_TO_TRAIN}: "
+            "PCA is published",
+            stacklevel=3,
+        )
+    return seconds > 0 and count >= FEWEST_TO_TRAIN
 
 
 def _read_again(index: Index, plan: Plan, progress: Progress) -> tuple[Corpus, ImageFeatures]:
@@ -160,7 +174,7 @@ def _fit(
         encoder.set_params(random_state=settings.seed)
     progress("training", 0, seconds)
     pixels = corpus.pixels[: corpus.training]
-    if name == "thumbnail":
+    if name in UNTRAINED:
         encoder.fit(pixels)
     else:
         encoder.fit(pixels, session=session)

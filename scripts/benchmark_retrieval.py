@@ -1,7 +1,8 @@
 """How well the published code retrieves, against the best form of PCA: on photos, and on MNIST.
 
-    python scripts/benchmark_retrieval.py photos        # AESEARCH_DATA names the data folder
-    python scripts/benchmark_retrieval.py mnist
+    python scripts/benchmark_retrieval.py photos | mnist
+
+AESEARCH_DATA names the data folder. Settings and budget are the product's own unless told.
 """
 
 from __future__ import annotations
@@ -63,7 +64,11 @@ def run_index(
         ) as index:
             learned = ask(index, contents, question_of)
     return Run(
-        info["encoder"], figures, learned, info["trained"].get("seconds", 0.0), seconds,
+        info["encoder"],
+        figures,
+        learned,
+        info["trained"].get("seconds", 0.0),
+        seconds,
         info["check"],
     )
 
@@ -125,7 +130,11 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 @main.command("photos")
 @shared
 def photos_(
-    seed: int, budget: str | None, limit: int | None, data: Path | None, cache: Path | None,
+    seed: int,
+    budget: str | None,
+    limit: int | None,
+    data: Path | None,
+    cache: Path | None,
     as_json: bool,
 ) -> None:
     """Keep out a fifth of the photos, index the others, find the folder of those kept out."""
@@ -151,7 +160,11 @@ def photos_(
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(path)
         run = run_index(
-            source, Path(scratch, "index"), aesearch.Settings(seed=seed), budget, list(kept),
+            source,
+            Path(scratch, "index"),
+            aesearch.Settings(seed=seed),
+            budget,
+            list(kept),
             question_of,
         )
     inputs = {
@@ -170,7 +183,11 @@ def photos_(
 @main.command()
 @shared
 def mnist(
-    seed: int, budget: str | None, limit: int | None, data: Path | None, cache: Path | None,
+    seed: int,
+    budget: str | None,
+    limit: int | None,
+    data: Path | None,
+    cache: Path | None,
     as_json: bool,
 ) -> None:
     """Index the 60,000 training digits without their labels; ask with 1,000 test digits."""

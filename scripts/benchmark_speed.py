@@ -73,8 +73,12 @@ def main() -> None:
 
 @main.command("cold-query")
 @shared(100_000, 15)
-@click.option("--budget", default="0", show_default=True,
-              help="Training of the index: 0 publishes PCA, more forces the learned encoder.")
+@click.option(
+    "--budget",
+    default="0",
+    show_default=True,
+    help="Training of the index: 0 publishes PCA, more forces the learned encoder.",
+)
 def cold_query(
     count: int, runs: int, data: Path | None, cache: Path | None, as_json: bool, budget: str
 ) -> None:
@@ -98,8 +102,14 @@ def cold_query(
 
 @main.command()
 @shared(20_000, 3)
-@click.option("--pictures", "kind", type=click.Choice(["photos", "small"]), default="photos",
-              show_default=True, help="Real photos over and over, or crops of 160 x 120.")
+@click.option(
+    "--pictures",
+    "kind",
+    type=click.Choice(["photos", "small"]),
+    default="photos",
+    show_default=True,
+    help="Real photos over and over, or crops of 160 x 120.",
+)
 def ingest(
     count: int, runs: int, data: Path | None, cache: Path | None, as_json: bool, kind: str
 ) -> None:
@@ -156,9 +166,7 @@ def _first_publication(command: Sequence[str], cwd: Path) -> tuple[float, float]
 
 @main.command("up-to-date")
 @shared(50_000, 7)
-def up_to_date(
-    count: int, runs: int, data: Path | None, cache: Path | None, as_json: bool
-) -> None:
+def up_to_date(count: int, runs: int, data: Path | None, cache: Path | None, as_json: bool) -> None:
     """Time `aesearch index` of an unchanged folder against `find`."""
     kept = cache_folder(cache)
     source = pictures(count, kept, data)
@@ -168,7 +176,8 @@ def up_to_date(
         seconds_of(aesearch("index", source, "--budget", "0"), place)
         ours, others, ratio = alternating(
             lambda: seconds_of(aesearch("index", source), place),
-            lambda: seconds_of(find, place), runs,
+            lambda: seconds_of(find, place),
+            runs,
         )
     rows = [row("aesearch index, nothing changed", ours), row("find -printf '%s %T@'", others)]
     title = f"up to date: {count:,} files"
@@ -194,10 +203,13 @@ def memory(
         if process.returncode not in (0, SOME_SKIPPED):
             sys.exit(f"aesearch index failed with exit code {process.returncode}")
         scale = 1 if sys.platform == "darwin" else 1024
-        rows.append({
-            "what": f"aesearch index --budget {budget}", "peak GB": usage.ru_maxrss * scale / 1e9,
-            "seconds": time.perf_counter() - started,
-        })
+        rows.append(
+            {
+                "what": f"aesearch index --budget {budget}",
+                "peak GB": usage.ru_maxrss * scale / 1e9,
+                "seconds": time.perf_counter() - started,
+            }
+        )
     show(f"memory: {count:,} pictures", rows, {}, as_json=as_json)
 
 

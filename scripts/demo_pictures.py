@@ -30,8 +30,10 @@ def main(target: Path, queries: Path) -> None:
         folder = target / str(digit)
         folder.mkdir(parents=True, exist_ok=True)
         picture.save(folder / f"{row:04d}.png")
-    click.echo(f"wrote {len(digits.target) - len(last):,} pictures into {target}, "
-               f"{len(last)} into {queries}")
+    click.echo(
+        f"wrote {len(digits.target) - len(last):,} pictures into {target}, "
+        f"{len(last)} into {queries}"
+    )
 
 
 if __name__ == "__main__":

@@ -68,6 +68,9 @@ def alternating(ours: Timed, other: Timed, runs: int) -> tuple[list[float], list
 def row(name: str, seconds: Sequence[float]) -> dict[str, object]:
     """Return one line of the table."""
     return {
-        "what": name, "median s": statistics.median(seconds), "least s": min(seconds),
-        "most s": max(seconds), "runs": len(seconds),
+        "what": name,
+        "median s": statistics.median(seconds),
+        "least s": min(seconds),
+        "most s": max(seconds),
+        "runs": len(seconds),
     }
