@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import aesearch
-from aesearch.candidates import freeze
 from aesearch.corpus import Corpus, read_corpus
 from aesearch.encoders import ENCODERS
-from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
 from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.features.images import ImageFeatures, load_all_formats
@@ -29,8 +28,10 @@ from aesearch.settings import Settings, parse_seconds
 from aesearch.sources import Folder
 from aesearch.store import Store
 from aesearch.sync import synchronise
-from aesearch.trainer import Plan, train
 from aesearch.writer import NO_IDS, nothing, publish
+
+if TYPE_CHECKING:
+    from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
 
 FEWEST_TO_FIT = 32  # below: thumbnails, there is nothing to fit
 LEFTOVERS = ("items.db", "codes-", "encoder-", "training", "write.", ".")
@@ -135,9 +136,13 @@ def update(
         if chosen != index.settings:
             _apply(index, chosen)
         if retrain or _has_outgrown(index, chosen):
+            from aesearch.trainer import Plan
+
             with hold(layout):  # or a training that runs would lose its checkpoint
                 Plan(chosen.encoder, seconds).write(layout)
         if layout.plan.exists():
+            from aesearch.trainer import train
+
             started = time.perf_counter()
             train(index, corpus, seconds, progress)
             summary.trained = True
@@ -230,6 +235,8 @@ def _create(
             _publish_first(layout, store, corpus, features, settings)
             store.close()
             if len(corpus) >= FEWEST_TO_FIT:
+                from aesearch.trainer import Plan
+
                 Plan(settings.encoder, budget).write(layout)
             layout.write_card(
                 {
@@ -255,10 +262,16 @@ def _create(
     return Index(layout.root), corpus
 
 
+def _load_training_side() -> None:
+    import aesearch.trainer  # noqa: F401
+
+
 def _read(folder: Folder, progress: Progress) -> tuple[Corpus, ImageFeatures]:
     entries = list(folder.walk())
     if not entries:
         raise SourceError(f"{folder.root} holds no files; name the folder that holds the pictures")
+    # scikit-learn and onnx take a second to load: while files are read, not after it.
+    threading.Thread(target=_load_training_side, daemon=True).start()
     load_all_formats()
     features = probe(folder.root, entries)
     corpus = read_corpus(folder.root, entries, features, progress=progress)
@@ -270,6 +283,9 @@ def _publish_first(
     layout: Layout, store: Store, corpus: Corpus, features: ImageFeatures, settings: Settings
 ) -> None:
     """Publish half-whitened PCA, or thumbnails where there are too few pictures for it."""
+    from aesearch.candidates import freeze
+    from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
+
     encoder: PCAEncoder | ThumbnailEncoder
     if len(corpus) >= FEWEST_TO_FIT:
         kind, encoder = "pca", PCAEncoder(settings.code_size, random_state=settings.seed)

@@ -47,7 +47,7 @@ class Hit:
     key : str
         Path relative to the source, with forward slashes.
     path : Path
-        Where the file is.
+        Where the file is, if it has one: what was added under a key of your own has none.
     """
 
     score: float

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from aesearch.features.images import SIDES, ImageFeatures, Pixels, size_of
 from aesearch.records import NewItem, Skipped
 from aesearch.sources import Entry, digest_of, read_file
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
 CHUNK = 32
 WINDOW = 4  # chunks in flight per worker, so that memory stays bounded
 PROBED = 64
-LARGEST_SIDE = 64
+LARGEST_SIDE, SIDE_OF_MANY, MANY = 64, 48, 50_000
 
 Progress = Callable[[str, float, float], None]
 
@@ -70,6 +73,8 @@ def decode(
     progress: Progress = silent,
 ) -> Iterator[Decoded]:
     """Decode files in their order, in threads: Pillow lets go of the interpreter's lock."""
+    from concurrent.futures import ThreadPoolExecutor
+
     workers = os.cpu_count() or 1
 
     def run(chunk: Sequence[Entry]) -> list[Decoded]:
@@ -98,13 +103,15 @@ def probe(root: Path, entries: Sequence[Entry]) -> ImageFeatures:
     """Choose side and channels by a look at a few files.
 
     The side is the smallest of 16, 32, 48, 64 that the median picture reaches with its shorter
-    edge, at most 64; one channel is enough where every picture looked at is grey.
+    edge; at most 48 from 50,000 pictures on, which costs half a percent of precision and saves
+    half of the memory. One channel is enough where every picture looked at is grey.
     """
+    largest = LARGEST_SIDE if len(entries) < MANY else SIDE_OF_MANY
     sample = entries[:: max(1, len(entries) // PROBED)][:PROBED]
     edges = [min(size) for entry in sample if (size := size_of(root / entry.key))]
-    median = sorted(edges)[len(edges) // 2] if edges else LARGEST_SIDE
-    side = next((side for side in SIDES if side >= median), LARGEST_SIDE)
-    features = ImageFeatures(side=min(side, LARGEST_SIDE))
+    median = sorted(edges)[len(edges) // 2] if edges else largest
+    side = next((side for side in SIDES if side >= median), largest)
+    features = ImageFeatures(side=min(side, largest))
     looked_at = [decode_one(root / entry.key, entry, features).pixels for entry in sample]
     grey = [is_grey(pixels) for pixels in looked_at if pixels is not None]
     return ImageFeatures(features.side, channels=1 if grey and all(grey) else 3)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from filelock import FileLock, Timeout
 
 from aesearch.errors import LockedError, StorageError
 from aesearch.layout import Layout, write_atomically
@@ -27,6 +24,8 @@ def hold(layout: Layout) -> Iterator[None]:
     StorageError
         If the folder cannot be written.
     """
+    from filelock import FileLock, Timeout  # a tenth of a cold query, which never locks
+
     try:
         layout.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(layout.lock, is_singleton=True)  # so that a writer may hold it twice
@@ -64,6 +63,8 @@ def _sweep(layout: Layout) -> None:
     for path in layout.root.glob(".*.json.*"):
         path.unlink(missing_ok=True)
     if layout.training.exists() and not layout.plan.exists():
+        import shutil
+
         shutil.rmtree(layout.training, ignore_errors=True)
 
 

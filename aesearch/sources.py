@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import xxhash
 
@@ -16,8 +17,7 @@ SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules", "__pycache__", "System Vo
 MAX_BYTES = 512 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file of a source: its key, a path relative to the source, and how it looked."""
 
     key: str
@@ -25,8 +25,7 @@ class Entry:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What the index remembers of one item or of one skipped file."""
 
     size: int

@@ -177,7 +177,7 @@ class Store:
         rows = self._rows(
             "SELECT key, size, mtime_ns, digest FROM items WHERE added = 0 OR ?", (int(added),)
         )
-        return {key: Known(size, mtime, digest) for key, size, mtime, digest in rows}
+        return {row[0]: Known._make(row[1:]) for row in rows}
 
     def known_skipped(self) -> dict[str, Known]:
         """Return the ledger in the form that `sources.compare` takes."""
@@ -273,20 +273,22 @@ class Store:
 
     def put(self, items: Sequence[NewItem], codes: Floats) -> Ids:
         """Write items with their codes; a key that exists keeps its id. Returns the ids."""
-        ids = []
-        for item, code in zip(items, np.asarray(codes, dtype=np.float32), strict=True):
-            row = self._db.execute(
-                "INSERT INTO items (key, size, mtime_ns, digest, added, error) "
-                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET size=excluded.size, "
-                "mtime_ns=excluded.mtime_ns, digest=excluded.digest, added=excluded.added, "
-                "error=excluded.error RETURNING id",
-                (item.key, item.size, item.mtime_ns, item.digest, item.added, item.error),
-            ).fetchone()
-            ids.append(row[0])
-            self._db.execute("INSERT OR REPLACE INTO codes VALUES (?, ?)", (row[0], code.tobytes()))
-            self._db.execute("DELETE FROM skipped WHERE key = ?", (item.key,))
-            if not item.added:  # it has a file now
-                self._db.execute("DELETE FROM kept WHERE id = ?", (row[0],))
+        self._db.executemany(
+            "INSERT INTO items (key, size, mtime_ns, digest, added, error) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET size=excluded.size, "
+            "mtime_ns=excluded.mtime_ns, digest=excluded.digest, added=excluded.added, "
+            "error=excluded.error",
+            ((i.key, i.size, i.mtime_ns, i.digest, i.added, i.error) for i in items),
+        )
+        known = self.ids_of([item.key for item in items])
+        ids = [known[item.key] for item in items]
+        blobs = (code.tobytes() for code in np.asarray(codes, dtype=np.float32))
+        self._db.executemany(
+            "INSERT OR REPLACE INTO codes VALUES (?, ?)", zip(ids, blobs, strict=True)
+        )
+        self.forget(known)
+        walked = [(id,) for id, item in zip(ids, items, strict=True) if not item.added]
+        self._db.executemany("DELETE FROM kept WHERE id = ?", walked)  # it has a file now
         return np.array(ids, dtype=np.int64)
 
     def keep(self, ids: Ids, pictures: Sequence[bytes]) -> None:

@@ -8,7 +8,6 @@ names both is committed. Killed anywhere, the index opens at the old revision or
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -130,6 +129,8 @@ def clean(layout: Layout, revision: Revision) -> None:
         if path.name in keep or not path.name.startswith(("codes-", "encoder-")):
             continue
         if path.is_dir():
+            import shutil
+
             shutil.rmtree(path, ignore_errors=True)
         else:
             try:

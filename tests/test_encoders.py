@@ -355,7 +355,7 @@ def test_pca_of_equal_pictures_is_finite(tmp_path: Path) -> None:
     assert np.isfinite(freeze(encoder, tmp_path).encode(X)).all()
 
 
-@pytest.mark.parametrize(("side", "pool"), [(16, 1), (32, 1), (48, 2), (64, 2), (37, 1), (128, 4)])
+@pytest.mark.parametrize(("side", "pool"), [(16, 1), (32, 2), (48, 3), (64, 4), (37, 1), (128, 8)])
 def test_large_pictures_are_pooled(tmp_path: Path, side: int, pool: int) -> None:
     X = make_pictures(6, side)
     encoder = PCAEncoder(5, whiten=0).fit(X)

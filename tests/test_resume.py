@@ -60,6 +60,8 @@ def test_forced_encoder_retrain_and_budget_zero(folder, tmp_path):
     with aesearch.build(folder, place, {"encoder": "auto"}, budget=0, retrain=True) as index:
         assert index.encoder.manifest["kind"] == "pca"
         assert set(index.info()["check"]["candidates"]) == {
-            "pca", "pca half-whitened", "pca whitened",
+            "pca",
+            "pca half-whitened",
+            "pca whitened",
         }
         assert index.verify() == []
