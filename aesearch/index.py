@@ -13,7 +13,6 @@ import numpy as np
 
 from aesearch.engines import Floats
 from aesearch.errors import (
-    ContentError,
     DamagedError,
     IndexExistsError,
     ParameterError,
@@ -205,8 +204,6 @@ class Index:
         key = None
         if isinstance(content, str | Path):
             key = key_for(self.source, Path(content))
-            if not Path(content).exists():
-                raise ContentError("there is no such file")
             content = read_file(Path(content))
 
         def answer(state: Opened) -> list[Hit]:

@@ -166,16 +166,16 @@ class Folder:
         self.unreadable.append((shown.replace(os.sep, "/"), reason))
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: str | Path) -> bytes:
     """Return the content of a file of at most 512 MiB, or raise ContentError with the reason."""
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size
             if size > MAX_BYTES:
                 raise ContentError(f"too large: {size >> 20} MiB, {MAX_BYTES >> 20} are allowed")
-            return stream.read()
+            return stream.readall()
     except FileNotFoundError as error:
-        raise ContentError("vanished while it was being read") from error
+        raise ContentError("there is no such file") from error
     except OSError as error:
         raise ContentError(f"cannot be read: {error.strerror}") from error
 

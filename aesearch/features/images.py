@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -95,8 +94,10 @@ class ImageFeatures:
         ContentError
             If it cannot be read; the message is the reason, in a few words.
         """
-        with _reading(content) as picture:
-            return self._squeezed(picture)
+        try:
+            return self._squeezed(_opened(content))
+        except Exception as error:  # decoders raise whatever a broken file leads them to
+            raise _explained(error, content) from error
 
     def _squeezed(self, picture: Image.Image) -> Pixels:
         box = (self.side, self.side)
@@ -106,74 +107,65 @@ class ImageFeatures:
         small = plain.resize(box, Image.Resampling.BILINEAR, reducing_gap=None)
         if turn is not None:  # turning the small square is the same and costs nothing
             small = small.transpose(turn)
-        pixels: Pixels = np.asarray(small, dtype=np.uint8).reshape(self.shape)
-        return pixels
+        return np.frombuffer(small.tobytes(), dtype=np.uint8).reshape(self.shape)
 
 
 def open_picture(content: Content) -> Image.Image:
     """Return a picture in RGB as a person would see it, for showing; raises as `transform` does."""
-    with _reading(content) as picture:
+    try:
+        picture = _opened(content)
         picture.draft(None, (512, 512))
         turn = _turn_after_loading(picture)
-        shown = _plain(picture, "RGB").copy()
+        shown = _plain(picture, "RGB")
         return shown if turn is None else shown.transpose(turn)
+    except Exception as error:
+        raise _explained(error, content) from error
 
 
 def size_of(path: Path) -> tuple[int, int] | None:
     """Return (width, height) from the header, or None where it cannot be read."""
     try:
-        with _opened(path) as picture:
-            return picture.size
+        with path.open("rb") as stream:
+            return _identified(stream).size
     except Exception:  # a broken header is reported when the file is decoded
         return None
 
 
-@contextmanager
-def _reading(content: Content) -> Iterator[Image.Image]:
-    """Open a picture of a bearable size; whatever goes wrong inside becomes a ContentError."""
-    try:
-        with _opened(content) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                millions = MAX_PIXELS // 1_000_000
-                raise ContentError(
-                    f"too large: {width} x {height} pixels, {millions} million are allowed"
-                )
-            if not width * height:
-                raise ContentError("it has no pixels")
-            yield picture
-    except ContentError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise ContentError("too large: Pillow takes it for a decompression bomb") from error
-    except UnidentifiedImageError as error:
-        raise _unidentified(content) from error
-    except MemoryError as error:
-        raise ContentError("too large for the memory that is free") from error
-    except FileNotFoundError as error:
-        raise ContentError("vanished while it was being read") from error
-    except PermissionError as error:
-        raise ContentError("no permission to read it") from error
-    except Exception as error:  # decoders raise whatever a broken file leads them to
-        if isinstance(error, OSError) and error.errno and error.strerror:
-            raise ContentError(f"cannot be read: {error.strerror}") from error
-        raise ContentError(f"damaged: {_reason(error)}") from error
+def _explained(error: Exception, content: Content) -> ContentError:
+    """Say in a few words why a picture could not be read."""
+    if isinstance(error, ContentError):
+        return error
+    if isinstance(error, Image.DecompressionBombError):
+        return ContentError("too large: Pillow takes it for a decompression bomb")
+    if isinstance(error, UnidentifiedImageError):
+        return _unidentified(content)
+    if isinstance(error, MemoryError):
+        return ContentError("too large for the memory that is free")
+    if isinstance(error, FileNotFoundError):
+        return ContentError("there is no such file")
+    if isinstance(error, OSError) and error.errno and error.strerror:
+        return ContentError(f"cannot be read: {error.strerror}")
+    return ContentError(f"damaged: {_reason(error)}")
 
 
-@contextmanager
-def _opened(content: Content) -> Iterator[Image.Image]:
-    if isinstance(content, Image.Image):
-        yield content.copy()
-    elif isinstance(content, np.ndarray):
-        yield _from_array(content)
+def _opened(content: Content) -> Image.Image:
+    """Return a picture of a bearable size, not decoded yet where it comes from a file."""
+    if isinstance(content, np.ndarray):
+        picture = _from_array(content)
+    elif isinstance(content, Image.Image):
+        picture = content.copy()
     else:
-        # Pillow leaves a file that it was given open, so it is closed here.
-        with ExitStack() as closing:
-            if isinstance(content, bytes):
-                stream: IO[bytes] = io.BytesIO(content)
-            else:
-                stream = closing.enter_context(Path(content).open("rb"))
-            yield closing.enter_context(_identified(stream))
+        # Read whole, so that no file stays open; called a hundred thousand times, so kept short.
+        data = content if isinstance(content, bytes) else Path(content).read_bytes()
+        picture = _identified(io.BytesIO(data))
+    width, height = picture.size
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ContentError(
+            f"too large: {width} x {height} pixels, {MAX_PIXELS // 1_000_000} million are allowed"
+            if width * height
+            else "it has no pixels"
+        )
+    return picture
 
 
 def _identified(stream: IO[bytes]) -> Image.Image:
@@ -268,6 +260,8 @@ def looks_like_picture(head: bytes) -> bool:
 def _turn_after_loading(picture: Image.Image) -> Image.Transpose | None:
     """Decode, and return what is still to be turned: a TIFF is turned by Pillow as it loads."""
     picture.load()
+    if picture.format == "JPEG" and "exif" not in picture.info:  # most: nothing to parse
+        return None
     try:
         return TURNS.get(int(picture.getexif().get(ORIENTATION, 1)))
     except Exception:  # broken metadata must not lose the picture
