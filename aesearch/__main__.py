@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -18,9 +19,9 @@ def main() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     short = len(sys.argv) > 1 and sys.argv[1] in SHORT_LIVED
+    # A hundred thousand rows are no garbage, and looking through them for some takes a while.
+    gc.set_threshold(100_000, 50, 100)
     if short:
-        import gc
-
         for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ.setdefault(variable, "1")
         gc.disable()
