@@ -254,16 +254,18 @@ def trusted_neighbours(codes: Tensor, neighbours: int, samples: int) -> Tensor:
     base = torch.arange(0, samples, step)
     wanted = min(max(1, round(neighbours / step)), len(base) - 1)
     database = codes[base]
-    similar, rows = [], []
+    similarity = torch.empty(samples, wanted)
+    found = torch.empty(samples, wanted, dtype=torch.long)
+    # One buffer for all scores: while training keeps its memory, a fresh one for each block would
+    # leave a hole that the next does not fit into, gigabytes in all.
+    scores = torch.empty(min(BLOCK, samples), len(base))
     for start in range(0, samples, BLOCK):
-        block = codes[start : start + BLOCK] @ database.T
         own = torch.arange(start, min(start + BLOCK, samples))
+        block = torch.mm(codes[own], database.T, out=scores[: len(own)])
         inside = own % step == 0
         block[inside, own[inside] // step] = -2.0
         best = block.topk(wanted, dim=1)
-        similar.append(best.values)
-        rows.append(base[best.indices])
-    similarity, found = torch.cat(similar), torch.cat(rows)
+        similarity[own], found[own] = best.values, base[best.indices]
     reach = similarity[:, -1]  # of each sample: how close its last neighbour is
     found[similarity < reach[found]] = -1
     out = torch.full((samples, neighbours), -1)
