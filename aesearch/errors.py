@@ -53,3 +53,7 @@ class UnknownKeyError(AesearchError, LookupError):
 
 class StorageError(AesearchError, OSError):
     """The disk is full, or the place cannot be written."""
+
+
+class UnsupportedError(AesearchError):
+    """An engine of this kind cannot do this; the caller takes another way."""

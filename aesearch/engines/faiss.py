@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.engines.choose import Plan
-from aesearch.errors import DamagedError, StorageError
+from aesearch.errors import DamagedError, StorageError, UnsupportedError
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 # FAISS 1.15 raised the size from which batches go through BLAS so far that they never do;
 # with this value a batch of 16 queries or more is searched five times faster.
 faiss.cvar.distance_compute_blas_threshold = 1000
-if sys.platform == "darwin" and "torch" in sys.modules:  # pragma: no cover
+if sys.platform == "darwin":  # pragma: no cover
     # torch and FAISS bring two OpenMP runtimes, which crash on macOS once both start threads.
     faiss.omp_set_num_threads(1)
 
@@ -150,7 +150,7 @@ class FaissEngine:
         """Remove codes by id; unknown ids are passed over."""
         self._check_writable()
         if not self.can_remove:
-            raise NotImplementedError("a graph cannot forget codes; build the index anew")
+            raise UnsupportedError("a graph cannot forget codes; build the index anew")
         if len(ids):
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
 
