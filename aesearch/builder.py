@@ -117,7 +117,7 @@ def update(
             "a budget of 0 trains nothing: leave it out, or choose the encoder auto or pca"
         )
     if layout.root.resolve().is_relative_to(folder.root):
-        raise ParameterError(
+        raise SourceError(
             f"the index {layout.root} would lie inside the source {folder.root}, where nothing "
             "is written; name another place with --index"
         )
@@ -135,7 +135,8 @@ def update(
     try:
         if chosen != index.settings:
             _apply(index, chosen)
-        if retrain or _has_outgrown(index, chosen):
+        wanted = retrain or (bool(seconds) and _was_never_trained(index))
+        if wanted or _has_outgrown(index, chosen):
             from aesearch.trainer import Plan
 
             with hold(layout):  # or a training that runs would lose its checkpoint
@@ -158,8 +159,10 @@ def _choose(
 ) -> Settings:
     """Merge choices; those that change every code need a training."""
     changes = _as_changes(wanted)
-    if changes.get("form", before.form) != "bits" and "form" in changes:
+    if "form" in changes and changes["form"] != "bits":
         changes.setdefault("bits", 0)
+    elif "bits" in changes and "form" not in changes:
+        changes["form"] = "bits" if changes["bits"] else "float"
     chosen = replace(before, **changes)
     if chosen.encoder not in ("auto", *ENCODERS):
         raise ParameterError(
@@ -196,6 +199,18 @@ def _has_outgrown(index: Index, settings: Settings) -> bool:
         and index.encoder.manifest["kind"] == "thumbnail"
         and not index.layout.plan.exists()
         and "check" not in index.encoder.manifest
+    )
+
+
+def _was_never_trained(index: Index) -> bool:
+    """Return whether it was made with a budget of 0, so that asking for a budget means training."""
+    from aesearch.trainer import FEWEST_TO_TRAIN, UNTRAINED
+
+    return (
+        "seconds" not in index.encoder.manifest.get("trained", {})
+        and index.settings.encoder not in UNTRAINED
+        and len(index) >= FEWEST_TO_TRAIN
+        and not index.layout.plan.exists()
     )
 
 

@@ -50,6 +50,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.bits and self.form == "float":
             object.__setattr__(self, "form", "bits")
+        if self.bits and self.form == "int8":
+            raise ParameterError(f"form int8 and bits {self.bits} contradict; choose one of them")
         if self.form == "bits" and not self.bits:
             object.__setattr__(self, "bits", self.code_size - self.code_size % 8)
         if self.form not in FORMS:

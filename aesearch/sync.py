@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from aesearch.engines import Ids
-from aesearch.errors import ContentError, UnknownKeyError
+from aesearch.errors import ContentError, SourceError, UnknownKeyError
 from aesearch.features.images import Content, Pixels, load_all_formats
 from aesearch.ingest import Decoded, Progress, decode, silent
 from aesearch.layout import key_for
@@ -41,7 +41,16 @@ def differences(index: Index) -> Changes:
         except ContentError:
             return None
 
-    changes = compare(folder.walk(), store.known(), store.known_skipped(), digest)
+    items = store.known()
+    entries = folder.walk()
+    first = next(entries, None)
+    if first is None and items and not folder.unreadable:
+        raise SourceError(
+            f"{folder.root} is empty, {len(items):,} pictures were there; is its disk mounted? "
+            "Nothing was removed"
+        )
+    entries = entries if first is None else chain([first], entries)
+    changes = compare(entries, items, store.known_skipped(), digest)
     unreadable = {key for key, _ in folder.unreadable}
     # Files below a folder that cannot be read just now are not gone.
     changes.removed = [key for key in changes.removed if not _below(key, unreadable)]

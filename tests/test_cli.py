@@ -148,7 +148,7 @@ def test_index_again_and_dry_run(made: Path, tmp_path: Path) -> None:
     assert command("index", source, "--index", place, "--budget", "0").code == 0
     again = command("index", source, "--index", place)
     assert (again.code, again.err) == (0, "")
-    assert "nothing changed" in again.out
+    assert "no file changed" in again.out
     (source / "disks/000.png").unlink()
     (source / "disks/003.png").write_bytes(b"\x89PNG and no more")
     foretold = command("index", source, "--index", place, "--dry-run", "--json")

@@ -398,10 +398,31 @@ def test_settings_of_an_existing_index(copy: Path) -> None:
         assert index.settings.max_memory == 2 << 30
 
 
+def test_a_source_that_became_empty_removes_nothing(copy: Path) -> None:
+    (copy / "source").rename(copy / "elsewhere")
+    (copy / "source").mkdir()  # as where a disk is not mounted
+    with aesearch.open(copy / "ix") as index:
+        before = len(index)
+        with pytest.raises(SourceError, match="is its disk mounted"):
+            index.sync()
+        assert len(index) == before
+
+
+def test_bits_and_forms_of_an_existing_index(copy: Path) -> None:
+    with aesearch.build(copy / "source", copy / "ix", {"form": "int8"}) as index:
+        assert "SQ8" in index.revision.plan["factory"]
+    with aesearch.build(copy / "source", copy / "ix", {"bits": 16}) as index:
+        assert index.revision.plan["bits"] == 16
+    with pytest.raises(ParameterError, match="contradict"):
+        aesearch.Settings(form="int8", bits=64)
+    with aesearch.build(copy / "source", copy / "ix", {"bits": 0}) as index:
+        assert index.settings.form == "float"
+
+
 def test_where_an_index_may_not_be(copy: Path) -> None:
     source = copy / "source"
     before = state_of(source)
-    with pytest.raises(ParameterError, match="inside the source"):
+    with pytest.raises(SourceError, match="inside the source"):
         aesearch.build(source, source / "ix", budget=0)
     write_pictures(copy / "second", 2)
     with pytest.raises(IndexExistsError, match="is the index of"):

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from aesearch import __version__
-from aesearch.errors import AesearchError
+from aesearch.errors import AesearchError, ParameterError
 
 DONE, ERROR, USAGE, SOME_SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -76,7 +76,7 @@ def run() -> int:
         return error.exit_code
     except AesearchError as error:
         _complain(str(error))
-        return ERROR
+        return USAGE if isinstance(error, ParameterError) else ERROR
     except (click.Abort, KeyboardInterrupt):
         _complain("stopped; nothing is lost, the same command goes on from here")
         return INTERRUPTED

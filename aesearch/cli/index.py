@@ -134,14 +134,16 @@ def _counted(counts: dict[str, int]) -> str:
 def _tell(opened: Index, summary: dict[str, Any], *, trained: bool) -> None:
     """Print the closing summary."""
     changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
-    what = _counted(changes) if any(changes.values()) else "nothing changed"
+    what = _counted(changes) if any(changes.values()) else "no file changed"
+    if trained and "seconds" in opened.encoder.manifest["trained"]:
+        what += ", trained"
     click.echo(
         f"{opened.name}: {summary['items']:,} pictures ({what}) in {clock(summary['seconds'])}"
     )
     if summary["skipped"] or summary["ignored"]:
         click.echo(
-            f"  {summary['skipped']:,} files could not be read, {summary['ignored']:,} others are "
-            f"no pictures: 'aesearch info {opened.layout.root}' lists them"
+            f"  left out: {summary['skipped']:,} that could not be read, {summary['ignored']:,} "
+            f"that are no pictures or were removed; 'aesearch info {opened.layout.root}' lists them"
         )
     if trained and summary["check"]:
         click.echo(f"  {verdict(summary['check'])}")

@@ -22,6 +22,11 @@ COLUMNS = {
 }
 
 
+INDEX_OPTION = click.option(
+    "--index", "named", metavar="PATH", help="The index, as for query; or name it without --index."
+)
+
+
 @click.command("list", short_help="Show the indexes that there are.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per index and line.")
 def list_(as_json: bool) -> int:
@@ -57,10 +62,11 @@ def list_(as_json: bool) -> int:
 
 @click.command(short_help="Show what an index holds, and how good it is.")
 @click.argument("place", required=False, metavar="[INDEX]")
+@INDEX_OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
-def info(place: str | None, as_json: bool) -> int:
+def info(place: str | None, named: str | None, as_json: bool) -> int:
     """Show what an index holds: encoder, check, sizes, drift, skipped files with reasons."""
-    with Index(find(place)) as index:
+    with Index(find(place or named)) as index:
         facts = index.info()
     if as_json:
         click.echo(json.dumps(facts, indent=1))
@@ -131,10 +137,11 @@ def remove(keys: tuple[str, ...], place: str | None) -> int:
 
 @click.command(short_help="Check everything that is on disk.")
 @click.argument("place", required=False, metavar="[INDEX]")
+@INDEX_OPTION
 @click.option("--repair", is_flag=True, help="Make the FAISS file anew from the store.")
-def verify(place: str | None, repair: bool) -> int:
+def verify(place: str | None, named: str | None, repair: bool) -> int:
     """Check everything on disk: checksums, counts, fingerprint, codes."""
-    with Index(find(place)) as index:
+    with Index(find(place or named)) as index:
         problems = index.verify(repair=repair)
         for problem in problems:
             click.echo(f"aesearch: {problem}", err=True)

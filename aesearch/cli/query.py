@@ -79,6 +79,8 @@ def query(
                 click.echo(f"aesearch: {name}: {error}", err=True)
                 continue
             answers.append((name, content, hits))
+    if among is not None and answers and not any(hits for _, _, hits in answers):
+        click.echo(f"aesearch: nothing found among '{among}'; a folder is 'name/*'", err=True)
     for name, _, hits in answers:
         _print(name, hits, form, several=several)
     if sheet is not None and answers:
