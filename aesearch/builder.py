@@ -15,7 +15,7 @@ import numpy as np
 
 import aesearch
 from aesearch.corpus import Corpus, read_corpus
-from aesearch.encoders import ENCODERS
+from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.features.images import ImageFeatures, load_all_formats
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 FEWEST_TO_FIT = 32  # below: thumbnails, there is nothing to fit
 LEFTOVERS = ("items.db", "codes-", "encoder-", "training", "write.", ".")
 NEED_TRAINING = ("encoder", "code_size", "seed")
-NEED_NO_TIME = ("auto", "pca", "thumbnail")
 
 
 @dataclass
@@ -112,7 +111,7 @@ def update(
         raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
     folder = Folder(Path(source))
     layout = Layout(place_for(folder.root, path))
-    if seconds == 0 and _as_changes(settings).get("encoder", "auto") not in NEED_NO_TIME:
+    if seconds == 0 and _as_changes(settings).get("encoder", "auto") not in ("auto", *UNTRAINED):
         raise ParameterError(
             "a budget of 0 trains nothing: leave it out, or choose the encoder auto or pca"
         )
@@ -204,7 +203,7 @@ def _has_outgrown(index: Index, settings: Settings) -> bool:
 
 def _was_never_trained(index: Index) -> bool:
     """Return whether it was made with a budget of 0, so that asking for a budget means training."""
-    from aesearch.trainer import FEWEST_TO_TRAIN, UNTRAINED
+    from aesearch.trainer import FEWEST_TO_TRAIN
 
     return (
         "seconds" not in index.encoder.manifest.get("trained", {})

@@ -18,7 +18,7 @@ from aesearch.ingest import Decoded, Progress, decode, silent
 from aesearch.layout import key_for
 from aesearch.locking import hold
 from aesearch.records import NewItem, Skipped
-from aesearch.sources import Changes, Entry, Folder, compare, digest_of, read_file
+from aesearch.sources import Changes, Folder, compare, digest_of, read_file
 from aesearch.store import Store
 from aesearch.writer import NO_IDS, Edit, nothing
 
@@ -213,4 +213,4 @@ def remove(index: Index, keys: list[str]) -> int:
     return len(ids)
 
 
-__all__ = ["Entry", "add", "differences", "remove", "synchronise"]
+__all__ = ["add", "differences", "remove", "synchronise"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from aesearch.candidates import FORMS, Contest, freeze
 from aesearch.corpus import Corpus, read_corpus
-from aesearch.encoders import encoder_class
+from aesearch.encoders import UNTRAINED, encoder_class
 from aesearch.encoders.linear import PCAEncoder
 from aesearch.engines import Ids
 from aesearch.errors import DamagedError
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from aesearch.index import Index
 
 LEARNED = "conv"
-UNTRAINED = ("pca", "thumbnail")
 FEWEST_TO_TRAIN = 128  # below: PCA, there is too little to learn from
 DEFAULT_BITS = 64
 

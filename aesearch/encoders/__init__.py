@@ -20,6 +20,8 @@ ENCODERS: dict[str, str] = {
     "conv": "aesearch.encoders.conv:ConvEncoder",
 }
 
+UNTRAINED = ("pca", "thumbnail")  # fitted in a moment: they need no budget
+
 
 def encoder_class(name: str) -> type[Encoder]:
     """Return the class registered under ``name``.
