@@ -20,8 +20,8 @@ class Settings:
     Parameters
     ----------
     encoder : str, default='auto'
-        'auto' trains `conv` and publishes it where the check finds it better than PCA; the name
-        of an encoder forces that one.
+        'auto' trains `agreement` and publishes it where the check finds it better than PCA; the
+        name of an encoder forces that one.
     code_size : int, default=64
         Numbers in a code.
     form : {'float', 'int8', 'bits'}, default='float'

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
     from aesearch.index import Index
 
-LEARNED = "conv"
+LEARNED = "agreement"
 FEWEST_TO_TRAIN = 128  # below: PCA, there is too little to learn from
 DEFAULT_BITS = 64
 

@@ -49,16 +49,16 @@ def run_index(
     contents: list[Any],
     question_of: Callable[[list[str]], Question],
 ) -> Run:
-    """Build the index, ask; where PCA was published, train once more with `conv` forced."""
+    """Build the index, ask; where PCA was published, train once more with `agreement` forced."""
     started = time.perf_counter()
     with aesearch.build(source, place, settings, budget=budget, progress=told()) as index:
         seconds = time.perf_counter() - started
         info = index.info()
         figures = ask(index, contents, question_of)
-    learned = figures if info["encoder"] == "conv" else {}
+    learned = figures if info["encoder"] == "agreement" else {}
     if not learned and info["trained"].get("seconds"):
-        say("PCA was published: training again with encoder 'conv' forced")
-        forced = {"encoder": "conv"}
+        say("PCA was published: training again with encoder 'agreement' forced")
+        forced = {"encoder": "agreement"}
         with aesearch.build(
             source, place, forced, budget=budget, retrain=True, progress=told()
         ) as index:
@@ -92,7 +92,7 @@ def report(
     rows.append({"code": "best PCA, for each metric", **best})
     rows.append({"code": f"aesearch, published ({run.published})", **run.figures})
     if run.learned:
-        rows.append({"code": "aesearch, learned (conv)", **run.learned})
+        rows.append({"code": "aesearch, learned (agreement)", **run.learned})
     notes: dict[str, Any] = {
         f"published / best PCA, {metric}": run.figures[metric] / best[metric] for metric in best
     }

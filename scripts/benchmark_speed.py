@@ -88,7 +88,7 @@ def cold_query(
     question = photos(data)[0]
     with workplace(kept) as place:
         say(f"indexing {count:,} pictures")
-        encoder = [] if budget == "0" else ["--encoder", "conv"]
+        encoder = [] if budget == "0" else ["--encoder", "agreement"]
         seconds_of(aesearch("index", source, "--budget", budget, *encoder), place)
         query = aesearch("query", question)
         bare = [sys.executable, "-c", BARE]

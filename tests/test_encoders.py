@@ -22,11 +22,11 @@ from aesearch.frozen import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum,
 
 CODE_SIZE = 16
 # What keeps an encoder's training short enough for a test; nothing where it is short anyway.
-CHEAP: dict[str, dict[str, Any]] = {"conv": {"epochs": 4, "width": 4}}
+CHEAP: dict[str, dict[str, Any]] = {"agreement": {"epochs": 4, "width": 4}}
 # What an encoder must refuse, beside a code_size below 1.
 BAD: dict[str, list[dict[str, Any]]] = {
     "pca": [{"whiten": -0.1}, {"whiten": 1.5}, {"whiten": float("nan")}],
-    "conv": [{"epochs": 0}, {"temperature": 0}, {"augment": "sepia"}, {"neighbours": -1}],
+    "agreement": [{"epochs": 0}, {"temperature": 0}, {"augment": "sepia"}, {"neighbours": -1}],
 }
 KINDS = ("colour", "grey", "table")
 

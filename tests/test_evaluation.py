@@ -185,21 +185,24 @@ def test_a_check_survives_json():
 
 def test_choose_goes_by_labels_that_carry_signal():
     pca, learned = Check(9, 0.9, 0.9, 0.30, 0.2, 0.1), Check(9, 0.5, 0.5, 0.31, 0.2, 0.1)
-    assert choose({"pca": pca, "conv": learned}) == ("conv", "by_folder")
+    assert choose({"pca": pca, "agreement": learned}) == ("agreement", "by_folder")
     # A hair more at the top does not make up for a worse ranking of all the rest.
     whitened = Check(9, 0.9, 0.9, 0.31, 0.1, 0.1)
     assert choose({"pca": pca, "pca whitened": whitened}) == ("pca", "by_folder")
     assert pca.by_folder == pytest.approx((0.30 * 0.2) ** 0.5)
-    dates = {"pca": Check(9, 0, 0.8, 0.14, 0.1, 0.1), "conv": Check(9, 0, 0.7, 0.149, 0.1, 0.1)}
+    dates = {
+        "pca": Check(9, 0, 0.8, 0.14, 0.1, 0.1),
+        "agreement": Check(9, 0, 0.7, 0.149, 0.1, 0.1),
+    }
     assert choose(dates) == ("pca", "reciprocal_rank")
-    unlabelled = {"pca": Check(9, 0, 0.6), "conv": Check(9, 0, 0.7)}
-    assert choose(unlabelled) == ("conv", "reciprocal_rank")
-    assert choose({"pca": pca, "conv": Check(9, 1, 1.0)}) == ("conv", "reciprocal_rank")
+    unlabelled = {"pca": Check(9, 0, 0.6), "agreement": Check(9, 0, 0.7)}
+    assert choose(unlabelled) == ("agreement", "reciprocal_rank")
+    assert choose({"pca": pca, "agreement": Check(9, 1, 1.0)}) == ("agreement", "reciprocal_rank")
 
 
 def test_choose_prefers_the_simpler_of_equals():
     equal = Check(9, 0.9, 0.9, 0.30, 0.2, 0.1)
-    assert choose({"pca": equal, "conv": equal, "vae": equal})[0] == "pca"
+    assert choose({"pca": equal, "agreement": equal, "vae": equal})[0] == "pca"
     with pytest.raises(ParameterError):
         choose({})
 

@@ -42,15 +42,17 @@ def test_interrupted_training_goes_on_from_its_checkpoint(folder, tmp_path):
         assert seen[0] >= done[-1] - 0.05, "it began anew"
         assert seen[-1] > 0.99
         assert not index.info()["training"]
-        assert "conv" in index.info()["check"]["candidates"]
+        assert "agreement" in index.info()["check"]["candidates"]
         assert index.verify() == []
         assert len(index) == 3 * COUNT
 
 
 def test_forced_encoder_retrain_and_budget_zero(folder, tmp_path):
     place = tmp_path / "index"
-    with aesearch.build(folder, place, {"encoder": "conv", "code_size": 16}, budget=4) as index:
-        assert index.encoder.manifest["kind"] == "conv"
+    with aesearch.build(
+        folder, place, {"encoder": "agreement", "code_size": 16}, budget=4
+    ) as index:
+        assert index.encoder.manifest["kind"] == "agreement"
         assert index.encode([folder / "disks" / "000.png"]).shape == (1, 16)
         first = index.encoder.fingerprint
         codes = index.encode([folder / "squares" / "001.png"])

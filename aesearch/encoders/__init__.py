@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ENCODERS: dict[str, str] = {
     "thumbnail": "aesearch.encoders.linear:ThumbnailEncoder",
     "pca": "aesearch.encoders.linear:PCAEncoder",
-    "conv": "aesearch.encoders.conv:ConvEncoder",
+    "agreement": "aesearch.encoders.agreement:AgreementEncoder",
 }
 
 UNTRAINED = ("pca", "thumbnail")  # fitted in a moment: they need no budget

@@ -1,275 +1,390 @@
-"""What the convolutional encoder trains on: where samples come from, and the two tasks."""
+"""The default encoder of pictures: a convolutional autoencoder whose codes agree across views."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders import losses
-from aesearch.encoders.augment import Augmenter
-from aesearch.encoders.base import Array
-from aesearch.encoders.layers import Backbone, ContourGrid, Decoder
-from aesearch.encoders.training import Task
+from aesearch.encoders.augment import augmenter, family_of
+from aesearch.encoders.base import Array, Encoder, Floats
+from aesearch.encoders.batches import PictureSource, Source, TableSource, square_side
+from aesearch.encoders.fusion import (
+    BRANCH_SIZE,
+    FUSIONS,
+    DecoderGraph,
+    EncoderGraph,
+    blocks,
+    export,
+    fuse,
+    solve_linear_part,
+    view_side,
+)
+from aesearch.encoders.layers import Backbone, ContourGrid, Decoder, unit
+from aesearch.encoders.machine import bfloat16_pays
+from aesearch.encoders.training import History, Session, train
+from aesearch.encoders.views import (
+    AgreementNetwork,
+    AgreementTask,
+    DecoderTask,
+    trusted_neighbours,
+)
+from aesearch.errors import ParameterError
 
-DECODED = 64  # pictures of a batch that are also reconstructed
-NEIGHBOURS_FROM = 0.35  # share of training after which neighbours are trusted
-REFRESHES = 3
-NEIGHBOUR_SHARE = 0.8  # of the pairs, where a picture has a trusted neighbour
-DATABASE = 20_000  # neighbours are looked for among so many, which keeps the cost linear
-BLOCK = 512
-
-
-class Source(ABC):
-    """Samples as float pictures; only the rows asked for are ever converted."""
-
-    count: int
-    channels: int
-    side: int
-
-    @abstractmethod
-    def batch(self, rows: Array) -> Tensor:
-        """Return pixels in 0..1, (len(rows), channels, side, side)."""
-
-
-class PictureSource(Source):
-    """A uint8 array (n, side, side, channels), which may be a memory map."""
-
-    def __init__(self, X: Array) -> None:
-        self.X = X
-        self.count, self.side, _, self.channels = X.shape
-
-    def batch(self, rows: Array) -> Tensor:
-        """Return the pictures `rows`."""
-        pictures = torch.from_numpy(np.ascontiguousarray(self.X[rows]))
-        return pictures.permute(0, 3, 1, 2).contiguous().float() / 255
-
-
-class TableSource(Source):
-    """Rows of numbers, each column brought to 0..1, laid out as the smallest square picture."""
-
-    channels = 1
-
-    def __init__(self, X: Array, low: Tensor, width: Tensor) -> None:
-        self.X, self.low, self.width = X, low, width
-        self.count = len(X)
-        self.side = square_side(X.shape[1])
-
-    def batch(self, rows: Array) -> Tensor:
-        """Return the rows `rows`, folded."""
-        return fold(torch.from_numpy(self.X[rows]).float(), self.low, self.width)
+FAMILIES = ("auto", "photo", "glyph", "table")
+FITTED_ON = 20_000  # samples for projections and decoder: more changes nothing
+LOOKED_AT = 2_000  # samples for means, scales and the family
+DECODER_SHARE = 0.12  # of the time
+FUSION_SHARE = 0.04  # encoding all and solving for the projections, between the two phases
+SMALLEST_VARIANCE = 1e-9
+LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbours
+SAMPLES_PER_NEIGHBOUR = 1_200
+MOST_NEIGHBOURS = 100
+# Pairs of views that training shows by default, whatever the number of pictures.
+PAIRS_SHOWN = 320_000
+FEWEST_EPOCHS, MOST_EPOCHS = 8, 120
 
 
-def square_side(features: int) -> int:
-    """Return the side of the smallest square with room for so many numbers."""
-    return int(np.ceil(np.sqrt(features)))
+class AgreementEncoder(Encoder):
+    """Convolutional autoencoder trained so that distorted views of a picture get one code.
 
-
-def fold(x: Tensor, low: Tensor, width: Tensor) -> Tensor:
-    """Scale columns to 0..1, pad with zeros and return (n, 1, side, side)."""
-    features = len(low)
-    side = square_side(features)
-    scaled = (x - low) / width
-    padding = torch.zeros(side * side - features)
-    scaled = torch.cat([scaled, padding.expand(x.shape[0], -1)], dim=1)
-    return scaled.view(-1, 1, side, side)
-
-
-class AgreementNetwork(nn.Module):
-    """Everything that the first phase trains; of these the encoder keeps only the backbone.
+    Three things are learned together: two views of a picture (or of neighbours, once those can be
+    trusted) agree; the clean picture can be decoded; its contours can be told from any view. The
+    learned features are joined with two fixed descriptions, a thumbnail and a grid of contours,
+    and projected to `code_size` numbers. A decoder is then fitted to the final codes.
 
     Parameters
     ----------
-    backbone : Backbone
-    decoder : Decoder
-    code_size : int
-        Numbers between backbone and decoder.
-    contours : ContourGrid or None
-        Predicted from every view, in its standard form; None where there is no geometry.
-    samples, neighbours : int
-        Pictures, and how many neighbours each is paired with.
-    """
+    code_size : int, default=64
+        Numbers in a code; fewer where the samples span fewer dimensions.
+    width : int, default=32
+        Channels of the first layer; the last has 8 times as many.
+    epochs : int, optional
+        How often each picture is seen; by default about 320,000 pairs of views in all, and
+        between 8 and 120 times.
+    batch_size : int, default=256
+        Pictures per step, two views each.
+    augment : {"auto", "photo", "glyph", "table"}, default="auto"
+        Family of distortions; "auto" tells from the pictures (see `family_of`).
+    temperature : float, default=0.3
+        Of the agreement: lower ranks the nearest finer, higher gathers groups.
+    reconstruction : float, default=0.3
+        Weight of decoding the clean picture during training.
+    neighbours : int, optional
+        How many neighbours count as further views; by default one in 1,200 pictures, at most 100.
+    random_state : int, default=0
+        Seed; without a time budget the result is the same on the same machine.
 
-    pairs: Tensor
-    refreshes: Tensor
-
-    def __init__(
-        self,
-        backbone: Backbone,
-        decoder: Decoder,
-        code_size: int,
-        contours: ContourGrid | None,
-        samples: int,
-        neighbours: int,
-    ) -> None:
-        super().__init__()
-        size = backbone.outputs
-        self.backbone = backbone
-        self.decoder = decoder
-        self.to_code = nn.Linear(size, code_size)
-        # Codes are taken before this head: what it discards is what ranking needs.
-        self.head = nn.Sequential(
-            nn.Linear(size, size, bias=False), nn.BatchNorm1d(size), nn.ReLU(), nn.Linear(size, 128)
-        )
-        self.contours = contours
-        if contours is not None:
-            self.to_contours = nn.Linear(size, contours.size)
-            self.contour_norm = nn.BatchNorm1d(contours.size, affine=False, momentum=0.01)
-        # Buffers, so that a checkpoint has them.
-        self.register_buffer("pairs", torch.full((samples, max(1, neighbours)), -1).int())
-        self.register_buffer("refreshes", torch.zeros((), dtype=torch.int64))
-
-
-class AgreementTask(Task):
-    """Two distorted views, of one picture or of neighbours, should get codes that agree.
-
-    Beside that the clean picture is reconstructed, which keeps the code decodable, and its
-    contours are predicted, which steers a small collection to shape.
-
-    Parameters
+    Attributes
     ----------
-    network : AgreementNetwork
-    source : Source
-    augment : callable
-    temperature : float
-    weights : dict
-        Factors of "reconstruction" and "contours".
-    variance : float
-        Mean squared distance of a pixel from the mean picture.
-    find_neighbours : callable or None
-        Gives the current neighbours, (samples, k), -1 where there is none to trust.
+    code_size_ : int
+        Numbers in a code.
+    family_ : str
+        Family of distortions that was used.
+    history_ : list of dict
+        Losses per epoch, as JSON holds them.
+    reconstruction_error_ : float
+        Mean squared error of the decoder on the samples it was fitted to, pixels in 0..1.
 
     References
     ----------
-    T. Chen et al., SimCLR, ICML 2020. D. Dwibedi et al., With a little help from my friends:
-    nearest-neighbour contrastive learning, ICCV 2021. C. Wei et al., Masked feature prediction
-    for self-supervised visual pre-training (contours as target), CVPR 2022.
+    G. Hinton and R. Salakhutdinov, Reducing the dimensionality of data with neural networks,
+    Science 2006. T. Chen et al., SimCLR, ICML 2020. D. Dwibedi et al., NNCLR, ICCV 2021.
+    H. Jegou and O. Chum, Negative evidences and co-occurences in image retrieval: the benefit of
+    PCA and whitening, ECCV 2012.
     """
-
-    name = "agreement"
 
     def __init__(
         self,
-        network: AgreementNetwork,
-        source: Source,
-        augment: Augmenter,
+        code_size: int = 64,
         *,
-        temperature: float,
-        weights: dict[str, float],
-        variance: float,
-        find_neighbours: Callable[[], Tensor] | None,
+        width: int = 32,
+        epochs: int | None = None,
+        batch_size: int = 256,
+        augment: str = "auto",
+        temperature: float = 0.3,
+        reconstruction: float = 0.3,
+        neighbours: int | None = None,
+        random_state: int = 0,
     ) -> None:
-        self.module = self.network = network
-        self.source, self.augment = source, augment
-        self.samples = source.count
-        self.temperature, self.weights, self.variance = temperature, weights, variance
-        self.find_neighbours = find_neighbours
+        self.code_size = code_size
+        self.width = width
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.augment = augment
+        self.temperature = temperature
+        self.reconstruction = reconstruction
+        self.neighbours = neighbours
+        self.random_state = random_state
 
-    def at(self, progress: float) -> bool:
-        """Look for neighbours again at even distances of the second part of training."""
-        if self.find_neighbours is None or progress < NEIGHBOURS_FROM:
-            return False
-        due = int((progress - NEIGHBOURS_FROM) / (1 - NEIGHBOURS_FROM) * REFRESHES) + 1
-        if due <= int(self.network.refreshes):
-            return False
-        self.network.refreshes.fill_(due)
-        self.network.pairs.copy_(self.find_neighbours())
-        self.network.train()
-        return True
+    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
+        """Train on `X`; `y` is ignored.
 
-    def losses(self, rows: Tensor) -> dict[str, Tensor]:
-        """Return the terms "agreement", "reconstruction" and "contours"."""
-        network, count = self.network, len(rows)
-        partners = self._partners(rows)
-        clean = self.source.batch(rows.numpy())
-        other = clean.clone()
-        moved = partners != rows
-        if moved.any():
-            other[moved] = self.source.batch(partners[moved].numpy())
-        views = self.augment(torch.cat([clean, other]))
-        maps = network.backbone(views.contiguous(memory_format=torch.channels_last))
-        pooled = maps.mean(dim=(2, 3))
-        heads = network.head(pooled)
-        terms = {"agreement": losses.agreement(heads[:count], heads[count:], self.temperature)}
-        if weight := self.weights.get("reconstruction"):
-            decoded = network.decoder(network.to_code(pooled[: min(count, DECODED)]))
-            terms["reconstruction"] = weight * losses.reconstruction(
-                decoded, clean[:DECODED], self.variance
+        Parameters
+        ----------
+        X : ndarray
+            uint8 pictures (n, side, side, 1 or 3), which may be a memory map and is read batch by
+            batch, or a table of floats (n, features).
+        y : None
+            Ignored.
+        session : Session, optional
+            Time budget, progress, checkpoints; by default none of them.
+        """
+        self._check_parameters()
+        X = self._validated(X, reset=True)
+        session = session or Session()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.random_state)
+            self._fit(self._source(X), session)
+        return self
+
+    def _fit(self, source: Source, session: Session) -> None:
+        looked_at = _spread(source.count, LOOKED_AT)
+        sample = source.batch(looked_at)
+        if self.picture_shape_ is None:
+            family = "table"
+        else:
+            family = family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
+        self.family_ = family if self.augment == "auto" else self.augment
+        variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
+        backbone = Backbone(source.channels, source.side, self.width)
+        backbone.mean.copy_(sample.mean(dim=(0, 2, 3), keepdim=True))
+        spread = sample.std(dim=(0, 2, 3), keepdim=True)
+        backbone.scale.copy_(1 / spread.clamp(min=0.05))
+        history = self._train_backbone(backbone, source, variance, session)
+        fitted_on = _spread(source.count, FITTED_ON)
+        self.encoder_, latents = self._fuse(backbone, source, fitted_on, self.code_size)
+        self.code_size_ = latents.shape[1]
+        history += self._train_decoder(latents, fitted_on, source, variance, session)
+        self.history_: History = history
+
+    def _train_backbone(
+        self, backbone: Backbone, source: Source, variance: float, session: Session
+    ) -> History:
+        count = source.count
+        neighbours = self.neighbours
+        if neighbours is None:
+            neighbours = min(MOST_NEIGHBOURS, count // SAMPLES_PER_NEIGHBOUR)
+        neighbours = min(neighbours, count - 1)
+        contours = None if self.family_ == "table" else ContourGrid(source.side, 8)
+        decoder = Decoder(self.code_size, source.channels, source.side, self.width)
+        network = AgreementNetwork(
+            backbone, decoder, self.code_size, contours, count, neighbours
+        ).to(memory_format=torch.channels_last)
+
+        @torch.inference_mode()
+        def find() -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
+                fitted_on = _spread(count, LEARNED_FROM)
+                graph, codes = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
+                if len(fitted_on) < count:
+                    codes = torch.cat(
+                        [
+                            graph.output(graph.joined(graph.features(source.batch(part))))
+                            for part in blocks(np.arange(count))
+                        ]
+                    )
+            codes = codes.float()
+            return trusted_neighbours(unit(codes), neighbours, count)
+
+        task = AgreementTask(
+            network,
+            source,
+            augmenter(self.family_, view_side(source.side)),
+            temperature=self.temperature,
+            weights={"reconstruction": self.reconstruction, "contours": 1.0},
+            variance=variance,
+            find_neighbours=find if neighbours else None,
+        )
+        epochs = self.epochs
+        if epochs is None:
+            epochs = int(np.clip(PAIRS_SHOWN // count, FEWEST_EPOCHS, MOST_EPOCHS))
+        self._configure(task, source, epochs)
+        phase = _share(session, 0.0, 1 - DECODER_SHARE - FUSION_SHARE)
+        return train(task, phase, seed=self.random_state)
+
+    def _fuse(
+        self, backbone: Backbone, source: Source, rows: Array, code_size: int
+    ) -> tuple[EncoderGraph, Tensor]:
+        """Fit the projections on the samples `rows`; return the graph and their latents."""
+        columns = self.n_features_in_ if self.picture_shape_ is None else None
+        return fuse(backbone, source, self.family_, rows, code_size, columns)
+
+    def _train_decoder(
+        self, latents: Tensor, rows: Array, source: Source, variance: float, session: Session
+    ) -> History:
+        latents = latents.clone()  # made in inference mode, which autograd refuses
+        decoder = Decoder(self.code_size_, source.channels, source.side, self.width)
+        decoder.latent_mean.copy_(latents.mean(dim=0))
+        decoder.latent_scale.copy_(1 / latents.std(dim=0).clamp(min=1e-6))
+        solve_linear_part(decoder, latents, rows, source)
+        task = DecoderTask(
+            decoder.to(memory_format=torch.channels_last),
+            latents,
+            rows,
+            source,
+            variance,
+        )
+        epochs = self.epochs
+        if epochs is None:
+            epochs = int(np.clip(PAIRS_SHOWN // 4 // len(rows), FEWEST_EPOCHS, MOST_EPOCHS // 3))
+        self._configure(task, source, epochs)
+        task.weight_decay = 1e-4
+        history = train(task, _share(session, 1 - DECODER_SHARE, 1.0), seed=self.random_state)
+        self.decoder_ = decoder
+        with torch.inference_mode():
+            looked_at = _spread(len(rows), LOOKED_AT)
+            gap = decoder(latents[looked_at]).clamp(0, 1) - source.batch(rows[looked_at])
+        self.reconstruction_error_ = float(gap.square().mean())
+        return [{"phase": "decoder", **entry} for entry in history]
+
+    def _configure(self, task: AgreementTask | DecoderTask, source: Source, epochs: int) -> None:
+        task.batch_size = self.batch_size
+        task.epochs = epochs
+        task.patience = max(30, epochs // 3)
+        looked_at = source.batch(_spread(source.count, 64)).numpy().tobytes()
+        digest = hashlib.blake2b(looked_at, digest_size=8).hexdigest()
+        parameters = json.dumps(self.get_params(), sort_keys=True, default=str)
+        task.signature = f"{parameters} {source.count} {task.samples} {digest}"
+
+    def encoder_module(self) -> nn.Module:
+        """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
+        return self.encoder_
+
+    def decoder_module(self) -> nn.Module:
+        """Return the module from latents to pictures in 0..255, or to rows."""
+        table = None
+        if self.picture_shape_ is None:
+            table = self.encoder_.low, self.encoder_.width
+        return DecoderGraph(self.decoder_, table).eval()
+
+    @torch.inference_mode()
+    def _encode(self, X: Array) -> Floats:
+        rows = torch.from_numpy(np.array(X))  # a copy: X may be read-only, which torch refuses
+        _, latent = self.encoder_(rows)
+        codes: Floats = latent.numpy()
+        return codes
+
+    @torch.inference_mode()
+    def _decode(self, latents: Floats) -> Floats:
+        decoded: Floats = self.decoder_module()(torch.from_numpy(latents)).numpy()
+        return decoded
+
+    def write_graphs(self, folder: Path) -> None:
+        """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
+        if self.picture_shape_ is None:
+            x = torch.zeros(2, self.n_features_in_)
+        else:
+            x = torch.zeros(2, *self.picture_shape_, dtype=torch.uint8)
+        export(self.encoder_module(), x, folder / "encoder.onnx", "x", ["code", "latent"])
+        latent = torch.zeros(2, self.code_size_)
+        export(self.decoder_module(), latent, folder / "decoder.onnx", "latent", ["x"])
+
+    def state(self) -> dict[str, Array]:
+        """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
+        modules = {"encoder": self.encoder_, "decoder": self.decoder_}
+        arrays = {
+            f"{kind}.{name}": np.ascontiguousarray(value.numpy())
+            for kind, module in modules.items()
+            for name, value in module.state_dict().items()
+        }
+        layout = {
+            "picture_shape": self.picture_shape_,
+            "features": self.n_features_in_,
+            "family": self.family_,
+            "sizes": [b.matrix.shape[1] for b in [*self.encoder_.branches, self.encoder_.output]],
+            "history": self.history_,
+            "reconstruction_error": self.reconstruction_error_,
+        }
+        arrays["layout"] = np.frombuffer(json.dumps(layout).encode(), dtype=np.uint8)
+        return arrays
+
+    def load_state(self, state: dict[str, Array]) -> Self:
+        """Become the encoder that `state` was taken from; parameters must be the same."""
+        layout = json.loads(bytes(state["layout"]))
+        shape = layout["picture_shape"]
+        self.picture_shape_ = None if shape is None else tuple(shape)
+        self.n_features_in_ = layout["features"]
+        self.family_, self.history_ = layout["family"], layout["history"]
+        self.reconstruction_error_ = layout["reconstruction_error"]
+        sizes: list[int] = layout["sizes"]
+        self.code_size_ = sizes[-1]
+        channels, side, columns = self._layout()
+        self.encoder_ = EncoderGraph(
+            Backbone(channels, side, self.width),
+            channels,
+            side,
+            FUSIONS[self.family_],
+            sizes,
+            columns,
+        ).eval()
+        self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
+        for kind, module in (("encoder", self.encoder_), ("decoder", self.decoder_)):
+            prefix = f"{kind}."
+            module.load_state_dict(
+                {
+                    name.removeprefix(prefix): torch.from_numpy(np.array(value))
+                    for name, value in state.items()
+                    if name.startswith(prefix)
+                }
             )
-        if network.contours is not None and (weight := self.weights.get("contours")):
-            with torch.no_grad(), torch.autocast("cpu", enabled=False):
-                target = network.contour_norm(network.contours(clean))
-            told = network.to_contours(pooled[:count])
-            terms["contours"] = weight * losses.reconstruction(told, target)
-        return terms
+            module.to(memory_format=torch.channels_last)  # as in training: the same last digits
+        return self
 
-    def _partners(self, rows: Tensor) -> Tensor:
-        """Return for each row itself or one of its neighbours."""
-        pairs = self.network.pairs[rows]
-        pick = torch.randint(pairs.shape[1], (len(rows), 1))
-        chosen = pairs.gather(1, pick).squeeze(1).long()
-        use = (torch.rand(len(rows)) < NEIGHBOUR_SHARE) & (chosen >= 0)
-        return torch.where(use, chosen, rows)
+    def _layout(self) -> tuple[int, int, int | None]:
+        """Return (channels, side, columns of a table or None)."""
+        if self.picture_shape_ is None:
+            return 1, square_side(self.n_features_in_), self.n_features_in_
+        height, _, channels = self.picture_shape_
+        return channels, height, None
+
+    def _source(self, X: Array) -> Source:
+        if self.picture_shape_ is not None:
+            if X.shape[1] != X.shape[2]:
+                raise ParameterError(f"pictures must be square; got shape {X.shape[1:3]}.")
+            return PictureSource(X)
+        low, high = X.min(axis=0), X.max(axis=0)
+        width = np.where(high > low, high - low, 1)
+        return TableSource(X, torch.from_numpy(low).float(), torch.from_numpy(width).float())
+
+    def _check_parameters(self) -> None:
+        for name in ("code_size", "width", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ParameterError(f"{name} must be at least 1; got {getattr(self, name)}.")
+        if self.epochs is not None and self.epochs < 1:
+            raise ParameterError(f"epochs must be at least 1 or None; got {self.epochs}.")
+        if self.neighbours is not None and self.neighbours < 0:
+            raise ParameterError(f"neighbours must not be negative; got {self.neighbours}.")
+        if self.temperature <= 0:
+            raise ParameterError(f"temperature must be above 0; got {self.temperature}.")
+        if self.reconstruction < 0:
+            raise ParameterError(f"reconstruction must not be negative; got {self.reconstruction}.")
+        if self.augment not in FAMILIES:
+            raise ParameterError(f"augment must be one of {FAMILIES}; got {self.augment!r}.")
 
 
-class DecoderTask(Task):
-    """Reconstruct pictures from the final codes, which do not change any more."""
-
-    name = "decoder"
-
-    def __init__(
-        self, decoder: Decoder, latents: Tensor, rows: Array, source: Source, variance: float
-    ) -> None:
-        self.module = self.decoder = decoder
-        self.latents, self.rows, self.source = latents, rows, source
-        self.samples = len(rows)
-        self.variance = variance
-
-    def losses(self, rows: Tensor) -> dict[str, Tensor]:
-        """Return the term "reconstruction", a share of the variance of the pictures."""
-        clean = self.source.batch(self.rows[rows.numpy()])
-        decoded = self.decoder(self.latents[rows])
-        return {"reconstruction": losses.reconstruction(decoded, clean, self.variance)}
+def _spread(count: int, most: int) -> Array:
+    """Return at most `most` rows, evenly spread over `count`."""
+    rows: Array = np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+    return rows
 
 
-def trusted_neighbours(codes: Tensor, neighbours: int, samples: int) -> Tensor:
-    """Return neighbours that hold both ways: (n, k) rows, -1 where there is none.
+def _share(session: Session, begin: float, end: float) -> Session:
+    """Return the session of one phase, which fills `begin` to `end` of the progress."""
+    told, budget = session.progress, session.budget_s
 
-    For large collections only an even sample serves as neighbours, with `neighbours` lowered in
-    proportion, so that the radius stays the same and the cost linear.
+    def progress(done: float, terms: dict[str, float]) -> None:
+        assert told is not None
+        told(begin + (end - begin) * done, terms)
 
-    Parameters
-    ----------
-    codes : Tensor of shape (samples, size)
-        Unit length.
-    neighbours : int
-        Neighbours per sample in the whole collection.
-    samples : int
-        Number of codes.
-    """
-    step = -(-samples // DATABASE)
-    base = torch.arange(0, samples, step)
-    wanted = min(max(1, round(neighbours / step)), len(base) - 1)
-    database = codes[base]
-    similarity = torch.empty(samples, wanted)
-    found = torch.empty(samples, wanted, dtype=torch.long)
-    # One buffer for all scores: while training keeps its memory, a fresh one for each block would
-    # leave a hole that the next does not fit into, gigabytes in all.
-    scores = torch.empty(min(BLOCK, samples), len(base))
-    for start in range(0, samples, BLOCK):
-        own = torch.arange(start, min(start + BLOCK, samples))
-        block = torch.mm(codes[own], database.T, out=scores[: len(own)])
-        inside = own % step == 0
-        block[inside, own[inside] // step] = -2.0
-        best = block.topk(wanted, dim=1)
-        similarity[own], found[own] = best.values, base[best.indices]
-    reach = similarity[:, -1]  # of each sample: how close its last neighbour is
-    found[similarity < reach[found]] = -1
-    out = torch.full((samples, neighbours), -1)
-    # A row is repeated to the full width, so that choosing a column is choosing a neighbour.
-    repeats = -(-neighbours // wanted)
-    out[:] = found.repeat(1, repeats)[:, :neighbours]
-    return out.int()
+    return replace(
+        session,
+        budget_s=None if budget is None else budget * (end - begin),
+        progress=None if told is None else progress,
+    )

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.agreement import Source, TableSource, fold
 from aesearch.encoders.base import Array
+from aesearch.encoders.batches import Source, TableSource, fold
 from aesearch.encoders.layers import (
     Backbone,
     ContourGrid,

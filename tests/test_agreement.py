@@ -9,8 +9,8 @@ import onnxruntime
 import pytest
 import torch
 
-from aesearch.encoders.agreement import fold, trusted_neighbours
-from aesearch.encoders.conv import ConvEncoder
+from aesearch.encoders.agreement import AgreementEncoder
+from aesearch.encoders.batches import fold
 from aesearch.encoders.layers import (
     Backbone,
     ContourGrid,
@@ -21,6 +21,7 @@ from aesearch.encoders.layers import (
 )
 from aesearch.encoders.losses import agreement, reconstruction
 from aesearch.encoders.training import Session
+from aesearch.encoders.views import trusted_neighbours
 from aesearch.errors import ParameterError
 
 
@@ -35,9 +36,9 @@ def scenes(count: int, side: int = 32, channels: int = 3, seed: int = 0) -> np.n
 
 
 @pytest.fixture(scope="module")
-def fitted() -> tuple[ConvEncoder, np.ndarray]:
+def fitted() -> tuple[AgreementEncoder, np.ndarray]:
     X = scenes(120)
-    return ConvEncoder(16, width=8, epochs=15, batch_size=40).fit(X), X
+    return AgreementEncoder(16, width=8, epochs=15, batch_size=40).fit(X), X
 
 
 def run(path: Path, name: str, x: np.ndarray) -> list[np.ndarray]:
@@ -50,7 +51,7 @@ def test_graphs_agree_with_torch_at_every_batch_size(
     shape: tuple[int, ...], tmp_path: Path
 ) -> None:
     X = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    encoder = ConvEncoder(8, width=4, epochs=1).fit(X)
+    encoder = AgreementEncoder(8, width=4, epochs=1).fit(X)
     encoder.write_graphs(tmp_path)
     latents = encoder.transform(X)
     for rows in (X, X[:1], X[:3]):
@@ -68,7 +69,7 @@ def test_graphs_agree_with_torch_at_every_batch_size(
 def test_graphs_of_a_table_agree_with_torch(tmp_path: Path) -> None:
     X = np.random.default_rng(0).normal(size=(20, 11)).astype(np.float32) * [1, 1000, *[1] * 9]
     X = X.astype(np.float32)
-    encoder = ConvEncoder(4, width=4, epochs=1).fit(X)
+    encoder = AgreementEncoder(4, width=4, epochs=1).fit(X)
     encoder.write_graphs(tmp_path)
     latents = encoder.transform(X)
     np.testing.assert_allclose(run(tmp_path / "encoder.onnx", "x", X)[1], latents, atol=1e-4)
@@ -76,7 +77,7 @@ def test_graphs_of_a_table_agree_with_torch(tmp_path: Path) -> None:
     np.testing.assert_allclose(decoded, encoder.inverse_transform(latents), rtol=1e-4, atol=1e-2)
 
 
-def test_decoding_beats_the_mean_picture(fitted: tuple[ConvEncoder, np.ndarray]) -> None:
+def test_decoding_beats_the_mean_picture(fitted: tuple[AgreementEncoder, np.ndarray]) -> None:
     encoder, X = fitted
     decoded = encoder.inverse_transform(encoder.transform(X)).astype(float)
     error = np.square(decoded - X).mean()
@@ -85,7 +86,7 @@ def test_decoding_beats_the_mean_picture(fitted: tuple[ConvEncoder, np.ndarray])
 
 
 def test_codes_are_centred_deterministic_and_span_code_size(
-    fitted: tuple[ConvEncoder, np.ndarray],
+    fitted: tuple[AgreementEncoder, np.ndarray],
 ) -> None:
     encoder, X = fitted
     latents = encoder.transform(X)
@@ -96,7 +97,7 @@ def test_codes_are_centred_deterministic_and_span_code_size(
 
 
 def test_learned_features_of_mirror_images_are_equal(
-    fitted: tuple[ConvEncoder, np.ndarray],
+    fitted: tuple[AgreementEncoder, np.ndarray],
 ) -> None:
     graph, x = fitted[0].encoder_, torch.rand(4, 3, 32, 32)
     with torch.inference_mode():
@@ -108,7 +109,7 @@ def test_learned_features_of_mirror_images_are_equal(
 def test_same_seed_same_codes_and_another_seed_others() -> None:
     X = scenes(40)
     codes = [
-        ConvEncoder(8, width=4, epochs=2, random_state=seed).fit(X).transform(X)
+        AgreementEncoder(8, width=4, epochs=2, random_state=seed).fit(X).transform(X)
         for seed in (3, 3, 4)
     ]
     np.testing.assert_array_equal(codes[0], codes[1])
@@ -119,15 +120,15 @@ def test_fit_leaves_the_global_generator_alone() -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    ConvEncoder(4, width=4, epochs=1).fit(scenes(10))
+    AgreementEncoder(4, width=4, epochs=1).fit(scenes(10))
     torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
 
 
-def test_state_brings_back_the_same_encoder(fitted: tuple[ConvEncoder, np.ndarray]) -> None:
+def test_state_brings_back_the_same_encoder(fitted: tuple[AgreementEncoder, np.ndarray]) -> None:
     encoder, X = fitted
     state = encoder.state()
     assert all(isinstance(array, np.ndarray) for array in state.values())
-    again = ConvEncoder(16, width=8).load_state(state)
+    again = AgreementEncoder(16, width=8).load_state(state)
     np.testing.assert_array_equal(again.transform(X), encoder.transform(X))
     latents = encoder.transform(X[:5])
     np.testing.assert_array_equal(
@@ -140,15 +141,15 @@ def test_a_memory_map_is_as_good_as_an_array(tmp_path: Path) -> None:
     X = scenes(30)
     mapped = np.memmap(tmp_path / "pictures", dtype=np.uint8, mode="w+", shape=X.shape)
     mapped[:] = X
-    first = ConvEncoder(8, width=4, epochs=2).fit(X).transform(X)
-    second = ConvEncoder(8, width=4, epochs=2).fit(mapped).transform(mapped)
+    first = AgreementEncoder(8, width=4, epochs=2).fit(X).transform(X)
+    second = AgreementEncoder(8, width=4, epochs=2).fit(mapped).transform(mapped)
     np.testing.assert_array_equal(second, first)
 
 
 def test_interrupted_fit_goes_on_to_the_same_codes(tmp_path: Path) -> None:
     X = scenes(60)
     parameters = {"code_size": 8, "width": 4, "epochs": 6, "batch_size": 16, "neighbours": 3}
-    whole = ConvEncoder(**parameters).fit(X).transform(X)
+    whole = AgreementEncoder(**parameters).fit(X).transform(X)
     calls = 0
 
     def stop() -> bool:
@@ -156,16 +157,16 @@ def test_interrupted_fit_goes_on_to_the_same_codes(tmp_path: Path) -> None:
         calls += 1
         return calls > 13
 
-    ConvEncoder(**parameters).fit(X, session=Session(checkpoint=tmp_path, stop=stop))
+    AgreementEncoder(**parameters).fit(X, session=Session(checkpoint=tmp_path, stop=stop))
     (tmp_path / "decoder.safetensors").unlink()
-    resumed = ConvEncoder(**parameters).fit(X, session=Session(checkpoint=tmp_path))
+    resumed = AgreementEncoder(**parameters).fit(X, session=Session(checkpoint=tmp_path))
     np.testing.assert_array_equal(resumed.transform(X), whole)
 
 
 def test_progress_runs_from_nothing_to_all() -> None:
     told: list[float] = []
     session = Session(progress=lambda done, terms: told.append(done))
-    ConvEncoder(4, width=4, epochs=3).fit(scenes(20), session=session)
+    AgreementEncoder(4, width=4, epochs=3).fit(scenes(20), session=session)
     assert told == sorted(told)
     assert told[0] < 0.5
     assert told[-1] == pytest.approx(1)
@@ -186,12 +187,12 @@ def test_progress_runs_from_nothing_to_all() -> None:
 )
 def test_wrong_parameters_are_named(name: str, value: object) -> None:
     with pytest.raises(ParameterError, match=name):
-        ConvEncoder(**{name: value}).fit(scenes(6))
+        AgreementEncoder(**{name: value}).fit(scenes(6))
 
 
 def test_pictures_must_be_square() -> None:
     with pytest.raises(ParameterError, match="square"):
-        ConvEncoder().fit(np.zeros((5, 16, 32, 3), dtype=np.uint8))
+        AgreementEncoder().fit(np.zeros((5, 16, 32, 3), dtype=np.uint8))
 
 
 def test_agreement_is_the_cross_entropy_written_out() -> None:
@@ -259,7 +260,7 @@ def test_neighbours_are_those_of_brute_force_that_hold_both_ways() -> None:
 def test_neighbours_in_a_large_collection_come_from_an_even_sample(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aesearch.encoders.agreement.DATABASE", 20)
+    monkeypatch.setattr("aesearch.encoders.views.DATABASE", 20)
     rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
     codes = torch.nn.functional.normalize(rows)
     found = trusted_neighbours(codes, 9, 60)  # one in three: three neighbours each
