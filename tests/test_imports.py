@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "aesearch"
 LAYERS = [
     {"errors"},
-    {"sources", "features", "frozen", "records", "store", "engines", "settings", "layout"},
+    {"sources", "features", "prior", "frozen", "records", "store", "engines", "settings", "layout"},
     {"locking", "ingest", "corpus", "writer", "opening", "verification", "facts", "sync", "index"},
     {"encoders", "evaluation", "candidates", "trainer", "builder", "compare"},
     {"reports", "cli", "server", "__main__"},

@@ -28,6 +28,7 @@ from aesearch.encoders.fusion import (
 )
 from aesearch.encoders.layers import Backbone, ContourGrid, Decoder, unit
 from aesearch.encoders.machine import bfloat16_pays
+from aesearch.encoders.parameters import require_number, require_one_of, require_whole
 from aesearch.encoders.training import History, Session, train
 from aesearch.encoders.views import (
     AgreementNetwork,
@@ -36,6 +37,7 @@ from aesearch.encoders.views import (
     trusted_neighbours,
 )
 from aesearch.errors import ParameterError
+from aesearch.prior import Prior
 
 FAMILIES = ("auto", "photo", "glyph", "table")
 FITTED_ON = 20_000  # samples for projections and decoder: more changes nothing
@@ -136,7 +138,7 @@ class AgreementEncoder(Encoder):
         session : Session, optional
             Time budget, progress, checkpoints; by default none of them.
         """
-        self._check_parameters()
+        self.check_parameters()
         X = self._validated(X, reset=True)
         session = session or Session()
         with torch.random.fork_rng(devices=[]):
@@ -161,6 +163,7 @@ class AgreementEncoder(Encoder):
         fitted_on = _spread(source.count, FITTED_ON)
         self.encoder_, latents = self._fuse(backbone, source, fitted_on, self.code_size)
         self.code_size_ = latents.shape[1]
+        self.prior_ = Prior.fitted(latents.numpy())
         history += self._train_decoder(latents, fitted_on, source, variance, session)
         self.history_: History = history
 
@@ -302,6 +305,7 @@ class AgreementEncoder(Encoder):
             "history": self.history_,
             "reconstruction_error": self.reconstruction_error_,
         }
+        arrays |= self.prior_.state()
         arrays["layout"] = np.frombuffer(json.dumps(layout).encode(), dtype=np.uint8)
         return arrays
 
@@ -315,6 +319,7 @@ class AgreementEncoder(Encoder):
         self.reconstruction_error_ = layout["reconstruction_error"]
         sizes: list[int] = layout["sizes"]
         self.code_size_ = sizes[-1]
+        self.prior_ = Prior.from_state(state)
         channels, side, columns = self._layout()
         self.encoder_ = EncoderGraph(
             Backbone(channels, side, self.width),
@@ -353,20 +358,14 @@ class AgreementEncoder(Encoder):
         width = np.where(high > low, high - low, 1)
         return TableSource(X, torch.from_numpy(low).float(), torch.from_numpy(width).float())
 
-    def _check_parameters(self) -> None:
-        for name in ("code_size", "width", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ParameterError(f"{name} must be at least 1; got {getattr(self, name)}.")
-        if self.epochs is not None and self.epochs < 1:
-            raise ParameterError(f"epochs must be at least 1 or None; got {self.epochs}.")
-        if self.neighbours is not None and self.neighbours < 0:
-            raise ParameterError(f"neighbours must not be negative; got {self.neighbours}.")
-        if self.temperature <= 0:
-            raise ParameterError(f"temperature must be above 0; got {self.temperature}.")
-        if self.reconstruction < 0:
-            raise ParameterError(f"reconstruction must not be negative; got {self.reconstruction}.")
-        if self.augment not in FAMILIES:
-            raise ParameterError(f"augment must be one of {FAMILIES}; got {self.augment!r}.")
+    def check_parameters(self) -> None:
+        """Check the parameters; see `Encoder.check_parameters`."""
+        require_whole(self, 1, "code_size", "width", "batch_size")
+        require_whole(self, 1, "epochs", or_none=True)
+        require_whole(self, 0, "neighbours", or_none=True)
+        require_number(self, "temperature", above=0)
+        require_number(self, "reconstruction", least=0)
+        require_one_of(self, "augment", FAMILIES)
 
 
 def _spread(count: int, most: int) -> Array:

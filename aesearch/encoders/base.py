@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from aesearch.errors import ParameterError
+from aesearch.prior import Prior
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -33,11 +36,27 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         (height, width, channels) seen in `fit`, or None for a table.
     n_features_in_ : int
         Numbers per sample seen in `fit`.
+    prior_ : Prior
+        Where the codes of the samples lie, for `sample`.
+    uses_labels : bool
+        Whether `fit` learns from `y`.
     """
+
+    uses_labels: ClassVar[bool] = False
 
     code_size_: int
     n_features_in_: int
     picture_shape_: tuple[int, int, int] | None
+    prior_: Prior
+
+    def check_parameters(self) -> None:
+        """Check the parameters by themselves, before any data are seen.
+
+        Raises
+        ------
+        ParameterError
+            If one of them is wrong: it says which, the value, and what is allowed.
+        """
 
     @abstractmethod
     def fit(self, X: Array, y: object = None) -> Self:
@@ -84,6 +103,34 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             return decoded
         pictures: Array = np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
         return pictures.reshape(-1, *self.picture_shape_)
+
+    def sample(self, count: int = 1, *, group: str | None = None, random_state: int = 0) -> Array:
+        """Return `count` new samples, in the form of the input, decoded from drawn codes.
+
+        Parameters
+        ----------
+        count : int
+        group : str, optional
+            Only of this class, where the encoder has learned from labels.
+        random_state : int
+        """
+        check_is_fitted(self, "code_size_")
+        return self.inverse_transform(self.prior_.draw(count, random_state, group))
+
+    def interpolate(self, first: Array, second: Array, steps: int = 8) -> Array:
+        """Return `steps` samples on the straight line between the codes of two samples.
+
+        Parameters
+        ----------
+        first, second : ndarray
+            One picture (height, width, channels), or one row of a table, each.
+        steps : int
+            At least 2; both ends are among them.
+        """
+        if steps < 2:
+            raise ParameterError(f"steps must be at least 2; got {steps}.")
+        ends = self.transform(np.stack([first, second]))
+        return self.inverse_transform(np.linspace(ends[0], ends[1], steps))
 
     @property
     def _n_features_out(self) -> int:

@@ -10,7 +10,8 @@ from sklearn.decomposition import PCA
 
 from aesearch.encoders.base import BATCH, Array, Encoder, Floats
 from aesearch.encoders.graphs import write_linear_decoder, write_linear_encoder
-from aesearch.errors import ParameterError
+from aesearch.encoders.parameters import require_number, require_whole
+from aesearch.prior import Prior
 
 RESOLUTION = 16
 SMALLEST_SIDE = 8
@@ -67,6 +68,7 @@ class LinearEncoder(Encoder):
             "matrix": self.matrix_,
             "inverse_offset": self.inverse_offset_,
             "inverse_matrix": self.inverse_matrix_,
+            **self.prior_.state(),
         }
 
     def write_graphs(self, folder: Path) -> None:
@@ -150,16 +152,15 @@ class PCAEncoder(LinearEncoder):
         self.resolution = resolution
         self.random_state = random_state
 
+    def check_parameters(self) -> None:
+        """Check the parameters; see `Encoder.check_parameters`."""
+        require_whole(self, 1, "code_size")
+        require_number(self, "whiten", least=0, most=1)
+        require_whole(self, SMALLEST_SIDE, "resolution")
+
     def fit(self, X: Array, y: object = None) -> Self:
         """Fit the components on a sample of `X`: exact for small samples, else randomised."""
-        if self.code_size < 1:
-            raise ParameterError(f"code_size must be at least 1; got {self.code_size}.")
-        if not 0 <= self.whiten <= 1:
-            raise ParameterError(f"whiten must be in [0, 1]; got {self.whiten}.")
-        if self.resolution < SMALLEST_SIDE:
-            raise ParameterError(
-                f"resolution must be at least {SMALLEST_SIDE}; got {self.resolution}."
-            )
+        self.check_parameters()
         X = self._validated(X, reset=True)
         self.pool_ = self._choose_pool(self.resolution)
         few = self.n_features_in_ // self.pool_**2 <= MANY_FEATURES
@@ -208,6 +209,10 @@ class PCAEncoder(LinearEncoder):
         self.offset_ = self.inverse_offset_ = mean
         self.matrix_ = (components / scale[:, None]).T
         self.inverse_matrix_ = components * scale[:, None]
+        size = len(components)
+        # Principal components are uncorrelated: independent deviations say it all.
+        deviations = (np.sqrt(variance) / scale).astype(np.float32)
+        self.prior_ = Prior(np.zeros((1, size), dtype=np.float32), deviations)
 
 
 class ThumbnailEncoder(LinearEncoder):
@@ -229,10 +234,13 @@ class ThumbnailEncoder(LinearEncoder):
     def __init__(self, code_size: int = 64) -> None:
         self.code_size = code_size
 
+    def check_parameters(self) -> None:
+        """Check the parameters; see `Encoder.check_parameters`."""
+        require_whole(self, 1, "code_size")
+
     def fit(self, X: Array, y: object = None) -> Self:
         """Lay out the grid; what is learned from `X` is its shape, and a mean for decoding."""
-        if self.code_size < 1:
-            raise ParameterError(f"code_size must be at least 1; got {self.code_size}.")
+        self.check_parameters()
         X = self._validated(X, reset=True)
         self.pool_ = self._choose_pool(RESOLUTION)
         if self.picture_shape_ is None:
@@ -254,6 +262,7 @@ class ThumbnailEncoder(LinearEncoder):
         rows = self._rows(X[:: -(-len(X) // SAMPLE)])
         rest = rows - (rows @ self.matrix_) @ self.inverse_matrix_
         self.inverse_offset_ = rest.mean(axis=0).astype(np.float32)
+        self.prior_ = Prior.fitted(rows @ self.matrix_)
         return self
 
 
