@@ -183,7 +183,8 @@ def test_a_loss_that_is_not_finite_restores_the_last_good_state_and_is_reported(
 
 def test_training_that_keeps_breaking_ends_with_the_last_good_state() -> None:
     task = BreakingTask(set(range(50, 1000)))
-    train(task, Session())
+    with pytest.warns(UserWarning, match="loss not finite 4 times; the last good state is kept"):
+        train(task, Session())
     assert task.calls < 60
     assert np.isfinite(weights(task)).all()
 
@@ -192,7 +193,7 @@ def test_no_further_gain_ends_training_early() -> None:
     task = LineTask(epochs=1000)
     task.learning_rate, task.patience = 0.0, 5
     history = train(task, Session())
-    assert history[-1]["event"] == "no further gain"
+    assert history[-1]["event"] == "no further gain: the best state is kept"
     assert history[-1]["epoch"] < 100
 
 
@@ -218,3 +219,71 @@ def test_a_loss_that_changes_its_meaning_is_compared_only_with_later_ones() -> N
     history = train(task, Session())
     assert [entry for entry in history if "event" in entry] == []
     assert history[-1]["epoch"] == 40
+
+
+class ValidatedTask(LineTask):
+    """A validation loss given beforehand, epoch by epoch."""
+
+    def __init__(self, validations: list[float], patience: int = 3) -> None:
+        super().__init__(epochs=len(validations))
+        self.validations, self.patience = validations, patience
+        self.states: list[np.ndarray] = []
+
+    def validate(self) -> float:
+        assert not self.module.training
+        self.states.append(weights(self))
+        return self.validations[len(self.states) - 1]
+
+
+def test_the_state_of_the_best_validation_is_kept_when_training_ends_early() -> None:
+    task = ValidatedTask([5, 4, 3, 3.5, 3.5, 3.5, 3.5, 1])
+    history = train(task, Session())
+    assert history[-1]["event"] == "no further gain: the best state is kept"
+    assert len(task.states) == 6
+    np.testing.assert_array_equal(weights(task), task.states[2])
+    assert [e["validation"] for e in history[:-1]] == [5, 4, 3, 3.5, 3.5, 3.5]
+
+
+def test_the_best_state_is_kept_when_the_last_is_worse() -> None:
+    task = ValidatedTask([5, 2, 3], patience=50)
+    train(task, Session())
+    np.testing.assert_array_equal(weights(task), task.states[1])
+    task = ValidatedTask([5, 3, 2], patience=50)
+    train(task, Session())
+    np.testing.assert_array_equal(weights(task), task.states[2])
+
+
+def test_a_loss_below_zero_can_get_better() -> None:
+    task = ValidatedTask([-1, -2, -3, -4, -5, -6, -7, -8], patience=2)
+    assert "event" not in train(task, Session())[-1]
+    task = ValidatedTask([-100, -100.01, -100.02, -100.03, -100.04, -100.05], patience=2)
+    assert "event" in train(task, Session())[-1]
+
+
+def test_divergence_is_undone_and_told() -> None:
+    task = ValidatedTask([5, 1, 900, 0.9, 0.8, 0.7], patience=50)
+    history = train(task, Session())
+    event = {"epoch": 3, "event": "training diverged: last good state restored"}
+    assert history[3] == event
+    assert len(task.states) == 6
+    with pytest.warns(UserWarning, match="training of line ended in epoch 6: training diverged"):
+        train(ValidatedTask([5, 1, 900, 900, 900, 900, 900], patience=50), Session())
+
+
+def test_without_patience_no_loss_ends_training() -> None:
+    task = ValidatedTask([1, 2, 300, 4, 5, 6, 7, 8])
+    task.patience = None
+    history = train(task, Session())
+    assert len(history) == 8
+    np.testing.assert_array_equal(weights(task), task.states[7])
+
+
+def test_a_part_of_a_session_fills_its_share() -> None:
+    told: list[float] = []
+    whole = Session(budget_s=100, progress=lambda done, terms: told.append(done))
+    part = whole.part(0.2, 0.6)
+    assert part.budget_s == pytest.approx(40)
+    assert part.progress is not None
+    part.progress(0.5, {})
+    assert told == [pytest.approx(0.4)]
+    assert Session().part(0.2, 0.6).progress is None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -14,20 +12,28 @@ from torch import Tensor, nn
 
 from aesearch.encoders.augment import augmenter, family_of
 from aesearch.encoders.base import Array, Encoder, Floats
-from aesearch.encoders.batches import PictureSource, Source, TableSource, square_side
+from aesearch.encoders.batches import (
+    PictureSource,
+    Source,
+    TableSource,
+    signature_of,
+    spread_rows,
+    square_side,
+)
+from aesearch.encoders.export import export
 from aesearch.encoders.fusion import (
     BRANCH_SIZE,
     FUSIONS,
     DecoderGraph,
     EncoderGraph,
     blocks,
-    export,
     fuse,
     solve_linear_part,
     view_side,
 )
 from aesearch.encoders.layers import Backbone, ContourGrid, Decoder, unit
-from aesearch.encoders.machine import bfloat16_pays
+from aesearch.encoders.machine import autocast
+from aesearch.encoders.noise import check_noise, noise_of
 from aesearch.encoders.parameters import require_number, require_one_of, require_whole
 from aesearch.encoders.training import History, Session, train
 from aesearch.encoders.views import (
@@ -78,6 +84,9 @@ class AgreementEncoder(Encoder):
         Of the agreement: lower ranks the nearest finer, higher gathers groups.
     reconstruction : float, default=0.3
         Weight of decoding the clean picture during training.
+    noise : {"gaussian", "mask", "dropout"}, optional
+        Further distortion of the views; see `noise_of`.
+    noise_level : float, default=0.3
     neighbours : int, optional
         How many neighbours count as further views; by default one in 1,200 pictures, at most 100.
     random_state : int, default=0
@@ -112,6 +121,8 @@ class AgreementEncoder(Encoder):
         augment: str = "auto",
         temperature: float = 0.3,
         reconstruction: float = 0.3,
+        noise: str | None = None,
+        noise_level: float = 0.3,
         neighbours: int | None = None,
         random_state: int = 0,
     ) -> None:
@@ -122,6 +133,8 @@ class AgreementEncoder(Encoder):
         self.augment = augment
         self.temperature = temperature
         self.reconstruction = reconstruction
+        self.noise = noise
+        self.noise_level = noise_level
         self.neighbours = neighbours
         self.random_state = random_state
 
@@ -147,7 +160,7 @@ class AgreementEncoder(Encoder):
         return self
 
     def _fit(self, source: Source, session: Session) -> None:
-        looked_at = _spread(source.count, LOOKED_AT)
+        looked_at = spread_rows(source.count, LOOKED_AT)
         sample = source.batch(looked_at)
         if self.picture_shape_ is None:
             family = "table"
@@ -160,7 +173,7 @@ class AgreementEncoder(Encoder):
         spread = sample.std(dim=(0, 2, 3), keepdim=True)
         backbone.scale.copy_(1 / spread.clamp(min=0.05))
         history = self._train_backbone(backbone, source, variance, session)
-        fitted_on = _spread(source.count, FITTED_ON)
+        fitted_on = spread_rows(source.count, FITTED_ON)
         self.encoder_, latents = self._fuse(backbone, source, fitted_on, self.code_size)
         self.code_size_ = latents.shape[1]
         self.prior_ = Prior.fitted(latents.numpy())
@@ -183,8 +196,8 @@ class AgreementEncoder(Encoder):
 
         @torch.inference_mode()
         def find() -> Tensor:
-            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
-                fitted_on = _spread(count, LEARNED_FROM)
+            with autocast(torch.device("cpu")):
+                fitted_on = spread_rows(count, LEARNED_FROM)
                 graph, codes = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
                 if len(fitted_on) < count:
                     codes = torch.cat(
@@ -204,12 +217,13 @@ class AgreementEncoder(Encoder):
             weights={"reconstruction": self.reconstruction, "contours": 1.0},
             variance=variance,
             find_neighbours=find if neighbours else None,
+            noise=noise_of(self.noise, self.noise_level),
         )
         epochs = self.epochs
         if epochs is None:
             epochs = int(np.clip(PAIRS_SHOWN // count, FEWEST_EPOCHS, MOST_EPOCHS))
         self._configure(task, source, epochs)
-        phase = _share(session, 0.0, 1 - DECODER_SHARE - FUSION_SHARE)
+        phase = session.part(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
         return train(task, phase, seed=self.random_state)
 
     def _fuse(
@@ -239,10 +253,10 @@ class AgreementEncoder(Encoder):
             epochs = int(np.clip(PAIRS_SHOWN // 4 // len(rows), FEWEST_EPOCHS, MOST_EPOCHS // 3))
         self._configure(task, source, epochs)
         task.weight_decay = 1e-4
-        history = train(task, _share(session, 1 - DECODER_SHARE, 1.0), seed=self.random_state)
+        history = train(task, session.part(1 - DECODER_SHARE, 1.0), seed=self.random_state)
         self.decoder_ = decoder
         with torch.inference_mode():
-            looked_at = _spread(len(rows), LOOKED_AT)
+            looked_at = spread_rows(len(rows), LOOKED_AT)
             gap = decoder(latents[looked_at]).clamp(0, 1) - source.batch(rows[looked_at])
         self.reconstruction_error_ = float(gap.square().mean())
         return [{"phase": "decoder", **entry} for entry in history]
@@ -251,10 +265,7 @@ class AgreementEncoder(Encoder):
         task.batch_size = self.batch_size
         task.epochs = epochs
         task.patience = max(30, epochs // 3)
-        looked_at = source.batch(_spread(source.count, 64)).numpy().tobytes()
-        digest = hashlib.blake2b(looked_at, digest_size=8).hexdigest()
-        parameters = json.dumps(self.get_params(), sort_keys=True, default=str)
-        task.signature = f"{parameters} {source.count} {task.samples} {digest}"
+        task.signature = f"{signature_of(self.get_params(), source)} {task.samples}"
 
     def encoder_module(self) -> nn.Module:
         """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
@@ -366,24 +377,4 @@ class AgreementEncoder(Encoder):
         require_number(self, "temperature", above=0)
         require_number(self, "reconstruction", least=0)
         require_one_of(self, "augment", FAMILIES)
-
-
-def _spread(count: int, most: int) -> Array:
-    """Return at most `most` rows, evenly spread over `count`."""
-    rows: Array = np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
-    return rows
-
-
-def _share(session: Session, begin: float, end: float) -> Session:
-    """Return the session of one phase, which fills `begin` to `end` of the progress."""
-    told, budget = session.progress, session.budget_s
-
-    def progress(done: float, terms: dict[str, float]) -> None:
-        assert told is not None
-        told(begin + (end - begin) * done, terms)
-
-    return replace(
-        session,
-        budget_s=None if budget is None else budget * (end - begin),
-        progress=None if told is None else progress,
-    )
+        check_noise(self.noise, self.noise_level)

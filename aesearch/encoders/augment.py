@@ -65,6 +65,22 @@ def chance(count: int, share: float) -> Tensor:
     return (torch.rand(count) < share).float()
 
 
+def shifted(x: Tensor, most: int) -> Tensor:
+    """Move each picture by up to `most` pixels across and down; what comes in repeats the border.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, c, h, w)
+    most : int
+    """
+    count, _, height, width = x.shape
+    padded = functional.pad(x, [most] * 4, mode="replicate")
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+    down, across = torch.randint(2 * most + 1, (2, count), device=x.device)
+    moved: Tensor = windows[torch.arange(count, device=x.device), :, down, across]
+    return moved
+
+
 def photo(x: Tensor, view_side: int) -> Tensor:
     """Crop, mirror, tilt, change light and colour, blur.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -11,16 +14,29 @@ from torch import Tensor
 from aesearch.encoders.base import Array
 
 
-class Source(ABC):
-    """Samples as float pictures; only the rows asked for are ever converted."""
+class Batches(ABC):
+    """Samples as floats; only the rows asked for are ever converted.
+
+    Attributes
+    ----------
+    count : int
+    shape : tuple of int
+        Of one sample: (channels, height, width), or (features,).
+    """
 
     count: int
-    channels: int
-    side: int
+    shape: tuple[int, ...]
 
     @abstractmethod
     def batch(self, rows: Array) -> Tensor:
-        """Return pixels in 0..1, (len(rows), channels, side, side)."""
+        """Return the samples `rows`, (len(rows), *shape); pixels are in 0..1."""
+
+
+class Source(Batches):
+    """Samples as square pictures."""
+
+    channels: int
+    side: int
 
 
 class PictureSource(Source):
@@ -28,12 +44,12 @@ class PictureSource(Source):
 
     def __init__(self, X: Array) -> None:
         self.X = X
-        self.count, self.side, _, self.channels = X.shape
+        self.count, self.side, width, self.channels = X.shape
+        self.shape = (self.channels, self.side, width)
 
     def batch(self, rows: Array) -> Tensor:
         """Return the pictures `rows`."""
-        pictures = torch.from_numpy(np.ascontiguousarray(self.X[rows]))
-        return pictures.permute(0, 3, 1, 2).contiguous().float() / 255
+        return stored_values(self.X[rows])
 
 
 class TableSource(Source):
@@ -45,10 +61,24 @@ class TableSource(Source):
         self.X, self.low, self.width = X, low, width
         self.count = len(X)
         self.side = square_side(X.shape[1])
+        self.shape = (1, self.side, self.side)
 
     def batch(self, rows: Array) -> Tensor:
         """Return the rows `rows`, folded."""
         return fold(torch.from_numpy(self.X[rows]).float(), self.low, self.width)
+
+
+class RowSource(Batches):
+    """Rows of numbers as they are."""
+
+    def __init__(self, X: Array) -> None:
+        self.X = X
+        self.count, features = X.shape
+        self.shape = (features,)
+
+    def batch(self, rows: Array) -> Tensor:
+        """Return the rows `rows`, as float32."""
+        return stored_values(self.X[rows])
 
 
 def square_side(features: int) -> int:
@@ -64,3 +94,33 @@ def fold(x: Tensor, low: Tensor, width: Tensor) -> Tensor:
     padding = torch.zeros(side * side - features)
     scaled = torch.cat([scaled, padding.expand(x.shape[0], -1)], dim=1)
     return scaled.view(-1, 1, side, side)
+
+
+def stored_values(X: Array) -> Tensor:
+    """Return pictures (uint8) as floats in 0..1, (n, c, height, width), or rows as float32."""
+    if X.ndim == 4:
+        return to_pixels(torch.from_numpy(np.ascontiguousarray(X))).contiguous()
+    return torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32))
+
+
+def to_pixels(pictures: Tensor) -> Tensor:
+    """Return stored pictures, uint8 (n, height, width, c), as floats in 0..1, (n, c, h, w)."""
+    return pictures.permute(0, 3, 1, 2).float() / 255
+
+
+def from_pixels(pixels: Tensor) -> Tensor:
+    """Return (n, c, height, width) as it is stored, (n, h, w, c) in 0..255, but not rounded."""
+    return (pixels * 255).clamp(0, 255).permute(0, 2, 3, 1)
+
+
+def spread_rows(count: int, most: int) -> Array:
+    """Return at most `most` row numbers, evenly spread over `count`."""
+    rows: Array = np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+    return rows
+
+
+def signature_of(parameters: Mapping[str, object], source: Batches) -> str:
+    """Return what a checkpoint must agree with: the parameters, and a look at the data."""
+    looked_at = source.batch(spread_rows(source.count, 64)).numpy().tobytes()
+    digest = hashlib.blake2b(looked_at, digest_size=8).hexdigest()
+    return f"{json.dumps(parameters, sort_keys=True, default=str)} {source.count} {digest}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.base import Array
-from aesearch.encoders.batches import Source, TableSource, fold
+from aesearch.encoders.batches import Source, TableSource, fold, from_pixels, to_pixels
 from aesearch.encoders.layers import (
     Backbone,
     ContourGrid,
@@ -127,7 +125,7 @@ class EncoderGraph(nn.Module):
         """Return floats in 0..1, channels first."""
         if self.columns is not None:
             return fold(x.float(), self.low, self.width)
-        return x.permute(0, 3, 1, 2).float() / 255
+        return to_pixels(x)
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Return the rows of each branch, of pixels in 0..1, before any projection."""
@@ -181,7 +179,7 @@ class DecoderGraph(nn.Module):
         if self.is_table:
             pixels = pixels.flatten(1)[:, : len(self.low)] * self.width + self.low
         else:
-            pixels = (pixels * 255).clamp(0, 255).permute(0, 2, 3, 1)
+            pixels = from_pixels(pixels)
         return pixels
 
 
@@ -284,20 +282,3 @@ def solve_linear_part(decoder: Decoder, latents: Tensor, rows: Array, source: So
         solved = torch.linalg.solve(gram, z.T @ (small - mean).double())
         decoder.linear.weight.copy_(solved.T)
         decoder.linear.bias.copy_(mean)
-
-
-def export(module: nn.Module, example: Tensor, path: Path, name: str, outputs: list[str]) -> None:
-    """Write `module` as ONNX, for any number of samples, in one file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter's own deprecations
-        torch.onnx.export(
-            module,
-            (example,),
-            str(path),
-            input_names=[name],
-            output_names=outputs,
-            dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
-            dynamo=True,
-            verbose=False,
-            external_data=False,
-        )

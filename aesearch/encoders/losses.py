@@ -34,8 +34,8 @@ def agreement(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     views = functional.normalize(torch.cat([first, second]).float())
     similarity = views @ views.T / temperature
     count = len(first)
-    hidden = torch.eye(2 * count, dtype=torch.bool)
-    rows = torch.arange(count)
+    hidden = torch.eye(2 * count, dtype=torch.bool, device=views.device)
+    rows = torch.arange(count, device=views.device)
     target = torch.cat([rows + count, rows])
     return functional.cross_entropy(similarity.masked_fill(hidden, -FAR), target)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from functools import lru_cache
 import torch
 from torch.nn import functional
 
+from aesearch.errors import ParameterError
+
+DEVICE_VARIABLE = "AESEARCH_DEVICE"
 WORTH_IT = 1.3  # times faster bfloat16 must be to be used
 
 
@@ -32,6 +36,39 @@ def bfloat16_pays() -> bool:
             functional.conv2d(pictures, filters, padding=1)
             seconds[which] = min(seconds[which], time.perf_counter() - start)
     return seconds[0] > WORTH_IT * seconds[1]
+
+
+def training_device() -> torch.device:
+    """Return where to train: CUDA or MPS if there is one, else the processor.
+
+    The environment variable AESEARCH_DEVICE, such as "cpu" or "cuda:1", decides otherwise.
+    """
+    wanted = os.environ.get(DEVICE_VARIABLE)
+    if wanted:
+        try:
+            device = torch.device(wanted)
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ParameterError(
+                f"{DEVICE_VARIABLE} is '{wanted}', which cannot be used ({reason}); "
+                "unset it, or set it to cpu"
+            ) from error
+        return device
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Return the context that multiplies in bfloat16 where that pays."""
+    if device.type == "cpu":
+        pays = bfloat16_pays()
+    else:
+        pays = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=pays)
 
 
 @contextlib.contextmanager

@@ -9,25 +9,28 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aesearch.encoders.machine import bfloat16_pays, memory_kept
+from aesearch.encoders.checkpoints import read, restore, snapshot, write
+from aesearch.encoders.machine import autocast, memory_kept
 
 WARM_UP = 0.03  # share of training over which the learning rate rises
 RESTORES = 3  # times a broken state is undone before training ends
 SMALLEST_GAIN = 1e-3  # relative; less over `patience` epochs ends training
+DIVERGED = 10.0  # times the best loss: an epoch that is also worse than the first is broken
 
 History = list[dict[str, Any]]
 
@@ -56,6 +59,20 @@ class Session:
     checkpoint_every_s: float = 60.0
     stop: Callable[[], bool] | None = None
 
+    def part(self, begin: float, end: float) -> Session:
+        """Return the session of one phase, which fills `begin` to `end`, 0..1, of this one."""
+        told = self.progress
+
+        def progress(done: float, terms: dict[str, float]) -> None:
+            assert told is not None
+            told(begin + (end - begin) * done, terms)
+
+        return replace(
+            self,
+            budget_s=None if self.budget_s is None else self.budget_s * (end - begin),
+            progress=None if told is None else progress,
+        )
+
 
 class Task(ABC):
     """One thing to train: a module and the loss of a batch.
@@ -70,8 +87,11 @@ class Task(ABC):
         How many samples there are, how many go into a step, how often all are seen.
     learning_rate, weight_decay : float
         Peak rate and decoupled decay of AdamW.
-    patience : int
-        Epochs without a lower loss after which training ends.
+    patience : int or None
+        Epochs without a lower loss after which training ends; the loss is that of `validate` where
+        there is one. None where the loss is no measure of success: of adversaries, for example.
+    device : torch.device
+        Where the module is while it is trained; it is brought back to the processor afterwards.
     signature : str
         What the checkpoint must agree with: parameters and data.
     """
@@ -83,12 +103,27 @@ class Task(ABC):
     epochs: int = 1
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    patience: int = 30
+    patience: int | None = 30
+    device: torch.device = torch.device("cpu")
     signature: str = ""
 
     @abstractmethod
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the terms, by name, whose sum is minimised over the samples `rows`."""
+
+    def validate(self) -> float | None:
+        """Return the loss on samples kept out of training, or None where there are none."""
+        return None
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Return what makes the steps; a group's "share" is its part of the learning rate."""
+        return torch.optim.AdamW(
+            self.module.parameters(),
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            betas=(0.9, 0.99),
+            fused=True,
+        )
 
     def at(self, progress: float) -> bool:
         """Do what the share of training done, 0..1, asks for; called before every step.
@@ -111,8 +146,16 @@ class _Position:
     restored: int = 0
     sums: dict[str, float] = field(default_factory=dict)
     in_epoch: int = 0
-    best: float = math.inf
+    first: float = math.inf
+    lowest: float = math.inf
+    best: float = math.inf  # the last that was lower by more than nothing
     best_epoch: int = 0
+
+    def forget(self) -> None:
+        """Measure the best anew."""
+        self.lowest = self.best = math.inf
+        self.best_epoch = self.epoch
+
     finished: bool = False
     history: History = field(default_factory=list)
 
@@ -134,29 +177,25 @@ def train(task: Task, session: Session, *, seed: int = 0) -> History:
     Returns
     -------
     list of dict
-        One entry per epoch: "epoch", "seconds", "rate" and the mean of each term; "event" where
-        a broken state was restored or training ended early.
+        One entry per epoch: "epoch", "seconds", the mean of each term, and "validation"; "event"
+        where a broken state was restored or training ended early.
 
     References
     ----------
     I. Loshchilov and F. Hutter, SGDR (2017) and Decoupled weight decay regularization (2019).
     """
-    optimizer = torch.optim.AdamW(
-        task.module.parameters(),
-        lr=task.learning_rate,
-        weight_decay=task.weight_decay,
-        betas=(0.9, 0.99),
-        fused=True,
-    )
+    task.module.to(task.device)
+    optimizer = task.optimizer()
     position = _resume(task, session, optimizer)
     if position.finished:
+        task.module.cpu().eval()
         return position.history
     started = time.perf_counter() - position.elapsed
     saved = time.perf_counter()
     batch = min(task.batch_size, task.samples)
     per_epoch = task.samples // batch
     total = max(1, task.epochs * per_epoch)
-    good = _snapshot(task.module, optimizer)
+    good, state = snapshot(task.module, optimizer), _State.BEST
     task.module.train()
 
     def save() -> None:
@@ -170,24 +209,21 @@ def train(task: Task, session: Session, *, seed: int = 0) -> History:
             if done >= 1:
                 break
             if task.at(done):
-                position.best, position.best_epoch = math.inf, position.epoch
+                position.forget()
             terms = _step(task, optimizer, position, batch, done, seed)
             if not all(math.isfinite(value) for value in terms.values()):
-                _restore(task.module, optimizer, good)
-                position.restored += 1
-                position.rate /= 2
-                position.history.append(
-                    {"epoch": position.epoch, "event": "loss not finite: last good state restored"}
-                )
-                position.finished = position.restored > RESTORES
+                _undo(task, optimizer, position, good, "loss not finite")
             else:
                 for name, value in terms.items():
                     position.sums[name] = position.sums.get(name, 0.0) + value
                 position.in_epoch += 1
             position.step += 1
-            epoch_over = position.step % per_epoch == 0 and _end_of_epoch(task, position)
-            if epoch_over and _sound(task.module):
-                good = _snapshot(task.module, optimizer)
+            if position.step % per_epoch == 0 and position.in_epoch:
+                state = _end_of_epoch(task, position)
+                if state is _State.BROKEN or not _sound(task.module):
+                    _undo(task, optimizer, position, good, "training diverged")
+                elif state is _State.BEST:
+                    good = snapshot(task.module, optimizer)
             if session.progress is not None:
                 session.progress(_share_done(position, total, session), terms)
             if session.stop is not None and session.stop():
@@ -197,13 +233,38 @@ def train(task: Task, session: Session, *, seed: int = 0) -> History:
                 save()
                 saved = time.perf_counter()
     if position.in_epoch:
-        _end_of_epoch(task, position)
-    if not _sound(task.module):
-        _restore(task.module, optimizer, good)
-    position.finished = session.stop is None or not session.stop()
+        state = _end_of_epoch(task, position)
+    stopped = session.stop is not None and session.stop()
+    # Training loss without a validation says nothing about which of two late states is better.
+    worse = state is _State.WORSE and "validation" in position.history[-1] and not stopped
+    if worse or position.finished or state is _State.BROKEN or not _sound(task.module):
+        restore(task.module, optimizer, good)
+    position.finished = not stopped
     save()
-    task.module.eval()
+    task.module.cpu().eval()
     return position.history
+
+
+def _undo(
+    task: Task,
+    optimizer: torch.optim.Optimizer,
+    position: _Position,
+    good: dict[str, Tensor],
+    why: str,
+) -> None:
+    """Go back to the last good state, and on at half the rate; give up after a few times."""
+    restore(task.module, optimizer, good)
+    position.restored += 1
+    position.rate /= 2
+    position.finished = position.restored > RESTORES
+    event = f"{why}: last good state restored"
+    position.history.append({"epoch": position.epoch + 1, "event": event})
+    if position.finished:
+        warnings.warn(
+            f"training of {task.name} ended in epoch {position.epoch + 1}: {why} "
+            f"{position.restored} times; the last good state is kept. A lower learning_rate helps",
+            stacklevel=3,
+        )
 
 
 @contextlib.contextmanager
@@ -232,13 +293,12 @@ def _step(
     """Take one step and return the terms of its loss."""
     per_epoch = task.samples // batch
     position.epoch, within = divmod(position.step, per_epoch)
-    # Seeded by the epoch, so that a resumed run needs no more than the number of the step.
-    order = np.random.default_rng([seed, position.epoch]).permutation(task.samples)
+    order = _order(task.samples, seed, position.epoch)
     rows = torch.from_numpy(order[within * batch : (within + 1) * batch])
     rate = min(1.0, done / WARM_UP + 0.02) * 0.5 * (1 + math.cos(math.pi * done))
     for group in optimizer.param_groups:
-        group["lr"] = task.learning_rate * rate * position.rate
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
+        group["lr"] = task.learning_rate * rate * position.rate * group.get("share", 1.0)
+    with autocast(task.device):
         terms = task.losses(rows)
     values = {name: float(term.detach()) for name, term in terms.items()}
     if all(math.isfinite(value) for value in values.values()):
@@ -248,92 +308,75 @@ def _step(
     return values
 
 
-def _end_of_epoch(task: Task, position: _Position) -> bool:
-    """Write the epoch into the history; return whether it had any sound step."""
-    if not position.in_epoch:
-        return False
+@lru_cache(maxsize=2)
+def _order(samples: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the order of an epoch.
+
+    Seeded by the epoch, so that a resumed run needs no more than the number of the step.
+    """
+    return np.random.default_rng([seed, epoch]).permutation(samples)
+
+
+class _State(Enum):
+    BEST = "the best so far, or no worse than a step back"
+    WORSE = "within what may happen"
+    BROKEN = "diverged"
+
+
+def _end_of_epoch(task: Task, position: _Position) -> _State:
+    """Write the epoch into the history, and say what its state is worth."""
     means = {name: value / position.in_epoch for name, value in position.sums.items()}
-    position.history.append(
-        {"epoch": position.epoch + 1, "seconds": round(position.elapsed, 2), **means}
-    )
+    entry = {"epoch": position.epoch + 1, "seconds": round(position.elapsed, 2), **means}
+    position.sums, position.in_epoch = {}, 0
     loss = sum(means.values())
-    if loss < position.best * (1 - SMALLEST_GAIN):
+    task.module.eval()
+    with torch.no_grad(), autocast(task.device):
+        validation = task.validate()
+    task.module.train()
+    if validation is not None:
+        loss = entry["validation"] = validation
+    position.history.append(entry)
+    if task.patience is None:
+        return _State.BEST
+    if not math.isfinite(loss) or loss > max(DIVERGED * position.lowest, position.first) > 0:
+        return _State.BROKEN
+    if position.first == math.inf:
+        position.first = loss
+    state = _State.BEST if loss < position.lowest else _State.WORSE
+    position.lowest = min(loss, position.lowest)
+    # A loss may be negative: a likelihood is a density.
+    if position.best == math.inf or loss < position.best - SMALLEST_GAIN * abs(position.best):
         position.best, position.best_epoch = loss, position.epoch
     elif position.epoch - position.best_epoch >= task.patience:
-        position.history.append({"epoch": position.epoch + 1, "event": "no further gain"})
+        event = "no further gain: the best state is kept"
+        position.history.append({"epoch": position.epoch + 1, "event": event})
         position.finished = True
-    position.sums, position.in_epoch = {}, 0
-    return True
+    return state
 
 
 def _sound(module: nn.Module) -> bool:
     return all(bool(torch.isfinite(p).all()) for p in module.parameters())
 
 
-def _tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return weights, buffers and the optimiser's moments under flat names."""
-    found = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        for name, value in moments.items():
-            found[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
-    return found
-
-
-def _snapshot(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in _tensors(module, optimizer).items()}
-
-
-def _restore(module: nn.Module, optimizer: torch.optim.Optimizer, kept: dict[str, Tensor]) -> None:
-    prefix = "module."
-    module.load_state_dict(
-        {name.removeprefix(prefix): v for name, v in kept.items() if name.startswith(prefix)}
-    )
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in kept.items():
-        if not name.startswith(prefix):
-            _, index, key = name.split(".")
-            moments.setdefault(int(index), {})[key] = value.clone()
-    for number, parameter in enumerate(module.parameters()):
-        # Laid out as the parameter is: the fused update walks both in memory order.
-        for key, value in moments.get(number, {}).items():
-            if value.shape == parameter.shape:
-                moments[number][key] = torch.empty_like(parameter).detach().copy_(value)
-    state = optimizer.state_dict()
-    state["state"] = moments
-    optimizer.load_state_dict(state)
-
-
 def _save(
     task: Task, session: Session, optimizer: torch.optim.Optimizer, position: _Position
 ) -> None:
-    """Write the checkpoint: one file, put in place by a rename, so it is whole or the old one."""
     if session.checkpoint is None:
         return
-    session.checkpoint.mkdir(parents=True, exist_ok=True)
-    tensors = {k: v.contiguous() for k, v in _snapshot(task.module, optimizer).items()}
-    tensors["generator"] = torch.get_rng_state()
     metadata = {"signature": task.signature, "position": json.dumps(vars(position))}
     path = session.checkpoint / f"{task.name}.safetensors"
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, temporary, metadata=metadata)
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
+    write(path, snapshot(task.module, optimizer), metadata)
 
 
 def _resume(task: Task, session: Session, optimizer: torch.optim.Optimizer) -> _Position:
     """Load the checkpoint of the same task, if there is one, and return where it stood."""
     if session.checkpoint is None:
         return _Position()
-    path = session.checkpoint / f"{task.name}.safetensors"
-    try:
-        with safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata() or {}
-            if metadata.get("signature") != task.signature:
-                return _Position()
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    except (FileNotFoundError, SafetensorError):
+    found = read(session.checkpoint / f"{task.name}.safetensors", task.signature)
+    if found is None:
         return _Position()
-    torch.set_rng_state(tensors.pop("generator"))
-    _restore(task.module, optimizer, tensors)
-    return _Position(**json.loads(metadata["position"]))
+    tensors, metadata = found
+    restore(task.module, optimizer, tensors)
+    position = _Position(**json.loads(metadata["position"]))
+    position.forget()  # the best state was not kept
+    return position

@@ -12,6 +12,8 @@ from aesearch.encoders.augment import Augmenter
 from aesearch.encoders.base import Array
 from aesearch.encoders.batches import Source
 from aesearch.encoders.layers import Backbone, ContourGrid, Decoder
+from aesearch.encoders.machine import training_device
+from aesearch.encoders.noise import Noise
 from aesearch.encoders.training import Task
 
 DECODED = 64  # pictures of a batch that are also reconstructed
@@ -85,6 +87,8 @@ class AgreementTask(Task):
         Mean squared distance of a pixel from the mean picture.
     find_neighbours : callable or None
         Gives the current neighbours, (samples, k), -1 where there is none to trust.
+    noise : callable
+        Added to views; the target of reconstruction stays clean.
 
     References
     ----------
@@ -105,10 +109,13 @@ class AgreementTask(Task):
         weights: dict[str, float],
         variance: float,
         find_neighbours: Callable[[], Tensor] | None,
+        noise: Noise,
     ) -> None:
+        self.noise = noise
         self.module = self.network = network
         self.source, self.augment = source, augment
         self.samples = source.count
+        self.device = training_device()
         self.temperature, self.weights, self.variance = temperature, weights, variance
         self.find_neighbours = find_neighbours
 
@@ -120,8 +127,10 @@ class AgreementTask(Task):
         if due <= int(self.network.refreshes):
             return False
         self.network.refreshes.fill_(due)
+        # Neighbours are looked for where the pictures are: on the processor.
+        self.network.cpu()
         self.network.pairs.copy_(self.find_neighbours())
-        self.network.train()
+        self.network.to(self.device).train()
         return True
 
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
@@ -133,7 +142,8 @@ class AgreementTask(Task):
         moved = partners != rows
         if moved.any():
             other[moved] = self.source.batch(partners[moved].numpy())
-        views = self.augment(torch.cat([clean, other]))
+        views = self.noise(self.augment(torch.cat([clean, other]))).to(self.device)
+        clean = clean.to(self.device)
         maps = network.backbone(views.contiguous(memory_format=torch.channels_last))
         pooled = maps.mean(dim=(2, 3))
         heads = network.head(pooled)
@@ -144,7 +154,7 @@ class AgreementTask(Task):
                 decoded, clean[:DECODED], self.variance
             )
         if network.contours is not None and (weight := self.weights.get("contours")):
-            with torch.no_grad(), torch.autocast("cpu", enabled=False):
+            with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
                 target = network.contour_norm(network.contours(clean))
             told = network.to_contours(pooled[:count])
             terms["contours"] = weight * losses.reconstruction(told, target)
@@ -152,7 +162,7 @@ class AgreementTask(Task):
 
     def _partners(self, rows: Tensor) -> Tensor:
         """Return for each row itself or one of its neighbours."""
-        pairs = self.network.pairs[rows]
+        pairs = self.network.pairs[rows.to(self.device)].cpu()
         pick = torch.randint(pairs.shape[1], (len(rows), 1))
         chosen = pairs.gather(1, pick).squeeze(1).long()
         use = (torch.rand(len(rows)) < NEIGHBOUR_SHARE) & (chosen >= 0)
@@ -171,11 +181,12 @@ class DecoderTask(Task):
         self.latents, self.rows, self.source = latents, rows, source
         self.samples = len(rows)
         self.variance = variance
+        self.device = training_device()
 
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the term "reconstruction", a share of the variance of the pictures."""
-        clean = self.source.batch(self.rows[rows.numpy()])
-        decoded = self.decoder(self.latents[rows])
+        clean = self.source.batch(self.rows[rows.numpy()]).to(self.device)
+        decoded = self.decoder(self.latents[rows].to(self.device))
         return {"reconstruction": losses.reconstruction(decoded, clean, self.variance)}
 
 

@@ -1,0 +1,26 @@
+"""Trained modules as ONNX."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+
+def export(module: nn.Module, example: Tensor, path: Path, name: str, outputs: list[str]) -> None:
+    """Write `module` as ONNX, for any number of samples, in one file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own deprecations
+        torch.onnx.export(
+            module,
+            (example,),
+            str(path),
+            input_names=[name],
+            output_names=outputs,
+            dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+            dynamo=True,
+            verbose=False,
+            external_data=False,
+        )
