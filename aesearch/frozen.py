@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from aesearch.errors import DamagedError, ParameterError
+from aesearch.errors import DamagedError, ParameterError, UnsupportedError
+from aesearch.prior import NAME, Prior
 
 Floats = NDArray[np.float32]
 
@@ -115,16 +116,58 @@ class FrozenEncoder:
 
         Both sides are compared at the resolution of the decoder's output.
         """
-        if not len(X):
-            return self.encode(X), np.empty(0, dtype=np.float32)
         codes, errors = [], []
-        for start in range(0, len(X), BATCH):
+        for code, _, error in self._reconstructed(X):
+            codes.append(code)
+            errors.append(error)
+        return np.concatenate(codes), np.concatenate(errors)
+
+    def reconstruct(self, X: NDArray[Any]) -> tuple[Floats, Floats]:
+        """Return what `X` becomes when it is encoded and decoded, and the error of each.
+
+        Returns
+        -------
+        decoded : ndarray of float32, of the shape of `X`
+            In the units of the input.
+        errors : ndarray of float32, shape (n,)
+            As `errors` gives them.
+        """
+        parts = list(self._reconstructed(X))
+        decoded, errors = ([part[column] for part in parts] for column in (1, 2))
+        return np.concatenate(decoded), np.concatenate(errors)
+
+    def _reconstructed(self, X: NDArray[Any]) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield codes, what they decode to and its error, batch by batch; of nothing, one batch."""
+        for start in range(0, max(1, len(X)), BATCH):
             part = X[start : start + BATCH]
             code, latent = self.encode_with_latents(part)
-            gap = (self.decode(latent) - part.astype(np.float32)) / 255
-            codes.append(code)
-            errors.append(np.square(gap).reshape(len(part), -1).mean(axis=1))
-        return np.concatenate(codes), np.concatenate(errors).astype(np.float32)
+            decoded = self.decode(latent)
+            gap = np.square((decoded - part.astype(np.float32)) / 255)
+            yield code, decoded, gap.mean(axis=tuple(range(1, gap.ndim)), dtype=np.float32)
+
+    @cached_property
+    def prior(self) -> Prior:
+        """Where its latent codes lie, for generating.
+
+        Raises
+        ------
+        UnsupportedError
+            If it was made by a version that did not keep this.
+        DamagedError
+            If the file is missing or damaged.
+        """
+        from safetensors import safe_open
+
+        self._content(WEIGHTS)  # read whole for its checksum
+        try:
+            with safe_open(self.folder / WEIGHTS, framework="numpy") as stream:
+                names = [name for name in stream.keys() if name.startswith(NAME)]  # noqa: SIM118
+                return Prior.from_state({name: stream.get_tensor(name) for name in names})
+        except KeyError:
+            raise UnsupportedError(
+                f"the encoder in {self.folder} was made by an older aesearch, which did not keep "
+                "where its codes lie; 'aesearch index SOURCE --retrain' makes a new one"
+            ) from None
 
     def _run(self, session: Any, X: NDArray[Any], outputs: list[str]) -> list[Floats]:
         wanted = session.get_inputs()[0]
@@ -160,6 +203,16 @@ class FrozenEncoder:
     def _session(self, name: str, *, optimised: bool = True) -> Any:
         import onnxruntime
 
+        content = self._content(name)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        if not optimised:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+    def _content(self, name: str) -> bytes:
+        """Return a file of the folder, once its checksum is found right."""
         path = self.folder / name
         try:
             content = path.read_bytes()
@@ -173,9 +226,4 @@ class FrozenEncoder:
                 f"{path} is damaged (its checksum does not match); "
                 "'aesearch index SOURCE --retrain' makes a new encoder"
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.log_severity_level = 3
-        if not optimised:
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return content

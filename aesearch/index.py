@@ -6,18 +6,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from aesearch.engines import Floats
-from aesearch.errors import (
-    DamagedError,
-    IndexExistsError,
-    ParameterError,
-    UnknownKeyError,
-)
+from aesearch.errors import DamagedError, IndexExistsError, ParameterError, UnknownKeyError
 from aesearch.facts import Drift, drift_of, facts
 from aesearch.features.images import Content, ImageFeatures
 from aesearch.frozen import FrozenEncoder
@@ -31,6 +25,9 @@ from aesearch.sources import digest_of, read_file
 from aesearch.store import Store
 from aesearch.verification import problem_of_cache, problems_of_truth
 from aesearch.writer import Edit, nothing, publish
+
+if TYPE_CHECKING:
+    from aesearch.generation import Generator
 
 TRIES = 5
 
@@ -142,12 +139,8 @@ class Index:
 
     def info(self) -> dict[str, Any]:
         """Return everything there is to know about the index, as JSON."""
-        return {
-            "name": self.name,
-            "source": str(self.source),
-            "settings": self.settings.as_dict(),
-            **facts(self.layout, self.store, self._state()),
-        }
+        own = {"name": self.name, "source": str(self.source), "settings": self.settings.as_dict()}
+        return {**own, **facts(self.layout, self.store, self._state())}
 
     def check_source(self, source: Path) -> None:
         """Raise IndexExistsError if this is the index of another folder."""
@@ -297,6 +290,13 @@ class Index:
                 f"there is no item '{key}' in {self.name}; keys are paths relative to {self.source}"
             ) from None
 
+    @property
+    def generate(self) -> Generator:
+        """What makes pictures: sample, plane, interpolate, decode, reconstruct."""
+        from aesearch.generation import Generator
+
+        return Generator(self)
+
     # -- the revision that is open ---------------------------------------------------------------
 
     def _state(self) -> Opened:
@@ -383,12 +383,7 @@ class Index:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -14,12 +14,14 @@ PACKAGE = ROOT / "aesearch"
 LAYERS = [
     {"errors"},
     {"sources", "features", "prior", "frozen", "records", "store", "engines", "settings", "layout"},
-    {"locking", "ingest", "corpus", "writer", "opening", "verification", "facts", "sync", "index"},
+    {"locking", "ingest", "corpus", "writer", "opening", "verification", "facts", "sync", "index"}
+    | {"generation", "frechet"},
     {"encoders", "evaluation", "candidates", "trainer", "builder", "compare"},
     {"reports", "cli", "server", "__main__"},
 ]
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TRAINING = {"torch", "torchvision", "sklearn", "scipy"}
+DRAWING = {"matplotlib", "rich"}  # only for what is drawn, and loaded when it is
 TRAINERS = {"encoders", "builder", "compare"}  # those that may import them
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -72,10 +74,14 @@ def test_only_the_training_side_knows_torch_and_scikit_learn(path: Path) -> None
         "aesearch, aesearch.encoders, aesearch.sources, aesearch.store, aesearch.errors",
         "aesearch.engines.faiss, aesearch.frozen, aesearch.features.images",
         "aesearch.index, aesearch.engines.faiss, aesearch.frozen, aesearch.features.images",
+        "aesearch.generation, aesearch.frechet, aesearch.reports.plots, aesearch.reports.tiles",
+        "aesearch.cli.generate, aesearch.cli.manage, aesearch.cli.query",
     ],
 )
 def test_searching_imports_nothing_heavy(modules: str) -> None:
-    code = f"import sys; import {modules}; print(*sorted({TRAINING!r} & set(sys.modules)))"
+    code = (
+        f"import sys; import {modules}; print(*sorted({TRAINING | DRAWING!r} & set(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT
     )

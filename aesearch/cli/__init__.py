@@ -23,6 +23,8 @@ COMMANDS = {
     "index": "aesearch.cli.index:index",
     "query": "aesearch.cli.query:query",
     "search": "aesearch.cli.query:query",
+    "sample": "aesearch.cli.generate:sample",
+    "reconstruct": "aesearch.cli.generate:reconstruct_",
     "list": "aesearch.cli.manage:list_",
     "info": "aesearch.cli.manage:info",
     "remove": "aesearch.cli.manage:remove",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
 from aesearch.cli import DONE, ERROR
-from aesearch.cli.terminal import amount
+from aesearch.cli.terminal import amount, counted
 from aesearch.errors import AesearchError
 from aesearch.index import Index
 from aesearch.layout import all_places, find, home
+from aesearch.settings import spelled
 
 COLUMNS = {
     "precision_at_10": "P@10",
@@ -52,7 +54,7 @@ def list_(as_json: bool) -> int:
         else:
             note = "  (training unfinished)" if row["training"] else ""
             click.echo(
-                f"{row['name']:<20} {row['items']:>9,} pictures  {row['encoder']:<10} "
+                f"{row['name']:<20} {counted(row['items'], 'picture'):>18}  {row['encoder']:<10} "
                 f"{amount(float(str(row['bytes_on_disk']))):>9}  {row['source']}{note}"
             )
     if not places:
@@ -63,21 +65,30 @@ def list_(as_json: bool) -> int:
 @click.command(short_help="Show what an index holds, and how good it is.")
 @click.argument("place", required=False, metavar="[INDEX]")
 @INDEX_OPTION
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT",
+    help="Also draw how the training went, loss by epoch: .png, .svg or .html.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
-def info(place: str | None, named: str | None, as_json: bool) -> int:
+def info(place: str | None, named: str | None, plot: Path | None, as_json: bool) -> int:
     """Show what an index holds: encoder, check, sizes, drift, skipped files with reasons."""
     with Index(find(place or named)) as index:
+        if plot is not None:
+            _plot(index, plot)
         facts = index.info()
     if as_json:
         click.echo(json.dumps(facts, indent=1))
         return DONE
-    click.echo(f"{facts['name']}: {facts['items']:,} pictures of {facts['source']}")
+    click.echo(f"{facts['name']}: {counted(facts['items'], 'picture')} of {facts['source']}")
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(facts["changed_at"]))
-    engine = facts["engine"]
+    engine, side = facts["engine"], facts["features"]["side"]
+    chosen = f" ({spelled(facts['chosen'])})" if facts["chosen"] else ""
     lines = {
         "revision": f"{facts['revision']}, {made}",
-        "encoder": f"{facts['encoder']} {facts['fingerprint']}, {facts['code_size']} numbers "
-        f"from {facts['features']['side']}x{facts['features']['side']} pixels",
+        "encoder": f"{facts['encoder']}{chosen} {facts['fingerprint']}, "
+        f"{facts['code_size']:,} numbers from {side}x{side} pixels",
         "trained on": _trained(facts),
         "codes": f"{engine['factory']}, {engine['bytes_per_item']:.0f} bytes per item in memory",
         "recall": f"{engine['recall']:.3f} of the exact ten nearest"
@@ -93,22 +104,31 @@ def info(place: str | None, named: str | None, as_json: bool) -> int:
     for ignored, title in ((False, "could not be read"), (True, "passed over")):
         files = [f for f in facts["skipped"] if f["ignored"] is ignored]
         if files:
-            click.echo(f"\n{len(files):,} files {title}")
+            click.echo(f"\n{counted(len(files), 'file')} {title}")
             for file in files:
                 click.echo(f"  {file['key']}: {file['reason']}")
     return DONE
 
 
+def _plot(index: Index, out: Path) -> None:
+    from aesearch.reports.plots import write_history
+
+    manifest = index.encoder.manifest
+    title = f"How the encoder of {index.name} was trained ({manifest['kind']})"
+    write_history(manifest.get("history") or [], out, title=title)
+    click.echo(f"wrote {out}", err=True)
+
+
 def _trained(facts: dict[str, Any]) -> str:
     trained = facts["trained"]
     took = f" in {trained['seconds']:.0f} s" if "seconds" in trained else ""
-    return f"{trained.get('items', 0):,} pictures{took}"
+    return f"{counted(trained.get('items', 0), 'picture')}{took}"
 
 
 def _show_check(check: dict[str, Any] | None) -> None:
     if not check:
         return
-    click.echo(f"\ncheck on {check['questions']} pictures kept out of training")
+    click.echo(f"\ncheck on {counted(check['questions'], 'picture')} kept out of training")
     for title, part in (("encoder", "candidates"), ("codes kept as", "forms")):
         rows = check[part]
         names = [c for c in COLUMNS if any(row[c] is not None for row in rows.values())]
@@ -131,7 +151,8 @@ def remove(keys: tuple[str, ...], place: str | None) -> int:
     """Remove items from an index; their files stay where they are."""
     with Index(find(place)) as index:
         number = index.remove(keys)
-        click.echo(f"removed {number:,}; {len(index):,} pictures remain")
+        remain = "remains" if len(index) == 1 else "remain"
+        click.echo(f"removed {number:,}; {counted(len(index), 'picture')} {remain}")
     return DONE
 
 
@@ -147,5 +168,6 @@ def verify(place: str | None, named: str | None, repair: bool) -> int:
             click.echo(f"aesearch: {problem}", err=True)
         if problems:
             return ERROR
-        click.echo(f"{index.name}: {len(index):,} pictures, revision {index.revision.number}: good")
+        pictures = counted(len(index), "picture")
+        click.echo(f"{index.name}: {pictures}, revision {index.revision.number}: good")
     return DONE
