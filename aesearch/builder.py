@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,16 +16,18 @@ import numpy as np
 import aesearch
 from aesearch.corpus import Corpus, read_corpus
 from aesearch.encoders import ENCODERS, UNTRAINED
+from aesearch.encoders.making import chosen_parameters, learned_by, require_folders
 from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
+from aesearch.evaluation import folder_names
 from aesearch.features.images import ImageFeatures, load_all_formats
 from aesearch.index import Index
 from aesearch.ingest import Progress, probe, silent
 from aesearch.layout import Layout, place_for
 from aesearch.locking import hold
 from aesearch.records import Skipped
-from aesearch.settings import Settings, parse_seconds
-from aesearch.sources import Folder
+from aesearch.settings import Settings, parse_seconds, plain, spelled
+from aesearch.sources import Entry, Folder
 from aesearch.store import Store
 from aesearch.sync import synchronise
 from aesearch.writer import NO_IDS, nothing, publish
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 FEWEST_TO_FIT = 32  # below: thumbnails, there is nothing to fit
 LEFTOVERS = ("items.db", "codes-", "encoder-", "training", "write.", ".")
-NEED_TRAINING = ("encoder", "code_size", "seed")
+NEED_TRAINING = ("encoder", "code_size", "seed", "parameters")
 
 
 @dataclass
@@ -75,7 +77,8 @@ def build(
     path : str or Path, optional
         Folder of the index, or a name in the home; by default ``indexes/<name of the source>``.
     settings : Settings or mapping, optional
-        Choices that hold from now on; a mapping changes only those it names.
+        Choices that hold from now on; a mapping changes only those it names, and so do the
+        `parameters` in it.
     budget : float or str, optional
         Seconds for training, or '5m'; 0 publishes the best PCA and trains nothing. By default it
         follows from the number of pictures.
@@ -125,16 +128,22 @@ def update(
     if layout.exists():
         index = _reopen(layout, folder)
         started = time.perf_counter()
-        chosen = _choose(index.settings, settings, retrain=retrain)
+        try:
+            chosen = _choose(index.settings, settings, retrain=retrain)
+        except ParameterError:
+            index.close()
+            raise
         summary.counts = synchronise(index, progress).counts()
         summary.stages["update"] = time.perf_counter() - started
     else:
         chosen = _choose(Settings(), settings, retrain=True)
         index, corpus = _create(layout, folder, chosen, seconds, progress, summary)
     try:
+        wanted = retrain or (bool(seconds) and _was_never_trained(index))
+        if wanted and corpus is None:
+            _require_labels(chosen, [item.key for item in index.items()])
         if chosen != index.settings:
             _apply(index, chosen)
-        wanted = retrain or (bool(seconds) and _was_never_trained(index))
         if wanted or _has_outgrown(index, chosen):
             from aesearch.trainer import Plan
 
@@ -158,6 +167,7 @@ def _choose(
 ) -> Settings:
     """Merge choices; those that change every code need a training."""
     changes = _as_changes(wanted)
+    given = plain(changes.pop("parameters", {}))
     if "form" in changes and changes["form"] != "bits":
         changes.setdefault("bits", 0)
     elif "bits" in changes and "form" not in changes:
@@ -167,13 +177,29 @@ def _choose(
         raise ParameterError(
             f"unknown encoder '{chosen.encoder}'; choose auto, {', '.join(ENCODERS)}"
         )
+    if not isinstance(wanted, Settings):
+        same = learned_by(chosen.encoder) == learned_by(before.encoder)
+        given = {**(before.parameters if same else {}), **given}
+    # An index that stays as it is need not wait for torch, nor what is learned by default.
+    known = given == before.parameters and not retrain
+    if not known and (given or chosen.encoder not in ("auto", *UNTRAINED)):
+        given = chosen_parameters(chosen.encoder, given, chosen.code_size, chosen.seed)
+    chosen = replace(chosen, parameters=given)
     for name in NEED_TRAINING:
         old, new = getattr(before, name), getattr(chosen, name)
         if old != new and not retrain:
+            if name == "parameters":
+                old, new = spelled(old) or "by default", spelled(new) or "the default"
             raise ParameterError(
                 f"this index has {name} {old}; {new} needs new codes: add --retrain"
             )
     return chosen
+
+
+def _require_labels(settings: Settings, keys: Sequence[str]) -> None:
+    """Refuse an encoder that learns from folders where there are none, before any work."""
+    if settings.encoder not in ("auto", *UNTRAINED):
+        require_folders(settings.encoder, folder_names(keys))
 
 
 def _as_changes(wanted: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -240,7 +266,9 @@ def _create(
             raise IndexExistsError(f"{layout.root} was made by another process just now; run again")
         try:
             started = time.perf_counter()
-            corpus, features = _read(folder, progress)
+            entries = _walk(folder)
+            _require_labels(settings, [entry.key for entry in entries])
+            corpus, features = _read(folder, entries, progress)
             summary.stages["reading"] = time.perf_counter() - started
             started = time.perf_counter()
             progress("components", 0, 1)
@@ -248,7 +276,7 @@ def _create(
             store = Store(layout.database, create=True)
             _publish_first(layout, store, corpus, features, settings)
             store.close()
-            if len(corpus) >= FEWEST_TO_FIT:
+            if len(corpus) >= FEWEST_TO_FIT or settings.encoder == "raw":
                 from aesearch.trainer import Plan
 
                 Plan(settings.encoder, budget).write(layout)
@@ -280,10 +308,14 @@ def _load_training_side() -> None:
     import aesearch.trainer  # noqa: F401
 
 
-def _read(folder: Folder, progress: Progress) -> tuple[Corpus, ImageFeatures]:
+def _walk(folder: Folder) -> list[Entry]:
     entries = list(folder.walk())
     if not entries:
         raise SourceError(f"{folder.root} holds no files; name the folder that holds the pictures")
+    return entries
+
+
+def _read(folder: Folder, entries: list[Entry], progress: Progress) -> tuple[Corpus, ImageFeatures]:
     # scikit-learn and onnx take a second to load: while files are read, not after it.
     threading.Thread(target=_load_training_side, daemon=True).start()
     load_all_formats()

@@ -17,6 +17,7 @@ import aesearch
 from aesearch import evaluation
 from aesearch.corpus import Corpus
 from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder
+from aesearch.encoders.making import changed_parameters
 from aesearch.engines import Floats
 from aesearch.errors import DamagedError
 from aesearch.features.images import ImageFeatures
@@ -134,6 +135,7 @@ def freeze(
     manifest = {
         "kind": kind,
         "parameters": encoder.get_params(),
+        "chosen": changed_parameters(encoder),
         "features": features.config(),
         "code_size": encoder.code_size_,
         "aesearch": aesearch.__version__,

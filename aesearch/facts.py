@@ -62,6 +62,7 @@ def facts(layout: Layout, store: Store, opened: Opened) -> dict[str, Any]:
         "changed_at": revision.changed_at,
         "encoder": manifest["kind"],
         "parameters": manifest["parameters"],
+        "chosen": manifest.get("chosen", {}),  # those that differ from the defaults
         "fingerprint": revision.fingerprint,
         "features": manifest["features"],
         "code_size": manifest["code_size"],

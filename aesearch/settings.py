@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 from aesearch.engines.choose import FORMS, KINDS
@@ -36,6 +38,9 @@ class Settings:
         Share of the exact ten nearest that an approximate index must return.
     seed : int, default=0
         Of everything that is drawn at random.
+    parameters : mapping of str to value, default={}
+        Of the encoder, where they differ from its defaults: numbers, true or false, text, None,
+        or tuples of whole numbers. With 'auto' they are those of the encoder that is learned.
     """
 
     encoder: str = "auto"
@@ -46,8 +51,10 @@ class Settings:
     max_memory: int = 2 << 30
     recall: float = 0.95
     seed: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", plain(self.parameters))
         if self.bits and self.form == "float":
             object.__setattr__(self, "form", "bits")
         if self.bits and self.form == "int8":
@@ -73,6 +80,45 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON."""
         return asdict(self)
+
+
+def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an encoder's parameters as what JSON can keep; lists, which it makes, are tuples.
+
+    Raises
+    ------
+    ParameterError
+        If a value is of another kind.
+    """
+    if not isinstance(parameters, Mapping):
+        raise ParameterError(f"parameters must be names with values; got {parameters!r}")
+    return {str(name): _plain(name, value) for name, value in parameters.items()}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(_plain(name, part) for part in value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise ParameterError(
+        f"{name} must be a number, true or false, text, None or a tuple of whole numbers; "
+        f"got {value!r}"
+    )
+
+
+def spelled(parameters: Mapping[str, Any]) -> str:
+    """Return parameters as they are written after ``--set``: 'beta=2 hidden=500,250'."""
+    return " ".join(f"{name}={_spelled(value)}" for name, value in parameters.items())
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) + "," * (len(value) < 2)
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def parse_memory(text: str) -> int:

@@ -13,11 +13,12 @@ import numpy as np
 
 from aesearch.candidates import FORMS, Contest, freeze
 from aesearch.corpus import Corpus, read_corpus
-from aesearch.encoders import UNTRAINED, encoder_class
+from aesearch.encoders import UNTRAINED
 from aesearch.encoders.linear import PCAEncoder
+from aesearch.encoders.making import learned_by, make_encoder, require_folders
 from aesearch.engines import Ids
-from aesearch.errors import DamagedError
-from aesearch.evaluation import Check
+from aesearch.errors import DamagedError, ParameterError
+from aesearch.evaluation import Check, folder_names
 from aesearch.features.images import ImageFeatures, load_all_formats
 from aesearch.frozen import FrozenEncoder
 from aesearch.ingest import Progress, probe
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
     from aesearch.index import Index
 
-LEARNED = "agreement"
 FEWEST_TO_TRAIN = 128  # below: PCA, there is too little to learn from
 DEFAULT_BITS = 64
+MOST_TURNED = 2048  # numbers in a code; above, the rotation that makes bits takes minutes
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,9 @@ def train(index: Index, corpus: Corpus | None, budget: float | None, progress: P
         contest = Contest(corpus, index.settings.seed)
         finalists: dict[str, tuple[str, Encoder, FrozenEncoder]] = {}
         progress("preparing", 0, 1)
-        pca = PCAEncoder(index.settings.code_size, random_state=index.settings.seed)
+        settings = index.settings
+        chosen = settings.parameters if plan.encoder == "pca" else {}
+        pca = PCAEncoder(settings.code_size, random_state=settings.seed, **chosen)
         pca.fit(corpus.pixels[: max(2, corpus.training)])
         frozen = freeze(pca, "pca", features, index.layout, {})
         contest.enter_pca(pca, frozen)
@@ -113,7 +116,7 @@ def train(index: Index, corpus: Corpus | None, budget: float | None, progress: P
             finalists[name] = ("pca", pca.rescaled(whiten), frozen)
         progress("preparing", 1, 1)
         notes: dict[str, Any] = {"trained": {"items": corpus.training}}
-        learned = LEARNED if plan.encoder == "auto" else plan.encoder
+        learned = learned_by(plan.encoder)
         seconds = plan.budget if budget is None else budget
         seconds = default_budget(len(corpus)) if seconds is None else seconds
         if _is_worth_training(learned, plan.encoder, len(corpus), seconds):
@@ -168,20 +171,30 @@ def _fit(
         checkpoint=index.layout.training,
     )
     settings = index.settings
-    encoder: Any = encoder_class(name)(settings.code_size)
-    if "random_state" in encoder.get_params():
-        encoder.set_params(random_state=settings.seed)
+    encoder: Any = make_encoder(name, settings.parameters, settings.code_size, settings.seed)
     progress("training", 0, seconds)
-    pixels = corpus.pixels[: corpus.training]
     if name in UNTRAINED:
-        encoder.fit(pixels)
+        encoder.fit(corpus.pixels[: max(2, corpus.training)])
     else:
-        encoder.fit(pixels, session=session)
+        labels = None
+        if encoder.uses_labels:
+            labels = _labels(corpus)
+            try:
+                require_folders(name, labels)
+            except ParameterError:  # the files in other folders turned out to be no pictures
+                Plan.done(index.layout)
+                raise
+        encoder.fit(corpus.pixels[: corpus.training], labels, session=session)
     notes = {
         "trained": {"items": corpus.training, "seconds": time.perf_counter() - started},
         "history": getattr(encoder, "history_", []),
     }
     return encoder, notes
+
+
+def _labels(corpus: Corpus) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    """Return the folder of each picture that is learned from, and of no other."""
+    return np.array(folder_names([item.key for item in corpus.items[: corpus.training]]), dtype=str)
 
 
 def _publish(
@@ -197,7 +210,8 @@ def _publish(
     """Give every item its code by the winner, and keep the table that says why."""
     kind, encoder, frozen = finalist
     size = contest.codes[winner].shape[1]
-    bits = min(index.settings.bits or DEFAULT_BITS, size - size % 8)
+    usual = DEFAULT_BITS if size <= MOST_TURNED else 0
+    bits = min(index.settings.bits or usual, size - size % 8)
     forms = contest.stored_forms(winner, bits)
     error = frozen.errors(corpus.pixels[contest.kept])[1].mean() if contest.questions else 0.0
     notes = {

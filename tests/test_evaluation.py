@@ -19,6 +19,7 @@ from aesearch.evaluation import (
     choose,
     distorted,
     folder_labels,
+    folder_names,
     precision_at,
     ranked_relevance,
     ranks_of,
@@ -216,6 +217,7 @@ def test_folder_labels():
     assert folder_labels(keys[:9]) is None  # the second folder has 4
     assert folder_labels([f"{i}.jpg" for i in range(50)]) is None
     assert folder_labels([]) is None
+    assert folder_names(["a/x.jpg", "a/b/x.jpg", "x.jpg", "/else/x.jpg"]) == ["a", "a/b", "", ""]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from aesearch.encoders import ENCODERS
+from aesearch.encoders.making import (
+    changed_parameters,
+    chosen_parameters,
+    make_encoder,
+    parse_choices,
+    require_folders,
+)
 from aesearch.errors import IndexNotFoundError, ParameterError
 from aesearch.layout import (
     Layout,
@@ -18,7 +29,7 @@ from aesearch.layout import (
     sync_to_disk,
     write_atomically,
 )
-from aesearch.settings import Settings, parse_memory, parse_seconds
+from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
 
 
 @pytest.mark.parametrize(
@@ -137,3 +148,114 @@ def test_the_card(tmp_path: Path) -> None:
     assert layout.exists()
     assert layout.read_card() == {"format": 1, "source": str(tmp_path), "settings": {}}
     assert layout.bytes_on_disk() == len(json.dumps(layout.read_card(), indent=1))
+
+
+# -- parameters of an encoder ------------------------------------------------------------------
+
+
+@dataclass
+class Fake:
+    """What a constructor may look like; the registry needs no more of it here."""
+
+    code_size: int = 64
+    beta: float = 1.0
+    layers: int | None = None
+    hidden: tuple[int, ...] = (1000, 500)
+    body: str = "conv"
+    mode: str | None = None
+    noisy: bool = False
+    random_state: int = 0
+
+    def check_parameters(self) -> None:
+        if self.beta == 13:
+            raise ParameterError("beta must not be 13")
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(ENCODERS, "fake", f"{__name__}:Fake")
+    return "fake"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("beta=2", 2), ("beta=0.5", 0.5), ("beta=1e-3", 1e-3), ("beta=soon", "soon"),
+        ("layers=3", 3), ("layers=none", None), ("hidden=500,250", (500, 250)),
+        ("hidden=500,", (500,)), ("hidden=500", (500,)), ("hidden=", ()),
+        ("hidden=500,x", "500,x"), ("body=mlp", "mlp"), ("body=none", "none"), ("body=7", "7"),
+        ("mode=none", None), ("mode=1", "1"), ("noisy=TRUE", True), ("noisy = true", True),
+        ("code-layers=1", None),
+    ],
+)  # fmt: skip
+def test_text_becomes_what_the_constructor_expects(fake: str, text: str, value: object) -> None:
+    wanted = parse_choices([text])
+    name = next(iter(wanted))
+    if name == "code-layers":
+        with pytest.raises(ParameterError, match="no parameter 'code_layers'; choose beta, layers"):
+            chosen_parameters(fake, wanted, 64, 0)
+        return
+    found = chosen_parameters(fake, wanted, 64, 0)
+    default = getattr(Fake(), name)
+    assert found == ({} if value == default else {name: value})
+    if found:
+        assert type(found[name]) is type(value)
+        again = parse_choices([spelled(found)])
+        assert chosen_parameters(fake, again, 64, 0) == found
+
+
+def test_of_two_texts_the_last_holds() -> None:
+    assert parse_choices(["a=1", "b=x=y", "a=2"]) == {"a": "2", "b": "x=y"}
+    for text in ("a", "=1", ""):
+        with pytest.raises(ParameterError, match=f"--set takes KEY=VALUE.*got '{text}'"):
+            parse_choices([text])
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("fake", {"betta": 1}, "no parameter 'betta'; choose beta, layers, hidden, body, mode"),
+        ("fake", {"beta": "13"}, "beta must not be 13"),
+        ("fake", {"code_size": 3}, "code_size is chosen with --code-size"),
+        ("fake", {"random-state": 3}, "random_state is chosen with --seed"),
+        ("pca", {"whiten": 1}, "whiten is chosen by the check"),
+        ("pca", {"resolution": 4}, "resolution must be a whole number of at least 8 or None"),
+        ("thumbnail", {"x": 1}, "encoder thumbnail has no parameter 'x'; it has none"),
+        ("raw", {"resolution": "much"}, "resolution must be .* got 'much'"),
+    ],
+)
+def test_bad_parameters(fake: str, name: str, parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        chosen_parameters(name, parameters, 64, 0)
+
+
+def test_parameters_are_kept_as_json_keeps_them() -> None:
+    wanted = {"hidden": [500, 250], "beta": np.float32(0.5), "layers": np.int64(3), "body": None}
+    settings = Settings(encoder="vae", parameters=wanted)
+    assert settings.parameters == {"hidden": (500, 250), "beta": 0.5, "layers": 3, "body": None}
+    assert Settings(**json.loads(json.dumps(settings.as_dict()))) == settings
+    assert hash(settings) == hash(Settings(encoder="vae", parameters={}))
+    assert settings != Settings(encoder="vae", parameters={})
+    assert spelled(settings.parameters) == "hidden=500,250 beta=0.5 layers=3 body=none"
+    assert spelled({"a": (5,), "b": True, "c": ()}) == "a=5, b=true c=,"
+    for bad in ({"a": object()}, {"a": {"b": 1}}, [1]):
+        with pytest.raises(ParameterError, match="must be"):
+            Settings(parameters=bad)  # type: ignore[arg-type]
+
+
+def test_an_encoder_is_made_with_what_it_takes(fake: str) -> None:
+    made: Any = make_encoder(fake, {"beta": 3}, 7, 5)
+    assert (made.code_size, made.beta, made.random_state) == (7, 3, 5)
+    assert changed_parameters(made) == {"beta": 3}
+    assert "code_size" not in make_encoder("raw", {}, 7, 5).get_params()
+    assert changed_parameters(make_encoder("raw", {"resolution": 8}, 7, 5)) == {"resolution": 8}
+
+
+def test_labels_need_two_folders(fake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fake, "uses_labels", True, raising=False)
+    require_folders(fake, ["a", "b", ""])
+    for folders, found in ((["", ""], 0), (["a", "", "a"], 1)):
+        with pytest.raises(ParameterError, match=f"the pictures lie in {found}; sort them"):
+            require_folders(fake, folders)
+    monkeypatch.setattr(Fake, "uses_labels", False, raising=False)
+    require_folders(fake, [])

@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.terminal import amount, clock, progress_bars, quiet_decoders
-from aesearch.encoders import ENCODERS
+from aesearch.cli.terminal import amount, clock, counted, progress_bars, quiet_decoders
+from aesearch.encoders import ENCODERS, UNTRAINED
+from aesearch.encoders.making import parse_choices
 from aesearch.engines.choose import FORMS, KINDS
 from aesearch.evaluation import Check
 from aesearch.index import Index
@@ -35,6 +36,13 @@ from aesearch.settings import parse_memory
     "--encoder",
     type=click.Choice(["auto", *ENCODERS]),
     help="Force an encoder; auto publishes the one that the check finds better.",
+)
+@click.option(
+    "--set",
+    "chosen",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter of the encoder, such as beta=2 or hidden=500,250; may be given repeatedly.",
 )
 @click.option(
     "--code-size", type=click.IntRange(1), metavar="N", help="Numbers in a code. Default: 64."
@@ -64,6 +72,7 @@ def index(
     dry_run: bool,
     as_json: bool,
     max_memory: str | None,
+    chosen: tuple[str, ...],
     **choices: Any,
 ) -> int:
     """Learn from the pictures below SOURCE and make them searchable.
@@ -74,10 +83,12 @@ def index(
     """
     started = time.perf_counter()
     if dry_run:
-        return _foretell(source, place, as_json)
+        return _foretell(source, place, as_json, retrain=retrain)
     from aesearch.builder import update
 
     settings = {name: value for name, value in choices.items() if value is not None}
+    if chosen:
+        settings["parameters"] = parse_choices(chosen)
     if max_memory is not None:
         settings["max_memory"] = parse_memory(max_memory)
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
@@ -105,7 +116,7 @@ def index(
     return SOME_SKIPPED if unreadable else DONE
 
 
-def _foretell(source: Path, place: str | None, as_json: bool) -> int:
+def _foretell(source: Path, place: str | None, as_json: bool, *, retrain: bool) -> int:
     """Say what a run would do."""
     from aesearch.sources import Folder
     from aesearch.sync import differences
@@ -119,9 +130,12 @@ def _foretell(source: Path, place: str | None, as_json: bool) -> int:
             opened.check_source(source)
             counts = differences(opened).counts()
     if as_json:
-        click.echo(json.dumps({"index": str(layout.root), "dry_run": True, **counts}))
+        facts = {"index": str(layout.root), "dry_run": True, "retrain": retrain}
+        click.echo(json.dumps({**facts, **counts}))
     else:
         verb = "would be brought up to date" if layout.exists() else "would be made"
+        if layout.exists() and (retrain or layout.plan.exists()):
+            verb += " and trained anew" if retrain else ", its training gone on with"
         click.echo(f"{layout.root} {verb}: {_counted(counts)}; nothing was changed")
     return DONE
 
@@ -135,15 +149,16 @@ def _tell(opened: Index, summary: dict[str, Any], *, trained: bool) -> None:
     """Print the closing summary."""
     changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
     what = _counted(changes) if any(changes.values()) else "no file changed"
-    if trained and "seconds" in opened.encoder.manifest["trained"]:
+    kind, made = summary["encoder"], opened.encoder.manifest["trained"]
+    if trained and "seconds" in made and kind not in UNTRAINED:
         what += ", trained"
-    click.echo(
-        f"{opened.name}: {summary['items']:,} pictures ({what}) in {clock(summary['seconds'])}"
-    )
+    pictures = counted(summary["items"], "picture")
+    click.echo(f"{opened.name}: {pictures} ({what}) in {clock(summary['seconds'])}")
     if summary["skipped"] or summary["ignored"]:
         click.echo(
-            f"  left out: {summary['skipped']:,} that could not be read, {summary['ignored']:,} "
-            f"that are no pictures or were removed; 'aesearch info {opened.layout.root}' lists them"
+            f"  left out: {counted(summary['skipped'], 'file')} that could not be read, "
+            f"{counted(summary['ignored'], 'other file')} (no pictures, or removed); "
+            f"'aesearch info {opened.layout.root}' lists them"
         )
     if trained and summary["check"]:
         click.echo(f"  {verdict(summary['check'])}")
@@ -162,7 +177,7 @@ def verdict(check: dict[str, Any]) -> str:
     checks = {name: Check.from_dict(row) for name, row in check["candidates"].items()}
     measure, winner = check["measure"], check["winner"]
     values = {name: float(getattr(found, measure)) for name, found in checks.items()}
-    tried = f"on {check['questions']} pictures kept out of training"
+    tried = f"on {counted(check['questions'], 'picture')} kept out of training"
     best_pca = max((n for n in values if n.startswith("pca")), key=values.__getitem__)
     learned = [n for n in values if not n.startswith("pca")]
     if not learned:

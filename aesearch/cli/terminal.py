@@ -93,6 +93,11 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: 1 file, 2 files."""
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def amount(size: float) -> str:
     """Return a number of bytes as a person says it."""
     for unit in ("bytes", "kB", "MB", "GB"):

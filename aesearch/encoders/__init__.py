@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 ENCODERS: dict[str, str] = {
     "thumbnail": "aesearch.encoders.linear:ThumbnailEncoder",
     "pca": "aesearch.encoders.linear:PCAEncoder",
+    "raw": "aesearch.encoders.baselines:RawEncoder",
+    "lsa": "aesearch.encoders.baselines:LSAEncoder",
+    "mlp": "aesearch.encoders.mlp:MLPEncoder",
+    "conv": "aesearch.encoders.conv:ConvEncoder",
+    "dbn": "aesearch.encoders.dbn:DBNEncoder",
+    "vae": "aesearch.encoders.vae:VAEEncoder",
+    "cvae": "aesearch.encoders.cvae:CVAEEncoder",
+    "vaegan": "aesearch.encoders.vaegan:VAEGANEncoder",
     "agreement": "aesearch.encoders.agreement:AgreementEncoder",
 }
 
-UNTRAINED = ("pca", "thumbnail")  # fitted in a moment: they need no budget
+LEARNED = "agreement"  # what `auto` trains
+UNTRAINED = ("thumbnail", "pca", "raw", "lsa")  # fitted in a moment: they need no budget
 
 
 def encoder_class(name: str) -> type[Encoder]:

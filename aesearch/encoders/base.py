@@ -40,9 +40,12 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Where the codes of the samples lie, for `sample`.
     uses_labels : bool
         Whether `fit` learns from `y`.
+    accepts_sparse : bool
+        Whether a table may be sparse (CSR of scipy), and stays so.
     """
 
     uses_labels: ClassVar[bool] = False
+    accepts_sparse: ClassVar[bool] = False
 
     code_size_: int
     n_features_in_: int
@@ -82,9 +85,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Return the latent codes of `X`, float32 of shape (n, code_size_)."""
         check_is_fitted(self, "code_size_")
         X = self._validated(X, reset=False)
-        if not len(X):
+        count = X.shape[0]  # a sparse table has no len
+        if not count:
             return np.empty((0, self.code_size_), dtype=np.float32)
-        return np.concatenate([self._encode(X[i : i + BATCH]) for i in range(0, len(X), BATCH)])
+        return np.concatenate([self._encode(X[i : i + BATCH]) for i in range(0, count, BATCH)])
 
     def inverse_transform(self, latents: Array) -> Array:
         """Return what `latents`, of shape (n, code_size_), decode to, in the form of the input."""
@@ -154,6 +158,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 X,
                 reset=reset,
                 dtype=[np.float64, np.float32],
+                accept_sparse="csr" if self.accepts_sparse else False,
                 ensure_min_samples=2 if reset else 1,
             )
             if reset:

@@ -36,13 +36,21 @@ def _save(
     onnx.save(model, str(path))
 
 
+def _product(source: str, result: str, matrix: Array | None, constants: dict[str, Array]) -> object:
+    """Return the node ``result = source @ matrix``, or ``result = source`` without a matrix."""
+    if matrix is None:
+        return helper.make_node("Identity", [source], [result])
+    constants["matrix"] = matrix.astype(np.float32)
+    return helper.make_node("MatMul", [source, "matrix"], [result])
+
+
 def write_linear_encoder(
     path: Path,
     *,
     picture_shape: tuple[int, int, int] | None,
     pool: int,
     offset: Array,
-    matrix: Array,
+    matrix: Array | None,
 ) -> None:
     """Write ``latent = (pooled x - offset) @ matrix`` and its unit-length form ``code``.
 
@@ -55,13 +63,14 @@ def write_linear_encoder(
     pool : int
         Side of the squares of pixels that are averaged first.
     offset : ndarray of shape (features,)
-    matrix : ndarray of shape (features, code_size)
+    matrix : ndarray of shape (features, code_size), or None
+        None leaves the numbers as they are.
     """
-    features, code_size = matrix.shape
+    features = len(offset)
+    code_size = features if matrix is None else matrix.shape[1]
     node = helper.make_node
     constants: dict[str, Array] = {
         "offset": offset.astype(np.float32),
-        "matrix": matrix.astype(np.float32),
         "rows": np.array([-1, features], dtype=np.int64),
         "row_axis": np.array([1], dtype=np.int64),
         "smallest": np.array(SMALLEST_NORM, dtype=np.float32),
@@ -80,7 +89,7 @@ def write_linear_encoder(
     nodes += [
         node("Reshape", ["pooled", "rows"], ["flat"]),
         node("Sub", ["flat", "offset"], ["centred"]),
-        node("MatMul", ["centred", "matrix"], ["latent"]),
+        _product("centred", "latent", matrix, constants),
         node("ReduceL2", ["latent", "row_axis"], ["length"], keepdims=1),
         node("Max", ["length", "smallest"], ["safe_length"]),
         node("Div", ["latent", "safe_length"], ["code"]),
@@ -98,16 +107,16 @@ def write_linear_decoder(
     picture_shape: tuple[int, int, int] | None,
     pool: int,
     offset: Array,
-    matrix: Array,
+    matrix: Array | None,
 ) -> None:
     """Write ``x = enlarge(latent @ matrix + offset)``, `matrix` of shape (code_size, features)."""
-    code_size, features = matrix.shape
+    features = len(offset)
+    code_size = features if matrix is None else len(matrix)
     node = helper.make_node
     constants: dict[str, Array] = {
         "offset": offset.astype(np.float32),
-        "matrix": matrix.astype(np.float32),
     }
-    nodes = [node("MatMul", ["latent", "matrix"], ["centred"])]
+    nodes = [_product("latent", "centred", matrix, constants)]
     if picture_shape is None:
         shape: list[object] = ["n", features]
         nodes.append(node("Add", ["centred", "offset"], ["x"]))

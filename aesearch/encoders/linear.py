@@ -1,4 +1,7 @@
-"""Linear encoders: PCA in its three forms, and the thumbnail that needs no training at all."""
+"""Linear encoders: PCA in its three forms, and the thumbnail that needs no training at all.
+
+Two more, the raw pixels and latent semantic analysis, are in `baselines.py`.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,19 @@ SMALLEST_SIDE = 8
 MANY_FEATURES = 1024
 SAMPLE = 10_000
 SAMPLE_OF_SMALL = 20_000
+SAMPLE_OF_EXACT = 100_000
 SMALLEST_VARIANCE = 1e-12
 
 
 class LinearEncoder(Encoder):
-    """Shared form: pool, subtract `offset_`, multiply by `matrix_`; and the way back."""
+    """Shared form: pool, subtract `offset_`, multiply by `matrix_`; and the way back.
+
+    Without a matrix (None) the numbers stay what they are.
+    """
 
     offset_: Array
-    matrix_: Array
-    inverse_matrix_: Array
+    matrix_: Array | None
+    inverse_matrix_: Array | None
     inverse_offset_: Array
     pool_: int
 
@@ -49,11 +56,13 @@ class LinearEncoder(Encoder):
         return rows
 
     def _encode(self, X: Array) -> Floats:
-        codes: Floats = ((self._rows(X) - self.offset_) @ self.matrix_).astype(np.float32)
-        return codes
+        centred = self._rows(X) - self.offset_
+        codes = centred if self.matrix_ is None else centred @ self.matrix_
+        return codes.astype(np.float32, copy=False)
 
     def _decode(self, latents: Floats) -> Floats:
-        flat = latents @ self.inverse_matrix_ + self.inverse_offset_
+        rows = latents if self.inverse_matrix_ is None else latents @ self.inverse_matrix_
+        flat = rows + self.inverse_offset_
         if self.picture_shape_ is None:
             return flat.astype(np.float32)
         height, width, channels = self.picture_shape_
@@ -62,14 +71,15 @@ class LinearEncoder(Encoder):
         return large.astype(np.float32)
 
     def state(self) -> dict[str, Array]:
-        """Return the offset and matrix of both directions."""
-        return {
+        """Return the offset of both directions, and the matrix where there is one."""
+        arrays = {
             "offset": self.offset_,
             "matrix": self.matrix_,
             "inverse_offset": self.inverse_offset_,
             "inverse_matrix": self.inverse_matrix_,
-            **self.prior_.state(),
         }
+        kept = {name: array for name, array in arrays.items() if array is not None}
+        return kept | self.prior_.state()
 
     def write_graphs(self, folder: Path) -> None:
         """Write ``encoder.onnx`` and ``decoder.onnx`` without torch."""
@@ -89,17 +99,27 @@ class LinearEncoder(Encoder):
             matrix=self.inverse_matrix_,
         )
 
-    def _choose_pool(self, largest_side: int) -> int:
+    def _sample(self, X: Array, most: int) -> Array:
+        """Return at most `most` rows, evenly spread over `X`."""
+        sample = X[:: -(-X.shape[0] // most)]
+        # In batches, which stay in the processor's cache: five times quicker.
+        batches = range(0, len(sample), BATCH)
+        return np.concatenate([self._rows(sample[i : i + BATCH]) for i in batches])
+
+    def _choose_pool(self, largest_side: int | None, numbers: int = 1) -> int:
         """Return the smallest divisor of both sides that brings them down to `largest_side`.
 
-        Sides without a fit one, such as 37 pixels, are left as they are.
+        Sides without a fit one, such as 37 pixels, are left as they are. Where fewer than
+        `numbers` would be left, the largest divisor that leaves so many is taken, or 1.
         """
-        if self.picture_shape_ is None:
+        if self.picture_shape_ is None or largest_side is None:
             return 1
-        height, width, _ = self.picture_shape_
+        height, width, channels = self.picture_shape_
         side = max(height, width)
         divisors = [p for p in range(1, side + 1) if height % p == 0 and width % p == 0]
-        return next((p for p in divisors if SMALLEST_SIDE <= side // p <= largest_side), 1)
+        pool = next((p for p in divisors if SMALLEST_SIDE <= side // p <= largest_side), 1)
+        enough = [p for p in divisors if p <= pool and height * width * channels // p**2 >= numbers]
+        return max(enough, default=1)
 
 
 class PCAEncoder(LinearEncoder):
@@ -112,10 +132,12 @@ class PCAEncoder(LinearEncoder):
     whiten : float, default=0.5
         Exponent in [0, 1]: each component is divided by its standard deviation to this power.
         0 is plain PCA, 1 is whitened, 0.5 (half-whitened) is the best linear code on most photos.
-    resolution : int, default=16
-        Pictures with a longer side are averaged down to it first. Leading components are smooth:
-        on 3,966 photos half-whitened PCA-64 has P@10 .497 and mAP .250 from 16x16 pixels, .497
-        and .249 from 32x32, and 768 numbers are solved exactly in a tenth of the time.
+    resolution : int or None, default=16
+        Pictures with a longer side are averaged down to it first, less far where the code would
+        not have its size; None leaves them as they are, and uses up to 100,000 of them where
+        they have at most 1,024 numbers: the baseline of publications. Leading components are
+        smooth: on 3,966 photos half-whitened PCA-64 has P@10 .497 and mAP .250 from 16x16 pixels,
+        .497 and .249 from 32x32, and 768 numbers are solved exactly in a tenth of the time.
     random_state : int, default=0
         Seed of the sampling and of the randomised solver.
 
@@ -144,7 +166,7 @@ class PCAEncoder(LinearEncoder):
         code_size: int = 64,
         *,
         whiten: float = 0.5,
-        resolution: int = RESOLUTION,
+        resolution: int | None = RESOLUTION,
         random_state: int = 0,
     ) -> None:
         self.code_size = code_size
@@ -156,19 +178,16 @@ class PCAEncoder(LinearEncoder):
         """Check the parameters; see `Encoder.check_parameters`."""
         require_whole(self, 1, "code_size")
         require_number(self, "whiten", least=0, most=1)
-        require_whole(self, SMALLEST_SIDE, "resolution")
+        require_whole(self, SMALLEST_SIDE, "resolution", or_none=True)
 
     def fit(self, X: Array, y: object = None) -> Self:
         """Fit the components on a sample of `X`: exact for small samples, else randomised."""
         self.check_parameters()
         X = self._validated(X, reset=True)
-        self.pool_ = self._choose_pool(self.resolution)
+        self.pool_ = self._choose_pool(self.resolution, self.code_size)
         few = self.n_features_in_ // self.pool_**2 <= MANY_FEATURES
-        step = -(-len(X) // (SAMPLE_OF_SMALL if few else SAMPLE))
-        sample = X[::step]
-        # In batches, which stay in the processor's cache: five times quicker.
-        batches = range(0, len(sample), BATCH)
-        rows = np.concatenate([self._rows(sample[i : i + BATCH]) for i in batches])
+        many = SAMPLE_OF_SMALL if self.resolution is not None else SAMPLE_OF_EXACT
+        rows = self._sample(X, many if few else SAMPLE)
         size = min(self.code_size, *rows.shape)
         exact = few or size > min(rows.shape) // 2
         pca = PCA(
@@ -259,10 +278,11 @@ class ThumbnailEncoder(LinearEncoder):
         centring = np.eye(size) - 1 / size if size > 1 else np.eye(1)
         self.matrix_ = (means @ centring).astype(np.float32)
         self.inverse_matrix_ = (groups > 0).T.astype(np.float32)
-        rows = self._rows(X[:: -(-len(X) // SAMPLE)])
-        rest = rows - (rows @ self.matrix_) @ self.inverse_matrix_
+        rows = self._sample(X, SAMPLE)
+        latents = rows @ self.matrix_
+        rest = rows - latents @ self.inverse_matrix_
         self.inverse_offset_ = rest.mean(axis=0).astype(np.float32)
-        self.prior_ = Prior.fitted(rows @ self.matrix_)
+        self.prior_ = Prior.fitted(latents)
         return self
 
 
