@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import make_pictures
+from conftest import CLASSES, make_pictures
 from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_matrix
+from scipy.sparse import random as random_table
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -16,23 +18,65 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from aesearch.encoders import ENCODERS, encoder_class
 from aesearch.encoders.base import Encoder
+from aesearch.encoders.baselines import LSAEncoder, RawEncoder
 from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.frozen import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal
 
 CODE_SIZE = 16
 # What keeps an encoder's training short enough for a test; nothing where it is short anyway.
-CHEAP: dict[str, dict[str, Any]] = {"agreement": {"epochs": 4, "width": 4}}
-# What an encoder must refuse, beside a code_size below 1.
+CHEAP: dict[str, dict[str, Any]] = {
+    "agreement": {"epochs": 4, "width": 4},
+    "mlp": {"hidden": (32,), "epochs": 20},
+    "conv": {"width": 4, "epochs": 20},
+    "dbn": {"hidden": (32,), "epochs": 20},
+    "vae": {"hidden": (32,), "epochs": 20},
+    "cvae": {"hidden": (32,), "epochs": 20},
+    "vaegan": {"hidden": (32,), "epochs": 20},
+}
+# What an encoder must refuse, beside a code_size below 1 where it has one.
 BAD: dict[str, list[dict[str, Any]]] = {
     "pca": [{"whiten": -0.1}, {"whiten": 1.5}, {"whiten": float("nan")}],
+    "raw": [{"resolution": 0}, {"resolution": 16.5}],
+    "conv": [
+        {"width": 0},
+        {"depth": -1},
+        {"pooling": "mean"},
+        {"unpooling": "switches"},
+        {"residual": 0.5},
+    ],
     "agreement": [{"epochs": 0}, {"temperature": 0}, {"augment": "sepia"}, {"neighbours": -1}],
+    "mlp": [{"pretraining": "dbn"}, {"pretraining_epochs": 0}],
+    "dbn": [{"gibbs_steps": 0}, {"momentum": 1}, {"weight_cost": -1}, {"activation": "relu"}],
+    "cvae": [{"classification": -1}, {"beta": float("inf")}, {"body": "transformer"}],
+    "vaegan": [
+        {"adversary": "hinge"},
+        {"adversary_weight": -1},
+        {"feature_weight": float("nan")},
+        {"reconstruction": -0.5},
+        {"gradient_penalty": "much"},
+    ],
 }
 KINDS = ("colour", "grey", "table")
 
 
 def make(name: str, **parameters: Any) -> Encoder:
-    return encoder_class(name)(**{"code_size": CODE_SIZE, **CHEAP.get(name, {}), **parameters})
+    size = {"code_size": CODE_SIZE} if has_code_size(name) else {}
+    return encoder_class(name)(**{**size, **CHEAP.get(name, {}), **parameters})
+
+
+def labels_for(encoder: Encoder, X: np.ndarray) -> list[str] | None:
+    """The classes of what `sample` gives, for an encoder that learns from them."""
+    return [CLASSES[i % 3] for i in range(len(X))] if encoder.uses_labels else None
+
+
+def has_code_size(name: str) -> bool:
+    return name != "raw"
+
+
+def size_for(encoder: Encoder, X: np.ndarray) -> int:
+    """What the code of an encoder should have, fitted to X."""
+    return CODE_SIZE if "code_size" in encoder.get_params() else X[0].size
 
 
 def sample(kind: str) -> np.ndarray:
@@ -45,7 +89,8 @@ def sample(kind: str) -> np.ndarray:
 def fitted(request: pytest.FixtureRequest) -> tuple[Encoder, np.ndarray]:
     name, kind = request.param
     X = sample(kind)
-    return make(name).fit(X), X
+    encoder = make(name)
+    return encoder.fit(X, labels_for(encoder, X)), X
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +123,12 @@ def relative(found: np.ndarray, expected: np.ndarray) -> float:
 def test_codes_have_the_size_that_was_asked_for(fitted: tuple[Encoder, np.ndarray]) -> None:
     encoder, X = fitted
     codes = encoder.transform(X)
-    assert encoder.code_size_ == CODE_SIZE
-    assert codes.shape == (len(X), CODE_SIZE)
+    size = size_for(encoder, X)
+    assert encoder.code_size_ == size
+    assert codes.shape == (len(X), size)
     assert codes.dtype == np.float32
     assert encoder.n_features_in_ == X[0].size
-    assert len(encoder.get_feature_names_out()) == CODE_SIZE
+    assert len(encoder.get_feature_names_out()) == size
     assert len(np.unique(codes.round(4), axis=0)) == len(np.unique(X, axis=0))
 
 
@@ -112,8 +158,10 @@ def test_decoding_is_better_than_the_mean(fitted: tuple[Encoder, np.ndarray]) ->
 @pytest.mark.parametrize("name", ENCODERS)
 def test_the_same_seed_gives_the_same_codes(name: str) -> None:
     X = sample("colour")[:48]
-    encoder = make(name).fit(X)
-    again = clone(encoder).fit(X)
+    encoder = make(name)
+    y = labels_for(encoder, X)
+    encoder.fit(X, y)
+    again = clone(encoder).fit(X, y)
     np.testing.assert_allclose(again.transform(X), encoder.transform(X), rtol=1e-5, atol=1e-6)
 
 
@@ -162,12 +210,13 @@ def test_reconstruction_errors(fitted: tuple[Encoder, np.ndarray], frozen: Froze
 
 def test_no_items_give_no_codes(fitted: tuple[Encoder, np.ndarray], frozen: FrozenEncoder) -> None:
     encoder, X = fitted
-    assert frozen.encode(X[:0]).shape == (0, CODE_SIZE)
-    assert frozen.decode(np.empty((0, CODE_SIZE))).shape == X[:0].shape
+    size = size_for(encoder, X)
+    assert frozen.encode(X[:0]).shape == (0, size)
+    assert frozen.decode(np.empty((0, size))).shape == X[:0].shape
     assert frozen.errors(X[:0])[1].shape == (0,)
-    assert encoder.inverse_transform(np.empty((0, CODE_SIZE))).shape == X[:0].shape
+    assert encoder.inverse_transform(np.empty((0, size))).shape == X[:0].shape
     if X.ndim == 4:
-        assert encoder.transform(X[:0]).shape == (0, CODE_SIZE)
+        assert encoder.transform(X[:0]).shape == (0, size)
 
 
 def test_other_shapes_are_refused(
@@ -179,9 +228,10 @@ def test_other_shapes_are_refused(
         encoder.transform(wrong)
     with pytest.raises(ParameterError, match="the encoder takes arrays of shape"):
         frozen.encode(wrong)
-    with pytest.raises(ValueError, match=rf"\(n, {CODE_SIZE}\); got \(2, 3\)"):
+    shapes = rf"\(n, {size_for(encoder, X)}\); got \(2, 3\)"
+    with pytest.raises(ValueError, match=shapes):
         encoder.inverse_transform(np.zeros((2, 3)))
-    with pytest.raises(ParameterError, match=rf"\(n, {CODE_SIZE}\); got \(2, 3\)"):
+    with pytest.raises(ParameterError, match=shapes):
         frozen.decode(np.zeros((2, 3)))
     if X.ndim == 4:
         with pytest.raises(ValueError, match="fitted on pictures"):
@@ -207,7 +257,8 @@ def test_fit_refuses_what_is_no_picture(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "bad"),
-    [(n, b) for n in ENCODERS for b in [{"code_size": 0}, {"code_size": -3}, *BAD.get(n, [])]],
+    [(n, b) for n in ENCODERS if has_code_size(n) for b in ({"code_size": 0}, {"code_size": -3})]
+    + [(n, b) for n, those in BAD.items() for b in those],
 )
 def test_bad_parameters_are_refused_first(name: str, bad: dict[str, Any]) -> None:
     encoder = make(name, **bad)
@@ -391,3 +442,106 @@ def test_a_thumbnail_is_the_largest_square_below(asked: int, given: int) -> None
     encoder = ThumbnailEncoder(asked).fit(X)
     assert encoder.code_size_ == given
     assert encoder.transform(X).shape == (4, given)
+
+
+# -- the baselines -----------------------------------------------------------------------------
+
+
+def test_pca_without_a_resolution_pools_nothing() -> None:
+    X = make_pictures(30, 32)
+    encoder = PCAEncoder(6, whiten=0, resolution=None).fit(X)
+    assert encoder.pool_ == 1
+    expected = PCA(6, svd_solver="full").fit_transform(X.reshape(30, -1).astype(float))
+    np.testing.assert_allclose(np.abs(encoder.transform(X)), np.abs(expected), rtol=1e-3, atol=0.5)
+
+
+def test_pca_without_a_resolution_uses_all_samples() -> None:
+    X = np.random.default_rng(0).integers(0, 255, (20_001, 8, 8, 1), dtype=np.uint8)
+    encoder = PCAEncoder(3, resolution=None).fit(X)
+    np.testing.assert_allclose(encoder.offset_, X.reshape(len(X), -1).mean(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "pool"), [(64, 2), (256, 2), (257, 1), (768, 1), (3000, 1)], ids=str
+)
+def test_pca_pools_less_where_the_code_needs_it(size: int, pool: int) -> None:
+    X = np.random.default_rng(0).integers(0, 255, (1100, 32, 32, 1), dtype=np.uint8)
+    encoder = PCAEncoder(size).fit(X)
+    assert encoder.pool_ == pool
+    assert encoder.code_size_ == min(size, 1024)
+
+
+def test_raw_is_the_pixels_less_their_mean() -> None:
+    X = make_pictures(6, 32)
+    flat = X.reshape(6, -1).astype(float)
+    np.testing.assert_allclose(RawEncoder().fit_transform(X), flat - flat.mean(axis=0), atol=1e-3)
+    encoder = RawEncoder().fit(X)
+    np.testing.assert_array_equal(encoder.inverse_transform(encoder.transform(X)), X)
+    small = RawEncoder(resolution=8).fit(X)
+    assert small.code_size_ == 8 * 8 * 3
+    expected = X.reshape(6, 8, 4, 8, 4, 3).mean(axis=(2, 4)).reshape(6, -1)
+    np.testing.assert_allclose(small.transform(X), expected - expected.mean(axis=0), atol=1e-3)
+
+
+def test_raw_writes_no_matrix_and_keeps_deviations_only(tmp_path: Path) -> None:
+    X = make_pictures(12, 32)
+    encoder = RawEncoder().fit(X)
+    frozen = freeze(encoder, tmp_path)
+    assert frozen.code_size == 3072
+    assert encoder.prior_.factor.shape == (3072,)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 200_000
+    assert encoder.sample(2).shape == (2, 32, 32, 3)
+
+
+def sparse_table(rows: int, columns: int) -> csr_matrix:
+    return random_table(rows, columns, density=0.02, format="csr", random_state=0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(300, 80), (200, 3000), (1500, 1200)], ids=["features", "samples", "many"]
+)
+def test_lsa_is_the_truncated_svd(rows: int, columns: int) -> None:
+    X = sparse_table(rows, columns)
+    encoder = LSAEncoder(5).fit(X)
+    _, values, components = np.linalg.svd(X.toarray(), full_matrices=False)
+    tolerance = 0.05 if min(rows, columns) > 1024 else 1e-6
+    np.testing.assert_allclose(encoder.singular_values_, values[:5], rtol=tolerance)
+    if tolerance < 0.05:
+        signs = np.sign((components[:5] * encoder.components_).sum(axis=1))
+        expected = X.toarray() @ components[:5].T * signs
+        np.testing.assert_allclose(encoder.transform(X), expected, atol=1e-4)
+    largest = np.abs(encoder.components_).argmax(axis=1)
+    assert (encoder.components_[np.arange(5), largest] > 0).all()
+
+
+def test_lsa_never_fills_a_sparse_table_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = sparse_table(2000, 100_000)
+    whole = csr_matrix.toarray
+
+    def small(table: csr_matrix, *args: Any, **options: Any) -> np.ndarray:
+        assert table.shape[0] * table.shape[1] < 2_000_000
+        return whole(table, *args, **options)
+
+    for name in ("toarray", "todense"):
+        monkeypatch.setattr(csr_matrix, name, small)
+    encoder = LSAEncoder(8).fit(X)
+    assert encoder.transform(X).shape == (2000, 8)
+    rows = encoder.transform(X[:700])
+    np.testing.assert_allclose(rows, encoder.transform(X)[:700], atol=1e-6)
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        PCAEncoder(8).fit(X)
+
+
+def test_lsa_of_dense_and_sparse_agree() -> None:
+    X = sparse_table(400, 300)
+    sparse, dense = LSAEncoder(7).fit(X), LSAEncoder(7).fit(X.toarray())
+    np.testing.assert_allclose(sparse.transform(X), dense.transform(X.toarray()), atol=1e-5)
+
+
+def test_lsa_keeps_no_more_than_the_rank() -> None:
+    few = make_pictures(4, 16)
+    for X in (np.concatenate([few] * 10), np.concatenate([make_pictures(4, 32)] * 10)):
+        encoder = LSAEncoder(20).fit(X)
+        assert encoder.code_size_ == 4
+        gap = encoder.inverse_transform(encoder.transform(X)).astype(float) - X
+        assert np.abs(gap).max() <= 1

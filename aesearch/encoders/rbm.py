@@ -1,0 +1,121 @@
+"""The restricted Boltzmann machine."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from aesearch.encoders.units import SMALLEST_SHARE
+
+BINARY, GAUSSIAN = "binary", "gaussian"
+BINARY_RATE, GAUSSIAN_RATE = 0.1, 0.01
+FIRST_WEIGHTS = 0.01  # standard deviation
+
+
+class RBM(nn.Module):
+    """A restricted Boltzmann machine: two layers of units, and weights only between them.
+
+    The energy of a state is E(v, h) = V(v) + H(h) - h'Wv, where a layer of binary units x with
+    biases b adds -b'x, and one of Gaussian units of unit variance adds half of |x - b|^2.
+
+    Parameters
+    ----------
+    visible, hidden : int
+        Numbers of units.
+    visible_units, hidden_units : {"binary", "gaussian"}, default="binary"
+        The mean of a Gaussian hidden unit is linear in v, which makes a linear code.
+
+    References
+    ----------
+    P. Smolensky, Information processing in dynamical systems, 1986. M. Welling, M. Rosen-Zvi and
+    G. Hinton, Exponential family harmoniums, NIPS 2004 (Gaussian units). G. Hinton, A practical
+    guide to training restricted Boltzmann machines, 2010.
+    """
+
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        *,
+        visible_units: str = BINARY,
+        hidden_units: str = BINARY,
+    ) -> None:
+        super().__init__()
+        self.visible_units, self.hidden_units = visible_units, hidden_units
+        self.weight = nn.Parameter(FIRST_WEIGHTS * torch.randn(hidden, visible))
+        self.visible_bias = nn.Parameter(torch.zeros(visible))
+        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+
+    def start_at(self, sample: Tensor) -> None:
+        """Set the visible biases so that v has the mean of a sample, (n, visible)."""
+        mean = sample.mean(dim=0)
+        if self.visible_units == BINARY:
+            mean = torch.logit(mean.clamp(SMALLEST_SHARE, 1 - SMALLEST_SHARE))
+        self.visible_bias.data.copy_(mean)
+
+    def hidden_mean(self, v: Tensor) -> Tensor:
+        """Return the expectation of h given v, (n, hidden), of v, (n, visible)."""
+        return _mean(functional.linear(v, self.weight, self.hidden_bias), self.hidden_units)
+
+    def visible_mean(self, h: Tensor) -> Tensor:
+        """Return the expectation of v given h, (n, visible), of h, (n, hidden)."""
+        return _mean(functional.linear(h, self.weight.T, self.visible_bias), self.visible_units)
+
+    def draw_hidden(self, v: Tensor) -> Tensor:
+        """Return a sample of h given v."""
+        return _drawn(self.hidden_mean(v), self.hidden_units)
+
+    def draw_visible(self, h: Tensor) -> Tensor:
+        """Return a sample of v given h."""
+        return _drawn(self.visible_mean(h), self.visible_units)
+
+    def gibbs(self, v: Tensor, steps: int, *, sampled: bool = False) -> Tensor:
+        """Return where a Markov chain that begins at v is after so many steps, (n, visible).
+
+        Parameters
+        ----------
+        v : Tensor of shape (n, visible)
+        steps : int
+        sampled : bool, default=False
+            Draw the visible units too, as the true chain does. Otherwise they take their
+            expectation, which is less noisy and right for shades between 0 and 1 (Hinton 2010,
+            section 3.2). Hidden units are always drawn: they carry no more than their bits.
+        """
+        for _ in range(steps):
+            h = self.draw_hidden(v)
+            v = self.draw_visible(h) if sampled else self.visible_mean(h)
+        return v
+
+    def free_energy(self, v: Tensor) -> Tensor:
+        """Return F(v), (n,): exp(-F(v)) is the sum, or integral, of exp(-E(v, h)) over all h."""
+        linear = functional.linear(v, self.weight).float()
+        if self.hidden_units == BINARY:
+            hidden = -functional.softplus(linear + self.hidden_bias).sum(dim=1)
+        else:
+            completed = 0.5 * linear.square() + linear * self.hidden_bias
+            hidden = -completed.sum(dim=1) - 0.5 * len(self.hidden_bias) * math.log(2 * math.pi)
+        if self.visible_units == BINARY:
+            return hidden - (v * self.visible_bias).sum(dim=1)
+        return hidden + 0.5 * (v - self.visible_bias).square().sum(dim=1)
+
+
+def _mean(raw: Tensor, units: str) -> Tensor:
+    raw = raw.float()
+    return torch.sigmoid(raw) if units == BINARY else raw
+
+
+def _drawn(mean: Tensor, units: str) -> Tensor:
+    return torch.bernoulli(mean) if units == BINARY else mean + torch.randn_like(mean)
+
+
+def rate_for(rbm: RBM) -> float:
+    """Return the peak learning rate: 0.1, or with Gaussian units about 0.001 for 1000 of them.
+
+    Nothing bounds a Gaussian unit, and its reconstruction grows with the units that feed it.
+    """
+    if rbm.visible_units == rbm.hidden_units == BINARY:
+        return BINARY_RATE
+    return min(GAUSSIAN_RATE, 1 / max(rbm.weight.shape))
