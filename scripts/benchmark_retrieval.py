@@ -7,7 +7,6 @@ AESEARCH_DATA names the data folder. Settings and budget are the product's own u
 
 from __future__ import annotations
 
-import gzip
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import click
 import numpy as np
 from baselines import Array, Question, baselines
 from benchmarking import cache_folder, data_folder, say, show, told
+from data_sets import digits
 from PIL import Image
 
 import aesearch
@@ -191,10 +191,10 @@ def mnist(
     as_json: bool,
 ) -> None:
     """Index the 60,000 training digits without their labels; ask with 1,000 test digits."""
-    root = data_folder(data, "mnist")
-    digits, labels = (_idx(root / f"train-{name}.gz")[:limit] for name in IDX)
-    asked, wanted = (_idx(root / f"t10k-{name}.gz")[:DIGIT_QUERIES] for name in IDX)
-    source = _digit_files(cache_folder(cache) / f"mnist-{len(digits)}", digits)
+    split = digits(data, limit)
+    shown, labels = split.train[..., 0], split.labels
+    asked, wanted = (a[:DIGIT_QUERIES] for a in (split.test[..., 0], split.test_labels))
+    source = _digit_files(cache_folder(cache) / f"mnist-{len(shown)}", shown)
 
     def question_of(keys: list[str]) -> Question:
         return Question(wanted, labels[[int(Path(key).stem) for key in keys]])
@@ -203,30 +203,18 @@ def mnist(
     with tempfile.TemporaryDirectory(dir=cache_folder(cache)) as scratch:
         run = run_index(source, Path(scratch, "index"), settings, budget, list(asked), question_of)
     question = Question(wanted, labels)
-    pca = baselines(question, {"28x28": (digits, asked)}, DIGIT_CODE, seed)
-    title = f"MNIST: {len(digits):,} indexed, {len(asked):,} test digits, seed {seed}"
+    pca = baselines(question, {"28x28": (shown, asked)}, DIGIT_CODE, seed)
+    title = f"MNIST: {len(shown):,} indexed, {len(asked):,} test digits, seed {seed}"
     report(title, run, pca, question.chance(), as_json=as_json)
 
 
-IDX = ("images-idx3-ubyte", "labels-idx1-ubyte")
-
-
-def _idx(path: Path) -> Array:
-    """Read one of MNIST's files."""
-    content = gzip.decompress(path.read_bytes())
-    dimensions = content[3]
-    shape = np.frombuffer(content, ">i4", dimensions, offset=4)
-    values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-    return values if dimensions > 1 else values.astype(np.int64)
-
-
-def _digit_files(folder: Path, digits: Array) -> Path:
+def _digit_files(folder: Path, pictures: Array) -> Path:
     """Write the digits as PNG files, once: one flat folder, which says nothing of labels."""
     if not folder.is_dir():
-        say(f"writing {len(digits):,} pictures into {folder}")
+        say(f"writing {len(pictures):,} pictures into {folder}")
         partial = folder.with_suffix(".part")
         partial.mkdir(exist_ok=True)
-        for number, digit in enumerate(digits):
+        for number, digit in enumerate(pictures):
             Image.fromarray(digit).save(partial / f"{number:05d}.png", compress_level=1)
         partial.rename(folder)
     return folder

@@ -74,6 +74,20 @@ def told(every: float = 15.0) -> Callable[[str, float, float], None]:
     return progress
 
 
+def telling(name: str, every: float = 20.0) -> Callable[[float, dict[str, float]], None]:
+    """Return a callback that writes a line now and then."""
+    last = time.monotonic()
+
+    def progress(done: float, terms: dict[str, float]) -> None:
+        nonlocal last
+        if time.monotonic() - last >= every:
+            last = time.monotonic()
+            losses = ", ".join(f"{term} {value:.2f}" for term, value in terms.items())
+            say(f"{name}: {done:.0%}, {losses}")
+
+    return progress
+
+
 def show(
     title: str,
     rows: Sequence[Mapping[str, Any]],
