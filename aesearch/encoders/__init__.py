@@ -22,6 +22,7 @@ ENCODERS: dict[str, str] = {
     "mlp": "aesearch.encoders.mlp:MLPEncoder",
     "conv": "aesearch.encoders.conv:ConvEncoder",
     "dbn": "aesearch.encoders.dbn:DBNEncoder",
+    "neighbours": "aesearch.encoders.neighbours:NeighbourEncoder",
     "vae": "aesearch.encoders.vae:VAEEncoder",
     "cvae": "aesearch.encoders.cvae:CVAEEncoder",
     "vaegan": "aesearch.encoders.vaegan:VAEGANEncoder",

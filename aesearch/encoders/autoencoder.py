@@ -6,7 +6,7 @@ import json
 from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -77,6 +77,8 @@ class Autoencoder(Encoder):
         The loss that was taken.
     network_ : Network
     """
+
+    task_type: ClassVar[type[NetworkTask]] = NetworkTask
 
     code_size: int = 64
     _: KW_ONLY
@@ -155,7 +157,7 @@ class Autoencoder(Encoder):
         rows, validated = np.sort(order[kept:]), np.sort(order[:kept])
         noise = noise_of(self.noise, self.noise_level)
         shift = self.shift if self.picture_shape_ else 0
-        task = NetworkTask(self.network_, source, rows, validated, labels, noise, shift)
+        task = self.task_type(self.network_, source, rows, validated, labels, noise, shift)
         task.name = type(self).__name__.lower()
         task.epochs = self.epochs or int(
             np.clip(SAMPLES_SHOWN // source.count, FEWEST_EPOCHS, MOST_EPOCHS)

@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from aesearch.encoders.autoencoder import Autoencoder
 from aesearch.encoders.base import BATCH, Array
@@ -22,6 +23,33 @@ from aesearch.encoders.parameters import (
     require_whole,
 )
 from aesearch.encoders.units import Units
+
+
+class ConvNetwork(PlainNetwork):
+    """A plain network that learns to decode with the switches of a sample, and with the average.
+
+    Parameters
+    ----------
+    units : Units
+    body : ConvBody
+    **parameters
+        Of `PlainNetwork`.
+    """
+
+    body: ConvBody
+
+    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the terms of `PlainNetwork`; half of a batch is decoded with its own switches."""
+        if not (self.training and len(self.body.switches)):
+            return super().losses(inputs, targets, labels)
+        codes, places = self.body.encode_with_switches(inputs)
+        own = [of_stage[: len(inputs) // 2] for of_stage in places]
+        return self.terms(codes, self.body.decode(codes, own), targets)
+
+    def reconstruct(self, inputs: Tensor) -> Tensor:
+        """Return the raw values of the last layer, with the switches of each sample itself."""
+        codes, places = self.body.encode_with_switches(inputs)
+        return self.body.decode(codes, places)
 
 
 @dataclass(eq=False, repr=False)
@@ -113,7 +141,7 @@ class ConvEncoder(Autoencoder):
             unpooling=self.unpooling,
             residual=self.residual,
         )
-        return PlainNetwork(units, body, sparsity=self.sparsity, code_penalty=self.code_penalty)
+        return ConvNetwork(units, body, sparsity=self.sparsity, code_penalty=self.code_penalty)
 
     @torch.inference_mode()
     def reconstruct(self, X: Array) -> Array:
@@ -139,13 +167,11 @@ class ConvEncoder(Autoencoder):
         check_is_fitted(self, "code_size_")
         X = self._validated(X, reset=False)
         network = self.network_
-        assert isinstance(network, PlainNetwork)
-        assert isinstance(network.body, ConvBody)
+        assert isinstance(network, ConvNetwork)
         found = []
         for start in range(0, max(1, len(X)), BATCH):
             inputs = network.units.inputs(stored_values(X[start : start + BATCH]))
-            codes, places = network.body.encode_with_switches(inputs)
-            decoded = network.units.outputs(network.body.decode(codes, places))
+            decoded = network.units.outputs(network.reconstruct(inputs))
             if self.picture_shape_ is not None:
                 decoded = from_pixels(decoded).round().to(torch.uint8)
             found.append(decoded.numpy())

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from aesearch.encoders.batches import square_side
 from aesearch.encoders.bodies import ACTIVATIONS, Body, initialise
-from aesearch.encoders.layers import SMALLEST_MAP
+from aesearch.encoders.layers import SMALLEST_MAP, Residual
 from aesearch.errors import ParameterError
 
 STRIDE, MAXIMA = "stride", "max"
@@ -78,49 +78,31 @@ class Switches(nn.Module):
         """
         height, width = self.average.shape[1:]
         own = 0 if places is None else len(places)
-        parts = []
         if places is not None:
             # MaxUnpool2d, which not every device has.
             flat = x.new_zeros(own, x.shape[1], height * width)
             flat = flat.scatter(2, places.flatten(2), x[:own].flatten(2))
-            parts.append(flat.view(own, x.shape[1], height, width))
-        if own < len(x) or places is None:
-            spread = functional.interpolate(x[own:], scale_factor=2.0)[..., :height, :width]
-            parts.append(spread * self.average.to(x.dtype))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-class ResidualMaps(nn.Module):
-    """Two convolutions added to their input; it starts as the identity.
-
-    `layers.Residual` for any activation, and without normalisation.
-
-    References
-    ----------
-    K. He, X. Zhang, S. Ren, J. Sun, Deep residual learning for image recognition, CVPR 2016.
-    """
-
-    def __init__(self, channels: int, activation: str, normalise: bool) -> None:
-        super().__init__()
-        first = _conv(channels, channels, activation, bias=not normalise)
-        last = _conv(channels, channels, "linear", bias=not normalise)
-        parts = [first, *_after(channels, activation, normalise), last]
-        if normalise:
-            parts.append(nn.BatchNorm2d(channels))
-        weight = parts[-1].weight
-        assert isinstance(weight, Tensor)
-        nn.init.zeros_(weight)
-        self.body = nn.Sequential(*parts)
-        self.activation = ACTIVATIONS[activation]()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return maps of the same shape."""
-        out: Tensor = self.activation(x + self.body(x))
-        return out
+            placed = flat.view(own, x.shape[1], height, width)
+            if own == len(x):
+                return placed
+        spread = functional.interpolate(x[own:], scale_factor=2.0)[..., :height, :width]
+        spread = spread * self.average.to(x.dtype)
+        return spread if places is None else torch.cat([placed, spread])
 
 
 def _conv(inputs: int, outputs: int, activation: str, *, stride: int = 1, bias: bool) -> nn.Module:
     return initialise(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=bias), activation)
+
+
+def _residual(channels: int, activation: str, normalise: bool) -> Residual:
+    parts = [
+        _conv(channels, channels, activation, bias=not normalise),
+        *_after(channels, activation, normalise),
+        _conv(channels, channels, "linear", bias=not normalise),
+    ]
+    if normalise:
+        parts.append(nn.BatchNorm2d(channels))
+    return Residual(nn.Sequential(*parts), ACTIVATIONS[activation]())
 
 
 def _after(channels: int, activation: str, normalise: bool) -> list[nn.Module]:
@@ -136,8 +118,7 @@ class ConvBody(Body):
     zeros to the smallest square picture.
 
     A code alone has no switches: with unpooling "switches" it is decoded with their averages, see
-    `Switches`. In training the first half of each batch is decoded with its own, so that both ways
-    are learned: `encode` remembers them, and the `decode` that follows takes them.
+    `Switches`, unless `decode` is given those of the sample.
 
     Parameters
     ----------
@@ -204,7 +185,7 @@ class ConvBody(Body):
         self.first = (channels[-1], *self.sizes[-1])
 
         def rest(maps: int) -> list[nn.Module]:
-            return [ResidualMaps(maps, activation, normalise) for _ in range(residual)]
+            return [_residual(maps, activation, normalise) for _ in range(residual)]
 
         self.down, self.onwards = nn.ModuleList(), nn.ModuleList()
         self.switches, self.up = nn.ModuleList(), nn.ModuleList()
@@ -218,35 +199,39 @@ class ConvBody(Body):
             self.onwards.append(nn.Sequential(active, *rest(o)))
             if unpooling == SWITCHES and strides[stage] == 2:
                 self.switches.append(Switches(o, self.sizes[stage]))
-            back = self._back(o, i, "linear" if stage == 0 else activation, strides[stage])
+            # After the last one comes the bias of each pixel.
+            back = self._back(
+                o,
+                i,
+                activation if stage else "linear",
+                stride=strides[stage],
+                bias=stage > 0 and not normalise,
+            )
             after = _after(i, activation, normalise) if stage else []
             self.up.append(nn.Sequential(*rest(o), *back, *after))
         numbers = math.prod(self.first)
         self.to_code = initialise(nn.Linear(numbers, outputs), "linear")
         self.from_code = initialise(nn.Linear(code_size, numbers), activation)
         self.unfolded = nn.Sequential(*_after(channels[-1], activation, normalise))
-        self.remembered: list[Tensor] = []  # places of the maxima, between encode and decode
         # One per pixel: what the samples have in common is a picture, not a colour, and decoding
         # starts there.
         self.last = nn.Parameter(torch.zeros(self.picture))
         self.to(memory_format=torch.channels_last)
 
-    def _back(self, inputs: int, outputs: int, activation: str, stride: int) -> list[nn.Module]:
+    def _back(
+        self, inputs: int, outputs: int, activation: str, *, stride: int, bias: bool
+    ) -> list[nn.Module]:
         """Return the layers that double the maps, where the switches do not, and convolve."""
         if stride == 2 and self.unpooling == TRANSPOSED:
-            transposed = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
+            transposed = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)
             return [initialise(transposed, activation)]
-        layer = _conv(inputs, outputs, activation, bias=False)
+        layer = _conv(inputs, outputs, activation, bias=bias)
         repeats = stride == 2 and self.unpooling == REPEAT
         return [nn.Upsample(scale_factor=2.0), layer] if repeats else [layer]
 
     def encode(self, x: Tensor) -> Tensor:
         """Return (n, outputs)."""
-        if not (self.training and len(self.switches)):
-            return self._down(x, None)
-        codes, places = self.encode_with_switches(x)
-        self.remembered = [own[: len(x) // 2] for own in places]
-        return codes
+        return self._down(x, None)
 
     def encode_with_switches(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return (n, outputs), and of each stage the places of the maxima; see `Switches`."""
@@ -279,8 +264,6 @@ class ConvBody(Body):
             Of each stage, from `encode_with_switches`, for the first samples or all; the others
             are decoded with the average switches.
         """
-        if self.training and not places:
-            places, self.remembered = self.remembered, []
         x: Tensor = self.unfolded(self.from_code(codes).view(-1, *self.first))
         for stage in reversed(range(len(self.up))):
             if len(self.switches):

@@ -66,25 +66,38 @@ def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """Two convolutions added to their input; it starts as the identity.
+    """What layers add to their input; it starts as the identity.
+
+    Parameters
+    ----------
+    body : nn.Sequential
+        Layers that keep the shape; the last one has weights.
+    activation : nn.Module
+        Of the sum.
 
     References
     ----------
     K. He, X. Zhang, S. Ren, J. Sun, Deep residual learning for image recognition, CVPR 2016.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, body: nn.Sequential, activation: nn.Module) -> None:
         super().__init__()
-        norm = nn.BatchNorm2d(channels)
-        nn.init.zeros_(norm.weight)
-        self.body = nn.Sequential(
-            conv(channels, channels), nn.Conv2d(channels, channels, 3, 1, 1, bias=False), norm
-        )
+        weight = body[-1].weight
+        assert isinstance(weight, Tensor)
+        nn.init.zeros_(weight)
+        self.body, self.activation = body, activation
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps of the same shape."""
-        out: Tensor = torch.relu(x + self.body(x))
+        out: Tensor = self.activation(x + self.body(x))
         return out
+
+
+def residual(channels: int) -> Residual:
+    """Return two 3x3 convolutions added to their input."""
+    last = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+    body = nn.Sequential(conv(channels, channels), last, nn.BatchNorm2d(channels))
+    return Residual(body, nn.ReLU())
 
 
 class Orientations(nn.Module):
@@ -202,7 +215,7 @@ class Backbone(nn.Module):
             self.strides.append(2 if halve else 1)
             stages.append(conv(inputs, outputs, self.strides[-1]))
             if depth < 2:  # one on the smallest maps would cost as much as these two together
-                stages.append(Residual(outputs))
+                stages.append(residual(outputs))
             size, inputs = -(-size // 2) if halve else size, outputs
         self.stages = nn.Sequential(*stages)
         self.outputs = inputs

@@ -32,10 +32,39 @@ def agreement(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     visual representations, ICML 2020.
     """
     views = functional.normalize(torch.cat([first, second]).float())
-    similarity = views @ views.T / temperature
-    count = len(first)
-    hidden = torch.eye(2 * count, dtype=torch.bool, device=views.device)
-    rows = torch.arange(count, device=views.device)
+    return _each_other(views @ views.T / temperature)
+
+
+def neighbourhood(first: Tensor, second: Tensor) -> Tensor:
+    """Return the loss of a map: two codes that belong together should be each other's nearest.
+
+    Near is 1 / (1 + squared distance), whose heavy tail leaves room for clusters in two dimensions.
+
+    Parameters
+    ----------
+    first, second : Tensor of shape (batch, size)
+        Codes of samples, and of a neighbour of each.
+
+    Returns
+    -------
+    Tensor
+        Mean cross-entropy in nats over the 2 * batch codes.
+
+    References
+    ----------
+    L. van der Maaten, Learning a parametric embedding by preserving local structure, AISTATS 2009.
+    N. Böhm, P. Berens, D. Kobak, Unsupervised visualization of image datasets using contrastive
+    learning, ICLR 2023.
+    """
+    codes = torch.cat([first, second]).float()
+    return _each_other(-torch.log1p((codes[:, None] - codes).square().sum(dim=2)))
+
+
+def _each_other(similarity: Tensor) -> Tensor:
+    """Return the cross-entropy of finding row i + n/2, or i - n/2, by row i of logits (n, n)."""
+    count = len(similarity) // 2
+    hidden = torch.eye(2 * count, dtype=torch.bool, device=similarity.device)
+    rows = torch.arange(count, device=similarity.device)
     target = torch.cat([rows + count, rows])
     return functional.cross_entropy(similarity.masked_fill(hidden, -FAR), target)
 

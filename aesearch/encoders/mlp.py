@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -23,6 +24,8 @@ from aesearch.encoders.units import LOSSES, MULTINOMIAL, Units
 from aesearch.errors import ParameterError
 
 PRETRAINING_SHARE = 0.3  # of a session; what it leaves of the time goes to the whole network
+PRETRAINING_SHOWN = 600_000  # samples, in all epochs of a default pretraining of one layer
+FEWEST_PRETRAINING, MOST_PRETRAINING = 10, 100  # epochs
 
 
 class PlainNetwork(Network):
@@ -65,7 +68,11 @@ class PlainNetwork(Network):
     def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return "reconstruction", and "sparsity" and "code" where they have a weight."""
         codes = self.encode(inputs)
-        terms = {"reconstruction": self.units.errors(self.decode(codes), targets).mean()}
+        return self.terms(codes, self.decode(codes), targets)
+
+    def terms(self, codes: Tensor, raw: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return the terms of the loss, given the codes and what was decoded from them."""
+        terms = {"reconstruction": self.units.errors(raw, targets).mean()}
         if self.sparsity:
             terms["sparsity"] = self.sparsity * codes.float().abs().sum(dim=1).mean()
         if self.code_penalty:
@@ -100,8 +107,9 @@ class MLPEncoder(Autoencoder):
         restricted Boltzmann machines and needs activation "sigmoid", code_activation "linear" or
         "sigmoid", and normalise False; "layerwise" trains each layer as an autoencoder of its
         own, with any activation, and with the noise that is set.
-    pretraining_epochs : int, default=10
-        How often each layer sees each sample.
+    pretraining_epochs : int, optional
+        How often each layer sees each sample; by default 10, and up to 100 where there are fewer
+        than 60,000.
 
     References
     ----------
@@ -132,7 +140,7 @@ class MLPEncoder(Autoencoder):
     sparsity: float = 0.0
     code_penalty: float = 0.0
     pretraining: str | None = None
-    pretraining_epochs: int = 10
+    pretraining_epochs: int | None = None
 
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
@@ -143,7 +151,7 @@ class MLPEncoder(Autoencoder):
         require_flag(self, "normalise", "tied")
         require_number(self, "sparsity", "code_penalty", least=0)
         require_one_of(self, "pretraining", PRETRAININGS)
-        require_whole(self, 1, "pretraining_epochs")
+        require_whole(self, 1, "pretraining_epochs", or_none=True)
         if self.pretraining == RBMS:
             self._check_rbms()
 
@@ -172,7 +180,10 @@ class MLPEncoder(Autoencoder):
             )
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
-        body = MLPBody(
+        return PlainNetwork(units, self._body(shape), **self._of_code())
+
+    def _body(self, shape: tuple[int, ...]) -> MLPBody:
+        return MLPBody(
             shape,
             self.hidden,
             self.code_size,
@@ -181,17 +192,18 @@ class MLPEncoder(Autoencoder):
             normalise=self.normalise,
             tied=self.tied,
         )
-        return PlainNetwork(
-            units,
-            body,
-            code_activation=self.code_activation,
-            sparsity=self.sparsity,
-            code_penalty=self.code_penalty,
-        )
+
+    def _of_code(self) -> dict[str, Any]:
+        """Return the parameters of the network that are about its code."""
+        return {
+            "code_activation": self.code_activation,
+            "sparsity": self.sparsity,
+            "code_penalty": self.code_penalty,
+        }
 
     def _train(self, source: Batches, labels: Labels, session: Session) -> History:
         """Train layer after layer where that is wanted, then the whole network."""
-        plan = self._pretraining()
+        plan = self._pretraining(source.count)
         if plan is None:
             return super()._train(source, labels, session)
         assert isinstance(self.network_, PlainNetwork)
@@ -207,8 +219,10 @@ class MLPEncoder(Autoencoder):
             rest = replace(rest, budget_s=session.budget_s - seconds_of(history))
         return history + train(task, rest, seed=self.random_state)
 
-    def _pretraining(self) -> Pretraining | None:
-        """Return what comes before the training of the whole network."""
+    def _pretraining(self, count: int) -> Pretraining | None:
+        """Return what comes before the training of the whole network on `count` samples."""
         if self.pretraining is None:
             return None
-        return Pretraining(self.pretraining, self.pretraining_epochs, self.code_activation)
+        shown = min(max(PRETRAINING_SHOWN // count, FEWEST_PRETRAINING), MOST_PRETRAINING)
+        epochs = self.pretraining_epochs or shown
+        return Pretraining(self.pretraining, epochs, self.code_activation)
