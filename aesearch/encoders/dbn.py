@@ -26,6 +26,8 @@ class DBNEncoder(MLPEncoder):
         What binary units have; another one needs `pretraining` "layerwise" or None.
     normalise : bool, default=False
         Batch normalisation, likewise not with "rbm".
+    learning_rate : float, default=0.003
+        Of the whole network: sigmoids that have been pretrained bear, and need, large steps.
     pretraining : {"rbm", "layerwise"}, optional
         "rbm" by default.
     gibbs_steps : int, default=1
@@ -61,6 +63,7 @@ class DBNEncoder(MLPEncoder):
     hidden: tuple[int, ...] = (1000, 500, 250)
     activation: str = "sigmoid"
     normalise: bool = False
+    learning_rate: float = 3e-3
     pretraining: str | None = "rbm"
     gibbs_steps: int = 1
     momentum: float = 0.9
@@ -73,8 +76,8 @@ class DBNEncoder(MLPEncoder):
         require_number(self, "momentum", least=0, most=0.999)
         require_number(self, "weight_cost", least=0)
 
-    def _pretraining(self) -> Pretraining | None:
-        plan = super()._pretraining()
+    def _pretraining(self, count: int) -> Pretraining | None:
+        plan = super()._pretraining(count)
         return plan and replace(
             plan,
             gibbs_steps=self.gibbs_steps,

@@ -11,7 +11,7 @@ from torch.nn import functional
 from aesearch.encoders.units import SMALLEST_SHARE
 
 BINARY, GAUSSIAN = "binary", "gaussian"
-BINARY_RATE, GAUSSIAN_RATE = 0.1, 0.01
+BINARY_RATE, GAUSSIAN_RATE = 0.1, 0.02
 FIRST_WEIGHTS = 0.01  # standard deviation
 
 
@@ -112,10 +112,12 @@ def _drawn(mean: Tensor, units: str) -> Tensor:
 
 
 def rate_for(rbm: RBM) -> float:
-    """Return the peak learning rate: 0.1, or with Gaussian units about 0.001 for 1000 of them.
+    """Return the peak learning rate: 0.1, or with Gaussian units 0.003 for a thousand of them.
 
-    Nothing bounds a Gaussian unit, and its reconstruction grows with the units that feed it.
+    Nothing bounds a Gaussian unit: its reconstruction grows with the units that feed it, and where
+    both layers are Gaussian with the square of the weights, too.
     """
-    if rbm.visible_units == rbm.hidden_units == BINARY:
+    gaussian = [rbm.visible_units, rbm.hidden_units].count(GAUSSIAN)
+    if not gaussian:
         return BINARY_RATE
-    return min(GAUSSIAN_RATE, 1 / max(rbm.weight.shape))
+    return min(GAUSSIAN_RATE, (3 if gaussian == 1 else 0.3) / max(rbm.weight.shape))
