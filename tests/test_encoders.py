@@ -16,10 +16,11 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from aesearch.encoders import ENCODERS, encoder_class
+from aesearch.encoders import ENCODERS, UNTRAINED, encoder_class
 from aesearch.encoders.base import Encoder
 from aesearch.encoders.baselines import LSAEncoder, RawEncoder
 from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
+from aesearch.encoders.noise import NOISES
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.frozen import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal
 
@@ -28,6 +29,7 @@ CODE_SIZE = 16
 CHEAP: dict[str, dict[str, Any]] = {
     "agreement": {"epochs": 4, "width": 4},
     "mlp": {"hidden": (32,), "epochs": 20},
+    "neighbours": {"hidden": (32,), "epochs": 20},
     "conv": {"width": 4, "epochs": 20},
     "dbn": {"hidden": (32,), "epochs": 20},
     "vae": {"hidden": (32,), "epochs": 20},
@@ -48,6 +50,7 @@ BAD: dict[str, list[dict[str, Any]]] = {
     "agreement": [{"epochs": 0}, {"temperature": 0}, {"augment": "sepia"}, {"neighbours": -1}],
     "mlp": [{"pretraining": "dbn"}, {"pretraining_epochs": 0}],
     "dbn": [{"gibbs_steps": 0}, {"momentum": 1}, {"weight_cost": -1}, {"activation": "relu"}],
+    "neighbours": [{"neighbours": 0}, {"reconstruction": -1}],
     "cvae": [{"classification": -1}, {"beta": float("inf")}, {"body": "transformer"}],
     "vaegan": [
         {"adversary": "hinge"},
@@ -163,6 +166,58 @@ def test_the_same_seed_gives_the_same_codes(name: str) -> None:
     encoder.fit(X, y)
     again = clone(encoder).fit(X, y)
     np.testing.assert_allclose(again.transform(X), encoder.transform(X), rtol=1e-5, atol=1e-6)
+
+
+def test_samples_have_the_form_of_the_input(fitted: tuple[Encoder, np.ndarray]) -> None:
+    encoder, X = fitted
+    drawn = encoder.sample(40, random_state=1)
+    assert drawn.shape == (40, *X.shape[1:])
+    assert drawn.dtype == X.dtype
+    np.testing.assert_array_equal(drawn, encoder.sample(40, random_state=1))
+    assert (drawn != encoder.sample(40, random_state=2)).any()
+    # They lie where the samples do: no further from their mean than these, in the mean.
+    centre = X.astype(float).mean(axis=0)
+    spread, reached = (np.square(a.astype(float) - centre).mean() for a in (X, drawn))
+    assert reached < 3 * spread
+    with pytest.raises(ParameterError, match="no group 'zebra' to draw from"):
+        encoder.sample(group="zebra")
+
+
+def test_interpolation_begins_and_ends_at_reconstructions(
+    fitted: tuple[Encoder, np.ndarray],
+) -> None:
+    encoder, X = fitted
+    way = encoder.interpolate(X[0], X[1], steps=5).astype(float)
+    ends = encoder.inverse_transform(encoder.transform(X[:2])).astype(float)
+    tolerance = 1.0 if X.dtype == np.uint8 else 1e-3
+    np.testing.assert_allclose(way[[0, -1]], ends, atol=tolerance)
+    assert len(way) == 5
+    with pytest.raises(ParameterError, match="steps must be at least 2; got 1"):
+        encoder.interpolate(X[0], X[1], steps=1)
+
+
+def test_the_state_makes_the_same_encoder(fitted: tuple[Encoder, np.ndarray]) -> None:
+    encoder, X = fitted
+    if not hasattr(encoder, "load_state"):
+        assert any(encoder_class(name) is type(encoder) for name in UNTRAINED)
+        return
+    state = {name: np.array(value) for name, value in encoder.state().items()}
+    again = clone(encoder).load_state(state)
+    np.testing.assert_array_equal(again.transform(X), encoder.transform(X))
+    np.testing.assert_array_equal(again.sample(3), encoder.sample(3))
+    assert again.history_ == encoder.history_
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name not in UNTRAINED])
+def test_every_trained_encoder_can_denoise(name: str, noise: str) -> None:
+    X = sample("table")
+    clean, noisy = (make(name, noise=kind, noise_level=0.5) for kind in (None, noise))
+    codes = [e.set_params(epochs=2).fit(X, labels_for(e, X)).transform(X) for e in (clean, noisy)]
+    assert np.isfinite(codes[1]).all()
+    assert np.abs(codes[1] - codes[0]).max() > 1e-4  # it was trained on something else
+    with pytest.raises(ParameterError, match="noise must be one of gaussian, mask, dropout"):
+        make(name, noise="salt").check_parameters()
 
 
 def test_the_frozen_encoder_agrees(
