@@ -22,14 +22,21 @@ from aesearch.encoders.vae import VAEEncoder
 CODE_SIZE, DRAWS = 20, 5
 # Found by trying; see docs/recipes.md.
 RECIPES: dict[str, dict[str, Any]] = {
-    "784-400-20": {"hidden": (400,), "epochs": 60, "learning_rate": 3e-3},
+    "784-400-20": {
+        "hidden": (400,),
+        "epochs": 20,
+        "learning_rate": 3e-3,
+        "warm_up": 0.0,
+        "validation": 0.0,
+    },
     "784-1000-500-20": {
         "hidden": (1000, 500),
         "activation": "silu",
-        "epochs": 60,
+        "epochs": 20,
         "learning_rate": 3e-3,
-        "weight_decay": 0.05,
-        "shift": 1,
+        "weight_decay": 0.0,
+        "warm_up": 0.0,
+        "validation": 0.0,
     },
 }
 

@@ -98,6 +98,8 @@ def fold(x: Tensor, low: Tensor, width: Tensor) -> Tensor:
 
 def stored_values(X: Array) -> Tensor:
     """Return pictures (uint8) as floats in 0..1, (n, c, height, width), or rows as float32."""
+    if not X.flags.writeable:  # which torch refuses
+        X = X.copy()
     if X.ndim == 4:
         return to_pixels(torch.from_numpy(np.ascontiguousarray(X))).contiguous()
     return torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32))
