@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 
 from aesearch.encoders import losses
+from aesearch.encoders.augment import Augmenter, augmenter, family_of
 from aesearch.encoders.base import Array
 from aesearch.encoders.batches import Batches, spread_rows
 from aesearch.encoders.bodies import Body
 from aesearch.encoders.fusion import blocks, principal
-from aesearch.encoders.layers import unit
 from aesearch.encoders.mlp import MLPEncoder, PlainNetwork
 from aesearch.encoders.network import Labels, Network, NetworkTask
-from aesearch.encoders.parameters import require_number, require_whole
+from aesearch.encoders.parameters import require_flag, require_number, require_whole
 from aesearch.encoders.units import Units
-from aesearch.encoders.views import trusted_neighbours
 
 COMPONENTS = 48  # in which neighbours are looked for: the rest is mostly noise
 FITTED_ON = 20_000  # samples for these
 REFERRED_TO = 2_000  # samples for the loss of the mean
 SMALLEST = 1e-6
+DATABASE, BLOCK = 60_000, 1_000  # rows looked through, at most, and at a time
 
 
 class NeighbourNetwork(PlainNetwork):
@@ -59,24 +59,30 @@ class NeighbourNetwork(PlainNetwork):
 
 
 class NeighbourTask(NetworkTask):
-    """Show each sample together with one of its neighbours.
+    """Show each sample together with one of its neighbours, or with another view of itself.
 
     Attributes
     ----------
     pairs : Tensor of shape (samples of the source, neighbours)
         Of training samples among themselves, and of validation samples among themselves.
+    view : callable
+        Distortion of pictures; targets are not distorted.
     """
 
     pairs: Tensor
+    view: Augmenter
 
-    def _with_neighbours(self, rows: Array) -> Array:
-        """Return the rows, and as many again: a neighbour of each, or itself where it has none."""
+    def losses(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return the terms of the network's loss."""
+        stored, labels = self._stored(self.rows[rows.numpy()])
+        units = self.network.units
+        inputs = self.noise(units.inputs(self.view(stored.cpu()).to(self.device)))
+        return self.network.losses(inputs, units.targets(stored), labels)
+
+    def _stored(self, rows: Array) -> tuple[Tensor, Tensor]:
         known = self.pairs[torch.from_numpy(rows)]
         chosen = known.gather(1, torch.randint(known.shape[1], (len(rows), 1)))[:, 0].numpy()
-        return np.concatenate([rows, np.where(chosen >= 0, chosen, rows)])
-
-    def _batch(self, rows: Array, shift: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        return super()._batch(self._with_neighbours(rows), shift)
+        return super()._stored(np.concatenate([rows, chosen]))
 
 
 @dataclass(eq=False, repr=False)
@@ -93,7 +99,10 @@ class NeighbourEncoder(MLPEncoder):
     hidden : tuple of int, default=(1000, 500, 250)
     neighbours : int, default=15
         How many count; in a large collection fewer of an even sample, in proportion.
-    reconstruction : float, default=0.5
+    views : bool, default=True
+        Whether pictures are also distorted, as for the encoder agreement: what changes then should
+        not move a picture on the map.
+    reconstruction : float, default=0.2
         Weight of the reconstruction, which is 1 for always decoding to the mean sample.
 
     References
@@ -114,18 +123,28 @@ class NeighbourEncoder(MLPEncoder):
     hidden: tuple[int, ...] = (1000, 500, 250)
     activation: str = "silu"
     neighbours: int = 15
-    reconstruction: float = 0.5
+    views: bool = True
+    reconstruction: float = 0.2
 
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
         super().check_parameters()
         require_whole(self, 1, "neighbours")
+        require_flag(self, "views")
         require_number(self, "reconstruction", least=0)
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
         return NeighbourNetwork(
             units, self._body(shape), weight=self.reconstruction, **self._of_code()
         )
+
+    def _view(self, source: Batches) -> Augmenter:
+        """Return the distortion of pictures, where they are square; rows stay as they are."""
+        if not self.views or self.picture_shape_ is None or source.shape[1] != source.shape[2]:
+            return lambda x: x
+        sample = source.batch(spread_rows(source.count, REFERRED_TO))
+        family = family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
+        return augmenter(family, source.shape[1])
 
     def _task(self, source: Batches, labels: Labels) -> NetworkTask:
         task = super()._task(source, labels)
@@ -134,19 +153,40 @@ class NeighbourEncoder(MLPEncoder):
         task.patience = None
         rows = spread_rows(source.count, FITTED_ON)
         mean, components = principal(_flat(source, rows), COMPONENTS, 0.0)
-        task.pairs = torch.full((source.count, self.neighbours), -1)
+        # By default each is its own neighbour.
+        task.pairs = torch.arange(source.count)[:, None].repeat(1, self.neighbours)
+        task.view = self._view(source)
         for part in (task.rows, task.validated):
             if len(part) > 1:
                 parts = [(_flat(source, block) - mean) @ components for block in blocks(part)]
-                found = trusted_neighbours(unit(torch.cat(parts)), self.neighbours, len(part))
-                known = torch.from_numpy(part)[found.clamp(min=0).long()]
-                task.pairs[part] = torch.where(found >= 0, known, -1)
+                found = nearest(torch.cat(parts), self.neighbours)
+                task.pairs[part] = torch.from_numpy(part)[found]
         network = self.network_
         assert isinstance(network, NeighbourNetwork)
         targets = network.units.targets(source.batch(rows[:REFERRED_TO]))
         always = network.units.first_bias().expand_as(targets)
         network.reference.copy_(network.units.errors(always, targets).mean().clamp(min=SMALLEST))
         return task
+
+
+def nearest(rows: Tensor, neighbours: int) -> Tensor:
+    """Return the nearest others of each row by Euclidean distance, (n, neighbours) row numbers.
+
+    In a large collection they are looked for in an even sample, in proportion fewer of them. Rows
+    that have fewer others get the same ones repeatedly.
+    """
+    step = -(-len(rows) // DATABASE)
+    base = torch.arange(0, len(rows), step)
+    wanted = min(max(1, round(neighbours / step)), len(base) - 1)
+    database = rows[base]
+    lengths = database.square().sum(dim=1)
+    found = torch.empty(len(rows), wanted, dtype=torch.long)
+    for own in torch.arange(len(rows)).split(BLOCK):
+        distances = lengths - 2 * rows[own] @ database.T
+        inside = own % step == 0
+        distances[inside, own[inside] // step] = torch.inf
+        found[own] = base[distances.topk(wanted, dim=1, largest=False).indices]
+    return found.repeat(1, -(-neighbours // wanted))[:, :neighbours]
 
 
 def _flat(source: Batches, rows: Array) -> Tensor:

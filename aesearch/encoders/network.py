@@ -90,17 +90,17 @@ class NetworkTask(Task):
         self.samples = len(rows)
         self.device = training_device()
 
-    def _batch(self, rows: Array, shift: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        stored = self.source.batch(rows).to(self.device)
-        if shift:
-            stored = shifted(stored, shift)
-        units = self.network.units
-        return units.inputs(stored), units.targets(stored), self.labels[rows].to(self.device)
+    def _stored(self, rows: Array) -> tuple[Tensor, Tensor]:
+        """Return the samples of a batch and their labels, where the network is."""
+        return self.source.batch(rows).to(self.device), self.labels[rows].to(self.device)
 
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the terms of the network's loss."""
-        inputs, targets, labels = self._batch(self.rows[rows.numpy()], self.shift_now)
-        return self.network.losses(self.noise(inputs), targets, labels)
+        stored, labels = self._stored(self.rows[rows.numpy()])
+        if self.shift_now:
+            stored = shifted(stored, self.shift_now)
+        units = self.network.units
+        return self.network.losses(self.noise(units.inputs(stored)), units.targets(stored), labels)
 
     def validate(self) -> float | None:
         """Return the loss of clean samples that are not trained on."""
@@ -109,7 +109,10 @@ class NetworkTask(Task):
         total = 0.0
         for start in range(0, len(self.validated), self.batch_size):
             rows = self.validated[start : start + self.batch_size]
-            total += float(self.network.validation_loss(*self._batch(rows))) * len(rows)
+            stored, labels = self._stored(rows)
+            units = self.network.units
+            loss = self.network.validation_loss(units.inputs(stored), units.targets(stored), labels)
+            total += float(loss) * len(rows)
         return total / len(self.validated)
 
     def at(self, progress: float) -> bool:
