@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import click
 import numpy as np
 import pytest
 from collections_ import assert_exact, command, keys_of, write_pictures
 
 import aesearch
 from aesearch import trainer
+from aesearch.cli.index import index as index_command
 from aesearch.encoders import ENCODERS
 from aesearch.encoders.linear import PCAEncoder
 from aesearch.errors import ParameterError
@@ -55,6 +57,9 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> type[FolderEncoder]:
     monkeypatch.setitem(ENCODERS, "folders", f"{__name__}:FolderEncoder")
     monkeypatch.setitem(ENCODERS, "plain", f"{__name__}:PlainEncoder")
     monkeypatch.setattr(trainer, "FEWEST_TO_TRAIN", 20)
+    # The command took the names when it was imported.
+    option = next(p for p in index_command.params if p.name == "encoder")
+    monkeypatch.setattr(option, "type", click.Choice(["auto", *ENCODERS]))
     FolderEncoder.seen.clear()
     FolderEncoder.sizes.clear()
     return FolderEncoder
