@@ -142,7 +142,8 @@ def update(
         wanted = retrain or (bool(seconds) and _was_never_trained(index))
         if wanted and corpus is None:
             _require_labels(chosen, [item.key for item in index.items()])
-        if chosen != index.settings:
+        before = index.settings
+        if chosen != before:
             _apply(index, chosen)
         if wanted or _has_outgrown(index, chosen):
             from aesearch.trainer import Plan
@@ -150,10 +151,18 @@ def update(
             with hold(layout):  # or a training that runs would lose its checkpoint
                 Plan(chosen.encoder, seconds).write(layout)
         if layout.plan.exists():
-            from aesearch.trainer import train
+            from aesearch.trainer import Plan, train
 
             started = time.perf_counter()
-            train(index, corpus, seconds, progress)
+            try:
+                train(index, corpus, seconds, progress)
+            except ParameterError:
+                # What does not fit these pictures will not fit them next time either.
+                with hold(layout):
+                    Plan.done(layout)
+                if before != index.settings:
+                    _apply(index, before)
+                raise
             summary.trained = True
             summary.stages["training"] = time.perf_counter() - started
     except BaseException:

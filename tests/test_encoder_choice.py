@@ -303,3 +303,19 @@ def test_forced_pca_has_the_resolution_that_was_chosen(
             assert index.encoder.manifest["parameters"]["resolution"] == resolution
             assert index.info()["chosen"]["resolution"] == resolution
             assert index.settings.parameters == {"resolution": resolution}
+
+
+def test_parameters_that_do_not_fit_the_pictures_leave_the_index_as_it_was(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "FEWEST_TO_TRAIN", 20)
+    place = tmp_path / "ix"
+    aesearch.build(source, place, {"code_size": 16}, budget=0).close()
+    deep = {"encoder": "conv", "parameters": {"depth": 9}}
+    with pytest.raises(ParameterError, match="too small for depth 9: at most 5"):
+        aesearch.build(source, place, deep, retrain=True)
+    with aesearch.build(source, place) as index:  # not tried again, and nothing else is chosen
+        assert index.settings.encoder == "auto"
+        assert index.settings.parameters == {}
+        assert not index.layout.plan.exists()
+        assert len(index.search(next(source.rglob("*.png")), k=3)) == 3
