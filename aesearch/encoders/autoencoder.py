@@ -31,6 +31,8 @@ from aesearch.prior import Prior
 SAMPLES_SHOWN = 1_000_000  # in all epochs of a default training
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 200
 LOOKED_AT = 20_000  # samples for means, spreads and where the codes lie
+# As floats, all at once: 200 MB.
+FEWEST_LOOKED_AT, VALUES_LOOKED_AT = 1_000, 50_000_000
 FEWEST_VALIDATED = 8
 STEPS, SMALLEST_BATCH = 16, 16  # of an epoch, and of a step, where samples are few
 MOST_VALIDATED = 5_000
@@ -133,7 +135,8 @@ class Autoencoder(Encoder):
         source: Batches = RowSource(X) if self.picture_shape_ is None else PictureSource(X)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            looked_at = source.batch(spread_rows(source.count, LOOKED_AT))
+            most = min(LOOKED_AT, max(FEWEST_LOOKED_AT, VALUES_LOOKED_AT // self.n_features_in_))
+            looked_at = source.batch(spread_rows(source.count, most))
             pictures = self.picture_shape_ is not None
             self.loss_ = loss_for(self.loss, looked_at[:2_000], pictures=pictures)
             units = Units(self.loss_, source.shape).fit(looked_at)

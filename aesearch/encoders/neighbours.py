@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from aesearch.encoders import losses
 from aesearch.encoders.augment import Augmenter, augmenter, family_of
@@ -21,7 +22,8 @@ from aesearch.encoders.parameters import require_flag, require_number, require_w
 from aesearch.encoders.units import Units
 
 COMPONENTS = 48  # in which neighbours are looked for: the rest is mostly noise
-FITTED_ON = 20_000  # samples for these
+FITTED_ON = 10_000  # samples for these
+LARGEST_SIDE = 28  # of pictures, when neighbours are looked for
 REFERRED_TO = 2_000  # samples for the loss of the mean
 SMALLEST = 1e-6
 DATABASE, BLOCK = 60_000, 1_000  # rows looked through, at most, and at a time
@@ -190,5 +192,15 @@ def nearest(rows: Tensor, neighbours: int) -> Tensor:
 
 
 def _flat(source: Batches, rows: Array) -> Tensor:
-    """Return samples as rows of numbers."""
-    return source.batch(rows).flatten(1)
+    """Return samples as rows of numbers; large pictures averaged down, which changes no neighbour.
+
+    The components of all pixels of a large picture would take minutes.
+    """
+    parts = []
+    for block in blocks(rows):
+        x = source.batch(block)
+        if x.ndim == 4:
+            height, width = (min(side, LARGEST_SIDE) for side in x.shape[2:])
+            x = functional.adaptive_avg_pool2d(x, (height, width))
+        parts.append(x.flatten(1))
+    return torch.cat(parts)
