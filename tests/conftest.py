@@ -6,6 +6,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+# The networks of the tests are too small for a second thread, and threads that wait for one
+# another in turns make a busy machine ten times slower. Before numpy and torch are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
