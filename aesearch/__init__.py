@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aesearch.builder import build
     from aesearch.errors import AesearchError
-    from aesearch.index import Hit, Index
+    from aesearch.hits import Hit
+    from aesearch.index import Index
     from aesearch.index import open_index as open
     from aesearch.settings import Settings
 
@@ -27,7 +28,7 @@ __all__ = ["AesearchError", "Hit", "Index", "Settings", "__version__", "build", 
 _HOMES = {
     "AesearchError": "aesearch.errors:AesearchError",
     "build": "aesearch.builder:build",
-    "Hit": "aesearch.index:Hit",
+    "Hit": "aesearch.hits:Hit",
     "Index": "aesearch.index:Index",
     "Settings": "aesearch.settings:Settings",
     "open": "aesearch.index:open_index",

@@ -1,43 +1,41 @@
-"""A source becomes an index: decode, PCA at once, train, check, publish the better one."""
+"""A source becomes an index: read, PCA or LSA at once, train, check, publish the better one."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import aesearch
-from aesearch.corpus import Corpus, read_corpus
-from aesearch.encoders import ENCODERS, UNTRAINED
-from aesearch.encoders.making import chosen_parameters, learned_by, require_folders
+from aesearch.choices import as_changes, choose_settings, require_labels
+from aesearch.corpus import FEWEST_TO_FIT, Corpus, read_corpus
+from aesearch.encoders import UNTRAINED
 from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
-from aesearch.evaluation import folder_names
-from aesearch.features.images import ImageFeatures, load_all_formats
-from aesearch.index import Index
-from aesearch.ingest import Progress, probe, silent
+from aesearch.features import IMAGES, TEXTS
+from aesearch.features.images import load_all_formats
+from aesearch.index import Index, open_at
+from aesearch.ingest import Progress, silent
+from aesearch.kinds import kind_of
 from aesearch.layout import Layout, place_for
 from aesearch.locking import hold
 from aesearch.records import Skipped
-from aesearch.settings import Settings, parse_seconds, plain, spelled
-from aesearch.sources import Entry, Folder
+from aesearch.settings import Settings, parse_seconds
+from aesearch.sources import Entry, Source, folder_names
 from aesearch.store import Store
 from aesearch.sync import synchronise
+from aesearch.tabular import STANDARD_INPUT, Columns, Table, open_source
 from aesearch.writer import NO_IDS, nothing, publish
 
-if TYPE_CHECKING:
-    from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
-
-FEWEST_TO_FIT = 32  # below: thumbnails, there is nothing to fit
 LEFTOVERS = ("items.db", "codes-", "encoder-", "training", "write.", ".")
-NEED_TRAINING = ("encoder", "code_size", "seed", "parameters")
 
 
 @dataclass
@@ -66,24 +64,28 @@ def build(
     *,
     budget: float | str | None = None,
     retrain: bool = False,
+    columns: Columns | None = None,
     progress: Progress = silent,
 ) -> Index:
-    """Make the index of a folder of pictures, or bring it up to date, and open it.
+    """Make the index of a folder of pictures or documents, or bring it up to date, and open it.
 
     Parameters
     ----------
     source : str or Path
-        The folder. Nothing is written into it.
+        The folder, or a table of documents (.csv, .tsv, .jsonl), or '-' for standard input.
+        Nothing is written into it.
     path : str or Path, optional
         Folder of the index, or a name in the home; by default ``indexes/<name of the source>``.
     settings : Settings or mapping, optional
         Choices that hold from now on; a mapping changes only those it names, and so do the
         `parameters` in it.
     budget : float or str, optional
-        Seconds for training, or '5m'; 0 publishes the best PCA and trains nothing. By default it
-        follows from the number of pictures.
+        Seconds for training, or '5m'; 0 publishes the best PCA or LSA and trains nothing. By
+        default it follows from the number of items.
     retrain : bool, default=False
         Train anew although there is a trained encoder.
+    columns : Columns, optional
+        Of a table: which columns hold text, key and label; by default those with the usual names.
     progress : callable, optional
         Called with a stage, what is done, and the total.
 
@@ -96,7 +98,9 @@ def build(
     SourceError, ParameterError, IndexExistsError, LockedError, StorageError, FormatError,
     DamagedError
     """
-    return update(source, path, settings, budget=budget, retrain=retrain, progress=progress)[0]
+    return update(
+        source, path, settings, budget=budget, retrain=retrain, columns=columns, progress=progress
+    )[0]
 
 
 def update(
@@ -106,19 +110,20 @@ def update(
     *,
     budget: float | str | None = None,
     retrain: bool = False,
+    columns: Columns | None = None,
     progress: Progress = silent,
 ) -> tuple[Index, Summary]:
     """Do what `build` does, and also tell what was done."""
     seconds = parse_seconds(budget) if isinstance(budget, str) else budget
     if seconds is not None and not 0 <= seconds < np.inf:
         raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
-    folder = Folder(Path(source))
+    folder = _source(source, path, columns)
     layout = Layout(place_for(folder.root, path))
-    if seconds == 0 and _as_changes(settings).get("encoder", "auto") not in ("auto", *UNTRAINED):
+    if seconds == 0 and as_changes(settings).get("encoder", "auto") not in ("auto", *UNTRAINED):
         raise ParameterError(
-            "a budget of 0 trains nothing: leave it out, or choose the encoder auto or pca"
+            "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
         )
-    if layout.root.resolve().is_relative_to(folder.root):
+    if not folder.plain and layout.root.resolve().is_relative_to(folder.root):
         raise SourceError(
             f"the index {layout.root} would lie inside the source {folder.root}, where nothing "
             "is written; name another place with --index"
@@ -129,19 +134,22 @@ def update(
         index = _reopen(layout, folder)
         started = time.perf_counter()
         try:
-            chosen = _choose(index.settings, settings, retrain=retrain)
+            chosen = choose_settings(index.settings, settings, index.kind, retrain=retrain)
         except ParameterError:
             index.close()
             raise
-        summary.counts = synchronise(index, progress).counts()
+        summary.counts = synchronise(index, progress, folder).counts()
         summary.stages["update"] = time.perf_counter() - started
     else:
-        chosen = _choose(Settings(), settings, retrain=True)
-        index, corpus = _create(layout, folder, chosen, seconds, progress, summary)
+        if as_changes(settings).get("encoder", "auto") != "auto":
+            # What is wrong whatever the source holds is said before it is looked at.
+            choose_settings(Settings(), settings, _kind_wanted(settings, IMAGES), retrain=True)
+        index, corpus = _create(layout, folder, settings, seconds, progress, summary)
+        chosen = index.settings
     try:
         wanted = retrain or (bool(seconds) and _was_never_trained(index))
         if wanted and corpus is None:
-            _require_labels(chosen, [item.key for item in index.items()])
+            require_labels(chosen, _labels(index))
         before = index.settings
         if chosen != before:
             _apply(index, chosen)
@@ -171,52 +179,31 @@ def update(
     return index, summary
 
 
-def _choose(
-    before: Settings, wanted: Settings | Mapping[str, Any] | None, *, retrain: bool
-) -> Settings:
-    """Merge choices; those that change every code need a training."""
-    changes = _as_changes(wanted)
-    given = plain(changes.pop("parameters", {}))
-    if "form" in changes and changes["form"] != "bits":
-        changes.setdefault("bits", 0)
-    elif "bits" in changes and "form" not in changes:
-        changes["form"] = "bits" if changes["bits"] else "float"
-    chosen = replace(before, **changes)
-    if chosen.encoder not in ("auto", *ENCODERS):
-        raise ParameterError(
-            f"unknown encoder '{chosen.encoder}'; choose auto, {', '.join(ENCODERS)}"
-        )
-    if not isinstance(wanted, Settings):
-        same = learned_by(chosen.encoder) == learned_by(before.encoder)
-        given = {**(before.parameters if same else {}), **given}
-    # An index that stays as it is need not wait for torch, nor what is learned by default.
-    known = given == before.parameters and not retrain
-    if not known and (given or chosen.encoder not in ("auto", *UNTRAINED)):
-        given = chosen_parameters(chosen.encoder, given, chosen.code_size, chosen.seed)
-    chosen = replace(chosen, parameters=given)
-    for name in NEED_TRAINING:
-        old, new = getattr(before, name), getattr(chosen, name)
-        if old != new and not retrain:
-            if name == "parameters":
-                old, new = spelled(old) or "by default", spelled(new) or "the default"
-            raise ParameterError(
-                f"this index has {name} {old}; {new} needs new codes: add --retrain"
-            )
-    return chosen
+def _source(place: str | Path, path: str | Path | None, columns: Columns | None) -> Source:
+    """Open the source, with the columns that its index already knows, if there is one."""
+    if str(place) == STANDARD_INPUT:
+        if path is None:
+            raise ParameterError("documents on standard input need a place: --index NAME")
+        return open_source(place, columns, sys.stdin)
+    layout = Layout(place_for(Path(place), path))
+    if columns is None and layout.exists():
+        columns = Columns.of(layout.read_card().get("columns"))
+    return open_source(place, columns or None)
 
 
-def _require_labels(settings: Settings, keys: Sequence[str]) -> None:
-    """Refuse an encoder that learns from folders where there are none, before any work."""
-    if settings.encoder not in ("auto", *UNTRAINED):
-        require_folders(settings.encoder, folder_names(keys))
+def _labels(index: Index) -> list[str]:
+    if index.kind == TEXTS:
+        return list(index.store.labels().values())
+    return folder_names([item.key for item in index.items()])
 
 
-def _as_changes(wanted: Settings | Mapping[str, Any] | None) -> dict[str, Any]:
-    return asdict(wanted) if isinstance(wanted, Settings) else dict(wanted or {})
+def _kind_wanted(settings: Settings | Mapping[str, Any] | None, otherwise: str) -> str:
+    kind = str(as_changes(settings).get("kind", "auto"))
+    return otherwise if kind == "auto" else kind
 
 
-def _reopen(layout: Layout, folder: Folder) -> Index:
-    index = Index(layout.root)
+def _reopen(layout: Layout, folder: Source) -> Index:
+    index = open_at(layout.root)
     try:
         index.check_source(folder.root)
     except IndexExistsError:
@@ -228,7 +215,8 @@ def _reopen(layout: Layout, folder: Folder) -> Index:
 def _has_outgrown(index: Index, settings: Settings) -> bool:
     """Return whether there are now enough pictures for the first training."""
     return (
-        len(index) >= FEWEST_TO_FIT
+        index.kind == IMAGES
+        and len(index) >= FEWEST_TO_FIT
         and settings.encoder != "thumbnail"
         and index.encoder.manifest["kind"] == "thumbnail"
         and not index.layout.plan.exists()
@@ -261,13 +249,13 @@ def _apply(index: Index, settings: Settings) -> None:
 
 def _create(
     layout: Layout,
-    folder: Folder,
-    settings: Settings,
+    folder: Source,
+    wanted: Settings | Mapping[str, Any] | None,
     budget: float | None,
     progress: Progress,
     summary: Summary,
 ) -> tuple[Index, Corpus]:
-    """Decode everything, fit PCA and publish, so that the index can be searched."""
+    """Read everything, fit PCA or LSA and publish, so that the index can be searched."""
     _refuse_foreign(layout)
     made = not layout.root.exists()
     with hold(layout):
@@ -276,14 +264,16 @@ def _create(
         try:
             started = time.perf_counter()
             entries = _walk(folder)
-            _require_labels(settings, [entry.key for entry in entries])
-            corpus, features = _read(folder, entries, progress)
+            kind = kind_of(folder, entries, _kind_wanted(wanted, "auto"))
+            settings = choose_settings(Settings(), wanted, kind, retrain=True)
+            require_labels(settings, folder.labels([entry.key for entry in entries]))
+            corpus = _read(folder, entries, kind, settings, progress)
             summary.stages["reading"] = time.perf_counter() - started
             started = time.perf_counter()
             progress("components", 0, 1)
             _clear(layout)
             store = Store(layout.database, create=True)
-            _publish_first(layout, store, corpus, features, settings)
+            _publish_first(layout, store, corpus, settings)
             store.close()
             if len(corpus) >= FEWEST_TO_FIT or settings.encoder == "raw":
                 from aesearch.trainer import Plan
@@ -292,8 +282,9 @@ def _create(
             layout.write_card(
                 {
                     "aesearch": aesearch.__version__,
-                    "kind": "images",
+                    "kind": kind,
                     "source": str(folder.root),
+                    **({"columns": asdict(folder.columns)} if isinstance(folder, Table) else {}),
                     "created_at": time.time(),
                     "settings": settings.as_dict(),
                 }
@@ -310,50 +301,50 @@ def _create(
             raise
     summary.stages["components"] = time.perf_counter() - started
     summary.counts = {"new": len(corpus), "changed": 0, "renamed": 0, "removed": 0, "unchanged": 0}
-    return Index(layout.root), corpus
+    return open_at(layout.root), corpus
 
 
 def _load_training_side() -> None:
     import aesearch.trainer  # noqa: F401
 
 
-def _walk(folder: Folder) -> list[Entry]:
+def _walk(folder: Source) -> list[Entry]:
     entries = list(folder.walk())
     if not entries:
-        raise SourceError(f"{folder.root} holds no files; name the folder that holds the pictures")
+        if folder.unreadable:
+            place, reason = folder.unreadable[0]
+            raise SourceError(f"{folder.root} holds nothing that can be used: {place}: {reason}")
+        what = "no documents" if folder.plain else "no files"
+        raise SourceError(
+            f"{folder.root} holds {what}; name the place that holds the pictures or documents"
+        )
     return entries
 
 
-def _read(folder: Folder, entries: list[Entry], progress: Progress) -> tuple[Corpus, ImageFeatures]:
+def _read(
+    folder: Source, entries: list[Entry], kind: str, settings: Settings, progress: Progress
+) -> Corpus:
     # scikit-learn and onnx take a second to load: while files are read, not after it.
     threading.Thread(target=_load_training_side, daemon=True).start()
     load_all_formats()
-    features = probe(folder.root, entries)
-    corpus = read_corpus(folder.root, entries, features, progress=progress)
+    corpus = read_corpus(folder, entries, kind, settings, progress=progress)
     corpus.skipped += [Skipped(key, reason, ignored=False) for key, reason in folder.unreadable]
-    return corpus, features
+    return corpus
 
 
-def _publish_first(
-    layout: Layout, store: Store, corpus: Corpus, features: ImageFeatures, settings: Settings
-) -> None:
-    """Publish half-whitened PCA, or thumbnails where there are too few pictures for it."""
-    from aesearch.candidates import freeze
-    from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
+def _publish_first(layout: Layout, store: Store, corpus: Corpus, settings: Settings) -> None:
+    """Publish what needs no training: PCA, thumbnails or LSA."""
+    from aesearch.contenders import first_encoder
 
-    encoder: PCAEncoder | ThumbnailEncoder
-    if len(corpus) >= FEWEST_TO_FIT:
-        kind, encoder = "pca", PCAEncoder(settings.code_size, random_state=settings.seed)
-        encoder.fit(corpus.pixels[: corpus.training])
-    else:
-        kind, encoder = "thumbnail", ThumbnailEncoder(settings.code_size)
-        encoder.fit(np.repeat(corpus.pixels[:1], 2, axis=0))  # it learns nothing but the shape
-    notes = {"trained": {"items": corpus.training}}
-    frozen = freeze(encoder, kind, features, layout, notes)
-    codes = frozen.encode(corpus.pixels)
+    finalist = first_encoder(corpus, settings, layout)
+    frozen, features = finalist.frozen, finalist.features
+    codes = frozen.encode(corpus.seen(corpus.samples, features))
+    passages = corpus.passages(features, frozen)
 
     def edit(rows: Store) -> tuple[Ids, Ids]:
         ids = rows.put(corpus.items, codes)
+        corpus.keep(rows, ids)
+        passages.write(rows, dict(enumerate(ids.tolist())))
         rows.skip(corpus.skipped)
         return ids, NO_IDS
 

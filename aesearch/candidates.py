@@ -16,20 +16,40 @@ from safetensors.numpy import save_file
 import aesearch
 from aesearch import evaluation
 from aesearch.corpus import Corpus
-from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.encoders.making import changed_parameters
 from aesearch.engines import Floats
 from aesearch.errors import DamagedError
-from aesearch.features.images import ImageFeatures
-from aesearch.frozen import DECODER, ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, seal
+from aesearch.features import Features
+from aesearch.frozen import MANIFEST, WEIGHTS, FrozenEncoder, seal
 from aesearch.layout import Layout, sync_to_disk
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
 
-FORMS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
 MOST_CHECKED, FEWEST_CHECKED = 1000, 200
 RANKED = 50_000_000  # scores that a check may rank: seconds, not minutes, for 100,000 pictures
+
+
+@dataclass
+class Finalist:
+    """An encoder that may be published.
+
+    Attributes
+    ----------
+    kind : str
+        Its name in the registry.
+    encoder : Encoder
+        Fitted.
+    features : Features
+        What makes its input.
+    frozen : FrozenEncoder
+        It, or one that decodes to the same.
+    """
+
+    kind: str
+    encoder: Encoder
+    features: Any
+    frozen: FrozenEncoder
 
 
 @dataclass
@@ -40,43 +60,43 @@ class Contest:
     ----------
     checks : dict of str to Check
         Baselines first: the earlier of two equals wins.
+    finalists : dict of str to Finalist
     codes, answers : dict of str to ndarray
-        Comparable codes of all pictures, and of the distorted ones that were kept out.
+        Comparable codes of all items, and of the distorted ones that were kept out.
     """
 
     corpus: Corpus
     seed: int = 0
     checks: dict[str, evaluation.Check] = field(default_factory=dict)
+    finalists: dict[str, Finalist] = field(default_factory=dict)
     codes: dict[str, Floats] = field(default_factory=dict)
     answers: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         questions = min(MOST_CHECKED, max(FEWEST_CHECKED, RANKED // len(self.corpus)))
         self.kept = self.corpus.kept_out[:questions]
-        self.distorted = evaluation.distorted(self.corpus.pixels[self.kept], self.seed)
-        self.labels = evaluation.folder_labels([item.key for item in self.corpus.items])
+        self.distorted = self.corpus.distorted(self.kept, self.seed)
+        self.labels = evaluation.label_numbers(self.corpus.labels)
 
-    def enter(self, name: str, codes: Floats, distorted: Floats) -> None:
+    def enter(self, name: str, finalist: Finalist, codes: Floats, distorted: Floats) -> None:
         """Check the codes of one candidate."""
+        self.finalists[name] = finalist
         self.codes[name], self.answers[name] = codes, distorted
         self.checks[name] = evaluation.check(codes, self.kept, distorted, self.labels)
 
-    def enter_frozen(self, name: str, frozen: FrozenEncoder) -> None:
+    def encode(self, name: str, finalist: Finalist) -> None:
         """Encode everything with one candidate, and check it."""
-        self.enter(name, frozen.encode(self.corpus.pixels), frozen.encode(self.distorted))
+        items, copies = self.seen_with(finalist.features)
+        self.enter(name, finalist, finalist.frozen.encode(items), finalist.frozen.encode(copies))
 
-    def enter_pca(self, pca: PCAEncoder, frozen: FrozenEncoder) -> None:
-        """Check the three forms of one PCA, from one pass over the pictures."""
-        latents = frozen.encode_with_latents(self.corpus.pixels)[1]
-        distorted = frozen.encode_with_latents(self.distorted)[1]
-        for name, whiten in FORMS.items():
-            variance = np.maximum(pca.explained_variance_, SMALLEST_VARIANCE)
-            scale = variance ** ((pca.whiten - whiten) / 2)
-            self.enter(name, unit(latents * scale), unit(distorted * scale))
+    def seen_with(self, features: Any) -> tuple[Any, Any]:
+        """Return all items, and the distorted ones, as an encoder takes them."""
+        corpus = self.corpus
+        return corpus.seen(corpus.samples, features), corpus.seen(self.distorted, features)
 
     @property
     def questions(self) -> int:
-        """How many pictures were kept out."""
+        """How many items were kept out."""
         return len(self.kept)
 
     def winner(self) -> tuple[str, str]:
@@ -99,17 +119,10 @@ class Contest:
         return found
 
 
-def unit(latents: Any) -> Floats:
-    """Return rows of unit length; a row of zeros stays one."""
-    lengths = np.linalg.norm(latents, axis=1, keepdims=True)
-    codes: Floats = (latents / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return codes
-
-
 def freeze(
     encoder: Encoder,
     kind: str,
-    features: ImageFeatures,
+    features: Features,
     layout: Layout,
     notes: Mapping[str, Any],
 ) -> FrozenEncoder:
@@ -121,7 +134,7 @@ def freeze(
         Fitted.
     kind : str
         Its name in the registry.
-    features : ImageFeatures
+    features : Features
     layout : Layout
     notes : mapping
         What else to keep in ``encoder.json``: check, history, how long it took.
@@ -142,13 +155,14 @@ def freeze(
         "made_at": time.time(),
         **notes,
     }
-    fingerprint = seal(temporary, manifest)
-    for path in (*temporary.iterdir(), temporary):
-        sync_to_disk(path)
+    fingerprint = seal(temporary, manifest, features.save(temporary))
+    written = [path.name for path in temporary.iterdir()]
+    for name in (*written, "."):
+        sync_to_disk(temporary / name)
     final = layout.encoder(fingerprint)
     if final.exists():  # the very same codes; what is new is the notes, or a file that was damaged
         if notes or _is_damaged(final):
-            for name in (ENCODER, DECODER, WEIGHTS, MANIFEST):
+            for name in sorted(written, key=MANIFEST.__eq__):  # the manifest, with its sums, last
                 os.replace(temporary / name, final / name)
         shutil.rmtree(temporary)
     else:

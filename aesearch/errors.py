@@ -23,6 +23,10 @@ class NotAPictureError(ContentError):
     """The file does not even claim to be a picture: passed over, and not counted as damage."""
 
 
+class NotADocumentError(ContentError):
+    """The file does not even claim to be a document: passed over, and not counted as damage."""
+
+
 class IndexNotFoundError(AesearchError):
     """No index at this place, or several where one was meant."""
 

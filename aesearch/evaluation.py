@@ -213,22 +213,13 @@ def _between(limits: tuple[float, float], chance: float) -> float:
     return limits[0] + (limits[1] - limits[0]) * chance
 
 
-def folder_names(keys: Sequence[str]) -> list[str]:
-    """Return the folder of each key, such as ``cats`` for ``cats/a.jpg``; "" where it is in none.
-
-    Sub-folders keep the names of those above: ``cats/indoors``. Whole paths, which lie outside
-    the source, are in none.
-    """
-    return ["" if key.startswith("/") else key.rpartition("/")[0] for key in keys]
-
-
-def folder_labels(keys: Sequence[str]) -> Ints | None:
-    """Return the folder of each item as a label, or None where folders cannot serve as labels.
+def label_numbers(folders: Sequence[str]) -> Ints | None:
+    """Return the folder of each item as a number, or None where folders cannot serve as labels.
 
     Parameters
     ----------
-    keys : sequence of str
-        Paths relative to the source, such as ``cats/a.jpg``.
+    folders : sequence of str
+        The folder of each item, or another label of it; "" where it has none.
 
     Returns
     -------
@@ -236,7 +227,6 @@ def folder_labels(keys: Sequence[str]) -> Ints | None:
         Folders are numbered from 0 by name, those of one parent apart from each other; -1 marks
         items that lie in no folder. None with fewer than two folders of at least 5 items.
     """
-    folders = folder_names(keys)
     counts = Counter(folder for folder in folders if folder)
     if sum(count >= SMALLEST_FOLDER for count in counts.values()) < 2:
         return None

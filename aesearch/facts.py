@@ -37,7 +37,7 @@ class Drift:
 
     def __str__(self) -> str:
         return (
-            f"{self.items:,} pictures ({self.share:.0%}) came after training, with "
+            f"{self.items:,} items ({self.share:.0%}) came after training, with "
             f"{self.ratio:.2f} times its reconstruction error"
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ import xxhash
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, ParameterError, UnsupportedError
+from aesearch.features.bags import Bags
 from aesearch.prior import NAME, Prior
 
 Floats = NDArray[np.float32]
+Rows = NDArray[Any] | Bags
 
 ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
@@ -29,6 +31,14 @@ MANIFEST = "encoder.json"
 BATCH = 64  # as quick as 256, and the runtime keeps a quarter of the memory
 # Optimising a graph takes longer than it saves on so few pictures: half of opening it.
 FEW = 16
+
+
+def _cosines(one: Floats, other: Floats) -> Floats:
+    """Return the cosine of each row of `one` with that of `other`; 0 where one is empty."""
+    products = np.einsum("ij,ij->i", one, other)
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    found: Floats = (products / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return found
 
 
 def checksum(path: Path) -> str:
@@ -40,14 +50,16 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def seal(folder: Path, manifest: Mapping[str, Any]) -> str:
+def seal(folder: Path, manifest: Mapping[str, Any], files: Sequence[str] = ()) -> str:
     """Write ``encoder.json`` beside the graphs and return the fingerprint.
 
-    The fingerprint covers what decides a code: the graph and the way pictures are prepared.
+    The fingerprint covers what decides a code: the graph, and the way pictures or documents are
+    prepared, `files` of the features among it.
     """
-    sums = {name: checksum(folder / name) for name in (ENCODER, DECODER, WEIGHTS)}
+    sums = {name: checksum(folder / name) for name in (ENCODER, DECODER, WEIGHTS, *files)}
     features = json.dumps(manifest["features"], sort_keys=True)
-    fingerprint = xxhash.xxh3_64_hexdigest((sums[ENCODER] + features).encode())
+    decisive = [sums[ENCODER], features, *(sums[name] for name in files)]
+    fingerprint = xxhash.xxh3_64_hexdigest("".join(decisive).encode())
     document = {**manifest, "fingerprint": fingerprint, "checksums": sums}
     (folder / MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
     return fingerprint
@@ -97,12 +109,19 @@ class FrozenEncoder:
                 found.append(f"{path} is damaged (its checksum does not match)")
         return found
 
-    def encode(self, X: NDArray[Any]) -> Floats:
-        """Return the comparable codes, unit length, float32 of shape (n, code_size)."""
+    def encode(self, X: Rows) -> Floats:
+        """Return the comparable codes, unit length, float32 of shape (n, code_size).
+
+        Parameters
+        ----------
+        X : ndarray, or Bags
+            Pictures (n, side, side, channels) or rows (n, features); sparse ones are filled in
+            batch by batch.
+        """
         session = self._quick_encoder if len(X) < FEW else self._encoder
         return self._run(session, X, ["code"])[0]
 
-    def encode_with_latents(self, X: NDArray[Any]) -> tuple[Floats, Floats]:
+    def encode_with_latents(self, X: Rows) -> tuple[Floats, Floats]:
         """Return comparable codes and the latent ones that the decoder takes."""
         codes, latents = self._run(self._encoder, X, ["code", "latent"])
         return codes, latents
@@ -111,10 +130,11 @@ class FrozenEncoder:
         """Return what latent codes decode to, float32 in the units of the input."""
         return self._run(self._decoder, latents, ["x"])[0]
 
-    def errors(self, X: NDArray[Any]) -> tuple[Floats, Floats]:
-        """Return the codes of `X` and the mean squared reconstruction error of each, pixels 0..1.
+    def errors(self, X: Rows) -> tuple[Floats, Floats]:
+        """Return the codes of `X` and the reconstruction error of each.
 
-        Both sides are compared at the resolution of the decoder's output.
+        Of a picture it is the mean squared error of its pixels in 0..1, both sides at the
+        resolution of the decoder's output; of a sparse row, 1 less the cosine of the two sides.
         """
         codes, errors = [], []
         for code, _, error in self._reconstructed(X):
@@ -122,7 +142,7 @@ class FrozenEncoder:
             errors.append(error)
         return np.concatenate(codes), np.concatenate(errors)
 
-    def reconstruct(self, X: NDArray[Any]) -> tuple[Floats, Floats]:
+    def reconstruct(self, X: Rows) -> tuple[Floats, Floats]:
         """Return what `X` becomes when it is encoded and decoded, and the error of each.
 
         Returns
@@ -136,12 +156,15 @@ class FrozenEncoder:
         decoded, errors = ([part[column] for part in parts] for column in (1, 2))
         return np.concatenate(decoded), np.concatenate(errors)
 
-    def _reconstructed(self, X: NDArray[Any]) -> Iterator[tuple[Floats, Floats, Floats]]:
+    def _reconstructed(self, X: Rows) -> Iterator[tuple[Floats, Floats, Floats]]:
         """Yield codes, what they decode to and its error, batch by batch; of nothing, one batch."""
         for start in range(0, max(1, len(X)), BATCH):
             part = X[start : start + BATCH]
             code, latent = self.encode_with_latents(part)
             decoded = self.decode(latent)
+            if isinstance(part, Bags):
+                yield code, decoded, 1 - _cosines(decoded, part.toarray())
+                continue
             gap = np.square((decoded - part.astype(np.float32)) / 255)
             yield code, decoded, gap.mean(axis=tuple(range(1, gap.ndim)), dtype=np.float32)
 
@@ -169,20 +192,22 @@ class FrozenEncoder:
                 "where its codes lie; 'aesearch index SOURCE --retrain' makes a new one"
             ) from None
 
-    def _run(self, session: Any, X: NDArray[Any], outputs: list[str]) -> list[Floats]:
+    def _run(self, session: Any, X: Rows, outputs: list[str]) -> list[Floats]:
         wanted = session.get_inputs()[0]
-        X = np.asarray(X)
+        X = X if isinstance(X, Bags) else np.asarray(X)
         if X.shape[1:] != tuple(wanted.shape[1:]):
             expected = ", ".join(["n", *map(str, wanted.shape[1:])])
             raise ParameterError(f"the encoder takes arrays of shape ({expected}); got {X.shape}")
-        if wanted.type == "tensor(float)":
-            X = X.astype(np.float32, copy=False)
-        elif X.dtype != np.uint8:
-            raise ParameterError(f"the encoder takes pictures of uint8; got {X.dtype}")
-        parts = [
-            session.run(outputs, {wanted.name: np.ascontiguousarray(X[start : start + BATCH])})
-            for start in range(0, len(X), BATCH)
-        ]
+        dtype = np.float32 if wanted.type == "tensor(float)" else np.uint8
+        if dtype == np.uint8 and (isinstance(X, Bags) or X.dtype != dtype):
+            found = "sparse rows" if isinstance(X, Bags) else X.dtype
+            raise ParameterError(f"the encoder takes pictures of uint8; got {found}")
+        parts = []
+        for start in range(0, len(X), BATCH):
+            part = X[start : start + BATCH]
+            dense = part.toarray() if isinstance(part, Bags) else part
+            feed = {wanted.name: np.ascontiguousarray(dense, dtype=dtype)}
+            parts.append(session.run(outputs, feed))
         if not parts:
             shapes = {output.name: output.shape[1:] for output in session.get_outputs()}
             return [np.empty((0, *shapes[name]), dtype=np.float32) for name in outputs]

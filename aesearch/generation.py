@@ -291,7 +291,8 @@ class Generator:
         try:
             if isinstance(content, str | Path):
                 content = read_file(content)
-            return self._index.features.transform(content)
+            pixels: Pixels = self._index.features.transform(content)
+            return pixels
         except ContentError as error:
             raise ContentError(f"{name}{error}") from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,8 +12,9 @@ import numpy as np
 from aesearch.engines import Floats
 from aesearch.errors import DamagedError, IndexExistsError, ParameterError, UnknownKeyError
 from aesearch.facts import Drift, drift_of, facts
-from aesearch.features.images import Content, ImageFeatures
+from aesearch.features import IMAGES
 from aesearch.frozen import FrozenEncoder
+from aesearch.hits import Hit
 from aesearch.ingest import Progress, silent
 from aesearch.layout import Layout, find, key_for
 from aesearch.locking import hold
@@ -27,28 +27,10 @@ from aesearch.verification import problem_of_cache, problems_of_truth
 from aesearch.writer import Edit, nothing, publish
 
 if TYPE_CHECKING:
+    from aesearch.features.images import Content
     from aesearch.generation import Generator
 
 TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One found item.
-
-    Attributes
-    ----------
-    score : float
-        Cosine of the codes, in [-1, 1]; higher is closer, 1 is the same.
-    key : str
-        Path relative to the source, with forward slashes.
-    path : Path
-        Where the file is, if it has one: what was added under a key of your own has none.
-    """
-
-    score: float
-    key: str
-    path: Path
 
 
 class Index:
@@ -89,9 +71,19 @@ class Index:
         return self.layout.root.resolve().name
 
     @property
+    def kind(self) -> str:
+        """'images' or 'texts'."""
+        return str(self.card.get("kind", IMAGES))
+
+    @property
     def source(self) -> Path:
-        """Folder that was indexed."""
+        """Folder, or table, that was indexed."""
         return Path(self.card["source"])
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether its items are rows of a table, or of standard input."""
+        return "columns" in self.card
 
     @property
     def settings(self) -> Settings:
@@ -112,8 +104,8 @@ class Index:
         return self._state().encoder
 
     @property
-    def features(self) -> ImageFeatures:
-        """How pictures are prepared for it."""
+    def features(self) -> Any:
+        """How pictures or documents are prepared for it."""
         return self._state().features
 
     def __len__(self) -> int:
@@ -151,8 +143,8 @@ class Index:
             )
 
     def path_of(self, key: str) -> Path:
-        """Return where the file of a key is."""
-        return self.source / key
+        """Return where the file of a key is; of a row, the table."""
+        return self.source if self.is_tabular else self.source / key
 
     # -- searching -------------------------------------------------------------------------------
 
@@ -161,7 +153,20 @@ class Index:
         state = self._state()
         if not contents:
             return np.empty((0, state.encoder.code_size), dtype=np.float32)
-        return state.encoder.encode(np.stack([state.features.transform(c) for c in contents]))
+        return state.encoder.encode(state.features.stack([self.taken(c)[0] for c in contents]))
+
+    def taken(self, content: Any) -> tuple[Any, bytes, Path | None]:
+        """Return what is kept of a picture, its bytes, and its path if it came from a file.
+
+        Raises
+        ------
+        ContentError
+            If it cannot be read.
+        """
+        path = Path(content) if isinstance(content, str | Path) else None
+        content = content if path is None else read_file(path)
+        sample = self.features.transform(content)
+        return sample, content if isinstance(content, bytes) else sample.tobytes(), path
 
     def search(
         self,
@@ -201,13 +206,15 @@ class Index:
 
         def answer(state: Opened) -> list[Hit]:
             code = state.encoder.encode(state.features.transform(content)[None])
-            exact: list[int] = []
-            if isinstance(content, bytes):
-                same = self.store.same_content(digest_of(content))
-                exact = [id for id, _ in sorted(same, key=lambda pair: (pair[1] != key, pair[0]))]
+            exact = self._exact(content, key) if isinstance(content, bytes) else []
             return self._hits(state, code, k, among, threshold, exact)
 
         return self._of_one_revision(answer)
+
+    def _exact(self, content: bytes, key: str | None) -> list[int]:
+        """Return the items of just this content, that of `key` first."""
+        same = self.store.same_content(digest_of(content))
+        return [id for id, _ in sorted(same, key=lambda pair: (pair[1] != key, pair[0]))]
 
     def similar(
         self,
@@ -395,4 +402,15 @@ def open_index(path: str | Path | None = None) -> Index:
     IndexNotFoundError
         If there is none, or several fit.
     """
-    return Index(find(path))
+    return open_at(find(path))
+
+
+def open_at(path: Path) -> Index:
+    """Open the index in a folder, as an index of pictures or of documents."""
+    index = Index(path)
+    if index.kind == IMAGES:
+        return index
+    from aesearch.text_index import TextIndex
+
+    index.close()
+    return TextIndex(path)

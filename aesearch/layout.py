@@ -11,7 +11,7 @@ from typing import Any
 
 from aesearch.errors import DamagedError, FormatError, IndexNotFoundError
 
-FORMAT = 1
+FORMAT = 2  # 1: pictures only, and the kind of FAISS index was called `kind`
 HOME_VARIABLE = "AESEARCH_HOME"
 
 
@@ -74,7 +74,10 @@ class Layout:
             card: dict[str, Any] = json.loads(self.card.read_text(encoding="utf-8"))
             version = int(card["format"])
             if version <= FORMAT:
-                dict(card["settings"]), Path(card["source"])
+                settings = dict(card["settings"])
+                if version == 1 and "kind" in settings:
+                    settings = {**settings, "engine": settings["kind"], "kind": "auto"}
+                card["settings"], card["source"] = settings, str(card["source"])
         except (FileNotFoundError, NotADirectoryError) as error:
             raise IndexNotFoundError(
                 f"there is no index at {self.root}; 'aesearch index SOURCE' makes one, "

@@ -10,7 +10,7 @@ from typing import Any
 from aesearch.engines import Floats, engine_class
 from aesearch.engines.choose import Plan
 from aesearch.errors import DamagedError, EncoderMismatchError, IndexNotFoundError
-from aesearch.features.images import ImageFeatures
+from aesearch.features import load_features
 from aesearch.frozen import FrozenEncoder, checksum
 from aesearch.layout import Layout
 from aesearch.records import Revision
@@ -27,7 +27,7 @@ class Opened:
 
     revision: Revision
     encoder: FrozenEncoder
-    features: ImageFeatures
+    features: Any
     engine: Any
 
 
@@ -62,7 +62,7 @@ def open_revision(layout: Layout, store: Store, settings: Settings) -> Opened:
             if attempt + 1 < TRIES and store.revision()[0].number != revision.number:
                 continue
             raise
-        features = ImageFeatures.from_config(encoder.manifest["features"])
+        features = load_features(encoder.folder, encoder.manifest["features"])
         return Opened(revision, encoder, features, engine)
     raise DamagedError(f"{layout.root} changes too quickly to be opened; try again")
 

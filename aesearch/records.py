@@ -27,6 +27,13 @@ CREATE TABLE skipped (
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL
 );
+CREATE TABLE texts (id INTEGER PRIMARY KEY REFERENCES items(id) ON DELETE CASCADE,
+                    title TEXT NOT NULL, label TEXT NOT NULL,
+                    body BLOB NOT NULL);  -- the plain text of a document, UTF-8, compressed (zlib)
+CREATE TABLE passages (id INTEGER PRIMARY KEY,  -- of the document, and the number above bit 40
+                       item INTEGER NOT NULL REFERENCES items(id) ON DELETE CASCADE,
+                       start INTEGER NOT NULL, stop INTEGER NOT NULL, code BLOB NOT NULL);
+CREATE INDEX passages_item ON passages(item);
 CREATE TABLE revision (only INTEGER PRIMARY KEY CHECK (only = 1), document TEXT NOT NULL,
                        rotation BLOB);
 """
@@ -71,6 +78,16 @@ class Item:
     mtime_ns: int
     digest: bytes
     added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptText:
+    """The plain text of a document, as the index keeps it."""
+
+    id: int
+    title: str
+    text: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)

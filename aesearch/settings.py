@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
-from aesearch.engines.choose import FORMS, KINDS
+from aesearch.engines.choose import ENGINES, FORMS
 from aesearch.errors import ParameterError
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
+KINDS = ("auto", "images", "texts")
+WEIGHTINGS = ("auto", "log-entropy", "tf-idf", "counts")
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,15 @@ class Settings:
     Parameters
     ----------
     encoder : str, default='auto'
-        'auto' trains `agreement` and publishes it where the check finds it better than PCA; the
-        name of an encoder forces that one.
+        'auto' trains `agreement` on pictures, or `text` on documents, and publishes it where the
+        check finds it better than PCA, or LSA; the name of an encoder forces that one.
     code_size : int, default=64
         Numbers in a code.
     form : {'float', 'int8', 'bits'}, default='float'
         How the engine holds a code.
     bits : int, default=0
         Bits per code; more than 0 means the form 'bits'.
-    kind : {'auto', 'flat', 'ivf', 'hnsw'}, default='auto'
+    engine : {'auto', 'flat', 'ivf', 'hnsw'}, default='auto'
         Kind of FAISS index.
     max_memory : int, default=2 GiB
         Bytes the engine may take.
@@ -38,6 +40,12 @@ class Settings:
         Share of the exact ten nearest that an approximate index must return.
     seed : int, default=0
         Of everything that is drawn at random.
+    kind : {'auto', 'images', 'texts'}, default='auto'
+        What the source holds; 'auto' looks at the names of its files.
+    weighting : {'auto', 'log-entropy', 'tf-idf', 'counts'}, default='auto'
+        How the words of a document are weighted; 'auto' lets the check choose.
+    vocabulary : int, default=30000
+        Most terms that are told apart, those in the most documents first.
     parameters : mapping of str to value, default={}
         Of the encoder, where they differ from its defaults: numbers, true or false, text, None,
         or tuples of whole numbers. With 'auto' they are those of the encoder that is learned.
@@ -47,10 +55,13 @@ class Settings:
     code_size: int = 64
     form: str = "float"
     bits: int = 0
-    kind: str = "auto"
+    engine: str = "auto"
     max_memory: int = 2 << 30
     recall: float = 0.95
     seed: int = 0
+    kind: str = "auto"
+    weighting: str = "auto"
+    vocabulary: int = 30_000
     parameters: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -63,8 +74,16 @@ class Settings:
             object.__setattr__(self, "bits", self.code_size - self.code_size % 8)
         if self.form not in FORMS:
             raise ParameterError(f"unknown code form '{self.form}'; choose {', '.join(FORMS)}")
+        if self.engine not in ENGINES:
+            raise ParameterError(f"unknown engine '{self.engine}'; choose {', '.join(ENGINES)}")
         if self.kind not in KINDS:
-            raise ParameterError(f"unknown index kind '{self.kind}'; choose {', '.join(KINDS)}")
+            raise ParameterError(f"unknown kind '{self.kind}'; choose {', '.join(KINDS)}")
+        if self.weighting not in WEIGHTINGS:
+            raise ParameterError(
+                f"unknown weighting '{self.weighting}'; choose {', '.join(WEIGHTINGS)}"
+            )
+        if self.vocabulary < 2:
+            raise ParameterError(f"vocabulary must be at least 2; got {self.vocabulary}")
         if self.code_size < 1:
             raise ParameterError(f"code_size must be at least 1; got {self.code_size}")
         if self.form == "bits" and not (8 <= self.bits <= self.code_size and self.bits % 8 == 0):

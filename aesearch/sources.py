@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import xxhash
 
@@ -90,6 +90,42 @@ def digest_of(content: bytes) -> bytes:
     return xxhash.xxh3_128_digest(content)
 
 
+class Source(Protocol):
+    """Where items come from.
+
+    Attributes
+    ----------
+    root : Path
+        A folder, or a file.
+    unreadable : list of (str, str)
+        What the last walk could not even list, each with its reason.
+    plain : bool
+        Whether what is read is plain text, whatever its name says.
+    """
+
+    root: Path
+    unreadable: list[tuple[str, str]]
+    plain: bool
+
+    def walk(self) -> Iterator[Entry]:
+        """Yield what there is."""
+
+    def read(self, key: str) -> bytes:
+        """Return the content of one; raises ContentError."""
+
+    def labels(self, keys: Sequence[str]) -> list[str]:
+        """Return the label of each, "" where it has none."""
+
+
+def folder_names(keys: Sequence[str]) -> list[str]:
+    """Return the folder of each key, such as ``cats`` for ``cats/a.jpg``; "" where it is in none.
+
+    Sub-folders keep the names of those above: ``cats/indoors``. Whole paths, which lie outside
+    the source, are in none.
+    """
+    return ["" if key.startswith("/") else key.rpartition("/")[0] for key in keys]
+
+
 class Folder:
     """A folder of files, below which every regular file is an item.
 
@@ -104,12 +140,20 @@ class Folder:
         If there is no such folder.
     """
 
+    plain = False
+
     def __init__(self, root: Path) -> None:
         if not root.exists():
-            raise SourceError(f"there is no folder {root}; name the folder that holds the pictures")
+            raise SourceError(
+                f"there is no folder {root}; name the one that holds the pictures or documents"
+            )
         if not root.is_dir():
-            raise SourceError(f"{root} is not a folder; name the folder that holds the pictures")
+            raise SourceError(
+                f"{root} is neither a folder nor a table (.csv, .tsv, .jsonl); name the one that "
+                "holds the pictures or documents"
+            )
         self.root = root.resolve()
+        self._prefix = str(self.root).rstrip(os.sep)
         self.unreadable: list[tuple[str, str]] = []
 
     def walk(self) -> Iterator[Entry]:
@@ -118,7 +162,7 @@ class Folder:
         Folders that cannot be read, and names that are not text, are kept in `unreadable`.
         """
         self.unreadable = []
-        prefix = len(str(self.root).rstrip(os.sep)) + 1
+        prefix = len(self._prefix) + 1
         folders = [str(self.root)]
         while folders:
             folder = folders.pop()
@@ -159,7 +203,12 @@ class Folder:
         ContentError
             If it cannot be read, or is larger than 512 MiB.
         """
-        return read_file(self.root / key)
+        # Joined as strings: on two cores the interpreter's lock is what is short.
+        return read_file(f"{self._prefix}/{key}")
+
+    def labels(self, keys: Sequence[str]) -> list[str]:
+        """Return the folder of each key."""
+        return folder_names(keys)
 
     def _note(self, path: str, reason: str) -> None:
         shown = path.encode("utf-8", "backslashreplace").decode()

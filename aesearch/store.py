@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from aesearch.errors import DamagedError, StorageError
 from aesearch.records import SCHEMA, Item, NewItem, Revision, Skipped
 from aesearch.sources import Known
+from aesearch.text_rows import TextRows
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
-
-CHUNK = 500  # SQLite allows 999 variables in one statement even in old builds
 
 
 def _cannot_write(error: sqlite3.Error) -> bool:
@@ -32,7 +31,7 @@ def _cannot_write(error: sqlite3.Error) -> bool:
     return isinstance(error, sqlite3.OperationalError) and any(p in str(error) for p in places)
 
 
-class Store:
+class Store(TextRows):
     """The database of one index. Safe to read from several threads.
 
     Parameters
@@ -217,9 +216,11 @@ class Store:
         return np.array([row[0] for row in rows], dtype=np.int64)
 
     def codes(self, ids: Iterable[int] | None = None) -> tuple[Ids, Floats]:
-        """Return ids and codes, all or some, in the order of ids."""
+        """Return ids and codes, all or some, in the order of ids; of all, passages come last."""
         if ids is None:
             rows = self._rows("SELECT id, code FROM codes ORDER BY id")
+            if self.has_passages():
+                rows += self._rows("SELECT id, code FROM passages ORDER BY id")
         else:
             wanted = [int(i) for i in ids]
             rows = sorted(self._in("SELECT id, code FROM codes WHERE id IN ({})", wanted))
@@ -261,13 +262,6 @@ class Store:
         if lengths > 1:
             found.append(f"codes have {lengths} different lengths")
         return found
-
-    def _in(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = []
-        for start in range(0, len(values), CHUNK):
-            part = values[start : start + CHUNK]
-            rows += self._rows(sql.format(",".join("?" * len(part))), part)
-        return rows
 
     # -- writing, inside a transaction -----------------------------------------------------------
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from aesearch.engines import Ids
+from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, SourceError, UnknownKeyError
-from aesearch.features.images import Content, Pixels, load_all_formats
+from aesearch.features import NOUNS, TEXTS, Read
+from aesearch.features.images import Pixels, load_all_formats
 from aesearch.ingest import Decoded, Progress, decode, silent
 from aesearch.layout import key_for
 from aesearch.locking import hold
-from aesearch.records import NewItem, Skipped
-from aesearch.sources import Changes, Folder, compare, digest_of, read_file
+from aesearch.passage_codes import PassageCodes, encode_passages
+from aesearch.records import KeptText, NewItem, Skipped
+from aesearch.sources import Changes, Source, compare, digest_of
 from aesearch.store import Store
+from aesearch.tabular import Columns, document_reader, open_source
 from aesearch.writer import NO_IDS, Edit, nothing
 
 if TYPE_CHECKING:
@@ -30,9 +34,14 @@ BATCH = 20_000
 REMOVED = "removed by hand"
 
 
-def differences(index: Index) -> Changes:
+def source_of(index: Index) -> Source:
+    """Return the source of an index, to be walked again."""
+    return open_source(index.source, Columns.of(index.card.get("columns")) or None)
+
+
+def differences(index: Index, folder: Source | None = None) -> Changes:
     """Return what distinguishes the source from the index; nothing is written."""
-    folder = Folder(index.source)
+    folder = folder or source_of(index)
     store = index.store
 
     def digest(key: str) -> bytes | None:
@@ -46,8 +55,8 @@ def differences(index: Index) -> Changes:
     first = next(entries, None)
     if first is None and items and not folder.unreadable:
         raise SourceError(
-            f"{folder.root} is empty, {len(items):,} pictures were there; is its disk mounted? "
-            "Nothing was removed"
+            f"{folder.root} is empty, {len(items):,} {NOUNS[index.kind]}s were there; is its disk "
+            "mounted? Nothing was removed"
         )
     entries = entries if first is None else chain([first], entries)
     changes = compare(entries, items, store.known_skipped(), digest)
@@ -63,9 +72,10 @@ def _below(key: str, folders: set[str]) -> bool:
     return bool(folders) and any(parent.as_posix() in folders for parent in Path(key).parents)
 
 
-def synchronise(index: Index, progress: Progress = silent) -> Changes:
+def synchronise(index: Index, progress: Progress = silent, folder: Source | None = None) -> Changes:
     """Make the index what its source is: new, changed, renamed and removed files."""
-    changes = differences(index)
+    folder = folder or source_of(index)
+    changes = differences(index, folder)
     known_problems = {s.key: s.reason for s in index.skipped()}
     unreadable = [
         Skipped(key, reason, ignored=False)
@@ -76,17 +86,24 @@ def synchronise(index: Index, progress: Progress = silent) -> Changes:
         return changes
     with hold(index.layout):
         # Between the look and the lock another writer may have been here.
-        changes = differences(index)
+        changes = differences(index, folder)
         entries = changes.new + changes.changed
         decoded: Iterator[Decoded] = iter(())
         if entries:
-            load_all_formats()
-            decoded = decode(index.source, entries, index.features, progress)
+            decoded = decode(folder, entries, _reader(index, folder), progress)
         batch = list(islice(decoded, BATCH))
-        _take_up(index, batch, lambda store: _tidy(store, changes, unreadable))
+        _take_up(index, folder, batch, lambda store: _tidy(store, changes, unreadable))
         while batch := list(islice(decoded, BATCH)):
-            _take_up(index, batch)
+            _take_up(index, folder, batch)
     return changes
+
+
+def _reader(index: Index, folder: Source) -> Read:
+    if index.kind == TEXTS:
+        return document_reader(folder)
+    load_all_formats()
+    read: Read = index.features.read
+    return read
 
 
 def _tidy(store: Store, changes: Changes, unreadable: list[Skipped]) -> tuple[Ids, Ids]:
@@ -102,17 +119,15 @@ def _tidy(store: Store, changes: Changes, unreadable: list[Skipped]) -> tuple[Id
     return NO_IDS, np.array(gone, dtype=np.int64)
 
 
-def _take_up(index: Index, batch: Sequence[Decoded], before: Edit = nothing) -> None:
+def _take_up(
+    index: Index, folder: Source, batch: Sequence[Decoded], before: Edit = nothing
+) -> None:
     """Encode one batch and publish it; a changed file that became unreadable leaves the index."""
-    good = [one for one in batch if one.pixels is not None]
-    bad = [one for one in batch if one.pixels is None]
-    pixels = [one.pixels for one in good if one.pixels is not None]
-    codes, errors = (
-        index.encoder.errors(np.stack(pixels))
-        if pixels
-        else (np.empty((0, index.encoder.code_size), np.float32), np.empty(0))
-    )
-    items = [one.item(error=float(error)) for one, error in zip(good, errors, strict=True)]
+    good = [one for one in batch if one.sample is not None]
+    bad = [one for one in batch if one.sample is None]
+    fresh = _encoded(index, [one.sample for one in good])
+    items = [one.item(error=float(error)) for one, error in zip(good, fresh.errors, strict=True)]
+    labels = folder.labels([one.entry.key for one in good])
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         _, removed = before(store)
@@ -120,51 +135,75 @@ def _take_up(index: Index, batch: Sequence[Decoded], before: Edit = nothing) -> 
         gone = np.array(list(store.ids_of(broken).values()), dtype=np.int64)
         store.remove(broken)
         store.skip(one.skipped() for one in bad)
-        return store.put(items, codes), np.concatenate([removed, gone])
+        ids = store.put(items, fresh.codes)
+        fresh.keep(store, ids, labels)
+        return ids, np.concatenate([removed, gone])
 
     index.publish(edit)
 
 
-def add(index: Index, contents: Mapping[str, Content] | Iterable[str | Path]) -> list[str]:
-    """Add pictures by hand; see `Index.add`."""
+@dataclass
+class _Encoded:
+    """New items with their codes; of documents, also their passages and their texts."""
+
+    samples: list[Any]
+    codes: Floats
+    errors: Floats
+    passages: PassageCodes | None = None
+
+    def keep(self, store: Store, ids: Ids, labels: Sequence[str]) -> None:
+        """Write what documents have beside their codes."""
+        if self.passages is not None:
+            self.passages.write(store, dict(enumerate(ids.tolist())))
+            store.keep_texts(
+                KeptText(id, document.title, document.text, label)
+                for id, document, label in zip(ids.tolist(), self.samples, labels, strict=True)
+            )
+
+
+def _encoded(index: Index, samples: list[Any]) -> _Encoded:
+    encoder, features = index.encoder, index.features
+    if not samples:
+        return _Encoded([], np.empty((0, encoder.code_size), np.float32), np.empty(0, np.float32))
+    codes, errors = encoder.errors(features.stack(samples))
+    if index.kind != TEXTS:
+        return _Encoded(samples, codes, errors)
+    return _Encoded(samples, codes, errors, encode_passages(samples, features, encoder))
+
+
+def add(index: Index, contents: Mapping[str, Any] | Iterable[str | Path]) -> list[str]:
+    """Add pictures or documents by hand; see `Index.add`."""
     with hold(index.layout):  # from the start: a training may end, and bring another encoder
         return _add(index, contents)
 
 
-def _add(index: Index, contents: Mapping[str, Content] | Iterable[str | Path]) -> list[str]:
+def _add(index: Index, contents: Mapping[str, Any] | Iterable[str | Path]) -> list[str]:
     load_all_formats()
     rows: list[NewItem] = []
-    pixels: list[Pixels] = []
+    samples: list[Any] = []
     kept: list[bytes] = []
     for key, content in _named(index, contents):
-        mtime = 0
-        if isinstance(content, str | Path):
-            path = Path(content)
-            if not path.exists():
-                raise ContentError(f"'{key}' cannot be added: there is no such file")
-            mtime = path.stat().st_mtime_ns
         try:
-            if isinstance(content, str | Path):
-                content = read_file(Path(content))
-            picture = index.features.transform(content)
+            sample, raw, path = index.taken(content)
         except ContentError as error:
             raise ContentError(f"'{key}' cannot be added: {error}") from error
-        raw = content if isinstance(content, bytes) else picture.tobytes()
+        mtime = path.stat().st_mtime_ns if path is not None else 0
         walked = (index.source / key).exists() and not Path(key).is_absolute()
         rows.append(NewItem(key, len(raw), mtime, digest_of(raw), added=not walked))
-        pixels.append(picture)
-        kept.append(b"" if walked else as_png(picture))
+        samples.append(sample)
+        kept.append(b"" if walked or index.kind == TEXTS else as_png(sample))
     if not rows:
         return []
-    codes, errors = index.encoder.errors(np.stack(pixels))
+    fresh = _encoded(index, samples)
     rows = [
         NewItem(r.key, r.size, r.mtime_ns, r.digest, r.added, float(error))
-        for r, error in zip(rows, errors, strict=True)
+        for r, error in zip(rows, fresh.errors, strict=True)
     ]
 
     def edit(store: Store) -> tuple[Ids, Ids]:
-        ids = store.put(rows, codes)
+        ids = store.put(rows, fresh.codes)
         store.keep(ids, kept)
+        fresh.keep(store, ids, [""] * len(ids))
         return ids, NO_IDS
 
     index.publish(edit)
@@ -172,13 +211,13 @@ def _add(index: Index, contents: Mapping[str, Content] | Iterable[str | Path]) -
 
 
 def _named(
-    index: Index, contents: Mapping[str, Content] | Iterable[str | Path]
-) -> Iterator[tuple[str, Content]]:
+    index: Index, contents: Mapping[str, Any] | Iterable[str | Path]
+) -> Iterator[tuple[str, Any]]:
     if isinstance(contents, Mapping):
         yield from contents.items()
         return
     for path in contents:
-        yield key_for(index.source, Path(path)), path
+        yield key_for(index.source, Path(path)), Path(path)
 
 
 def as_png(pixels: Pixels) -> bytes:
@@ -200,7 +239,10 @@ def remove(index: Index, keys: list[str]) -> int:
         notes = []
         for key in ids:
             path = index.path_of(key)
-            if not Path(key).is_absolute() and path.exists():  # it is walked, and must not return
+            if index.is_tabular:  # the row is still there, and must not return
+                item = index.store.known()[key]
+                notes.append(Skipped(key, REMOVED, True, item.size, item.mtime_ns))
+            elif not Path(key).is_absolute() and path.exists():  # nor must a file
                 status = path.stat()
                 notes.append(Skipped(key, REMOVED, True, status.st_size, status.st_mtime_ns))
 

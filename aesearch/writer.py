@@ -113,7 +113,13 @@ def _changed_engine(
     count = store.count()
     old = layout.root / before.codes_file
     changed = len(written) + len(removed)
-    if count >= INCREMENTAL_FROM and changed < LARGEST_CHANGE * count and old.is_file():
+    whole = store.has_passages()  # of which the edit tells nothing
+    if (
+        count >= INCREMENTAL_FROM
+        and changed < LARGEST_CHANGE * count
+        and old.is_file()
+        and not whole
+    ):
         engine = engine_class().load(old, Plan(**before.plan), rotation, writable=True)
         if engine.can_remove and len(engine) == before.items:
             engine.remove(np.concatenate([written, removed]))
@@ -148,7 +154,7 @@ def build_engine(store: Store, settings: Settings) -> tuple[Any, Floats | None]:
     bits = min(settings.bits, size - size % 8)
     form = settings.form if settings.form != "bits" or bits else "float"
     plan = choose(
-        len(ids), size, form=form, bits=bits, kind=settings.kind, max_memory=settings.max_memory
+        len(ids), size, form=form, bits=bits, kind=settings.engine, max_memory=settings.max_memory
     )
     rotation = learn_rotation(codes, bits) if plan.bits and len(codes) else None
     engine = engine_class().build(plan, ids, codes, rotation)

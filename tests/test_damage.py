@@ -219,22 +219,24 @@ def test_a_full_disk(limit: int, place: Path, made: Path, tmp_path: Path) -> Non
 
 def test_sources_that_are_none(place: Path, made: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "texts").mkdir()
-    (tmp_path / "texts" / "a.txt").write_text("no picture")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "a.exe").write_bytes(b"MZ no picture")
     for name, message in (
         ("missing", "there is no folder"), ("empty", "holds no files"),
-        ("texts", "holds no picture"), ("texts/a.txt", "is not a folder"),
+        ("others", "holds no picture"), ("others/a.exe", "is neither a folder nor a table"),
     ):  # fmt: skip
         one_line(command("index", tmp_path / name, "--index", tmp_path / "new"), message)
         assert not (tmp_path / "new").exists()
     inside = made / "source" / "ix"
     one_line(command("index", made / "source", "--index", inside), "inside the source")
     assert not inside.exists()
-    (tmp_path / "texts" / "b").mkdir()
-    one_line(command("index", made / "source", "--index", tmp_path / "texts"), "holds other things")
+    (tmp_path / "others" / "b").mkdir()
+    one_line(
+        command("index", made / "source", "--index", tmp_path / "others"), "holds other things"
+    )
     one_line(command("index", made / "second", "--index", place), "is the index of")
     one_line(command("index", made / "second", "--index", place, "--dry-run"), "is the index of")
-    file = tmp_path / "texts" / "a.txt"
+    file = tmp_path / "others" / "a.exe"
     one_line(command("index", made / "source", "--index", file), "is a file")
 
 

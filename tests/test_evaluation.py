@@ -18,13 +18,13 @@ from aesearch.evaluation import (
     check,
     choose,
     distorted,
-    folder_labels,
-    folder_names,
+    label_numbers,
     precision_at,
     ranked_relevance,
     ranks_of,
     reciprocal_rank,
 )
+from aesearch.sources import folder_names
 
 RANKED = np.array(
     [
@@ -208,15 +208,15 @@ def test_choose_prefers_the_simpler_of_equals():
         choose({})
 
 
-def test_folder_labels():
+def test_labels_of_folders():
     keys = [f"dogs/{i}.jpg" for i in range(5)] + [f"cats/{i}.jpg" for i in range(5)]
     keys += ["root.jpg", "cats/old/a.jpg"]
-    labels = folder_labels(keys)
+    labels = label_numbers(folder_names(keys))
     assert labels.dtype == np.int64
     assert labels.tolist() == [2] * 5 + [0] * 5 + [-1, 1]
-    assert folder_labels(keys[:9]) is None  # the second folder has 4
-    assert folder_labels([f"{i}.jpg" for i in range(50)]) is None
-    assert folder_labels([]) is None
+    assert label_numbers(folder_names(keys[:9])) is None  # the second folder has 4
+    assert label_numbers([""] * 50) is None
+    assert label_numbers([]) is None
     assert folder_names(["a/x.jpg", "a/b/x.jpg", "x.jpg", "/else/x.jpg"]) == ["a", "a/b", "", ""]
 
 

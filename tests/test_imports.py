@@ -13,10 +13,21 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "aesearch"
 LAYERS = [
     {"errors"},
-    {"sources", "features", "prior", "frozen", "records", "store", "engines", "settings", "layout"},
-    {"locking", "ingest", "corpus", "writer", "opening", "verification", "facts", "sync", "index"}
-    | {"generation", "frechet"},
-    {"encoders", "evaluation", "candidates", "trainer", "builder", "compare"},
+    {"sources", "features", "prior", "frozen", "records", "store", "engines", "settings", "layout"}
+    | {"tables", "tabular", "text_rows", "passages", "hits", "words", "hybrid", "explaining"},
+    {"locking", "ingest", "writer", "opening", "verification", "facts", "sync", "index", "kinds"}
+    | {"generation", "frechet", "passage_codes", "text_index"},
+    {
+        "encoders",
+        "evaluation",
+        "corpus",
+        "choices",
+        "candidates",
+        "contenders",
+        "trainer",
+        "builder",
+    }
+    | {"compare"},
     {"reports", "cli", "server", "__main__"},
 ]
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -380,8 +380,8 @@ def test_settings_of_an_existing_index(copy: Path) -> None:
     assert run()["settings"]["form"] == "int8"
     assert run(bits=32)["engine"]["bits"] == 32 or run(form="bits", bits=32)["engine"]["bits"] == 32
     assert run(form="float")["engine"]["bits"] == 0
-    assert "HNSW" in run(kind="hnsw")["engine"]["factory"]
-    run(kind="auto")
+    assert "HNSW" in run(engine="hnsw")["engine"]["factory"]
+    run(engine="auto")
     for options, message in (
         ({"max_memory": 100}, "max_memory is"),
         ({"code_size": 32}, "--retrain"),

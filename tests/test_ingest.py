@@ -19,13 +19,13 @@ def entries_of(folder: Path):
 @pytest.mark.parametrize(("edge", "side"), [(8, 16), (28, 32), (40, 48), (60, 64), (500, 64)])
 def test_side_follows_from_the_pictures(edge, side, make_folder):
     folder = make_folder(per_class=2, side=edge)
-    assert probe(folder, entries_of(folder)) == ImageFeatures(side, channels=3)
+    assert probe(Folder(folder), entries_of(folder)) == ImageFeatures(side, channels=3)
 
 
 def test_many_pictures_are_kept_smaller(make_folder, monkeypatch):
     folder = make_folder(per_class=2, side=100)
     monkeypatch.setattr(ingest, "MANY", 6)
-    assert probe(folder, entries_of(folder)).side == 48
+    assert probe(Folder(folder), entries_of(folder)).side == 48
 
 
 def test_grey_pictures_have_one_channel(tmp_path):
@@ -33,9 +33,9 @@ def test_grey_pictures_have_one_channel(tmp_path):
         Image.fromarray(np.full((30, 30), 40 * n, np.uint8)).convert("RGB").save(
             tmp_path / f"{n}.png"
         )
-    assert probe(tmp_path, entries_of(tmp_path)).channels == 1
+    assert probe(Folder(tmp_path), entries_of(tmp_path)).channels == 1
     Image.new("RGB", (30, 30), (200, 10, 10)).save(tmp_path / "red.png")
-    assert probe(tmp_path, entries_of(tmp_path)).channels == 3
+    assert probe(Folder(tmp_path), entries_of(tmp_path)).channels == 3
 
 
 def test_order_is_kept_and_reasons_are_told(make_folder, monkeypatch):
@@ -44,9 +44,11 @@ def test_order_is_kept_and_reasons_are_told(make_folder, monkeypatch):
     (folder / "notes.txt").write_text("words")
     monkeypatch.setattr(ingest, "CHUNK", 2)
     entries, told = entries_of(folder), []
-    found = list(decode(folder, entries, ImageFeatures(16), lambda *now: told.append(now)))
+    found = list(
+        decode(Folder(folder), entries, ImageFeatures(16).read, lambda *now: told.append(now))
+    )
     assert [one.entry for one in found] == entries
-    without = {one.entry.key: one.ignored for one in found if one.pixels is None}
+    without = {one.entry.key: one.ignored for one in found if one.sample is None}
     assert without == {"broken.png": False, "notes.txt": True}
     assert told[0] == ("reading", 0, 29)
     assert told[-1] == ("reading", 29, 29)
@@ -56,7 +58,7 @@ def test_a_reader_that_stops_early_leaves_no_threads(make_folder):
     import threading
 
     folder = make_folder(per_class=20)
-    reading = decode(folder, entries_of(folder), ImageFeatures(16))
+    reading = decode(Folder(folder), entries_of(folder), ImageFeatures(16).read)
     next(reading)
     reading.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("decode")]

@@ -69,7 +69,9 @@ def test_bits_and_form_go_together() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"form": "x"}, "unknown code form 'x'"), ({"kind": "x"}, "unknown index kind 'x'"),
+        ({"form": "x"}, "unknown code form 'x'"), ({"engine": "x"}, "unknown engine 'x'"),
+        ({"kind": "x"}, "unknown kind 'x'"), ({"weighting": "x"}, "unknown weighting 'x'"),
+        ({"vocabulary": 1}, "vocabulary must be at least 2"),
         ({"code_size": 0}, "got 0"), ({"bits": 12}, "got 12"), ({"bits": 128}, "got 128"),
         ({"recall": 0.0}, "recall"), ({"recall": 1.1}, "1.1"), ({"max_memory": 0}, "max_memory"),
     ],
@@ -146,7 +148,7 @@ def test_the_card(tmp_path: Path) -> None:
     make(tmp_path / "ix", tmp_path)
     layout = Layout(tmp_path / "ix")
     assert layout.exists()
-    assert layout.read_card() == {"format": 1, "source": str(tmp_path), "settings": {}}
+    assert layout.read_card() == {"format": 2, "source": str(tmp_path), "settings": {}}
     assert layout.bytes_on_disk() == len(json.dumps(layout.read_card(), indent=1))
 
 
@@ -255,7 +257,7 @@ def test_labels_need_two_folders(fake: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Fake, "uses_labels", True, raising=False)
     require_folders(fake, ["a", "b", ""])
     for folders, found in ((["", ""], 0), (["a", "", "a"], 1)):
-        with pytest.raises(ParameterError, match=f"the pictures lie in {found}; sort them"):
+        with pytest.raises(ParameterError, match=f"the files lie in {found}; sort them"):
             require_folders(fake, folders)
     monkeypatch.setattr(Fake, "uses_labels", False, raising=False)
     require_folders(fake, [])

@@ -18,7 +18,8 @@ import pytest
 from aesearch.errors import DamagedError, StorageError
 from aesearch.records import NewItem, Revision, Skipped
 from aesearch.sources import Known
-from aesearch.store import CHUNK, Store
+from aesearch.store import Store
+from aesearch.text_rows import CHUNK
 
 SIZE = 4
 

@@ -14,14 +14,15 @@ from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.terminal import amount, clock, counted, progress_bars, quiet_decoders
 from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.making import parse_choices
-from aesearch.engines.choose import FORMS, KINDS
+from aesearch.engines.choose import ENGINES, FORMS
 from aesearch.evaluation import Check
-from aesearch.index import Index
+from aesearch.features import NOUNS
+from aesearch.index import Index, open_at
 from aesearch.layout import Layout, place_for
-from aesearch.settings import parse_memory
+from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 
 
-@click.command(short_help="Learn from a folder of pictures, or bring its index up to date.")
+@click.command(short_help="Learn from pictures or documents, or bring their index up to date.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "--index",
@@ -29,7 +30,7 @@ from aesearch.settings import parse_memory
     metavar="PATH",
     help="Where the index lives: a path, or a name in the home. Default: indexes/NAME.",
 )
-@click.option("--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h; 0 for PCA only.")
+@click.option("--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h; 0 for none.")
 @click.option("--retrain", is_flag=True, help="Train anew.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
@@ -54,7 +55,32 @@ from aesearch.settings import parse_memory
     help="Keep codes as so many bits: 64 bits take 8 bytes.",
 )
 @click.option("--form", type=click.Choice(FORMS), help="Keep codes as float, int8 or bits.")
-@click.option("--kind", type=click.Choice(KINDS), help="Kind of FAISS index.")
+@click.option("--engine", type=click.Choice(ENGINES), help="Kind of FAISS index.")
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    help="What SOURCE holds: images or texts. Needed only where it holds both.",
+)
+@click.option(
+    "--text",
+    "text_columns",
+    multiple=True,
+    metavar="COLUMN",
+    help="Of a table: a column of text; several are joined.",
+)
+@click.option("--key", "key_column", metavar="COLUMN", help="Of a table: what names a row.")
+@click.option("--label", "label_column", metavar="COLUMN", help="Of a table: its classes.")
+@click.option(
+    "--weighting",
+    type=click.Choice(WEIGHTINGS),
+    help="How the words of documents are weighted; auto lets the check choose.",
+)
+@click.option(
+    "--vocabulary",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Most terms of documents that are told apart. Default: 30000.",
+)
 @click.option("--max-memory", metavar="SIZE", help="Memory for the codes, such as 500M or 4G.")
 @click.option(
     "--recall",
@@ -73,9 +99,15 @@ def index(
     as_json: bool,
     max_memory: str | None,
     chosen: tuple[str, ...],
+    text_columns: tuple[str, ...],
+    key_column: str | None,
+    label_column: str | None,
     **choices: Any,
 ) -> int:
-    """Learn from the pictures below SOURCE and make them searchable.
+    """Learn from the pictures or documents in SOURCE and make them searchable.
+
+    SOURCE is a folder, a table of documents (.csv, .tsv, .jsonl), or - for standard input: one
+    JSON object, or one document, a line.
 
     Run it again to bring the index up to date: new, changed, renamed and removed files, without
     training. An interrupted training goes on from its last checkpoint. Nothing is written into
@@ -85,7 +117,9 @@ def index(
     if dry_run:
         return _foretell(source, place, as_json, retrain=retrain)
     from aesearch.builder import update
+    from aesearch.tabular import Columns
 
+    columns = Columns(text_columns, key_column, label_column)
     settings = {name: value for name, value in choices.items() if value is not None}
     if chosen:
         settings["parameters"] = parse_choices(chosen)
@@ -93,7 +127,13 @@ def index(
         settings["max_memory"] = parse_memory(max_memory)
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
         opened, done = update(
-            source, place, settings, budget=budget, retrain=retrain, progress=progress
+            source,
+            place,
+            settings,
+            budget=budget,
+            retrain=retrain,
+            columns=columns or None,
+            progress=progress,
         )
     with opened:
         skipped = opened.skipped()
@@ -118,15 +158,17 @@ def index(
 
 def _foretell(source: Path, place: str | None, as_json: bool, *, retrain: bool) -> int:
     """Say what a run would do."""
-    from aesearch.sources import Folder
     from aesearch.sync import differences
+    from aesearch.tabular import STANDARD_INPUT, open_source
 
-    layout = Layout(place_for(Folder(source).root, place))
+    if str(source) == STANDARD_INPUT:
+        raise click.UsageError("standard input is read once; --dry-run is for files")
+    layout = Layout(place_for(source, place))
     if not layout.exists():
-        files = sum(1 for _ in Folder(source).walk())
+        files = sum(1 for _ in open_source(source).walk())
         counts = {"new": files, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 0}
     else:
-        with Index(layout.root) as opened:
+        with open_at(layout.root) as opened:
             opened.check_source(source)
             counts = differences(opened).counts()
     if as_json:
@@ -152,16 +194,16 @@ def _tell(opened: Index, summary: dict[str, Any], *, trained: bool) -> None:
     kind, made = summary["encoder"], opened.encoder.manifest["trained"]
     if trained and "seconds" in made and kind not in UNTRAINED:
         what += ", trained"
-    pictures = counted(summary["items"], "picture")
-    click.echo(f"{opened.name}: {pictures} ({what}) in {clock(summary['seconds'])}")
+    items = counted(summary["items"], NOUNS[opened.kind])
+    click.echo(f"{opened.name}: {items} ({what}) in {clock(summary['seconds'])}")
     if summary["skipped"] or summary["ignored"]:
         click.echo(
             f"  left out: {counted(summary['skipped'], 'file')} that could not be read, "
-            f"{counted(summary['ignored'], 'other file')} (no pictures, or removed); "
+            f"{counted(summary['ignored'], 'other file')} (no {NOUNS[opened.kind]}s, or removed); "
             f"'aesearch info {opened.layout.root}' lists them"
         )
     if trained and summary["check"]:
-        click.echo(f"  {verdict(summary['check'])}")
+        click.echo(f"  {verdict(summary['check'], NOUNS[opened.kind])}")
     drift = opened.drift()
     if drift and drift.has_drifted:
         click.echo(f"  {drift}; --retrain would learn from them")
@@ -172,21 +214,22 @@ def _tell(opened: Index, summary: dict[str, Any], *, trained: bool) -> None:
     )
 
 
-def verdict(check: dict[str, Any]) -> str:
+def verdict(check: dict[str, Any], noun: str) -> str:
     """Say in one line which encoder won, and by how much."""
     checks = {name: Check.from_dict(row) for name, row in check["candidates"].items()}
     measure, winner = check["measure"], check["winner"]
     values = {name: float(getattr(found, measure)) for name, found in checks.items()}
-    tried = f"on {counted(check['questions'], 'picture')} kept out of training"
-    best_pca = max((n for n in values if n.startswith("pca")), key=values.__getitem__)
-    learned = [n for n in values if not n.startswith("pca")]
+    tried = f"on {counted(check['questions'], noun)} kept out of training"
+    baselines = [name for name in values if name.startswith(("pca", "lsa "))]
+    best_base = max(baselines, key=values.__getitem__)
+    learned = [name for name in values if name not in baselines]
     if not learned:
         return f"encoder {winner}: {_figures(checks[winner], measure)}, {tried}"
     best = max(learned, key=values.__getitem__)
-    gain = values[best] / values[best_pca] - 1 if values[best_pca] else 0.0
+    gain = values[best] / values[best_base] - 1 if values[best_base] else 0.0
     return (
         f"encoder {winner}: {best} has {_figures(checks[best], measure)}; "
-        f"{best_pca} has {_figures(checks[best_pca], measure)} ({gain:+.0%}), {tried}"
+        f"{best_base} has {_figures(checks[best_base], measure)} ({gain:+.0%}), {tried}"
     )
 
 

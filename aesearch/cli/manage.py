@@ -12,6 +12,7 @@ import click
 from aesearch.cli import DONE, ERROR
 from aesearch.cli.terminal import amount, counted
 from aesearch.errors import AesearchError
+from aesearch.features import NOUNS, TEXTS
 from aesearch.index import Index
 from aesearch.layout import all_places, find, home
 from aesearch.settings import spelled
@@ -39,6 +40,7 @@ def list_(as_json: bool) -> int:
             with Index(place) as index:
                 row = {
                     "name": index.name,
+                    "kind": index.kind,
                     "items": len(index),
                     "encoder": index.encoder.manifest["kind"],
                     "bytes_on_disk": index.layout.bytes_on_disk(),
@@ -54,7 +56,8 @@ def list_(as_json: bool) -> int:
         else:
             note = "  (training unfinished)" if row["training"] else ""
             click.echo(
-                f"{row['name']:<20} {counted(row['items'], 'picture'):>18}  {row['encoder']:<10} "
+                f"{row['name']:<20} {counted(row['items'], NOUNS[row['kind']]):>18}  "
+                f"{row['encoder']:<10} "
                 f"{amount(float(str(row['bytes_on_disk']))):>9}  {row['source']}{note}"
             )
     if not places:
@@ -77,30 +80,30 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     with Index(find(place or named)) as index:
         if plot is not None:
             _plot(index, plot)
-        facts = index.info()
+        facts, noun = index.info(), NOUNS[index.kind]
     if as_json:
         click.echo(json.dumps(facts, indent=1))
         return DONE
-    click.echo(f"{facts['name']}: {counted(facts['items'], 'picture')} of {facts['source']}")
+    click.echo(f"{facts['name']}: {counted(facts['items'], noun)} of {facts['source']}")
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(facts["changed_at"]))
-    engine, side = facts["engine"], facts["features"]["side"]
+    engine = facts["engine"]
     chosen = f" ({spelled(facts['chosen'])})" if facts["chosen"] else ""
     lines = {
         "revision": f"{facts['revision']}, {made}",
         "encoder": f"{facts['encoder']}{chosen} {facts['fingerprint']}, "
-        f"{facts['code_size']:,} numbers from {side}x{side} pixels",
-        "trained on": _trained(facts),
+        f"{facts['code_size']:,} numbers from {_input(facts['features'])}",
+        "trained on": _trained(facts, noun),
         "codes": f"{engine['factory']}, {engine['bytes_per_item']:.0f} bytes per item in memory",
         "recall": f"{engine['recall']:.3f} of the exact ten nearest"
         + (f", {engine['probes']} probes" if engine["probes"] else ""),
         "on disk": amount(facts["bytes_on_disk"]),
-        "drift": facts["drift"] or "none: no picture came after training",
+        "drift": facts["drift"] or f"none: no {noun} came after training",
     }
     if facts["training"]:
         lines["training"] = "unfinished; 'aesearch index' goes on with it"
     for name, text in lines.items():
         click.echo(f"  {name:<12} {text}")
-    _show_check(facts["check"])
+    _show_check(facts["check"], noun)
     for ignored, title in ((False, "could not be read"), (True, "passed over")):
         files = [f for f in facts["skipped"] if f["ignored"] is ignored]
         if files:
@@ -119,16 +122,23 @@ def _plot(index: Index, out: Path) -> None:
     click.echo(f"wrote {out}", err=True)
 
 
-def _trained(facts: dict[str, Any]) -> str:
+def _input(features: dict[str, Any]) -> str:
+    if features["kind"] == TEXTS:
+        language = f", {features['language']}" if features["language"] else ""
+        return f"{features['terms']:,} terms ({features['weighting']}{language})"
+    return f"{features['side']}x{features['side']} pixels"
+
+
+def _trained(facts: dict[str, Any], noun: str) -> str:
     trained = facts["trained"]
     took = f" in {trained['seconds']:.0f} s" if "seconds" in trained else ""
-    return f"{counted(trained.get('items', 0), 'picture')}{took}"
+    return f"{counted(trained.get('items', 0), noun)}{took}"
 
 
-def _show_check(check: dict[str, Any] | None) -> None:
+def _show_check(check: dict[str, Any] | None, noun: str) -> None:
     if not check:
         return
-    click.echo(f"\ncheck on {counted(check['questions'], 'picture')} kept out of training")
+    click.echo(f"\ncheck on {counted(check['questions'], noun)} kept out of training")
     for title, part in (("encoder", "candidates"), ("codes kept as", "forms")):
         rows = check[part]
         names = [c for c in COLUMNS if any(row[c] is not None for row in rows.values())]
@@ -152,7 +162,8 @@ def remove(keys: tuple[str, ...], place: str | None) -> int:
     with Index(find(place)) as index:
         number = index.remove(keys)
         remain = "remains" if len(index) == 1 else "remain"
-        click.echo(f"removed {number:,}; {counted(len(index), 'picture')} {remain}")
+        items = counted(len(index), NOUNS[index.kind])
+        click.echo(f"removed {number:,}; {items} {remain}")
     return DONE
 
 
@@ -168,6 +179,6 @@ def verify(place: str | None, named: str | None, repair: bool) -> int:
             click.echo(f"aesearch: {problem}", err=True)
         if problems:
             return ERROR
-        pictures = counted(len(index), "picture")
-        click.echo(f"{index.name}: {pictures}, revision {index.revision.number}: good")
+        items = counted(len(index), NOUNS[index.kind])
+        click.echo(f"{index.name}: {items}, revision {index.revision.number}: good")
     return DONE

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from aesearch.cli import DONE, ERROR
-from aesearch.cli.terminal import quiet_decoders, shown
+from aesearch.cli.answers import Answer, print_answer
+from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError
-from aesearch.index import Hit, Index
+from aesearch.features import TEXTS
+from aesearch.index import open_at
 from aesearch.layout import find
 
+LONGEST_NAMED = 80
 
-@click.command(short_help="Find what is similar to a picture.")
-@click.argument("files", nargs=-1, metavar="FILE...")
+
+@click.command(short_help="Find what is similar to a picture or a text.")
+@click.argument("words", nargs=-1, metavar="FILE... | TEXT")
 @click.option(
     "-k",
     "--top",
@@ -32,99 +37,108 @@ from aesearch.layout import find
     metavar="PATH",
     help="The index: a path, or a name in the home. Needed only where several fit.",
 )
+@click.option("--file", "files", multiple=True, metavar="FILE", help="Search with a document.")
 @click.option("--key", "keys", multiple=True, help="Search with an item of the index, by its key.")
 @click.option("--among", metavar="GLOB", help="Look only at keys that match, 'holiday/**' say.")
 @click.option("--threshold", type=float, metavar="SCORE", help="Leave out hits that score less.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Say why each document was found: words that both hold, and what both are about.",
+)
 @click.option("--json", "form", flag_value="json", help="One JSON object per hit and line.")
 @click.option("-0", "--print0", "form", flag_value="null", help="Paths only, each ended by NUL.")
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="OUT",
-    help="Also draw the query and its hits: .png or .html.",
+    help="Also draw the query picture and its hits: .png or .html.",
 )
 def query(
+    words: tuple[str, ...],
     files: tuple[str, ...],
-    top: int,
-    place: str | None,
     keys: tuple[str, ...],
-    among: str | None,
-    threshold: float | None,
+    place: str | None,
     form: str | None,
     sheet: Path | None,
+    *,
+    explain: bool,
+    top: int,
+    **limits: Any,
 ) -> int:
-    """Find the pictures most similar to each FILE; - is a picture on standard input.
+    """Find the pictures most similar to each FILE, or the documents most similar to TEXT.
+
+    In an index of pictures every argument is a file, and - is a picture on standard input. In an
+    index of documents the arguments are one text, whatever files there are; --file names a
+    document, and - is a text on standard input.
 
     Prints a table on a terminal, else one line per hit: score, tab, path (and, where several
-    files were asked for, tab, the file). A score is a cosine: 1 is the same, higher is closer.
+    queries were asked, tab, the query). A score is a cosine: 1 is the same, higher is closer.
     """
-    if not files and not keys:
-        raise click.UsageError("name a picture to search with, or an item by --key")
+    if not words and not files and not keys:
+        raise click.UsageError("name a picture or a text to search with, or an item by --key")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
-    several = len(files) + len(keys) > 1
-    near = Path(files[0]) if files and files[0] != "-" else None
+    named = next((name for name in (*files, *words) if name != "-"), None)
     failed = False
-    answers: list[tuple[str, object, list[Hit]]] = []
-    with Index(find(place, near)) as index, quiet_decoders():
+    answers: list[Answer] = []
+    with open_at(find(place, Path(named) if named else None)) as opened, quiet_decoders():
+        index: Any = opened  # what only documents have is asked of those alone
+        texts = index.kind == TEXTS
+        if not texts and explain:
+            raise click.UsageError("--explain is for documents; this is an index of pictures")
+        if texts and sheet is not None:
+            raise click.UsageError("--sheet draws pictures; this is an index of documents")
         for key in keys:
-            hits = index.similar(key, top, among=among, threshold=threshold)
-            answers.append((key, index.path_of(key), hits))
-        for name in files:
-            content = sys.stdin.buffer.read() if name == "-" else Path(name)
+            found = index.similar(key, top, **limits)
+            why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
+            answers.append(Answer(key, index.path_of(key), found, why))
+        questions = list(_questions(words, files, texts=texts))
+        for name, content in questions:
             try:
-                hits = index.search(content, top, among=among, threshold=threshold)
+                found = index.search(content, top, **limits)
             except ContentError as error:
                 failed = True
-                click.echo(f"aesearch: {name}: {error}", err=True)
+                shorter = name if len(name) < LONGEST_NAMED else name[:LONGEST_NAMED] + "..."
+                click.echo(f"aesearch: {shorter}: {error}", err=True)
                 continue
-            answers.append((name, content, hits))
-    if among is not None and answers and not any(hits for _, _, hits in answers):
+            why = [index.explain(content, hit.key) for hit in found] if explain else []
+            answers.append(Answer(name, content, found, why))
+        tabular = index.is_tabular
+    among = limits["among"]
+    if among is not None and answers and not any(answer.hits for answer in answers):
         click.echo(f"aesearch: nothing found among '{among}'; a folder is 'name/*'", err=True)
-    for name, _, hits in answers:
-        _print(name, hits, form, several=several)
+    several = len(keys) + len(questions) > 1
+    for answer in answers:
+        print_answer(answer, form, several=several, tabular=tabular)
     if sheet is not None and answers:
         _draw(answers, sheet)
     return ERROR if failed else DONE
 
 
-def _print(name: str, hits: list[Hit], form: str | None, *, several: bool) -> None:
-    if form == "json":
-        for rank, hit in enumerate(hits, 1):
-            line = {
-                "query": name,
-                "rank": rank,
-                "score": round(hit.score, 6),
-                "key": hit.key,
-                "path": str(hit.path),
-            }
-            click.echo(json.dumps(line, ensure_ascii=False))
-    elif form == "null":
-        for hit in hits:
-            click.echo(f"{hit.path}\0", nl=False)
-    elif sys.stdout.isatty():
-        if several:
-            click.secho(name, bold=True)
-        for rank, hit in enumerate(hits, 1):
-            click.echo(f"{rank:>4}  {hit.score:6.3f}  {shown(hit.path)}")
-        if not hits:
-            click.echo("      nothing found")
-    else:
-        tail = f"\t{name}" if several else ""
-        for hit in hits:
-            click.echo(f"{hit.score:.4f}\t{shown(hit.path)}{tail}")
+def _questions(
+    words: tuple[str, ...], files: tuple[str, ...], *, texts: bool
+) -> Iterator[tuple[str, Any]]:
+    """Yield the name of each query and its content: a path, bytes, or the text itself."""
+    for name in files if texts else (*files, *words):
+        yield name, sys.stdin.buffer.read() if name == "-" else Path(name)
+    if texts and words == ("-",):
+        yield "-", sys.stdin.buffer.read().decode(errors="replace")
+    elif texts and words:
+        yield " ".join(words), " ".join(words)
 
 
-def _draw(answers: list[tuple[str, object, list[Hit]]], out: Path) -> None:
+def _draw(answers: list[Answer], out: Path) -> None:
     from aesearch.features.images import open_picture
     from aesearch.reports.sheet import Cell, Row, write_sheet
 
     rows = []
-    for name, content, hits in answers:
+    for answer in answers:
         try:
-            picture = open_picture(content)  # type: ignore[arg-type]
+            picture = open_picture(answer.content)  # type: ignore[arg-type]
         except ContentError:
             picture = None
-        rows.append(Row(name, picture, [Cell(hit.score, hit.key, hit.path) for hit in hits]))
+        cells = [Cell(hit.score, hit.key, hit.path) for hit in answer.hits]
+        rows.append(Row(answer.name, picture, cells))
     write_sheet(rows, out)
     click.echo(f"wrote {out}", err=True)

@@ -12,9 +12,10 @@ from typing import IO
 from aesearch.ingest import Progress, silent
 
 STAGES = {
-    "reading": "reading pictures",
-    "components": "fitting PCA",
-    "preparing": "searchable; checking PCA",
+    "reading": "reading",
+    "counting words": "counting words",
+    "components": "fitting",
+    "preparing": "searchable; checking the baselines",
     "training": "training",
     "checking": "checking and publishing",
 }
@@ -105,6 +106,11 @@ def amount(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1000
     return ""
+
+
+def legible(text: str) -> str:
+    """Return a text without what a terminal would obey: control characters, line ends."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def shown(path: Path) -> str:

@@ -26,10 +26,11 @@ ENCODERS: dict[str, str] = {
     "vae": "aesearch.encoders.vae:VAEEncoder",
     "cvae": "aesearch.encoders.cvae:CVAEEncoder",
     "vaegan": "aesearch.encoders.vaegan:VAEGANEncoder",
+    "text": "aesearch.encoders.text:TextEncoder",
     "agreement": "aesearch.encoders.agreement:AgreementEncoder",
 }
 
-LEARNED = "agreement"  # what `auto` trains
+LEARNED = {"images": "agreement", "texts": "text"}  # what `auto` trains
 UNTRAINED = ("thumbnail", "pca", "raw", "lsa")  # fitted in a moment: they need no budget
 
 

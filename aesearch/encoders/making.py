@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aesearch.encoders import LEARNED, encoder_class
+from aesearch.encoders import ENCODERS, LEARNED, encoder_class
 from aesearch.errors import ParameterError
 from aesearch.settings import plain
 
@@ -41,7 +41,7 @@ def make_encoder(name: str, parameters: Mapping[str, Any], code_size: int, seed:
 
 
 def chosen_parameters(
-    name: str, wanted: Mapping[str, Any], code_size: int, seed: int
+    name: str, wanted: Mapping[str, Any], code_size: int, seed: int, kind: str = "images"
 ) -> dict[str, Any]:
     """Read and check parameters before any data are seen; return those that are no defaults.
 
@@ -53,13 +53,15 @@ def chosen_parameters(
         Text, such as '0.5' or '500,250', is read as what the constructor expects there.
     code_size, seed : int
         What the encoder would get besides.
+    kind : str
+        Of the collection: 'images' or 'texts'.
 
     Raises
     ------
     ParameterError
         If it has no parameter of such a name, or refuses a value.
     """
-    name = learned_by(name)
+    name = learned_by(name, kind)
     known = inspect.signature(encoder_class(name)).parameters
     allowed = [key for key in known if key not in ELSEWHERE and (name, key) not in CHECKED]
     parameters = {}
@@ -88,9 +90,19 @@ def changed_parameters(encoder: Encoder) -> dict[str, Any]:
     }
 
 
-def learned_by(name: str) -> str:
-    """Return the encoder that is trained under a name: 'auto' trains the default one."""
-    return LEARNED if name == "auto" else name
+def learned_by(name: str, kind: str = "images") -> str:
+    """Return the encoder that is trained under a name: 'auto' trains the default of its kind."""
+    return LEARNED[kind] if name == "auto" else name
+
+
+def require_kind(name: str, kind: str) -> None:
+    """Refuse an encoder that cannot learn from documents, or from pictures, where it is to."""
+    fits = name == "auto" or (encoder_class(name).accepts_sparse if kind == "texts" else True)
+    if not fits:
+        able = [other for other in ENCODERS if encoder_class(other).accepts_sparse]
+        raise ParameterError(
+            f"encoder {name} learns from pictures; for documents choose auto, {', '.join(able)}"
+        )
 
 
 def require_folders(name: str, folders: Iterable[str]) -> None:
@@ -101,14 +113,14 @@ def require_folders(name: str, folders: Iterable[str]) -> None:
     name : str
         An encoder of the registry.
     folders : iterable of str
-        The folder of each picture; "" where it is in none.
+        The folder of each item, or another label of it; "" where it has none.
     """
     if not encoder_class(name).uses_labels:
         return
     found = set(folders) - {""}
     if len(found) < 2:
         raise ParameterError(
-            f"encoder {name} learns from folders as labels, and the pictures lie in {len(found)}; "
+            f"encoder {name} learns from folders as labels, and the files lie in {len(found)}; "
             "sort them into at least 2 folders, or choose another encoder with --encoder"
         )
 

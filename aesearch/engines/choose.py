@@ -15,7 +15,7 @@ ID_BYTES = 8
 GRAPH_BYTES = 272  # links of HNSW32
 TRAINING_PER_LIST = 39  # FAISS warns of fewer
 FORMS = ("float", "int8", "bits")
-KINDS = ("auto", "flat", "ivf", "hnsw")
+ENGINES = ("auto", "flat", "ivf", "hnsw")
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def choose(
     """
     if form not in FORMS:
         raise ParameterError(f"unknown code form '{form}'; choose one of {', '.join(FORMS)}")
-    if kind not in KINDS:
-        raise ParameterError(f"unknown index kind '{kind}'; choose one of {', '.join(KINDS)}")
+    if kind not in ENGINES:
+        raise ParameterError(f"unknown index kind '{kind}'; choose one of {', '.join(ENGINES)}")
     if form == "bits" and not (8 <= bits <= code_size and bits % 8 == 0):
         raise ParameterError(
             f"bits must be a multiple of 8 from 8 to the code size, {code_size}; got {bits}"

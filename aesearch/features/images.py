@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -76,9 +77,31 @@ class ImageFeatures:
         return {"kind": "images", **asdict(self)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> ImageFeatures:
+    def from_config(cls, config: Mapping[str, Any]) -> ImageFeatures:
         """Make features from what `config` returned."""
         return cls(side=config["side"], channels=config["channels"])
+
+    @classmethod
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> ImageFeatures:
+        """Make features from what `config` returned; they have no files."""
+        return cls.from_config(config)
+
+    def save(self, folder: Path) -> list[str]:
+        """Write nothing: all is in `config`."""
+        return []
+
+    @property
+    def kind(self) -> str:
+        """'images'."""
+        return "images"
+
+    def read(self, content: bytes, name: str = "") -> Pixels:
+        """Return the pixels of a file; its name says nothing that its content does not."""
+        return self.transform(content)
+
+    def stack(self, samples: Sequence[Pixels]) -> Pixels:
+        """Return pictures as one array, (n, side, side, channels)."""
+        return np.stack(samples) if samples else np.empty((0, *self.shape), dtype=np.uint8)
 
     def transform(self, content: Content) -> Pixels:
         """Return one picture as uint8 of shape (side, side, channels).

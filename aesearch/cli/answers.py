@@ -1,0 +1,118 @@
+"""How the answers to queries are printed: a table, JSON lines, or paths alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aesearch.cli.terminal import legible, shown
+from aesearch.hits import Hit, TextHit
+
+if TYPE_CHECKING:
+    from aesearch.explaining import Explanation
+    from aesearch.passages import Snippet
+
+INDENT = " " * 14
+
+
+@dataclass
+class Answer:
+    """What one query found.
+
+    Attributes
+    ----------
+    name : str
+        The query, as it was given.
+    content : object
+        What it stands for: a path, or bytes.
+    hits : list of Hit
+    reasons : list of Explanation
+        Why each hit was found, where that was asked for.
+    """
+
+    name: str
+    content: object
+    hits: list[Hit]
+    reasons: list[Explanation] = field(default_factory=list)
+
+
+def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bool) -> None:
+    """Print one answer.
+
+    Parameters
+    ----------
+    answer : Answer
+    form : {None, 'json', 'null'}
+    several : bool
+        Whether there are other queries, so that each line must say which it answers.
+    tabular : bool
+        Whether hits are rows of a table, which keys name and paths do not.
+    """
+    if form == "json":
+        for line in _as_json(answer):
+            click.echo(json.dumps(line, ensure_ascii=False))
+        return
+    if form == "null":
+        for hit in answer.hits:
+            click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
+        return
+    terminal = sys.stdout.isatty()
+    if terminal and several:
+        click.secho(legible(answer.name), bold=True)
+    tail = f"\t{legible(answer.name)}" if several else ""
+    for rank, hit in enumerate(answer.hits, 1):
+        place = legible(hit.key) if tabular else shown(hit.path)
+        if terminal:
+            click.echo(f"{rank:>4}  {hit.score:6.3f}  {place}")
+            if isinstance(hit, TextHit):
+                _show_text(hit)
+        else:
+            click.echo(f"{hit.score:.4f}\t{place}{tail}")
+        if answer.reasons:
+            _show_reasons(answer.reasons[rank - 1])
+    if terminal and not answer.hits:
+        click.echo("      nothing found")
+
+
+def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
+    for rank, hit in enumerate(answer.hits, 1):
+        line: dict[str, Any] = {
+            "query": answer.name,
+            "rank": rank,
+            "score": round(hit.score, 6),
+            "key": hit.key,
+            "path": str(hit.path),
+        }
+        if isinstance(hit, TextHit):
+            line |= {"title": hit.title, "snippet": hit.snippet.text}
+            line["passage"] = list(hit.passage) if hit.passage else None
+        if answer.reasons:
+            line["why"] = answer.reasons[rank - 1].as_dict()
+        yield line
+
+
+def _show_text(hit: TextHit) -> None:
+    if hit.title and not hit.snippet.text.startswith(legible(hit.title)):
+        click.echo(f"{INDENT}{click.style(legible(hit.title), bold=True)}")
+    if hit.snippet.text:
+        click.echo(f"{INDENT}{_marked(hit.snippet)}")
+
+
+def _marked(snippet: Snippet) -> str:
+    parts, last = [], 0
+    for start, end in snippet.marks:
+        parts += [snippet.text[last:start], click.style(snippet.text[start:end], underline=True)]
+        last = end
+    return "".join([*parts, snippet.text[last:]])
+
+
+def _show_reasons(why: Explanation) -> None:
+    for name, terms in (("both say", why.shared), ("both are about", why.code)):
+        words = ", ".join(f"{term.word} {term.weight:.2f}" for term in terms)
+        if words:
+            click.secho(f"{INDENT}{name}: {words}", dim=True)

@@ -1,0 +1,128 @@
+"""A collection in one file, or on standard input: a source whose items are rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import xxhash
+
+from aesearch.errors import SourceError
+from aesearch.features import Read
+from aesearch.features.documents import Document, extract
+from aesearch.sources import Entry, Folder, Source
+from aesearch.tables import Refused, is_table, read_table
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are used; what is not named is found by its usual names.
+
+    Attributes
+    ----------
+    text : tuple of str
+        Joined in this order.
+    key, label : str or None
+    """
+
+    text: tuple[str, ...] = ()
+    key: str | None = None
+    label: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.key or self.label)
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any] | None) -> Columns:
+        """Return the columns that ``index.json`` holds."""
+        config = config or {}
+        return cls(tuple(config.get("text", ())), config.get("key"), config.get("label"))
+
+
+class Table:
+    """The rows of a .csv, .tsv or .jsonl file, or of standard input.
+
+    Rows are compared by their content: an entry's time stamp is a hash of its text.
+
+    Parameters
+    ----------
+    path : Path or None
+        None for standard input, which `stream` then is.
+    columns : Columns
+    stream : text file, optional
+
+    Raises
+    ------
+    SourceError
+        If there is no such file.
+    """
+
+    plain = True
+
+    def __init__(
+        self, path: Path | None, columns: Columns | None = None, stream: TextIO | None = None
+    ) -> None:
+        if path is not None and not path.is_file():
+            raise SourceError(f"there is no file {path}; name the table that holds the documents")
+        self.root = path.resolve() if path is not None else Path(STANDARD_INPUT)
+        self.columns = columns or Columns()
+        self.unreadable: list[tuple[str, str]] = []
+        self._path, self._stream = path, stream
+        self._rows: dict[str, tuple[str, str]] = {}
+
+    def walk(self) -> Iterator[Entry]:
+        """Yield every row that can be used; the others are kept in `unreadable`."""
+        if self._path is None and self._stream is None and not self._rows:
+            raise SourceError("standard input is read once; give the documents again, or a file")
+        self.unreadable = []
+        chosen = self.columns
+        if self._path is not None or self._stream is not None:
+            self._rows = {}
+            found = read_table(
+                self._path, self._stream, text=chosen.text, key=chosen.key, label=chosen.label
+            )
+            for row in found:
+                if isinstance(row, Refused):
+                    self.unreadable.append((f"line {row.line}", row.reason))
+                else:
+                    self._rows[row.key] = row.text, row.label
+            self._stream = None
+        for key, (text, label) in self._rows.items():
+            content = text.encode(errors="replace")
+            stamp = xxhash.xxh3_64_intdigest(content + b"\0" + label.encode()) >> 1
+            yield Entry(key, len(content), stamp)
+
+    def read(self, key: str) -> bytes:
+        """Return the text of a row, in UTF-8."""
+        return self._rows[key][0].encode(errors="replace")
+
+    def labels(self, keys: Sequence[str]) -> list[str]:
+        """Return the label of each row; "" where it has none."""
+        return [self._rows[key][1] if key in self._rows else "" for key in keys]
+
+
+def document_reader(source: Source) -> Read:
+    """Return what makes a document of the content of an item: of a row, its text as it is."""
+    return _as_it_is if source.plain else extract
+
+
+def _as_it_is(content: bytes, name: str) -> Document:
+    return Document(content.decode(), "")
+
+
+def open_source(
+    place: str | Path, columns: Columns | None = None, stream: TextIO | None = None
+) -> Source:
+    """Return the source that a path means: a folder, a table, or '-' for standard input."""
+    if str(place) == STANDARD_INPUT:
+        return Table(None, columns, stream)
+    path = Path(place)
+    if path.is_file() and is_table(path.name):
+        return Table(path, columns)
+    if columns:
+        raise SourceError(f"{path} is no table (.csv, .tsv, .jsonl), so it has no columns")
+    return Folder(path)

@@ -1,0 +1,231 @@
+"""An index of documents: searched by sentence, by file, or by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from aesearch.engines import Floats, Ids
+from aesearch.errors import ContentError, ParameterError, UnsupportedError
+from aesearch.hits import Hit, TextHit
+from aesearch.index import Index
+from aesearch.layout import key_for
+from aesearch.opening import Opened
+from aesearch.passage_codes import DOCUMENT
+from aesearch.passages import Passage, snippet
+from aesearch.sources import read_file
+
+if TYPE_CHECKING:
+    from aesearch.explaining import Explanation
+    from aesearch.features.documents import Document
+    from aesearch.generation import Generator
+    from aesearch.records import KeptText
+
+Text = str | bytes | Path
+SUGGESTED = 3
+DEEPER = 4  # times as many passages are looked for, where they crowd documents out
+
+
+class Found(NamedTuple):
+    """One document, and the row of the engine, itself or a passage, that was nearest."""
+
+    id: int
+    score: float
+    row: int
+
+
+class TextIndex(Index):
+    """A folder of documents that can be searched by what they are about; see `Index`.
+
+    Examples
+    --------
+    >>> with aesearch.open("indexes/papers") as index:      # doctest: +SKIP
+    ...     index.search("heat transfer in laminar flow", k=3)
+    """
+
+    # -- searching -------------------------------------------------------------------------------
+
+    def taken(self, content: Any) -> tuple[Document, bytes, Path | None]:
+        """Return the document that a text, the content of a file, or a path stands for."""
+        from aesearch.features.documents import Document, extract
+
+        if isinstance(content, str):
+            if not content.strip():
+                raise ContentError("is empty")
+            return Document(content, ""), content.encode(errors="replace"), None
+        path = content if isinstance(content, Path) else None
+        raw = content if path is None else read_file(path)
+        if not isinstance(raw, bytes):
+            raise ParameterError(
+                f"a document is text, bytes or a Path; got {type(content).__name__}"
+            )
+        return extract(raw, "" if path is None else path.name), raw, path
+
+    def search(
+        self,
+        content: Any,
+        k: int = 10,
+        *,
+        among: str | None = None,
+        threshold: float | None = None,
+    ) -> list[Hit]:
+        """Find the documents most similar to a text.
+
+        Parameters
+        ----------
+        content : str, Path or bytes
+            A sentence or a whole text; the path of a document, or the content of one. A str is
+            always text, even where a file has this name.
+        k, among, threshold
+            As in `Index.search`.
+
+        Returns
+        -------
+        list of TextHit
+            Best first. A file that is in the index comes first, with score 1.
+
+        Raises
+        ------
+        ContentError
+            If it cannot be read as a document, or holds no word that the index knows.
+        """
+        document, raw, path = self.taken(content)
+        key = None if path is None else key_for(self.source, path)
+
+        def answer(state: Opened) -> list[Hit]:
+            row = state.features.transform([document.text])
+            if not row.values.any():
+                raise ContentError(self._unknown(state, document.text))
+            code = state.encoder.encode(row)
+            exact = [] if isinstance(content, str) else self._exact(raw, key)
+            found = self._nearest(state, code, k, among, exact)
+            return self._as_hits(state, found, document.text, threshold)
+
+        return self._of_one_revision(answer)
+
+    def similar(
+        self,
+        key: str,
+        k: int = 10,
+        *,
+        among: str | None = None,
+        threshold: float | None = None,
+    ) -> list[Hit]:
+        """Find the documents most similar to one that is in the index; its file is not read."""
+
+        def answer(state: Opened) -> list[Hit]:
+            id = self._id_of(key)
+            code = self.store.codes([id])[1]
+            found = self._nearest(state, code, k, among, [id])
+            return self._as_hits(state, found, self.text_of(key).text, threshold)
+
+        return self._of_one_revision(answer)
+
+    def text_of(self, key: str) -> KeptText:
+        """Return the plain text of a document, as it is kept in the index, and its title.
+
+        Raises
+        ------
+        UnknownKeyError
+            If there is no such document.
+        """
+        id = self._id_of(key)
+        return self.store.texts_of([id])[id]
+
+    def explain(self, content: Text, key: str, top: int = 8) -> Explanation:
+        """Say why a document is a hit for a text.
+
+        Parameters
+        ----------
+        content : str, Path or bytes
+            As in `search`.
+        key : str
+            Of the document.
+        top : int
+            Terms wanted of each kind.
+
+        Returns
+        -------
+        Explanation
+            Terms that both hold, and terms that the decoder puts in both.
+        """
+        return self._explained(self.taken(content)[0].text, key, top)
+
+    def explain_similar(self, key: str, other: str, top: int = 8) -> Explanation:
+        """Say why two documents of the index are similar; see `explain`."""
+        return self._explained(self.text_of(key).text, other, top)
+
+    @property
+    def generate(self) -> Generator:
+        """Refuse: what is generated is pictures."""
+        raise UnsupportedError(
+            f"{self.name} is an index of documents; only pictures are sampled and reconstructed"
+        )
+
+    def _explained(self, text: str, key: str, top: int) -> Explanation:
+        from aesearch.explaining import explain
+
+        state = self._state()
+        query, hit = (state.features.transform([t]) for t in (text, self.text_of(key).text))
+        return explain(state.features, state.encoder, query, hit, top)
+
+    def _nearest(
+        self, state: Opened, code: Floats, k: int, among: str | None, exact: Sequence[int]
+    ) -> list[Found]:
+        """Return the nearest documents; of a document and its passages, the nearest row counts."""
+        if k < 1:
+            raise ParameterError(f"k must be at least 1; got {k}")
+        allowed: Ids | None = None
+        rows = len(state.engine)
+        if among is not None:
+            allowed = self.store.matching(among)
+            exact = [id for id in exact if id in set(allowed.tolist())]
+            allowed = np.concatenate([allowed, self.store.passages_in(allowed)])
+            rows = len(allowed)
+        wanted = k = min(k, rows)
+        while k:
+            ids, scores = state.engine.search(code, wanted, among=allowed)
+            best = {id: Found(id, 1.0, id) for id in exact[:k]}
+            for row, score in zip(ids[0].tolist(), scores[0].tolist(), strict=True):
+                if row >= 0 and row & DOCUMENT not in best:
+                    best[row & DOCUMENT] = Found(row & DOCUMENT, float(np.clip(score, -1, 1)), row)
+            if len(best) >= k or wanted == rows:
+                return list(best.values())[:k]
+            wanted = min(rows, DEEPER * wanted)
+        return []
+
+    def _as_hits(
+        self, state: Opened, found: Sequence[Found], query: str, threshold: float | None
+    ) -> list[Hit]:
+        kept = self.store.texts_of(one.id for one in found)
+        keys = self.store.keys_of(one.id for one in found)
+        spans = self.store.passages_of(one.row for one in found if one.row != one.id)
+        wanted = {column for column, _, _ in state.features.term_numbers(query)}
+        hits: list[Hit] = []
+        for id, score, row in found:
+            if id not in keys or (threshold is not None and score < threshold):
+                continue
+            passage = Passage(*spans[row]) if row in spans else None
+            text = kept[id].text[passage.start : passage.end] if passage else kept[id].text
+            matches = [
+                (column, float(state.features.weights[column]), start, stop)
+                for column, start, stop in state.features.term_numbers(text)
+                if column in wanted
+            ]
+            path, title = self.path_of(keys[id]), kept[id].title
+            hits.append(TextHit(score, keys[id], path, title, snippet(text, matches), passage))
+        return hits
+
+    def _unknown(self, state: Opened, text: str) -> str:
+        """Say that no word of a query is known, and which known ones are spelled like them."""
+        from aesearch.features.tokens import tokenize
+
+        words = list(dict.fromkeys(tokenize(text)))[:SUGGESTED]
+        if not words:
+            return "no known word in the query: it holds no words"
+        similar = [near for word in words for near in state.features.suggest(word, SUGGESTED)]
+        hint = f"; similar words that it knows: {', '.join(similar)}" if similar else ""
+        return f"no known word in the query: {', '.join(words)}{hint}"
