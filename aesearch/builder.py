@@ -35,7 +35,7 @@ from aesearch.sync import synchronise
 from aesearch.tabular import STANDARD_INPUT, Columns, Table, open_source
 from aesearch.writer import NO_IDS, nothing, publish
 
-LEFTOVERS = ("items.db", "codes-", "encoder-", "training", "write.", ".")
+LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "write.", ".")
 
 
 @dataclass
@@ -368,7 +368,7 @@ def _refuse_foreign(layout: Layout) -> None:
 def _clear(layout: Layout) -> None:
     """Remove what a run that did not get as far as its first revision left."""
     for path in layout.root.iterdir():
-        if path.name.startswith(("items.db", "codes-", "encoder-")):
+        if path.name.startswith(("items.db", "codes-", "encoder-", "words-")):
             remove_tree(path)
     remove_tree(layout.training)
 

@@ -59,6 +59,10 @@ class Layout:
         """FAISS file of a revision."""
         return self.root / f"codes-{number}.faiss"
 
+    def words(self, number: int) -> Path:
+        """Folder of BM25 of a revision."""
+        return self.root / f"words-{number}"
+
     def exists(self) -> bool:
         """Return whether there is an index here."""
         return self.card.is_file()

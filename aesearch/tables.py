@@ -9,6 +9,7 @@ import json
 import sys
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, NamedTuple, cast
@@ -22,7 +23,7 @@ SUFFIXES = frozenset(suffix + packed for suffix in SEPARATED + JSON_LINES for pa
 DELIMITERS = (",", ";", "\t", "|")
 NO_DELIMITER = "\x1f"  # of a table of one column, whose texts may hold all of the others
 SAMPLE = 100  # rows from which columns are chosen
-SNIFFED = 200  # lines from which the delimiter is
+SNIFFED, SNIFFED_CHARACTERS = 200, 1 << 20  # lines from which the delimiter is
 
 TEXTS = ("text", "body", "content", "abstract", "description")
 TITLE = "title"
@@ -297,7 +298,11 @@ def _json_records(lines: Iterable[str]) -> _Records:
 
 def _separated_records(lines: Iterator[str], header: list[str], tabs: bool) -> _Records:
     csv.field_size_limit(LONGEST_LINE)  # csv's own is 128 KiB
-    head = list(islice(lines, SNIFFED))
+    head: list[str] = []
+    for line_of_head in islice(lines, SNIFFED):
+        head.append(line_of_head)
+        if sum(map(len, head)) > SNIFFED_CHARACTERS:
+            break
     delimiter, quoting = _sniffed(head, tabs)
     last = ""
 
@@ -346,10 +351,10 @@ def _sniffed(head: list[str], tabs: bool) -> tuple[str, Literal[0, 3]]:
     if tabs and any("\t" in line for line in head[:1]):
         ways = ways[2:4]
     for delimiter, quoting in ways:
-        try:
-            rows = [row for row in csv.reader(head, delimiter=delimiter, quoting=quoting) if row]
-        except csv.Error:
-            continue
+        rows: list[list[str]] = []
+        with suppress(csv.Error):  # a field that is too large: what came before will do
+            for row in csv.reader(head, delimiter=delimiter, quoting=quoting):
+                rows += [row] if row else []
         width = len(rows[0]) if rows else 0
         if width > 1:
             fitting = sum(len(row) == width for row in rows) / len(rows)

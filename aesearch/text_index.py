@@ -17,12 +17,14 @@ from aesearch.opening import Opened
 from aesearch.passage_codes import DOCUMENT
 from aesearch.passages import Passage, snippet
 from aesearch.sources import read_file
+from aesearch.spoken import terms_in, words_of
 
 if TYPE_CHECKING:
     from aesearch.explaining import Explanation
     from aesearch.features.documents import Document
     from aesearch.generation import Generator
     from aesearch.records import KeptText
+    from aesearch.words import Words
 
 Text = str | bytes | Path
 SUGGESTED = 3
@@ -45,6 +47,8 @@ class TextIndex(Index):
     >>> with aesearch.open("indexes/papers") as index:      # doctest: +SKIP
     ...     index.search("heat transfer in laminar flow", k=3)
     """
+
+    _counted: tuple[int, Words] | None = None
 
     # -- searching -------------------------------------------------------------------------------
 
@@ -71,6 +75,7 @@ class TextIndex(Index):
         *,
         among: str | None = None,
         threshold: float | None = None,
+        hybrid: bool = False,
     ) -> list[Hit]:
         """Find the documents most similar to a text.
 
@@ -81,6 +86,10 @@ class TextIndex(Index):
             always text, even where a file has this name.
         k, among, threshold
             As in `Index.search`.
+        hybrid : bool, default=False
+            Rank by the codes and by the words (BM25) together, weighted as the check found best.
+            Scores are then in [0, 1], 1 for what is best in both. The first time after a change
+            the words of all documents are counted.
 
         Returns
         -------
@@ -97,11 +106,16 @@ class TextIndex(Index):
 
         def answer(state: Opened) -> list[Hit]:
             row = state.features.transform([document.text])
-            if not row.values.any():
-                raise ContentError(self._unknown(state, document.text))
+            known = bool(row.values.any())
             code = state.encoder.encode(row)
-            exact = [] if isinstance(content, str) else self._exact(raw, key)
-            found = self._nearest(state, code, k, among, exact)
+            found: list[Found] = []
+            if hybrid:
+                found = self._fused(state, code if known else None, document.text, k, among)
+            elif known:
+                exact = [] if isinstance(content, str) else self._exact(raw, key)
+                found = self._nearest(state, code, k, among, exact)
+            if not known and not (hybrid and found):
+                raise ContentError(self._unknown(state, document.text))
             return self._as_hits(state, found, document.text, threshold)
 
         return self._of_one_revision(answer)
@@ -196,6 +210,44 @@ class TextIndex(Index):
                 return list(best.values())[:k]
             wanted = min(rows, DEEPER * wanted)
         return []
+
+    def _fused(
+        self, state: Opened, code: Floats | None, text: str, k: int, among: str | None
+    ) -> list[Found]:
+        """Return the best by codes and words together; by words alone where no code is had."""
+        from aesearch.hybrid import CANDIDATES, LEAST, with_feedback
+
+        if k < 1:
+            raise ParameterError(f"k must be at least 1; got {k}")
+        depth = max(k, CANDIDATES)
+        allowed = None if among is None else self.store.matching(among)
+        words = self._words(state)
+        spoken = words.search(terms_in(text, state.features.language), depth, among=allowed)
+        if code is None:
+            best = max(float(spoken[1].max(initial=0)), 1e-9)
+            return [Found(i, s / best, i) for i, s in zip(*map(np.ndarray.tolist, spoken))][:k]
+        rows: dict[int, int] = {}
+
+        def nearest(query: Floats) -> tuple[Ids, Floats]:
+            found = self._nearest(state, query, depth, among, [])
+            rows.update((one.id, one.row) for one in found)
+            scores = np.array([one.score for one in found], dtype=np.float32)
+            return np.array([one.id for one in found], dtype=np.int64), scores
+
+        check = state.encoder.manifest.get("check") or {}
+        weight = max(LEAST, float(check.get("words", LEAST)))
+        ids, scores = with_feedback(code, nearest, spoken, self._codes, weight)
+        ranked = zip(ids[:k].tolist(), scores[:k].tolist(), strict=True)
+        return [Found(id, score, rows.get(id, id)) for id, score in ranked]
+
+    def _codes(self, ids: Ids) -> Floats:
+        return self.store.codes(ids)[1]
+
+    def _words(self, state: Opened) -> Words:
+        """Return BM25 of this revision: as it was kept, or counted now and kept."""
+        if self._counted is None or self._counted[0] != state.revision.number:
+            self._counted = state.revision.number, words_of(self.layout, self.store, state)
+        return self._counted[1]
 
     def _as_hits(
         self, state: Opened, found: Sequence[Found], query: str, threshold: float | None

@@ -130,9 +130,9 @@ def _changed_engine(
 
 def clean(layout: Layout, revision: Revision) -> None:
     """Remove files of other revisions; what a reader still holds goes the next time."""
-    keep = {revision.codes_file, f"encoder-{revision.fingerprint}"}
+    keep = {revision.codes_file, f"encoder-{revision.fingerprint}", f"words-{revision.number}"}
     for path in layout.root.iterdir():
-        if path.name in keep or not path.name.startswith(("codes-", "encoder-")):
+        if path.name in keep or not path.name.startswith(("codes-", "encoder-", "words-")):
             continue
         if path.is_dir():
             import shutil

@@ -46,6 +46,11 @@ LONGEST_NAMED = 80
     is_flag=True,
     help="Say why each document was found: words that both hold, and what both are about.",
 )
+@click.option(
+    "--hybrid",
+    is_flag=True,
+    help="Rank documents by codes and words (BM25) together; scores are then from 0 to 1.",
+)
 @click.option("--json", "form", flag_value="json", help="One JSON object per hit and line.")
 @click.option("-0", "--print0", "form", flag_value="null", help="Paths only, each ended by NUL.")
 @click.option(
@@ -63,6 +68,7 @@ def query(
     sheet: Path | None,
     *,
     explain: bool,
+    hybrid: bool,
     top: int,
     **limits: Any,
 ) -> int:
@@ -85,8 +91,11 @@ def query(
     with open_at(find(place, Path(named) if named else None)) as opened, quiet_decoders():
         index: Any = opened  # what only documents have is asked of those alone
         texts = index.kind == TEXTS
-        if not texts and explain:
-            raise click.UsageError("--explain is for documents; this is an index of pictures")
+        if not texts and (explain or hybrid):
+            name = "--explain" if explain else "--hybrid"
+            raise click.UsageError(f"{name} is for documents; this is an index of pictures")
+        if hybrid:
+            limits["hybrid"] = True
         if texts and sheet is not None:
             raise click.UsageError("--sheet draws pictures; this is an index of documents")
         for key in keys:

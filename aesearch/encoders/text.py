@@ -37,7 +37,7 @@ LOSSES = ("auto", COSINE, MULTINOMIAL)
 COMPONENTS = 150  # of the LSA in which neighbours are found, and which weights start from
 TOPICAL_FROM = 4_000  # documents, from which on there is enough to model how often words occur
 # How much the singular vectors are scaled up where a softmax follows: its logits are of that size.
-STEEP, STEEP_OUT = 8.0, 4.0
+STEEP, STEEP_OUT = 4.0, 4.0
 SMALLEST_SHARE = 1e-9
 LOOKED_AT = 20_000  # rows for the centre of the codes and where they lie
 
@@ -50,10 +50,14 @@ class TextTask(Task):
 
     def __init__(self, network: TextNetwork, X: Any, pairs: Tensor, chosen: TextEncoder) -> None:
         self.module = self.network = network
+        by_cosine = network.loss == COSINE
         self.rows = SparseRows(X, order=2)
-        self.targets = SparseRows(X, order=2 if network.loss == COSINE else 1)
+        self.targets = SparseRows(X, order=2 if by_cosine else 1)
         self.pairs, self.chosen = pairs, chosen
         self.samples = X.shape[0]
+        usual = 0.1 if by_cosine else 0.0
+        self.contrast = usual if chosen.contrast is None else chosen.contrast
+        self.learning_rate = chosen.learning_rate or (1e-3 if by_cosine else 4e-3)
 
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
         """Return "reconstruction" and "agreement"."""
@@ -69,10 +73,10 @@ class TextTask(Task):
         other = np.where(torch.rand(len(rows)).numpy() < chosen.shared, near, own)
         latents = self.network.encode_bags(self._dropped(own))
         terms = {"reconstruction": self.network.reconstruction(latents, self.targets.batch(other))}
-        if chosen.contrast:
+        if self.contrast:
             views = self.network.encode_bags(self._dropped(other))
             agreed = losses.agreement(latents, views, chosen.temperature)
-            terms["agreement"] = chosen.contrast * agreed
+            terms["agreement"] = self.contrast * agreed
         return terms
 
     def _dropped(self, rows: Array) -> Any:
@@ -108,14 +112,18 @@ class TextEncoder(Encoder):
         Nearest documents that a document may have to give back.
     shared : float, default=0.5
         How often it is a neighbour, and not the document itself.
-    contrast, temperature : float
-        Weight and temperature of the agreement between two remainders.
+    contrast : float, optional
+        Weight of the agreement between two remainders; by default 0.1 with the cosine, else 0.
+    temperature : float, default=0.2
+        Of that agreement.
     epochs : int, optional
         How often each document is seen; by default 20 to 40 times.
     batch_size : int, optional
         Documents per step.
-    learning_rate, weight_decay : float
-        Peak rate and decoupled decay of AdamW.
+    learning_rate : float, optional
+        Peak rate of AdamW; by default 0.001 with the cosine, else 0.004.
+    weight_decay : float, default=0
+        Decoupled decay of AdamW.
     random_state : int, default=0
 
     Attributes
@@ -153,11 +161,11 @@ class TextEncoder(Encoder):
     dropped: float = 0.8
     neighbours: int = 5
     shared: float = 0.5
-    contrast: float = 0.1
+    contrast: float | None = None
     temperature: float = 0.2
     epochs: int | None = None
     batch_size: int | None = None
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     weight_decay: float = 0.0
     random_state: int = 0
 
@@ -171,8 +179,12 @@ class TextEncoder(Encoder):
         require_one_of(self, "activation", ACTIVATIONS)
         require_number(self, "dropped", least=0, most=0.99)
         require_number(self, "shared", least=0, most=1)
-        require_number(self, "contrast", "weight_decay", least=0)
-        require_number(self, "temperature", "learning_rate", above=0)
+        require_number(self, "weight_decay", least=0)
+        require_number(self, "temperature", above=0)
+        if self.contrast is not None:
+            require_number(self, "contrast", least=0)
+        if self.learning_rate is not None:
+            require_number(self, "learning_rate", above=0)
 
     def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
         """Train on `X`; `y` is ignored.
@@ -244,7 +256,7 @@ class TextEncoder(Encoder):
         many = task.samples >= TOPICAL_FROM
         task.epochs = self.epochs or (40 if many else 20)
         task.batch_size = self.batch_size or (256 if many else 64)
-        task.learning_rate, task.weight_decay = self.learning_rate, self.weight_decay
+        task.weight_decay = self.weight_decay
         looked_at = rows[spread_rows(rows.shape[0], 64)]
         digest = hashlib.blake2b(looked_at.data.tobytes(), digest_size=8).hexdigest()
         parameters = json.dumps(self.get_params(), sort_keys=True, default=str)

@@ -116,7 +116,7 @@ def decode(content: bytes, declared: str = "") -> str:
     if known.startswith(("utf-16", "utf-32")) and b"\0" in content:
         return tidy(_bearable(content.decode(known, "replace")))
     if b"\x1b$" in content and known not in SEVEN_BITS:
-        known = "iso2022_kr" if b"\x1b$)C" in content else "iso2022_jp_2"
+        known = "iso2022_jp_2"
     if known in SEVEN_BITS:
         with suppress(UnicodeDecodeError):
             return tidy(content.decode(known))
@@ -193,7 +193,7 @@ def _wide_lines(first: bytes, stream: IO[bytes], encoding: str) -> Iterator[str]
 
 def _bearable(text: str, limit: float = 0.01) -> str:
     controls = sum(map(text.count, map(chr, [0, *CONTROLS])))
-    if text.count("\ufffd") + controls > max(len(text) * limit, 1):
+    if text.count("\ufffd") > max(len(text) * limit, 1) or controls > len(text) * 0.1:
         raise ContentError(UNDECODABLE)
     return text
 

@@ -67,6 +67,8 @@ def simple_mail(content: bytes) -> tuple[str, str] | None:
     plain = PLAIN_TYPE.match(kind) if kind is not None else None
     if (kind is not None and not plain) or b"=?" in subject:
         return None
+    if content.startswith(b"From ", end):  # a mailbox's line among the headers, which then go on
+        return None
     charset = plain[1].decode("ascii", "replace") if plain and plain[1] else ""
     begin = end + 1 if content[end : end + 1] == b"\n" else end
     return _lenient(subject, charset), _lenient(content[begin:], charset)
