@@ -17,6 +17,7 @@ from aesearch.evaluation import distorted
 from aesearch.features import IMAGES, TEXTS
 from aesearch.features.bags import Bags
 from aesearch.features.documents import Document
+from aesearch.hybrid_check import weight_of_words
 from aesearch.ingest import Decoded, Progress, decode, probe, silent
 from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.passages import half_of
@@ -88,6 +89,10 @@ class Corpus(ABC):
         """Return the codes of the passages of those items that are long."""
         return encode_passages([], features, encoder)
 
+    def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:
+        """Return what else the check finds out about the encoder that won."""
+        return {}
+
     @abstractmethod
     def keep(self, store: Store, ids: Ids) -> None:
         """Write into the store what must be kept of the items beside their codes."""
@@ -143,6 +148,10 @@ class TextCorpus(Corpus):
     def passages(self, features: TextFeatures, encoder: FrozenEncoder) -> PassageCodes:
         """Return the codes of the passages of long documents."""
         return encode_passages(self.documents, features, encoder)
+
+    def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:
+        """Return "words": how much BM25 should count in a hybrid search."""
+        return {"words": weight_of_words(self.documents, features, encoder, seed)}
 
     def keep(self, store: Store, ids: Ids) -> None:
         """Keep the plain text: for snippets, and to learn from without the files."""

@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 Scored = tuple[Ids, Floats]
 
 CANDIDATES = 1000  # of each ranking
-FEEDBACK, STRENGTH = 5, 0.6
+FEEDBACK, STRENGTH = 8, 1.0
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 LEAST = 0.05  # a name or a number that no code knows should count a little, whatever the check says
 

@@ -225,7 +225,8 @@ class TextIndex(Index):
         spoken = words.search(terms_in(text, state.features.language), depth, among=allowed)
         if code is None:
             best = max(float(spoken[1].max(initial=0)), 1e-9)
-            return [Found(i, s / best, i) for i, s in zip(*map(np.ndarray.tolist, spoken))][:k]
+            pairs = zip(spoken[0][:k].tolist(), spoken[1][:k].tolist(), strict=True)
+            return [Found(id, score / best, id) for id, score in pairs]
         rows: dict[int, int] = {}
 
         def nearest(query: Floats) -> tuple[Ids, Floats]:

@@ -212,6 +212,7 @@ def _publish(
             "candidates": _table(contest.checks),
             "forms": _table(forms),
             "form_bits": bits,
+            **corpus.notes(finalist.features, finalist.frozen, index.settings.seed),
         },
     }
     final = freeze(finalist.encoder, finalist.kind, finalist.features, index.layout, notes)

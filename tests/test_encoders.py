@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import CLASSES, make_pictures
-from safetensors.numpy import load_file, save_file
+from freezing_ import freeze
+from safetensors.numpy import load_file
 from scipy.sparse import csr_matrix
 from scipy.sparse import random as random_table
 from sklearn.base import clone
@@ -35,6 +36,7 @@ CHEAP: dict[str, dict[str, Any]] = {
     "vae": {"hidden": (32,), "epochs": 20},
     "cvae": {"hidden": (32,), "epochs": 20},
     "vaegan": {"hidden": (32,), "epochs": 20},
+    "text": {"epochs": 20},
 }
 # What an encoder must refuse, beside a code_size below 1 where it has one.
 BAD: dict[str, list[dict[str, Any]]] = {
@@ -51,6 +53,17 @@ BAD: dict[str, list[dict[str, Any]]] = {
     "mlp": [{"pretraining": "dbn"}, {"pretraining_epochs": 0}],
     "dbn": [{"gibbs_steps": 0}, {"momentum": 1}, {"weight_cost": -1}, {"activation": "relu"}],
     "neighbours": [{"neighbours": 0}, {"reconstruction": -1}],
+    "text": [
+        {"noise": "salt"},
+        {"noise_level": 1},
+        {"shared": -0.1},
+        {"loss": "squared"},
+        {"neighbours": 0},
+        {"hidden": (0,)},
+        {"refine": "yes"},
+        {"temperature": 0},
+        {"learning_rate": 0},
+    ],
     "cvae": [{"classification": -1}, {"beta": float("inf")}, {"body": "transformer"}],
     "vaegan": [
         {"adversary": "hinge"},
@@ -61,6 +74,12 @@ BAD: dict[str, list[dict[str, Any]]] = {
     ],
 }
 KINDS = ("colour", "grey", "table")
+PAIRS = [
+    (name, kind)
+    for name in ENCODERS
+    for kind in KINDS
+    if kind == "table" or encoder_class(name).accepts_pictures
+]
 
 
 def make(name: str, **parameters: Any) -> Encoder:
@@ -88,7 +107,7 @@ def sample(kind: str) -> np.ndarray:
     return make_pictures(96, 16, 3) if kind == "colour" else make_pictures(96, 32, 1)
 
 
-@pytest.fixture(scope="module", params=[(n, k) for n in ENCODERS for k in KINDS], ids="-".join)
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
 def fitted(request: pytest.FixtureRequest) -> tuple[Encoder, np.ndarray]:
     name, kind = request.param
     X = sample(kind)
@@ -103,17 +122,6 @@ def frozen(
     if fitted[1].shape[1:] == (32, 32, 1):
         pytest.skip("writing graphs takes seconds: once for pictures, once for a table")
     return freeze(fitted[0], tmp_path_factory.mktemp("encoder"))
-
-
-def freeze(encoder: Encoder, folder: Path) -> FrozenEncoder:
-    encoder.write_graphs(folder)
-    state = {name: np.ascontiguousarray(value) for name, value in encoder.state().items()}
-    save_file(state, folder / WEIGHTS)
-    manifest = {"features": {"kind": "images", "side": 16}, "code_size": encoder.code_size_}
-    fingerprint = seal(folder, manifest)
-    opened = FrozenEncoder(folder)
-    assert opened.fingerprint == fingerprint
-    return opened
 
 
 def relative(found: np.ndarray, expected: np.ndarray) -> float:
@@ -160,7 +168,7 @@ def test_decoding_is_better_than_the_mean(fitted: tuple[Encoder, np.ndarray]) ->
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_the_same_seed_gives_the_same_codes(name: str) -> None:
-    X = sample("colour")[:48]
+    X = sample("colour" if encoder_class(name).accepts_pictures else "table")[:48]
     encoder = make(name)
     y = labels_for(encoder, X)
     encoder.fit(X, y)
@@ -296,12 +304,16 @@ def test_other_shapes_are_refused(
         with pytest.raises(ParameterError, match="uint8; got float64"):
             frozen.encode(X / 255)
     else:
-        with pytest.raises(ValueError, match="was fitted on"):
+        with pytest.raises(ValueError, match=r"was fitted on|learns from tables"):
             encoder.transform(np.zeros((3, 8, 8, 1), np.uint8))
 
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_fit_refuses_what_is_no_picture(name: str) -> None:
+    if not encoder_class(name).accepts_pictures:
+        with pytest.raises(ValueError, match=r"learns from tables; got an array of shape \(4, 16,"):
+            make(name).fit(np.zeros((4, 16, 16, 3), np.uint8))
+        return
     with pytest.raises(ValueError, match="1 or 3 channels; got 2"):
         make(name).fit(np.zeros((4, 16, 16, 2), np.uint8))
     with pytest.raises(ValueError, match="uint8; got float32"):

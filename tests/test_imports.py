@@ -21,6 +21,7 @@ LAYERS = [
         "encoders",
         "evaluation",
         "corpus",
+        "hybrid_check",
         "choices",
         "candidates",
         "contenders",

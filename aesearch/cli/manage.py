@@ -104,6 +104,9 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     for name, text in lines.items():
         click.echo(f"  {name:<12} {text}")
     _show_check(facts["check"], noun)
+    words = (facts["check"] or {}).get("words")
+    if words is not None:
+        click.echo(f"  query --hybrid: words (BM25) count {words:.0%}, the code the rest")
     for ignored, title in ((False, "could not be read"), (True, "passed over")):
         files = [f for f in facts["skipped"] if f["ignored"] is ignored]
         if files:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.base import Array, Encoder, Floats
+from aesearch.encoders.base import BATCH, Array, Encoder, Floats, rows_at_once
 from aesearch.encoders.batches import (
     Batches,
     PictureSource,
@@ -24,6 +24,7 @@ from aesearch.encoders.export import export
 from aesearch.encoders.network import DecoderModule, EncoderModule, Labels, Network, NetworkTask
 from aesearch.encoders.noise import check_noise, noise_of
 from aesearch.encoders.parameters import require_number, require_one_of, require_whole
+from aesearch.encoders.sparse import filled, is_sparse, tidied
 from aesearch.encoders.training import History, Session, train
 from aesearch.encoders.units import LOSSES, Units, loss_for
 from aesearch.prior import Prior
@@ -49,7 +50,7 @@ class Autoencoder(Encoder):
     loss : {"auto", "squared", "cross-entropy", "multinomial"}, default="auto"
         "squared" (a Gaussian likelihood) for any numbers; "cross-entropy" (Bernoulli) for values
         in 0..1; "multinomial" for counts, such as those of words. "auto" takes cross-entropy for
-        pictures of ink on a ground, else squared.
+        pictures of ink on a ground, multinomial for sparse tables of whole numbers, else squared.
     noise : {"gaussian", "mask", "dropout"}, optional
         Distortion of the input, whose clean form is the target: a denoising autoencoder.
     noise_level : float, default=0.3
@@ -116,9 +117,10 @@ class Autoencoder(Encoder):
 
         Parameters
         ----------
-        X : ndarray
+        X : ndarray, or CSR matrix where `accepts_sparse`
             uint8 pictures (n, height, width, 1 or 3), which may be a memory map and is read batch
-            by batch, or a table of floats (n, features).
+            by batch, or a table of floats (n, features). Of a sparse one no more than a batch is
+            ever filled in.
         y : array-like of shape (n,), optional
             Classes; ignored by encoders that do not learn from them.
         session : Session, optional
@@ -131,19 +133,28 @@ class Autoencoder(Encoder):
         """
         self.check_parameters()
         X = self._validated(X, reset=True)
-        labels = self._numbered(y, len(X))
+        if is_sparse(X):
+            X = tidied(X)
+        labels = self._numbered(y, X.shape[0])
         source: Batches = RowSource(X) if self.picture_shape_ is None else PictureSource(X)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            most = min(LOOKED_AT, max(FEWEST_LOOKED_AT, VALUES_LOOKED_AT // self.n_features_in_))
-            looked_at = source.batch(spread_rows(source.count, most))
-            pictures = self.picture_shape_ is not None
-            self.loss_ = loss_for(self.loss, looked_at[:2_000], pictures=pictures)
-            units = Units(self.loss_, source.shape).fit(looked_at)
+            units = self._units(X, source)
             self.network_ = self._network(units, source.shape)
             self.history_ = self._train(source, labels, session or Session())
             self._settle(source)
         return self
+
+    def _units(self, X: Array, source: Batches) -> Units:
+        """Choose the loss, and look at the scale of the samples: of a sparse table, of all."""
+        if is_sparse(X):
+            self.loss_ = loss_for(self.loss, X, pictures=False)
+            return Units(self.loss_, source.shape).fit(X)
+        most = min(LOOKED_AT, max(FEWEST_LOOKED_AT, VALUES_LOOKED_AT // self.n_features_in_))
+        looked_at = source.batch(spread_rows(source.count, most))
+        pictures = self.picture_shape_ is not None
+        self.loss_ = loss_for(self.loss, looked_at[:2_000], pictures=pictures)
+        return Units(self.loss_, source.shape).fit(looked_at)
 
     def _numbered(self, y: object, count: int) -> Labels:
         """Return the class of each sample as a number, -1 where it is not known or not used."""
@@ -175,9 +186,9 @@ class Autoencoder(Encoder):
     def _settle(self, source: Batches) -> None:
         """Look at where the codes lie once the network is trained."""
         rows = spread_rows(source.count, LOOKED_AT)
-        latents = torch.cat(
-            [self._latents(source, part) for part in np.array_split(rows, -(-len(rows) // 512))]
-        )
+        step = BATCH if self.picture_shape_ else rows_at_once(self.n_features_in_)
+        parts = np.array_split(rows, -(-len(rows) // step))
+        latents = torch.cat([self._latents(source, part) for part in parts])
         self.code_size_ = latents.shape[1]
         self.centre_ = latents.mean(dim=0)
         self.prior_ = self._prior(latents.numpy())
@@ -201,7 +212,10 @@ class Autoencoder(Encoder):
 
     @torch.inference_mode()
     def _encode(self, X: Array) -> Floats:
-        rows = np.array(X) if self.picture_shape_ else np.array(X, dtype=np.float32)
+        if is_sparse(X):
+            rows: Array = filled(X)
+        else:
+            rows = np.array(X) if self.picture_shape_ else np.array(X, dtype=np.float32)
         latents: Floats = self.encoder_module()(torch.from_numpy(rows))[1].numpy()
         return latents
 

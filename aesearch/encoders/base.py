@@ -18,6 +18,7 @@ Array = NDArray[Any]
 Floats = NDArray[np.float32]
 
 BATCH = 512
+VALUES_AT_ONCE = 8_000_000  # of a table, filled in: 32 MB
 
 
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -40,12 +41,15 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Where the codes of the samples lie, for `sample`.
     uses_labels : bool
         Whether `fit` learns from `y`.
+    accepts_pictures : bool
+        Whether it learns from pictures; if not, from tables alone.
     accepts_sparse : bool
         Whether a table may be sparse (CSR of scipy), and stays so.
     """
 
     uses_labels: ClassVar[bool] = False
     accepts_sparse: ClassVar[bool] = False
+    accepts_pictures: ClassVar[bool] = True
 
     code_size_: int
     n_features_in_: int
@@ -88,7 +92,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         count = X.shape[0]  # a sparse table has no len
         if not count:
             return np.empty((0, self.code_size_), dtype=np.float32)
-        return np.concatenate([self._encode(X[i : i + BATCH]) for i in range(0, count, BATCH)])
+        step = BATCH if X.ndim == 4 else rows_at_once(X.shape[1])
+        return np.concatenate([self._encode(X[i : i + step]) for i in range(0, count, step)])
 
     def inverse_transform(self, latents: Array) -> Array:
         """Return what `latents`, of shape (n, code_size_), decode to, in the form of the input."""
@@ -143,6 +148,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.sparse = self.accepts_sparse
         return tags
 
     def _validated(self, X: Array, *, reset: bool) -> Array:
@@ -164,6 +170,9 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             if reset:
                 self.picture_shape_ = None
             return table
+        if not self.accepts_pictures:
+            kind = type(self).__name__
+            raise ValueError(f"{kind} learns from tables; got an array of shape {X.shape}.")
         if X.dtype != np.uint8:
             raise ValueError(f"pictures must be uint8; got {X.dtype}.")
         height, width, channels = X.shape[1:]
@@ -180,3 +189,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"got {(height, width, channels)}."
             )
         return X
+
+
+def rows_at_once(features: int) -> int:
+    """Return how many rows of a table are encoded at a time: 512, or fewer where they are wide."""
+    return max(1, min(BATCH, VALUES_AT_ONCE // features))

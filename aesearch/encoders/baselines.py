@@ -159,11 +159,6 @@ class LSAEncoder(LinearEncoder):
         codes: Floats = np.asarray(self._rows(X) @ self.matrix_, dtype=np.float32)
         return codes
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
 
 def _dense(product: Any) -> Array:
     found: Array = product.toarray() if hasattr(product, "toarray") else product

@@ -6,12 +6,14 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from aesearch.encoders.base import Array
+from aesearch.encoders.sparse import filled, is_sparse
 
 
 class Batches(ABC):
@@ -69,9 +71,9 @@ class TableSource(Source):
 
 
 class RowSource(Batches):
-    """Rows of numbers as they are."""
+    """Rows of numbers as they are; those of a sparse table (CSR) are filled in when asked for."""
 
-    def __init__(self, X: Array) -> None:
+    def __init__(self, X: Any) -> None:
         self.X = X
         self.count, features = X.shape
         self.shape = (features,)
@@ -96,8 +98,13 @@ def fold(x: Tensor, low: Tensor, width: Tensor) -> Tensor:
     return scaled.view(-1, 1, side, side)
 
 
-def stored_values(X: Array) -> Tensor:
-    """Return pictures (uint8) as floats in 0..1, (n, c, height, width), or rows as float32."""
+def stored_values(X: Any) -> Tensor:
+    """Return pictures (uint8) as floats in 0..1, (n, c, height, width), or rows as float32.
+
+    Rows of a sparse table are filled in: they are to be those of one batch.
+    """
+    if is_sparse(X):
+        return torch.from_numpy(filled(X))
     if not X.flags.writeable:  # which torch refuses
         X = X.copy()
     if X.ndim == 4:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aesearch.encoders import ENCODERS, LEARNED, encoder_class
 from aesearch.errors import ParameterError
+from aesearch.features import TEXTS
 from aesearch.settings import plain
 
 if TYPE_CHECKING:
@@ -97,12 +98,14 @@ def learned_by(name: str, kind: str = "images") -> str:
 
 def require_kind(name: str, kind: str) -> None:
     """Refuse an encoder that cannot learn from documents, or from pictures, where it is to."""
-    fits = name == "auto" or (encoder_class(name).accepts_sparse if kind == "texts" else True)
-    if not fits:
-        able = [other for other in ENCODERS if encoder_class(other).accepts_sparse]
-        raise ParameterError(
-            f"encoder {name} learns from pictures; for documents choose auto, {', '.join(able)}"
-        )
+    ability = "accepts_sparse" if kind == TEXTS else "accepts_pictures"
+    if name == "auto" or getattr(encoder_class(name), ability):
+        return
+    able = [other for other in ENCODERS if getattr(encoder_class(other), ability)]
+    what = ("pictures", "documents") if kind == TEXTS else ("documents", "pictures")
+    raise ParameterError(
+        f"encoder {name} learns from {what[0]}; for {what[1]} choose auto, {', '.join(able)}"
+    )
 
 
 def require_folders(name: str, folders: Iterable[str]) -> None:

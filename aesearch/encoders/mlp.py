@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -130,6 +130,8 @@ class MLPEncoder(Autoencoder):
     >>> MLPEncoder(code_size=3, hidden=(32,), epochs=5).fit(X).transform(X).shape
     (1797, 3)
     """
+
+    accepts_sparse: ClassVar[bool] = True
 
     _: KW_ONLY
     hidden: tuple[int, ...] = (512, 256)

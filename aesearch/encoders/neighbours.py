@@ -119,6 +119,8 @@ class NeighbourEncoder(MLPEncoder):
     MLPEncoder : the other parameters.
     """
 
+    accepts_sparse: ClassVar[bool] = False  # neighbours are looked for among all rows, filled in
+
     _: KW_ONLY
     task_type: ClassVar[type[NetworkTask]] = NeighbourTask
 

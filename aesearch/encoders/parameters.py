@@ -58,12 +58,13 @@ def require_one_of(encoder: object, name: str, allowed: Collection[object]) -> N
         raise ParameterError(f"{name} must be one of {choices}; got {value!r}")
 
 
-def require_flag(encoder: object, *names: str) -> None:
+def require_flag(encoder: object, *names: str, or_none: bool = False) -> None:
     """Require True or False."""
     for name in names:
         value = getattr(encoder, name)
-        if not isinstance(value, bool):
-            raise ParameterError(f"{name} must be true or false; got {value!r}")
+        if not isinstance(value, bool) and not (or_none and value is None):
+            allowed = "true, false or none" if or_none else "true or false"
+            raise ParameterError(f"{name} must be {allowed}; got {value!r}")
 
 
 def require_widths(encoder: object, name: str) -> None:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from aesearch.encoders.batches import spread_rows
 from aesearch.encoders.bodies import ACTIVATIONS, MLPBody, Tied
 from aesearch.encoders.network import NetworkTask
-from aesearch.encoders.rbm import BINARY, GAUSSIAN, RBM, rate_for
+from aesearch.encoders.rbm import BINARY, COUNTS, GAUSSIAN, RBM, rate_for
 from aesearch.encoders.training import History, Session, Task, train
-from aesearch.encoders.units import CROSS_ENTROPY, SQUARED, Units
+from aesearch.encoders.units import CROSS_ENTROPY, MULTINOMIAL, SQUARED, Units
 
 RBMS, LAYERWISE = "rbm", "layerwise"
 PRETRAININGS = (None, RBMS, LAYERWISE)
@@ -63,12 +63,15 @@ class LayerInputs:
         Of the whole network: its source, rows, units and device.
     below : sequence of nn.Module
         From the input up.
+    scale : float, default=1
+        By which all that the layer sees is multiplied.
     """
 
-    def __init__(self, task: NetworkTask, below: Sequence[nn.Module]) -> None:
+    def __init__(self, task: NetworkTask, below: Sequence[nn.Module], scale: float = 1.0) -> None:
         self.source, self.rows, self.device = task.source, task.rows, task.device
         self.units = task.network.units.to(self.device)
         self.below = [stage.to(self.device).eval() for stage in below]
+        self.scale = scale
 
     @torch.no_grad()
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,7 +80,7 @@ class LayerInputs:
         x, target = self.units.inputs(stored).flatten(1), self.units.targets(stored).flatten(1)
         for stage in self.below:
             x = target = stage(x).float()
-        return x, target
+        return (x * self.scale if self.scale != 1 else x), target
 
 
 class LayerTask(Task):
@@ -236,9 +239,11 @@ def pretrain(
         part = session.part(begin, end)
         if plan.kind == RBMS:
             phase = f"rbm {number + 1}"
+            if not number and inputs.units.loss == MULTINOMIAL:
+                inputs.scale = _scale_of_counts(inputs)
             rbm = _rbm_for(body, number, inputs, plan)
             found = train(RBMTask(rbm, inputs, task, plan, phase), part, seed=seed)
-            _unroll(rbm, body.encoders[number], body.decoders[-1 - number])
+            _unroll(rbm, body.encoders[number], body.decoders[-1 - number], inputs.scale)
         else:
             phase = f"layer {number + 1}"
             errors, mirror = inputs.units.errors, up[-1 - number]
@@ -273,21 +278,40 @@ def _ends(body: MLPBody) -> list[float]:
 def _rbm_for(body: MLPBody, number: int, inputs: LayerInputs, plan: Pretraining) -> RBM:
     """Return the untrained RBM in place of one layer of the encoder."""
     layer = body.encoders[number]
+    first = {CROSS_ENTROPY: BINARY, MULTINOMIAL: COUNTS}.get(inputs.units.loss, GAUSSIAN)
     of_code = number == len(body.encoders) - 1
     rbm = RBM(
         layer.in_features,
         layer.out_features,
-        visible_units=BINARY if number or inputs.units.loss == CROSS_ENTROPY else GAUSSIAN,
+        visible_units=BINARY if number else first,
         hidden_units=GAUSSIAN if of_code and plan.code_activation == "linear" else BINARY,
     )
-    seen = inputs.batch(torch.from_numpy(spread_rows(len(inputs.rows), LOOKED_AT)))[0]
-    rbm.start_at(seen.cpu())
+    looked_at = torch.from_numpy(spread_rows(len(inputs.rows), LOOKED_AT)).split(RBM_BATCH)
+    means = torch.stack([inputs.batch(part)[0].mean(dim=0) for part in looked_at]).cpu()
+    sizes = torch.tensor([float(len(part)) for part in looked_at])
+    rbm.start_at(((sizes / sizes.sum()) @ means)[None])
     return rbm
 
 
+def _scale_of_counts(inputs: LayerInputs) -> float:
+    """Return what makes a word count about once in the machine at the bottom.
+
+    Units bring documents to one length, whatever the width of the table. What the machine sees is
+    a document of as many words as it has different ones, each by the logarithm of its count: the
+    evidence that the hidden units are to sum up. (Counts alone leave them all at 0 or 1 in a long
+    document.)
+    """
+    words = weight = 0.0
+    for part in torch.from_numpy(spread_rows(len(inputs.rows), LOOKED_AT)).split(RBM_BATCH):
+        seen = inputs.batch(part)[0]
+        words, weight = words + float((seen > 0).sum()), weight + float(seen.sum())
+    return words / weight if weight else 1.0
+
+
 @torch.no_grad()
-def _unroll(rbm: RBM, encoder: nn.Linear, decoder: nn.Module) -> None:
-    encoder.weight.copy_(rbm.weight)
+def _unroll(rbm: RBM, encoder: nn.Linear, decoder: nn.Module, scale: float) -> None:
+    """Take over what a machine has learned from inputs that were multiplied by `scale`."""
+    encoder.weight.copy_(rbm.weight * scale)
     encoder.bias.copy_(rbm.hidden_bias)
     assert isinstance(decoder, nn.Linear | Tied)
     decoder.bias.copy_(rbm.visible_bias)

@@ -1,14 +1,108 @@
-"""Sparse rows of the features as the matrices that scikit-learn takes, sharing memory."""
+"""Sparse tables, CSR matrices of scipy: from and to bags, looked at, and filled in by the batch."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeGuard
 
-from scipy.sparse import csr_matrix
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, issparse
 
 from aesearch.features.bags import Bags
 
+Floats = NDArray[np.float32]
 
-def csr_of(bags: Bags) -> Any:
-    """Return bags as a CSR matrix of scipy, float32 of the same shape."""
+
+def csr_of(bags: Bags) -> csr_matrix:
+    """Return bags as a CSR matrix, float32 of the same shape, that shares their memory.
+
+    A matrix and not a `csr_array`: rows that are sliced or chosen stay two-dimensional in all
+    versions of scipy, and scikit-learn takes both.
+    """
     return csr_matrix((bags.values, bags.indices, bags.indptr), shape=bags.shape)
+
+
+def bags_of(csr: Any) -> Bags:
+    """Return a CSR matrix or array as bags; memory is shared where numbers have their types.
+
+    Columns are sorted within a row and values at one place added up, as bags want it.
+    """
+    csr = tidied(csr)
+    return Bags(
+        csr.indptr.astype(np.int64, copy=False),
+        csr.indices.astype(np.int32, copy=False),
+        csr.data,
+        csr.shape[1],
+    )
+
+
+def is_sparse(X: object) -> TypeGuard[csr_matrix]:
+    """Return whether a table is sparse."""
+    return bool(issparse(X))
+
+
+def tidied(csr: Any) -> csr_matrix:
+    """Return the same table in float32, with one value for each place and columns sorted.
+
+    What is in order shares memory with the result; what is given is never changed.
+    """
+    if not csr.has_canonical_format:
+        csr = csr.copy()
+        csr.sum_duplicates()
+    values = csr.data.astype(np.float32, copy=False)
+    return csr_matrix((values, csr.indices, csr.indptr), shape=csr.shape)
+
+
+def filled(csr: Any) -> Floats:
+    """Return a batch of rows with its zeros, float32 of the same shape."""
+    full: Floats = csr.toarray().astype(np.float32, copy=False)
+    return full
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What units need to know about all rows of a table, had without its zeros.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (features,)
+    spread : float
+        Standard deviation from the mean of its column, over all values.
+    total : float
+        Mean sum of a row.
+    """
+
+    mean: Floats
+    spread: float
+    total: float
+
+    @classmethod
+    def of(cls, csr: csr_matrix) -> Moments:
+        """Look at all rows of a tidied table."""
+        rows, features = csr.shape
+        values = csr.data.astype(np.float64)
+        mean = np.bincount(csr.indices, weights=values, minlength=features) / rows
+        squares = float(values @ values) / rows - float(mean @ mean)
+        return cls(
+            mean.astype(np.float32),
+            float(np.sqrt(max(squares, 0.0) / features)),
+            float(mean.sum()),
+        )
+
+
+def extremes(csr: csr_matrix) -> tuple[float, float]:
+    """Return the smallest and the largest value; zeros that are left out count."""
+    values = csr.data
+    if not len(values):
+        return 0.0, 0.0
+    low, high = float(values.min()), float(values.max())
+    full = len(values) == csr.shape[0] * csr.shape[1]
+    return (low, high) if full else (min(low, 0.0), max(high, 0.0))
+
+
+def are_counts(csr: csr_matrix) -> bool:
+    """Return whether all values are whole numbers of at least 0, as those of words are."""
+    values = csr.data
+    whole = (values == np.rint(values)) & (values >= 0)
+    return bool(whole.all()) and bool(values.any())

@@ -11,16 +11,25 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix
+from sklearn.preprocessing import normalize
 from torch import Tensor
+from torch.nn import functional
 
-from aesearch.encoders import losses
 from aesearch.encoders.base import BATCH, Array, Encoder, Floats
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.batches import spread_rows
 from aesearch.encoders.bodies import ACTIVATIONS
 from aesearch.encoders.export import export
 from aesearch.encoders.neighbours import nearest
-from aesearch.encoders.parameters import require_number, require_one_of, require_whole
+from aesearch.encoders.noise import check_noise
+from aesearch.encoders.parameters import (
+    require_flag,
+    require_number,
+    require_one_of,
+    require_whole,
+    require_widths,
+)
+from aesearch.encoders.sparse import filled, is_sparse, tidied
 from aesearch.encoders.text_network import (
     COSINE,
     MULTINOMIAL,
@@ -29,7 +38,8 @@ from aesearch.encoders.text_network import (
     TextEncoderModule,
     TextNetwork,
 )
-from aesearch.encoders.training import History, Session, Task, train
+from aesearch.encoders.text_tasks import PLANE, RefiningTask, TextTask
+from aesearch.encoders.training import History, Session, train
 from aesearch.errors import ParameterError
 from aesearch.prior import Prior
 
@@ -39,50 +49,12 @@ TOPICAL_FROM = 4_000  # documents, from which on there is enough to model how of
 # How much the singular vectors are scaled up where a softmax follows: its logits are of that size.
 STEEP, STEEP_OUT = 4.0, 4.0
 SMALLEST_SHARE = 1e-9
+EPOCHS = 20
+SMALL = 32  # numbers in a code; fewer come from a second stage
+FIRST, WIDTH = 64, 256  # numbers in the code before it, and its hidden units
+FIRST_PART = 0.5  # of the time
+WIDER = 10  # times as many neighbours in the second stage
 LOOKED_AT = 20_000  # rows for the centre of the codes and where they lie
-
-
-class TextTask(Task):
-    """Show each document with most of its words left out; it, or a neighbour, is the target."""
-
-    name = "textencoder"
-    patience = None  # the loss of what has words left out is no measure of success
-
-    def __init__(self, network: TextNetwork, X: Any, pairs: Tensor, chosen: TextEncoder) -> None:
-        self.module = self.network = network
-        by_cosine = network.loss == COSINE
-        self.rows = SparseRows(X, order=2)
-        self.targets = SparseRows(X, order=2 if by_cosine else 1)
-        self.pairs, self.chosen = pairs, chosen
-        self.samples = X.shape[0]
-        usual = 0.1 if by_cosine else 0.0
-        self.contrast = usual if chosen.contrast is None else chosen.contrast
-        self.learning_rate = chosen.learning_rate or (1e-3 if by_cosine else 4e-3)
-
-    def losses(self, rows: Tensor) -> dict[str, Tensor]:
-        """Return "reconstruction" and "agreement"."""
-        # Turning the large matrices to half precision would take longer than it saves.
-        with torch.autocast(self.device.type, enabled=False):
-            return self._losses(rows)
-
-    def _losses(self, rows: Tensor) -> dict[str, Tensor]:
-        chosen = self.chosen
-        own = rows.numpy()
-        picked = torch.randint(self.pairs.shape[1], (len(rows), 1))
-        near = self.pairs[rows].gather(1, picked)[:, 0].numpy()
-        other = np.where(torch.rand(len(rows)).numpy() < chosen.shared, near, own)
-        latents = self.network.encode_bags(self._dropped(own))
-        terms = {"reconstruction": self.network.reconstruction(latents, self.targets.batch(other))}
-        if self.contrast:
-            views = self.network.encode_bags(self._dropped(other))
-            agreed = losses.agreement(latents, views, chosen.temperature)
-            terms["agreement"] = self.contrast * agreed
-        return terms
-
-    def _dropped(self, rows: Array) -> Any:
-        entries = int((self.rows.starts[rows + 1] - self.rows.starts[rows]).sum())
-        chance = torch.rand(entries + len(rows)).numpy()
-        return self.rows.batch(rows, 1 - self.chosen.dropped, chance)
 
 
 @dataclass(eq=False, repr=False)
@@ -103,11 +75,19 @@ class TextEncoder(Encoder):
         Of these layers.
     bounded : bool or None, default=None
         Whether the code is a hyperbolic tangent; None: with the multinomial loss.
+    refine : bool or None, default=None
+        Whether a second network follows, whose codes only keep who is next to whom by those of the
+        first, of 64 numbers; None: where the code has fewer than 32. Codes of up to 3 numbers keep
+        it by distance, as a map.
     loss : {"auto", "cosine", "multinomial"}, default="auto"
         "cosine" compares directions and suits few documents; "multinomial" models which words
         occur, and needs thousands. "auto" chooses by their number, 4,000.
-    dropped : float, default=0.8
-        Share of the words that are left out of what the network sees.
+    noise : {"mask", "dropout", "gaussian"} or None, default="mask"
+        Distortion of what the network sees: words left out, and the rest brought to unit length or
+        (dropout) enlarged, or normal noise on the weights of the words that occur.
+    noise_level : float, default=0.8
+        Share of the words that are left out, or the standard deviation of the noise in those of
+        the weights. A second stage has its own: 0.5 or 0.6 of the words, at most.
     neighbours : int, default=5
         Nearest documents that a document may have to give back.
     shared : float, default=0.5
@@ -117,7 +97,7 @@ class TextEncoder(Encoder):
     temperature : float, default=0.2
         Of that agreement.
     epochs : int, optional
-        How often each document is seen; by default 20 to 40 times.
+        How often each document is seen in the first stage; by default 20 times.
     batch_size : int, optional
         Documents per step.
     learning_rate : float, optional
@@ -151,14 +131,17 @@ class TextEncoder(Encoder):
     """
 
     accepts_sparse: ClassVar[bool] = True
+    accepts_pictures: ClassVar[bool] = False
 
     code_size: int = 64
     _: KW_ONLY
     hidden: tuple[int, ...] = ()
     activation: str = "tanh"
     bounded: bool | None = None
+    refine: bool | None = None
     loss: str = "auto"
-    dropped: float = 0.8
+    noise: str | None = "mask"
+    noise_level: float = 0.8
     neighbours: int = 5
     shared: float = 0.5
     contrast: float | None = None
@@ -172,12 +155,14 @@ class TextEncoder(Encoder):
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
         require_whole(self, 1, "code_size", "neighbours")
+        require_widths(self, "hidden")
         require_whole(self, 1, "epochs", or_none=True)
         require_whole(self, 2, "batch_size", or_none=True)
         require_whole(self, 0, "random_state")
         require_one_of(self, "loss", LOSSES)
         require_one_of(self, "activation", ACTIVATIONS)
-        require_number(self, "dropped", least=0, most=0.99)
+        require_flag(self, "refine", "bounded", or_none=True)
+        check_noise(self.noise, self.noise_level)
         require_number(self, "shared", least=0, most=1)
         require_number(self, "weight_decay", least=0)
         require_number(self, "temperature", above=0)
@@ -192,7 +177,7 @@ class TextEncoder(Encoder):
         Parameters
         ----------
         X : CSR matrix or ndarray
-            Weighted words, (n, terms), a row for each document; or any table, or pictures.
+            Weighted words, (n, terms), a row for each document; or any other table.
         session : Session, optional
             Time budget, progress, checkpoints; by default none of them.
 
@@ -203,21 +188,48 @@ class TextEncoder(Encoder):
         """
         self.check_parameters()
         X = self._validated(X, reset=True)
-        rows = _rows_of(X)
+        rows = tidied(X if is_sparse(X) else csr_matrix(X))
         self.loss_ = self._loss_for(rows)
+        session = session or Session()
         lsa = LSAEncoder(max(COMPONENTS, self.code_size), random_state=self.random_state).fit(rows)
+        size = min(self.code_size, lsa.code_size_)
+        refined = size < SMALL and not self.hidden if self.refine is None else self.refine
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            size = min(self.code_size, lsa.code_size_)
-            self.network_ = self._network(size)
+            first = min(max(size, FIRST), lsa.code_size_) if refined else size
+            self.network_ = self._network((*self.hidden, first))
             self._start(lsa, rows)
-            coded = torch.from_numpy(np.asarray(lsa.transform(rows)))
-            pairs = nearest(torch.nn.functional.normalize(coded, dim=1), self.neighbours)
-            self.history_: History = train(
-                self._task(rows, pairs), session or Session(), seed=self.random_state
+            pairs = _pairs(torch.from_numpy(np.asarray(lsa.transform(rows))), self.neighbours)
+            task = self._task(rows, pairs)
+            self.history_ = train(
+                task, session.part(0, FIRST_PART if refined else 1), seed=self.random_state
             )
+            if refined:
+                self.history_ += self._refine(rows, size, session.part(FIRST_PART, 1))
         self._settle(rows)
         return self
+
+    def _refine(self, rows: Any, size: int, session: Session) -> History:
+        """Train the second network: its codes have the neighbourhoods of the first one's."""
+        codes = self._latents_of(rows, np.arange(rows.shape[0]))
+        pairs = _pairs(codes - codes.mean(dim=0), WIDER * self.neighbours)
+        first, last = self.network_, self.history_[-1]["epoch"] if self.history_ else 0
+        plane = size <= PLANE
+        sizes = (WIDTH, FIRST, size) if plane else (WIDTH, size)
+        network = TextNetwork(self.n_features_in_, sizes, "tanh", bounded=False, loss=self.loss_)
+        network.go_on_from(first)
+        self.network_ = network
+        level = min(self.noise_level, 0.5 if plane else 0.6)
+        task = RefiningTask(network, rows, pairs, noise=self.noise, noise_level=level)
+        task.signature = self._signature(rows)
+        task.epochs = 3 * EPOCHS if plane else EPOCHS
+        task.batch_size = 512
+        task.learning_rate, task.weight_decay = (5e-3, 0.01) if plane else (3e-3, 0.0)
+        history = train(task, session, seed=self.random_state)
+        if self.loss_ == COSINE:
+            everything = np.arange(rows.shape[0])
+            network.fit_output(self._latents_of(rows, everything), normalize(rows))
+        return [{**entry, "epoch": entry["epoch"] + last} for entry in history]
 
     def _loss_for(self, rows: Any) -> str:
         low = float(rows.data.min()) if rows.nnz else 0.0
@@ -230,9 +242,8 @@ class TextEncoder(Encoder):
             return self.loss
         return MULTINOMIAL if rows.shape[0] >= TOPICAL_FROM and low >= 0 else COSINE
 
-    def _network(self, size: int) -> TextNetwork:
+    def _network(self, sizes: tuple[int, ...]) -> TextNetwork:
         bounded = self.loss_ == MULTINOMIAL if self.bounded is None else self.bounded
-        sizes = (*self.hidden, size)
         return TextNetwork(
             self.n_features_in_, sizes, self.activation, bounded=bounded, loss=self.loss_
         )
@@ -252,44 +263,63 @@ class TextEncoder(Encoder):
             self.network_.frequency.requires_grad_(False)
 
     def _task(self, rows: Any, pairs: Tensor) -> TextTask:
-        task = TextTask(self.network_, rows, pairs, self)
-        many = task.samples >= TOPICAL_FROM
-        task.epochs = self.epochs or (40 if many else 20)
-        task.batch_size = self.batch_size or (256 if many else 64)
+        by_cosine = self.loss_ == COSINE
+        usual = 0.1 if by_cosine else 0.0
+        task = TextTask(
+            self.network_,
+            rows,
+            pairs,
+            noise=self.noise,
+            noise_level=self.noise_level,
+            shared=self.shared,
+            contrast=usual if self.contrast is None else self.contrast,
+            temperature=self.temperature,
+        )
+        task.signature = self._signature(rows)
+        task.epochs = self.epochs or EPOCHS
+        task.batch_size = self.batch_size or (256 if task.samples >= TOPICAL_FROM else 64)
+        task.learning_rate = self.learning_rate or (1e-3 if by_cosine else 4e-3)
         task.weight_decay = self.weight_decay
+        return task
+
+    def _signature(self, rows: Any) -> str:
+        """Return what a checkpoint must agree with."""
         looked_at = rows[spread_rows(rows.shape[0], 64)]
         digest = hashlib.blake2b(looked_at.data.tobytes(), digest_size=8).hexdigest()
         parameters = json.dumps(self.get_params(), sort_keys=True, default=str)
-        task.signature = f"{parameters} {rows.shape} {digest}"
-        return task
+        return f"{parameters} {rows.shape} {digest}"
+
+    @torch.inference_mode()
+    def _latents_of(self, rows: Any, chosen: Array) -> Tensor:
+        kept = SparseRows(rows, order=2)
+        parts = np.array_split(chosen, -(-len(chosen) // BATCH))
+        return torch.cat([self.network_.encode_bags(kept.batch(part)) for part in parts])
 
     @torch.inference_mode()
     def _settle(self, rows: Any) -> None:
         """Look at where the codes lie once the network is trained."""
-        kept = SparseRows(rows, order=2)
         chosen = spread_rows(rows.shape[0], LOOKED_AT)
-        parts = np.array_split(chosen, -(-len(chosen) // BATCH))
-        latents = torch.cat([self.network_.encode_bags(kept.batch(part)) for part in parts])
+        latents = self._latents_of(rows, chosen)
         self.code_size_ = latents.shape[1]
-        # Directions of LSA mean something from the origin; a bounded code has a middle of its own.
-        bounded = self.network_.bounded
-        self.centre_ = latents.mean(dim=0) if bounded else torch.zeros(self.code_size_)
-        lengths = kept.lengths(chosen, 2 if self.loss_ == COSINE else 1)
-        self.length_ = float(lengths.mean()) * (255 if self.picture_shape_ else 1)
+        # Directions of LSA mean something from the origin; other codes have a middle of their own.
+        from_lsa = self.network_.is_linear
+        self.centre_ = torch.zeros(self.code_size_) if from_lsa else latents.mean(dim=0)
+        order = 2 if self.loss_ == COSINE else 1
+        lengths = SparseRows(rows, order=order).lengths(chosen, order)
+        self.length_ = float(lengths.mean())
         self.prior_ = Prior.fitted(latents.numpy())
 
     def encoder_module(self) -> TextEncoderModule:
-        """Return the module from rows, or pictures (uint8), to (code, latent)."""
+        """Return the module from rows to (code, latent)."""
         return TextEncoderModule(self.network_, self.centre_).eval()
 
     def decoder_module(self) -> TextDecoderModule:
-        """Return the module from latents to rows, or to pictures in 0..255."""
-        shape = self.picture_shape_ or (self.n_features_in_,)
-        return TextDecoderModule(self.network_, self.length_, shape).eval()
+        """Return the module from latents to rows."""
+        return TextDecoderModule(self.network_, self.length_).eval()
 
     @torch.inference_mode()
     def _encode(self, X: Array) -> Floats:
-        rows = X.toarray() if hasattr(X, "toarray") else np.array(X)
+        rows = filled(X) if is_sparse(X) else np.array(X, dtype=np.float32)
         latents: Floats = self.encoder_module()(torch.from_numpy(rows))[1].numpy()
         return latents
 
@@ -300,10 +330,7 @@ class TextEncoder(Encoder):
 
     def write_graphs(self, folder: Path) -> None:
         """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
-        if self.picture_shape_ is None:
-            x = torch.zeros(2, self.n_features_in_)
-        else:
-            x = torch.zeros(2, *self.picture_shape_, dtype=torch.uint8)
+        x = torch.zeros(2, self.n_features_in_)
         export(self.encoder_module(), x, folder / "encoder.onnx", "x", ["code", "latent"])
         latent = torch.zeros(2, self.code_size_)
         export(self.decoder_module(), latent, folder / "decoder.onnx", "latent", ["x"])
@@ -315,9 +342,11 @@ class TextEncoder(Encoder):
             for name, value in self.network_.state_dict().items()
         }
         layout = {
-            "picture_shape": self.picture_shape_,
             "features": self.n_features_in_,
             "loss": self.loss_,
+            "sizes": self.network_.sizes,
+            "activation": self.network_.activation,
+            "bounded": self.network_.bounded,
             "length": self.length_,
             "history": self.history_,
         }
@@ -327,13 +356,18 @@ class TextEncoder(Encoder):
     def load_state(self, state: dict[str, Array]) -> Self:
         """Become the encoder that `state` was taken from; parameters must be the same."""
         layout = json.loads(bytes(state["layout"]))
-        shape = layout["picture_shape"]
-        self.picture_shape_ = None if shape is None else tuple(shape)
+        self.picture_shape_ = None
         self.n_features_in_, self.loss_ = layout["features"], layout["loss"]
         self.length_, self.history_ = layout["length"], layout["history"]
         self.centre_ = torch.from_numpy(np.array(state["centre"]))
         self.code_size_ = len(self.centre_)
-        self.network_ = self._network(self.code_size_).eval()
+        self.network_ = TextNetwork(
+            self.n_features_in_,
+            layout["sizes"],
+            layout["activation"],
+            bounded=layout["bounded"],
+            loss=self.loss_,
+        ).eval()
         prefix = "network."
         self.network_.load_state_dict(
             {
@@ -345,15 +379,7 @@ class TextEncoder(Encoder):
         self.prior_ = Prior.from_state(state)
         return self
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
-
-def _rows_of(X: Array) -> Any:
-    """Return a table, or pictures in 0..1, as compressed sparse rows."""
-    if hasattr(X, "tocsr"):
-        return X.tocsr()
-    table = X.reshape(len(X), -1)
-    return csr_matrix(table / np.float32(255) if X.dtype == np.uint8 else table)
+def _pairs(codes: Tensor, neighbours: int) -> Tensor:
+    """Return the nearest others of each row by cosine, (n, neighbours)."""
+    return nearest(functional.normalize(codes, dim=1), neighbours)

@@ -19,6 +19,7 @@ from aesearch.encoders.layers import unit
 
 COSINE, MULTINOMIAL = "cosine", "multinomial"
 SMALLEST = 1e-9
+FAINT = 0.001  # spread of weights beside those taken over
 
 
 @dataclass(frozen=True)
@@ -66,37 +67,44 @@ class SparseRows:
         taken = [self.values[self.starts[row] : self.starts[row + 1]] for row in rows]
         return np.array([np.linalg.norm(values, order) if len(values) else 0.0 for values in taken])
 
-    def batch(
-        self, rows: Array, kept: float = 1.0, chance: NDArray[Any] | None = None
-    ) -> WordBatch:
+    def batch(self, rows: Array, noise: str | None = None, level: float = 0.0) -> WordBatch:
         """Return some rows, of unit length.
 
         Parameters
         ----------
         rows : ndarray of int64
-        kept : float
-            Share of the words that stay; no row loses all.
-        chance : ndarray of float32, optional
-            Random numbers in [0, 1), at least as many as entries, which decide.
+        noise : {"gaussian", "mask", "dropout"}, optional
+            "mask" leaves words out, and brings what is left to unit length; "dropout" divides it
+            by the share that is kept instead; "gaussian" adds noise to the words that occur.
+        level : float
+            Share of the words that are left out, though no row loses all; or the standard
+            deviation of the noise, in those of the words' weights.
         """
         lengths = self.starts[rows + 1] - self.starts[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         owner = np.repeat(np.arange(len(rows)), lengths)
         places = np.arange(offsets[-1]) + np.repeat(self.starts[rows] - offsets[:-1], lengths)
-        if kept < 1 and chance is not None and len(places):
-            stays = chance[: len(places)] < kept
+        if noise in ("mask", "dropout") and level and len(places):
+            chance = torch.rand(len(places) + len(rows)).numpy()
+            stays = chance[: len(places)] < 1 - level
             full = lengths > 0
             one = offsets[:-1][full] + (chance[-len(rows) :][full] * lengths[full]).astype(np.int64)
             stays[one] = True
-            places, owner = places[stays], owner[stays]
-            lengths = np.bincount(owner, minlength=len(rows))
-            offsets = np.concatenate([[0], np.cumsum(lengths)])
-        values = self.values[places]
-        sizes = np.bincount(owner, np.abs(values) ** self.order, minlength=len(rows))
-        values = values / np.maximum(sizes ** (1 / self.order), SMALLEST)[owner]
+        else:
+            stays = np.ones(len(places), dtype=bool)
+        measured = np.ones_like(stays) if noise == "dropout" else stays
+        entries = np.abs(self.values[places[measured]]) ** self.order
+        sizes = np.bincount(owner[measured], entries, minlength=len(rows)) ** (1 / self.order)
+        places, owner = places[stays], owner[stays]
+        lengths = np.bincount(owner, minlength=len(rows))
+        values = self.values[places] / np.maximum(sizes, SMALLEST)[owner]
+        if noise == "dropout":
+            values = values / (1 - level)
+        elif noise == "gaussian" and len(values):
+            values = values + level * values.std() * torch.randn(len(values)).numpy()
         return WordBatch(
             torch.from_numpy(self.columns[places].astype(np.int64)),
-            torch.from_numpy(offsets[:-1].astype(np.int64)),
+            torch.from_numpy(np.cumsum(lengths) - lengths),
             torch.from_numpy(values.astype(np.float32)),
             torch.from_numpy(owner),
         )
@@ -123,6 +131,7 @@ class TextNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.loss, self.bounded = loss, bounded
+        self.sizes, self.activation = list(sizes), activation
         self.words = nn.Parameter(torch.randn(features, sizes[0]) * 0.01)
         self.bias = nn.Parameter(torch.zeros(sizes[0]))
         layers: list[nn.Module] = []
@@ -143,6 +152,21 @@ class TextNetwork(nn.Module):
             if not len(self.above):
                 self.output[:, :width] = out * directions[:, :width]
 
+    def go_on_from(self, other: TextNetwork) -> None:
+        """Take over the first layer of a network, as far as it goes, and its output's bias."""
+        width = min(other.words.shape[1], self.words.shape[1])
+        with torch.no_grad():
+            self.words.normal_(0, FAINT)
+            self.words[:, :width] = other.words[:, :width]
+            self.bias[:width] = other.bias[:width]
+            self.frequency.copy_(other.frequency)
+        self.frequency.requires_grad_(other.frequency.requires_grad)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the code is a linear map of the words."""
+        return not len(self.above) and not self.bounded
+
     def encode_bags(self, batch: WordBatch) -> Tensor:
         """Return the latent codes of sparse rows."""
         return self._upwards(batch.times(self.words))
@@ -157,10 +181,25 @@ class TextNetwork(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the direction of the row, or the share of each word in it, (n, features)."""
-        raw = latents @ self.output.T
-        if self.loss == COSINE:
-            return functional.normalize(raw, dim=1)
-        return functional.softmax(raw + self.frequency, dim=1)
+        raw = latents @ self.output.T + self.frequency
+        return functional.normalize(raw, dim=1) if self.loss == COSINE else raw.softmax(dim=1)
+
+    def fit_output(self, latents: Tensor, rows: Any) -> None:
+        """Make the output the linear map from codes to rows with the least squared error.
+
+        Parameters
+        ----------
+        latents : Tensor of shape (n, code_size)
+        rows : CSR matrix of shape (n, features)
+            Of unit length.
+        """
+        codes = np.concatenate([latents.numpy(), np.ones((len(latents), 1))], axis=1)
+        squares = codes.T @ codes
+        squares += 1e-6 * np.trace(squares) * np.eye(len(squares))
+        solved = np.linalg.solve(squares, np.asarray(rows.T @ codes).T)
+        with torch.no_grad():
+            self.output.copy_(torch.from_numpy(solved[:-1].T.astype(np.float32)))
+            self.frequency.copy_(torch.from_numpy(solved[-1].astype(np.float32)))
 
     def reconstruction(self, latents: Tensor, target: WordBatch) -> Tensor:
         """Return the mean loss: 1 less the cosine, or nats per word of a multinomial.
@@ -205,7 +244,7 @@ class _LogSumExp(torch.autograd.Function):
 
 
 class TextEncoderModule(nn.Module):
-    """From rows, or pictures (uint8), to ``(code, latent)``."""
+    """From rows to ``(code, latent)``."""
 
     centre: Tensor
 
@@ -216,18 +255,17 @@ class TextEncoderModule(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (code, latent), both (n, code_size): code is of length 1."""
-        latent = self.network.encode(functional.normalize(x.float().flatten(1), dim=1))
+        latent = self.network.encode(functional.normalize(x.float(), dim=1))
         return unit(latent - self.centre), latent
 
 
 class TextDecoderModule(nn.Module):
-    """From latents to rows of the usual length, or pictures in 0..255."""
+    """From latents to rows of the usual length."""
 
-    def __init__(self, network: TextNetwork, length: float, shape: tuple[int, ...]) -> None:
+    def __init__(self, network: TextNetwork, length: float) -> None:
         super().__init__()
-        self.network, self.length, self.shape = network, length, shape
+        self.network, self.length = network, length
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return what `latent` stands for."""
-        decoded = self.network.decode(latent) * self.length
-        return decoded.clamp(0, 255).reshape(-1, *self.shape) if self.shape[1:] else decoded
+        return self.network.decode(latent) * self.length

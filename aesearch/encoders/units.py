@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from aesearch.encoders.augment import family_of
+from aesearch.encoders.sparse import Moments, are_counts, extremes, is_sparse
 from aesearch.errors import ParameterError
 
 SQUARED, CROSS_ENTROPY, MULTINOMIAL = "squared", "cross-entropy", "multinomial"
@@ -21,6 +24,7 @@ LOSSES = {
 }
 SMALLEST_SPREAD = 1e-6
 SMALLEST_SHARE = 1e-4  # of a pixel or word, where its logarithm is taken
+SMALLEST_PART = 0.01  # likewise, of the share of a word where all words are as frequent
 
 
 class Units(nn.Module):
@@ -50,15 +54,23 @@ class Units(nn.Module):
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("total", torch.ones(()))
 
-    def fit(self, sample: Tensor) -> Units:
-        """Take mean, spread and total from a sample of stored values."""
-        self.mean.copy_(sample.mean(dim=0))
+    def fit(self, sample: Any) -> Units:
+        """Take mean, spread and total from a sample of stored values, or from a sparse table."""
+        if is_sparse(sample):
+            moments = Moments.of(sample)
+            mean, total = torch.from_numpy(moments.mean), torch.tensor(moments.total)
+            spread = torch.tensor(moments.spread)
+        else:
+            mean = sample.mean(dim=0)
+            # In place: a sample may be as large as memory allows.
+            spread = (sample - mean).square_().mean().sqrt()
+            total = mean.sum()
+        self.mean.copy_(mean)
         if self.loss == SQUARED:
-            spread = (sample - self.mean).square().mean().sqrt()
             # Equal samples have no spread to divide by.
             self.scale.copy_(1 / spread if spread > SMALLEST_SPREAD else torch.ones(()))
         elif self.loss == MULTINOMIAL:
-            self.total.copy_(sample.flatten(1).sum(dim=1).mean().clamp(min=SMALLEST_SPREAD))
+            self.total.copy_(total.clamp(min=SMALLEST_SPREAD))
         return self
 
     def inputs(self, stored: Tensor) -> Tensor:
@@ -87,9 +99,9 @@ class Units(nn.Module):
         """Return what the last layer should give before anything is learned: the mean sample."""
         if self.loss == SQUARED:
             return torch.zeros_like(self.mean)
-        shares = self.mean if self.loss == CROSS_ENTROPY else self.mean / self.total
-        shares = shares.clamp(SMALLEST_SHARE, 1 - SMALLEST_SHARE)
-        return torch.logit(shares) if self.loss == CROSS_ENTROPY else shares.log()
+        if self.loss == CROSS_ENTROPY:
+            return torch.logit(self.mean.clamp(SMALLEST_SHARE, 1 - SMALLEST_SHARE))
+        return log_shares(self.mean / self.total)
 
     def errors(self, raw: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each sample, (n,): in nats, or for "squared" half the squared error.
@@ -109,10 +121,27 @@ class Units(nn.Module):
         return found.flatten(1).sum(dim=1)
 
 
-def loss_for(wanted: str, sample: Tensor, *, pictures: bool) -> str:
+def log_shares(shares: Tensor) -> Tensor:
+    """Return the logarithms of the shares of words, (n,); one that never occurs gets a little.
+
+    In a large vocabulary most words have a share below 0.0001, and what they get is less still.
+    """
+    return shares.clamp(min=min(SMALLEST_SHARE, SMALLEST_PART / len(shares))).log()
+
+
+def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
     """Return the loss for a collection: the one wanted, or for "auto" the one that fits.
 
-    Drawings and digits, whose pixels are ink or ground, get "cross-entropy", all else "squared".
+    Drawings and digits, whose pixels are ink or ground, get "cross-entropy"; a sparse table of
+    counts, whole numbers of at least 0, gets "multinomial"; all else "squared".
+
+    Parameters
+    ----------
+    wanted : str
+        "auto" or a key of `LOSSES`.
+    sample : Tensor or CSR matrix
+        Stored values.
+    pictures : bool
 
     Raises
     ------
@@ -120,10 +149,12 @@ def loss_for(wanted: str, sample: Tensor, *, pictures: bool) -> str:
         If the values do not allow the wanted one.
     """
     if wanted == "auto":
+        if is_sparse(sample):
+            return MULTINOMIAL if are_counts(sample) else SQUARED
         glyphs = pictures and family_of((sample.permute(0, 2, 3, 1) * 255).numpy()) == "glyph"
         return CROSS_ENTROPY if glyphs else SQUARED
     loss = LOSSES[wanted]
-    low, high = float(sample.min()), float(sample.max())
+    low, high = extremes(sample) if is_sparse(sample) else map(float, sample.aminmax())
     if loss == CROSS_ENTROPY and (low < 0 or high > 1):
         raise ParameterError(
             f"loss {wanted!r} needs values within 0..1; got {low:g}..{high:g}: "

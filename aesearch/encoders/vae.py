@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.autoencoder import Autoencoder
-from aesearch.encoders.base import BATCH, Array, Floats
+from aesearch.encoders.base import BATCH, Array, Floats, rows_at_once
 from aesearch.encoders.batches import stored_values
 from aesearch.encoders.bodies import ACTIVATIONS, Body, MLPBody
 from aesearch.encoders.conv_body import ConvBody
@@ -165,6 +166,8 @@ class VAEEncoder(Autoencoder):
     Autoencoder : the parameters that all trained encoders have.
     """
 
+    accepts_sparse: ClassVar[bool] = True
+
     _: KW_ONLY
     body: str = "mlp"
     hidden: tuple[int, ...] = (512, 256)
@@ -229,8 +232,9 @@ class VAEEncoder(Autoencoder):
         found = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            for start in range(0, len(X), BATCH):
-                stored = stored_values(X[start : start + BATCH])
+            step = BATCH if self.picture_shape_ else rows_at_once(self.n_features_in_)
+            for start in range(0, X.shape[0], step):
+                stored = stored_values(X[start : start + step])
                 inputs, targets = network.units.inputs(stored), network.units.targets(stored)
                 labels = torch.full((len(stored),), -1)
                 posterior = network.posterior(inputs)

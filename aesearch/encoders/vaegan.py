@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -250,6 +250,8 @@ class VAEGANEncoder(VAEEncoder):
     --------
     VAEEncoder : the other parameters.
     """
+
+    accepts_sparse: ClassVar[bool] = False  # its discriminator judges dense samples
 
     _: KW_ONLY
     adversary: str = NON_SATURATING
