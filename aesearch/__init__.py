@@ -1,9 +1,12 @@
-"""aesearch: similarity search that learns from your own pictures.
+"""aesearch: similarity search that learns from your own pictures or documents.
 
     >>> import aesearch
     >>> with aesearch.build("images") as index:        # doctest: +SKIP
     ...     for hit in index.search("photo.png", k=5):
     ...         print(f"{hit.score:.3f} {hit.key}")
+    >>> with aesearch.build("papers") as index:        # doctest: +SKIP
+    ...     for hit in index.search("heat transfer in laminar flow"):
+    ...         print(f"{hit.score:.3f} {hit.key}: {hit.snippet.text}")
 
 Names are resolved on first use, so that ``import aesearch`` costs nothing and searching never
 imports torch.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from aesearch.evaluation import distorted
 from aesearch.features import IMAGES, TEXTS
 from aesearch.features.bags import Bags
 from aesearch.features.documents import Document
-from aesearch.hybrid_check import weight_of_words
+from aesearch.hybrid_check import check_words
 from aesearch.ingest import Decoded, Progress, decode, probe, silent
 from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.passages import half_of
@@ -150,8 +150,8 @@ class TextCorpus(Corpus):
         return encode_passages(self.documents, features, encoder)
 
     def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:
-        """Return "words": how much BM25 should count in a hybrid search."""
-        return {"words": weight_of_words(self.documents, features, encoder, seed)}
+        """Return "words": what `hybrid_check.check_words` finds out."""
+        return {"words": asdict(check_words(self.documents, features, encoder, seed))}
 
     def keep(self, store: Store, ids: Ids) -> None:
         """Keep the plain text: for snippets, and to learn from without the files."""
@@ -291,7 +291,8 @@ def _counted(
         counts = features.count(texts)
     if not features.terms:
         raise SourceError(
-            f"these {len(texts)} documents hold no words; there is nothing to compare"
+            f"no words to compare by (documents read: {len(texts)}): they hold stop words, single "
+            "letters or nothing"
         )
     return TextCorpus(items, skipped, training, labels, features, documents, counts)
 

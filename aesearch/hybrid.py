@@ -14,6 +14,7 @@ Scored = tuple[Ids, Floats]
 CANDIDATES = 1000  # of each ranking
 FEEDBACK, STRENGTH = 8, 1.0
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+UNKNOWN = 0.2  # weight of the words where no check has found a better one
 LEAST = 0.05  # a name or a number that no code knows should count a little, whatever the check says
 
 

@@ -11,36 +11,11 @@ from aesearch.sources import Entry, Source
 
 # A few notes beside many photos, or a few figures beside many notes, leave no doubt.
 CLEAR = 10
-PICTURES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".gif",
-        ".webp",
-        ".avif",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".tga",
-        ".jp2",
-        ".j2k",
-        ".ico",
-        ".icns",
-        ".pcx",
-        ".sgi",
-        ".qoi",
-    ]
-)
+SUFFIXES = """
+.jpg .jpeg .jpe .jfif .png .gif .webp .avif .bmp .dib .tif .tiff .heic .heif .ppm .pgm .pbm .pnm
+.tga .jp2 .j2k .ico .icns .pcx .sgi .qoi
+"""
+PICTURES = frozenset(SUFFIXES.split())
 
 
 def kind_of(source: Source, entries: Sequence[Entry], wanted: str) -> str:

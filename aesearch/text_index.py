@@ -58,7 +58,7 @@ class TextIndex(Index):
 
         if isinstance(content, str):
             if not content.strip():
-                raise ContentError("is empty")
+                raise ContentError("the query is empty; give it some words")
             return Document(content, ""), content.encode(errors="replace"), None
         path = content if isinstance(content, Path) else None
         raw = content if path is None else read_file(path)
@@ -215,7 +215,7 @@ class TextIndex(Index):
         self, state: Opened, code: Floats | None, text: str, k: int, among: str | None
     ) -> list[Found]:
         """Return the best by codes and words together; by words alone where no code is had."""
-        from aesearch.hybrid import CANDIDATES, LEAST, with_feedback
+        from aesearch.hybrid import CANDIDATES, UNKNOWN, with_feedback
 
         if k < 1:
             raise ParameterError(f"k must be at least 1; got {k}")
@@ -236,7 +236,7 @@ class TextIndex(Index):
             return np.array([one.id for one in found], dtype=np.int64), scores
 
         check = state.encoder.manifest.get("check") or {}
-        weight = max(LEAST, float(check.get("words", LEAST)))
+        weight = float(check["words"]["weight"]) if "words" in check else UNKNOWN
         ids, scores = with_feedback(code, nearest, spoken, self._codes, weight)
         ranked = zip(ids[:k].tolist(), scores[:k].tolist(), strict=True)
         return [Found(id, score, rows.get(id, id)) for id, score in ranked]

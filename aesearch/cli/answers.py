@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aesearch.passages import Snippet
 
 INDENT = " " * 14
+LEAST_SHOWN = 0.005  # of a term's weight: less is printed as nothing
 
 
 @dataclass
@@ -113,6 +114,6 @@ def _marked(snippet: Snippet) -> str:
 
 def _show_reasons(why: Explanation) -> None:
     for name, terms in (("both say", why.shared), ("both are about", why.code)):
-        words = ", ".join(f"{term.word} {term.weight:.2f}" for term in terms)
+        words = ", ".join(f"{t.word} {t.weight:.2f}" for t in terms if t.weight >= LEAST_SHOWN)
         if words:
             click.secho(f"{INDENT}{name}: {words}", dim=True)

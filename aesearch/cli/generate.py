@@ -21,7 +21,7 @@ from aesearch.errors import ContentError, ParameterError
 from aesearch.features.images import open_picture
 from aesearch.frechet import SampleDistance
 from aesearch.generation import MOST_STEPS, REACH, reconstruct
-from aesearch.index import Index
+from aesearch.index import Index, open_at
 from aesearch.layout import find
 from aesearch.reports.drawing import FORMATS
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
@@ -104,7 +104,7 @@ def sample(place: str | None, named: str | None, output: Path, as_json: bool, **
     """
     mode = _mode(asked)
     _check_suffix(output)
-    with Index(find(place or named)) as index, quiet_decoders():
+    with open_at(find(place or named)) as index, quiet_decoders():
         made: dict[str, Any] = {"output": str(output), "encoder": index.encoder.manifest["kind"]}
         if mode == "plane":
             heading, note, groups = _plane(index, asked)
@@ -226,11 +226,12 @@ def reconstruct_(files: tuple[str, ...], place: str | None, output: Path, as_jso
     _check_suffix(output)
     near = Path(files[0]) if files[0] != "-" else None
     read: list[tuple[str, bytes, Pixels]] = []
-    with Index(find(place, near)) as index, quiet_decoders():
+    with open_at(find(place, near)) as index, quiet_decoders():
+        generate = index.generate
         for name in files:
             try:
                 content = sys.stdin.buffer.read() if name == "-" else read_file(name)
-                read.append((name, content, index.features.transform(content)))
+                read.append((name, content, generate.pixels(content)))
             except ContentError as error:
                 click.echo(f"aesearch: {name}: {error}", err=True)
         if not read:

@@ -17,6 +17,7 @@ from aesearch.encoders.making import parse_choices
 from aesearch.engines.choose import ENGINES, FORMS
 from aesearch.evaluation import Check
 from aesearch.features import NOUNS
+from aesearch.hybrid_check import WordsCheck
 from aesearch.index import Index, open_at
 from aesearch.layout import Layout, place_for
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
@@ -204,6 +205,8 @@ def _tell(opened: Index, summary: dict[str, Any], *, trained: bool) -> None:
         )
     if trained and summary["check"]:
         click.echo(f"  {verdict(summary['check'], NOUNS[opened.kind])}")
+        if "words" in summary["check"] and (words := WordsCheck(**summary["check"]["words"])).helps:
+            click.echo(f"  {words}: use 'aesearch query --hybrid'")
     drift = opened.drift()
     if drift and drift.has_drifted:
         click.echo(f"  {drift}; --retrain would learn from them")

@@ -13,6 +13,7 @@ from aesearch.cli import DONE, ERROR
 from aesearch.cli.terminal import amount, counted
 from aesearch.errors import AesearchError
 from aesearch.features import NOUNS, TEXTS
+from aesearch.hybrid_check import WordsCheck
 from aesearch.index import Index
 from aesearch.layout import all_places, find, home
 from aesearch.settings import spelled
@@ -106,7 +107,7 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     _show_check(facts["check"], noun)
     words = (facts["check"] or {}).get("words")
     if words is not None:
-        click.echo(f"  query --hybrid: words (BM25) count {words:.0%}, the code the rest")
+        click.echo(f"  {WordsCheck(**words)}")
     for ignored, title in ((False, "could not be read"), (True, "passed over")):
         files = [f for f in facts["skipped"] if f["ignored"] is ignored]
         if files:

@@ -17,8 +17,6 @@ from aesearch.features import TEXTS
 from aesearch.index import open_at
 from aesearch.layout import find
 
-LONGEST_NAMED = 80
-
 
 @click.command(short_help="Find what is similar to a picture or a text.")
 @click.argument("words", nargs=-1, metavar="FILE... | TEXT")
@@ -108,8 +106,8 @@ def query(
                 found = index.search(content, top, **limits)
             except ContentError as error:
                 failed = True
-                shorter = name if len(name) < LONGEST_NAMED else name[:LONGEST_NAMED] + "..."
-                click.echo(f"aesearch: {shorter}: {error}", err=True)
+                about = "" if isinstance(content, str) else f"{name}: "
+                click.echo(f"aesearch: {about}{error}", err=True)
                 continue
             why = [index.explain(content, hit.key) for hit in found] if explain else []
             answers.append(Answer(name, content, found, why))
