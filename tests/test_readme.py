@@ -25,8 +25,13 @@ def test_python_of_the_readme_runs(code, make_folder, tmp_path, monkeypatch):
     folder.rename("images")
     some = next(Path("images").rglob("*.png"))
     some.rename("photo.png")
+    Path("papers").mkdir()
+    for number in range(40):
+        thing = ("wing", "plate", "cone")[number % 3]
+        text = f"Paper {number}. Laminar flow over a {thing}, and heat transfer in it."
+        Path(f"papers/{number}.txt").write_text(text, encoding="utf-8")
     exec(compile(code, "README.md", "exec"), {})
-    assert Path("indexes/images/index.json").exists()
+    assert list(Path("indexes").glob("*/index.json"))
 
 
 def test_there_is_python_in_the_readme():

@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from aesearch.encoders import ENCODERS, encoder_class
 from aesearch.encoders.base import Encoder, rows_at_once
 from aesearch.encoders.mlp import MLPEncoder
-from aesearch.encoders.rbm import COUNTS, RBM
+from aesearch.encoders.rbm import COUNTS, RBM, rate_for
 from aesearch.encoders.sparse import (
     Moments,
     are_counts,
@@ -216,6 +216,24 @@ def test_a_chain_keeps_the_length_of_each_document(machine: RBM) -> None:
         after = machine.gibbs(v, 3, sampled=sampled)
         torch.testing.assert_close(after.sum(dim=1), v.sum(dim=1))
         assert not torch.allclose(after, v)
+
+
+def test_long_documents_do_not_push_all_units_to_one_side() -> None:
+    """Each of their words adds to a step; at 0.1 a first epoch turns hidden units off for good."""
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.full(300, 0.1), 3)
+    counts = np.stack([rng.multinomial(1_500, shares[n % 3]) for n in range(150)])
+    encoder = encoder_class("dbn")(
+        3, hidden=(100, 30), pretraining_epochs=3, epochs=5, validation=0
+    )
+    codes = encoder.fit(csr_matrix(counts, dtype=np.float32)).transform(counts.astype(np.float32))
+    nearest = KNeighborsClassifier(3).fit(codes[:100], np.arange(100) % 3)
+    assert nearest.score(codes[100:], np.arange(100, 150) % 3) > 0.9
+    torch.manual_seed(0)
+    rbm = RBM(300, 10, visible_units=COUNTS)
+    rbm.start_at(torch.from_numpy(counts).float())
+    assert rate_for(rbm) == pytest.approx(1 / 1_500, rel=1e-5)
+    assert rate_for(RBM(300, 10)) == 0.1
 
 
 def test_free_energy_of_counts_sums_out_the_hidden_units(machine: RBM) -> None:

@@ -57,6 +57,7 @@ class RBM(nn.Module):
         self.weight = nn.Parameter(FIRST_WEIGHTS * torch.randn(hidden, visible))
         self.visible_bias = nn.Parameter(torch.zeros(visible))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+        self.words = 1.0  # in a document, where visible units are counts
 
     def start_at(self, sample: Tensor) -> None:
         """Set the visible biases so that v has the mean of a sample, (n, visible)."""
@@ -64,7 +65,8 @@ class RBM(nn.Module):
         if self.visible_units == BINARY:
             mean = torch.logit(mean.clamp(SMALLEST_SHARE, 1 - SMALLEST_SHARE))
         elif self.visible_units == COUNTS:
-            mean = log_shares(mean / mean.sum().clamp(min=SMALLEST_SHARE))
+            self.words = max(float(mean.sum()), SMALLEST_SHARE)
+            mean = log_shares(mean / self.words)
         self.visible_bias.data.copy_(mean)
 
     def hidden_mean(self, v: Tensor) -> Tensor:
@@ -149,10 +151,13 @@ def _words(mean: Tensor) -> Tensor:
 def rate_for(rbm: RBM) -> float:
     """Return the peak learning rate: 0.1, or with Gaussian units 0.003 for a thousand of them.
 
+    Each word of a document adds to the step, so that with counts it is divided by their number.
+
     Nothing bounds a Gaussian unit: its reconstruction grows with the units that feed it, and where
     both layers are Gaussian with the square of the weights, too.
     """
     gaussian = [rbm.visible_units, rbm.hidden_units].count(GAUSSIAN)
+    most = 1 / rbm.words if rbm.visible_units == COUNTS else BINARY_RATE
     if not gaussian:
-        return BINARY_RATE
-    return min(GAUSSIAN_RATE, (3 if gaussian == 1 else 0.3) / max(rbm.weight.shape))
+        return min(BINARY_RATE, most)
+    return min(GAUSSIAN_RATE, most, (3 if gaussian == 1 else 0.3) / max(rbm.weight.shape))
