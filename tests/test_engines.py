@@ -316,6 +316,21 @@ def test_a_learned_rotation_beats_plain_signs() -> None:
     assert recall(learn_rotation(codes, 16)) > recall(plain[:, :16]) + 0.1
 
 
+def test_the_rotation_brings_codes_near_the_corners_of_a_cube() -> None:
+    rng = np.random.default_rng(7)
+    groups = rng.normal(size=(12, SIZE))
+    codes = unit(groups[rng.integers(0, 12, COUNT)] + 0.7 * rng.normal(size=(COUNT, SIZE)))
+    learned = learn_rotation(codes, SIZE)
+    random = np.linalg.qr(rng.normal(size=(SIZE, SIZE)))[0]
+
+    def gap(turned: np.ndarray) -> float:
+        corners = np.abs(turned).mean() * np.sign(turned)
+        return float(np.square(turned - corners).mean() / np.square(turned).mean())
+
+    centred = codes - codes.mean(axis=0)
+    assert gap(codes @ learned[:-1] + learned[-1]) < 0.85 * gap(centred @ random)
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 31, 40])
 def test_a_rotation_is_learned_from_few_codes(count: int) -> None:
     for bits in (8, 32):

@@ -27,6 +27,7 @@ if sys.platform == "darwin":  # pragma: no cover
 TRAINING_PER_LIST = 64
 RECALL_AT = 10
 RECALL_SAMPLE = 500
+ITQ_STEPS, ITQ_SAMPLE = 50, 20_000
 
 
 def learn_rotation(codes: Floats, bits: int) -> Floats:
@@ -51,11 +52,23 @@ def learn_rotation(codes: Floats, bits: int) -> Floats:
     # FAISS's own PCA refuses fewer codes than bits.
     _, components = np.linalg.eigh((sample - mean).T @ (sample - mean))
     matrix = components[:, ::-1][:, :bits]
-    itq = faiss.ITQMatrix(bits)
-    itq.train(np.ascontiguousarray((sample - mean) @ matrix, np.float32))
-    turn = faiss.vector_to_array(itq.A).reshape(bits, bits)
-    rotation: Floats = (np.vstack([matrix, -mean @ matrix]) @ turn.T).astype(np.float32)
+    turn = _turned((sample - mean) @ matrix)
+    rotation: Floats = (np.vstack([matrix, -mean @ matrix]) @ turn).astype(np.float32)
     return rotation
+
+
+def _turned(projected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rotation, (bits, bits), that brings points nearest to the corners of a cube.
+
+    FAISS has an ITQMatrix, but in as many steps it is hardly better than a random rotation.
+    """
+    sample = projected[:: max(1, len(projected) // ITQ_SAMPLE)]
+    bits = sample.shape[1]
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(bits, bits)))[0]
+    for _ in range(ITQ_STEPS):
+        left, _, right = np.linalg.svd(np.sign(sample @ turn).T @ sample)
+        turn = (left @ right).T
+    return turn
 
 
 def to_bits(codes: Floats, rotation: Floats) -> NDArray[np.uint8]:
