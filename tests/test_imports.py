@@ -16,7 +16,8 @@ LAYERS = [
     {"sources", "features", "prior", "frozen", "records", "store", "engines", "settings", "layout"}
     | {"tables", "tabular", "text_rows", "passages", "hits", "words", "hybrid", "explaining"},
     {"locking", "ingest", "writer", "opening", "verification", "facts", "sync", "index", "kinds"}
-    | {"generation", "frechet", "passage_codes", "spoken", "text_index"},
+    | {"generation", "frechet", "passage_codes", "spoken", "text_index"}
+    | {"exporting", "portable_encoder"},
     {
         "encoders",
         "evaluation",
@@ -27,14 +28,16 @@ LAYERS = [
         "contenders",
         "trainer",
         "builder",
+        "mapping",
+        "planes",
     }
-    | {"compare"},
-    {"reports", "cli", "server", "__main__"},
+    | {"near", "duplicates"},
+    {"reports", "cli", "server", "pipelines", "__main__"},
 ]
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TRAINING = {"torch", "torchvision", "sklearn", "scipy"}
 DRAWING = {"matplotlib", "rich"}  # only for what is drawn, and loaded when it is
-TRAINERS = {"encoders", "builder", "compare"}  # those that may import them
+TRAINERS = {"encoders", "builder", "planes", "pipelines"}  # those that may import them
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

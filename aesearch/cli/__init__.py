@@ -23,10 +23,13 @@ COMMANDS = {
     "index": "aesearch.cli.index:index",
     "query": "aesearch.cli.query:query",
     "search": "aesearch.cli.query:query",
+    "duplicates": "aesearch.cli.duplicates:duplicates",
     "sample": "aesearch.cli.generate:sample",
     "reconstruct": "aesearch.cli.generate:reconstruct_",
+    "map": "aesearch.cli.map:map_",
     "list": "aesearch.cli.manage:list_",
     "info": "aesearch.cli.manage:info",
+    "export": "aesearch.cli.export:export_",
     "remove": "aesearch.cli.manage:remove",
     "verify": "aesearch.cli.manage:verify",
 }
@@ -49,11 +52,13 @@ class LazyGroup(click.Group):
         return command
 
 
-HELP = """Similarity search that learns from your own pictures.
+HELP = """Similarity search that learns from your own pictures or documents.
 
 \b
-aesearch index ./images       learn from a folder, and make it searchable
-aesearch query photo.png      find what is similar
+aesearch index ./images                 learn from a folder, and make it searchable
+aesearch query photo.png                find what is similar
+aesearch index ./papers                 documents likewise
+aesearch query laminar flow over wings  find what is about this
 
 Exit codes: 0 done, 1 error, 2 usage, 3 done but some files could not be read, 130 interrupted.
 """

@@ -77,8 +77,8 @@ class TextEncoder(Encoder):
         Whether the code is a hyperbolic tangent; None: with the multinomial loss.
     refine : bool or None, default=None
         Whether a second network follows, whose codes only keep who is next to whom by those of the
-        first, of 64 numbers; None: where the code has fewer than 32. Codes of up to 3 numbers keep
-        it by distance, as a map.
+        first, of 64 numbers or more; None: where the code has fewer than 32, or the loss is
+        multinomial. Codes of up to 3 numbers keep it by distance, as a map.
     loss : {"auto", "cosine", "multinomial"}, default="auto"
         "cosine" compares directions and suits few documents; "multinomial" models which words
         occur, and needs thousands. "auto" chooses by their number, 4,000.
@@ -193,7 +193,7 @@ class TextEncoder(Encoder):
         session = session or Session()
         lsa = LSAEncoder(max(COMPONENTS, self.code_size), random_state=self.random_state).fit(rows)
         size = min(self.code_size, lsa.code_size_)
-        refined = size < SMALL and not self.hidden if self.refine is None else self.refine
+        refined = self._is_refined(size) if self.refine is None else self.refine
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
             first = min(max(size, FIRST), lsa.code_size_) if refined else size
@@ -208,6 +208,10 @@ class TextEncoder(Encoder):
                 self.history_ += self._refine(rows, size, session.part(FIRST_PART, 1))
         self._settle(rows)
         return self
+
+    def _is_refined(self, size: int) -> bool:
+        """Return whether a second network pays: for few numbers, and in large collections."""
+        return not self.hidden and (size < SMALL or self.loss_ == MULTINOMIAL)
 
     def _refine(self, rows: Any, size: int, session: Session) -> History:
         """Train the second network: its codes have the neighbourhoods of the first one's."""

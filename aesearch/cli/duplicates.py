@@ -1,0 +1,167 @@
+"""``aesearch duplicates``: groups of items that are the same, or nearly. Nothing is deleted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from aesearch.cli import DONE, SOME_SKIPPED
+from aesearch.cli.terminal import counted, legible, progress_bars, quiet_decoders, shown
+from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
+from aesearch.features import NOUNS, TEXTS
+from aesearch.index import open_at
+from aesearch.layout import find
+from aesearch.near.alarm import ALARM
+
+TITLES = {
+    EXACT: "the same, byte for byte",
+    NEAR: "near-duplicates",
+    MIRRORED: "mirrored",
+}
+MOST_NAMED = 3
+DRAWN = 256  # pixels of a side at most, for screens with small pixels
+PER_LINE = 8
+
+
+@click.command(short_help="Find copies: exact, near, mirrored. Deletes nothing.")
+@click.argument("place", required=False, metavar="[INDEX]")
+@click.option(
+    "--index", "named", metavar="PATH", help="The index, as for query; or name it without --index."
+)
+@click.option(
+    "--alarm",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=ALARM,
+    show_default=True,
+    metavar="RATE",
+    help="False pairs allowed for each item; the threshold follows, measured on the collection.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SCORE",
+    help="Least agreement, from 0 to 1, instead of a measured one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per group and line.")
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT",
+    help="Also draw the groups of pictures, a row for each: .png or .html.",
+)
+def duplicates(
+    place: str | None,
+    named: str | None,
+    alarm: float,
+    threshold: float | None,
+    *,
+    as_json: bool,
+    sheet: Path | None,
+) -> int:
+    """Find groups of items that are copies of one another; no file is changed or deleted.
+
+    Exact copies have the same content. Near-duplicates were cropped, recompressed, resized, made
+    darker or brighter, or got a caption; of documents, words were changed. Mirrored copies are
+    listed apart. The first of each group is the largest; the others are scored against it.
+
+    The threshold is measured: distorted copies of the collection's own pictures say what copies
+    score, and pairs that are merely alike how often one would be taken for a copy.
+    """
+    if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
+        raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
+    with open_at(find(place or named)) as index:
+        if index.kind == TEXTS and sheet is not None:
+            raise click.UsageError("--sheet draws pictures; this is an index of documents")
+        noun = NOUNS[index.kind]
+        with quiet_decoders(), progress_bars(sys.stderr) as progress:
+            found = survey(index, alarm=alarm, threshold=threshold, progress=progress)
+        tabular = index.is_tabular
+    if as_json:
+        for group in found.groups:
+            click.echo(json.dumps(group.as_dict(), ensure_ascii=False))
+    else:
+        _show(found, tabular=tabular)
+    sentences = _sentences(found, noun)
+    click.echo("\n".join(sentences), err=True)
+    if sheet is not None:
+        _draw(found, sheet, sentences[-1])
+    for key, reason in list(found.unread.items())[:MOST_NAMED]:
+        click.echo(f"aesearch: {legible(key)}: {reason}", err=True)
+    if len(found.unread) > MOST_NAMED:
+        click.echo(f"aesearch: and {len(found.unread) - MOST_NAMED:,} more", err=True)
+    return SOME_SKIPPED if found.unread else DONE
+
+
+def _show(found: Found, *, tabular: bool) -> None:
+    """Print the groups: on a terminal under titles, else a line per item with tabs between."""
+    terminal = sys.stdout.isatty()
+    for kind, title in TITLES.items():
+        groups = found.of(kind)
+        if terminal and groups:
+            click.secho(f"{title}: {counted(len(groups), 'group')}", bold=True)
+        for number, group in enumerate(groups, 1):
+            for member in group.members:
+                place = legible(member.key) if tabular else shown(member.path)
+                if terminal:
+                    lead = f"{number:>4}" if member is group.members[0] else " " * 4
+                    click.echo(f"{lead}  {_mark(group, member):>6}  {place}{_size(member)}")
+                else:
+                    click.echo(f"{kind}\t{number}\t{member.score:.4f}\t{place}")
+
+
+def _mark(group: Group, member: Member) -> str:
+    if member is group.members[0]:
+        return "first"
+    return "exact" if member.exact else f"{member.score:.3f}"
+
+
+def _size(member: Member) -> str:
+    return f"  {member.pixels[0]} x {member.pixels[1]}" if member.pixels else ""
+
+
+def _sentences(found: Found, noun: str) -> list[str]:
+    """Say how many groups there are, and how sure that is."""
+    parts = [f"{counted(len(found.of(kind)), 'group')} {title}" for kind, title in TITLES.items()]
+    said = [f"{counted(found.items, noun)}: {'; '.join(parts)}"]
+    sure = found.calibration
+    if sure is not None:
+        falsely = (
+            f"{_expected(sure.false_pairs)}, estimated"
+            if sure.false_pairs is not None
+            else f"too few {noun}s to tell"
+        )
+        said.append(
+            f"threshold {sure.threshold:.3f}: of {sure.copies:,} distorted copies of your own "
+            f"{noun}s {sure.found:.1%} would be found; false pairs: {falsely}"
+        )
+    return said
+
+
+def _expected(number: float) -> str:
+    return "fewer than one in all" if number < 1 else f"about {number:,.0f}"
+
+
+def _draw(found: Found, out: Path, note: str) -> None:
+    from aesearch.reports.drawing import opened
+    from aesearch.reports.tiles import Group as Drawn
+    from aesearch.reports.tiles import Tile, write_tiles
+
+    drawn = []
+    for kind, title in TITLES.items():
+        for number, group in enumerate(found.of(kind), 1):
+            tiles = []
+            for member in group.members:
+                picture = opened(member.path)
+                if not isinstance(picture, str):
+                    picture.thumbnail((DRAWN, DRAWN))  # thousands may be held at once
+                caption = f"{_mark(group, member)} {Path(member.key).name}"
+                tiles.append(Tile(picture, member.key, caption))
+            drawn.append(Drawn(tiles, PER_LINE, f"{title} {number}"))
+    if not drawn:
+        click.echo("nothing to draw: there are no duplicates", err=True)
+        return
+    write_tiles("Duplicates", drawn, out, note=note)
+    click.echo(f"wrote {out}", err=True)

@@ -1,0 +1,54 @@
+"""``aesearch export``: an index for use elsewhere, as arrays, a table, ONNX and FAISS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aesearch.cli import DONE
+from aesearch.cli.terminal import amount
+from aesearch.exporting import FORMATS, PARTS, export
+from aesearch.index import open_at
+from aesearch.layout import find
+
+
+@click.command("export", short_help="Write codes, encoder and FAISS file for use elsewhere.")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--index", "place", metavar="PATH", help="The index: a path, or a name in the home.")
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(PARTS),
+    help="Only this part; may be given repeatedly. Default: all.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="npy",
+    show_default=True,
+    help="Of the codes: arrays, or one table (needs pyarrow, aesearch[parquet]).",
+)
+@click.option("--force", is_flag=True, help="Replace an earlier export, all its folder holds.")
+def export_(
+    folder: Path, place: str | None, parts: tuple[str, ...], form: str, *, force: bool
+) -> int:
+    """Write an index into DIR, in forms that numpy, pandas, onnxruntime and faiss read.
+
+    codes: one code for each item, with keys and labels. encoder: ONNX graphs from a picture or a
+    text to its code, and back, with what prepares their input. faiss: the file that is searched,
+    with the key of each id. export.json says what each file holds: names, shapes, units.
+
+    DIR must be new or empty. It is there complete or not at all.
+    """
+    with open_at(find(place)) as index:
+        files = export(index, folder, parts=parts or PARTS, format=form, replace=force)
+        name = index.name
+    width = max(map(len, files))
+    click.echo(f"exported {name} to {folder}")
+    for file, what in files.items():
+        size = sum(p.stat().st_size for p in [folder / file, *(folder / file).rglob("*")])
+        click.echo(f"  {file:<{width}}  {amount(size):>9}  {what}")
+    return DONE

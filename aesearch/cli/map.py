@@ -1,0 +1,121 @@
+"""``aesearch map``: a whole collection in two dimensions."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from aesearch.cli import DONE
+from aesearch.cli.manage import INDEX_OPTION
+from aesearch.cli.terminal import clock, progress_bars, quiet_decoders
+from aesearch.errors import StorageError
+from aesearch.features import IMAGES
+from aesearch.index import Index, open_at
+from aesearch.ingest import Progress
+from aesearch.layout import find
+from aesearch.reports.drawing import encoded, fitted, opened
+from aesearch.reports.maps import check_suffix, write_map
+
+BY = ("auto", "code", "pca", "tsne", "umap")
+MOST_THUMBNAILS, THUMBNAIL = 3_000, 96  # how many, and their longest side
+MANY, SHORT = 20_000, 60  # documents from which on only so many characters of each are shown
+LONG = 160
+
+
+@click.command("map", short_help="Draw the whole collection in two dimensions.")
+@click.argument("place", required=False, metavar="[INDEX]")
+@INDEX_OPTION
+@click.option(
+    "--by",
+    type=click.Choice(BY),
+    default="auto",
+    show_default=True,
+    help="code: the index's own code if it has two numbers, else one learned now; pca, tsne, umap "
+    "of the codes (umap needs umap-learn).",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("map.html"),
+    show_default=True,
+    metavar="OUT",
+    help="Where to draw it: .html to look around in; .png, .pdf, .svg. Replaced if it exists.",
+)
+@click.option("--open", "show", is_flag=True, help="Open it when it is drawn.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as one JSON object.")
+def map_(
+    place: str | None, named: str | None, by: str, output: Path, show: bool, as_json: bool
+) -> int:
+    """Draw all items in a plane: on the left a learned code of two numbers, on the right PCA.
+
+    Of documents the right side is LSA. Items are coloured by folder or label, and a figure says how
+    often the five nearest items in the plane tell the group of an item.
+    """
+    check_suffix(output)
+    if not output.parent.is_dir():  # rather now than after the training
+        raise StorageError(f"{output} cannot be written: there is no folder {output.parent}")
+    started = time.perf_counter()
+    with open_at(find(place or named)) as index, quiet_decoders():
+        from aesearch.mapping import map_of
+
+        words: list[str] = []
+        pictures: dict[int, bytes] = {}
+        with progress_bars(sys.stderr) as progress:
+            found = map_of(index, by, progress)
+            if output.suffix.lower() == ".html":
+                if index.kind == IMAGES:
+                    pictures = _thumbnails(index, found.keys, progress)
+                else:
+                    words = _words(index, found.ids.tolist())
+        write_map(found, output, words=words, pictures=pictures)
+        encoder = index.encoder.manifest["kind"]
+    seconds = time.perf_counter() - started
+    if as_json:
+        made = {
+            "output": str(output),
+            "index": str(index.layout.root),
+            "encoder": encoder,
+            "items": len(found),
+            "groups": len(set(found.groups) - {""}),
+            "panels": [
+                {"method": p.method, "title": p.title, "accuracy": p.accuracy} for p in found.panels
+            ],
+            "seconds": seconds,
+        }
+        click.echo(json.dumps(made, ensure_ascii=False))
+    else:
+        for panel in found.panels:
+            told = "" if panel.accuracy is None else f": 5-NN accuracy {panel.accuracy:.3f}"
+            click.echo(f"{panel.title}{told}")
+    click.echo(f"wrote {output} in {clock(seconds)}", err=True)
+    if show:
+        click.launch(str(output))
+    return DONE
+
+
+def _thumbnails(index: Index, keys: Sequence[str], progress: Progress) -> dict[int, bytes]:
+    """Return a small JPEG of each picture that can be read, where they are not too many."""
+    found: dict[int, bytes] = {}
+    if len(keys) > MOST_THUMBNAILS:
+        return found
+    by_hand = {item.key: png for item, png in index.store.kept()}
+    for row, key in enumerate(keys):
+        picture = opened(by_hand.get(key) or index.path_of(key))
+        if not isinstance(picture, str):
+            small = fitted(picture, THUMBNAIL, enlarge=False)
+            found[row] = encoded(small.convert("RGB"), "JPEG")
+        progress("thumbnails", row + 1, len(keys))
+    return found
+
+
+def _words(index: Index, ids: Sequence[int]) -> list[str]:
+    """Return the title of each document, or its first words."""
+    most = SHORT if len(ids) > MANY else LONG
+    kept = {text.id: text.title or text.text[: 4 * most] for text in index.store.texts()}
+    return [" ".join(kept.get(id, "").split())[:most] for id in ids]

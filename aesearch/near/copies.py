@@ -1,0 +1,86 @@
+"""Distorted copies, to measure with: what people do to pictures and to texts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+CROP = (0.80, 0.95)  # of each side stays
+QUALITY = (30, 60)  # of JPEG
+SMALLER = (0.25, 0.7)
+LIGHT = (0.6, 1.5)
+BAR = (0.08, 0.15)  # of the height
+DROPPED, REPLACED = 0.04, 0.03  # of the words
+KINDS = ("crop", "recompressed", "resized", "brightness", "caption", "several")
+
+
+def distorted_copy(picture: Image.Image, seed: Sequence[int]) -> Image.Image:
+    """Return a copy of an RGB picture, changed in one way of `KINDS`; equal for equal seeds."""
+    rng = np.random.default_rng(seed)
+    kind = KINDS[rng.integers(len(KINDS))]
+    if kind in ("crop", "several"):
+        picture = _cropped(picture, rng)
+    if kind == "caption":
+        picture = _captioned(picture, rng)
+    if kind == "resized":
+        factor = rng.uniform(*SMALLER)
+        size = [max(8, round(side * factor)) for side in picture.size]
+        picture = picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    if kind in ("brightness", "several"):
+        light = rng.uniform(*LIGHT)
+        picture = picture.point([min(255, round(level * light)) for level in range(256)] * 3)
+    stream = io.BytesIO()
+    quality = round(rng.uniform(*QUALITY)) if kind in ("recompressed", "several") else 85
+    picture.save(stream, "JPEG", quality=quality)
+    with Image.open(stream) as saved:
+        return saved.convert("RGB")
+
+
+def _cropped(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    width, height = picture.size
+    wide, high = width * rng.uniform(*CROP), height * rng.uniform(*CROP)
+    x, y = rng.uniform(0, width - wide), rng.uniform(0, height - high)
+    return picture.crop((round(x), round(y), round(x + wide), round(y + high)))
+
+
+def _captioned(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Put a bar with words over the top or the bottom, or beside it."""
+    width, height = picture.size
+    bar = max(1, round(height * rng.uniform(*BAR)))
+    on_top, beside, dark = rng.random(3) < (0.3, 0.5, 0.5)
+    ground, ink = ((0,) * 3, (255,) * 3) if dark else ((255,) * 3, (0,) * 3)
+    sheet = Image.new("RGB", (width, height + bar if beside else height), ground)
+    sheet.paste(picture, (0, bar if beside and on_top else 0))
+    draw = ImageDraw.Draw(sheet)
+    top = 0 if on_top else sheet.height - bar
+    draw.rectangle((0, top, width, top + bar), fill=ground)
+    letters = "".join(rng.choice(list("aeinorst ")) for _ in range(24))
+    draw.text((width // 20, top + bar // 4), letters, fill=ink)
+    return sheet
+
+
+def edited_copy(words: Sequence[str], others: Sequence[str], seed: Sequence[int]) -> list[str]:
+    """Return a copy of a text, word by word, with words dropped and words replaced.
+
+    Parameters
+    ----------
+    words : sequence of str
+    others : sequence of str
+        Words of the collection, which stand in for those replaced.
+    seed : sequence of int
+    """
+    rng = np.random.default_rng(seed)
+    chances = rng.random(len(words))
+    # Of a short text one word at least: it must not be the same.
+    if len(words) > 1 and not (chances < DROPPED + REPLACED).any():
+        chances[rng.integers(len(words))] = rng.choice((0.0, DROPPED))
+    copy = []
+    for word, chance in zip(words, chances.tolist(), strict=True):
+        if chance >= DROPPED + REPLACED:
+            copy.append(word)
+        elif chance >= DROPPED:
+            copy.append(others[int(rng.integers(len(others)))])
+    return copy

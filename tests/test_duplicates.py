@@ -1,0 +1,305 @@
+"""Near-duplicates: what is found, what is kept apart, and how sure that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from collections_ import state_of
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+
+import aesearch
+from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, find, survey
+from aesearch.errors import ParameterError
+from aesearch.near import Pairs, joined, unique_pairs
+from aesearch.near.alarm import calibrated
+from aesearch.near.align import agreement, mirrored, packed
+from aesearch.near.copies import distorted_copy, edited_copy
+from aesearch.near.sketches import described, mirrored_description
+from aesearch.near.texts import resemblance, shingled
+
+FASTEST = aesearch.Settings(encoder="pca")
+SCENES = 70
+
+
+def scene(seed: int, size: tuple[int, int] = (192, 144)) -> Image.Image:
+    """A picture with a structure of its own: shapes of many sizes, blurred a little."""
+    rng = np.random.default_rng(seed)
+    picture = Image.new("RGB", size, tuple(int(c) for c in rng.integers(60, 200, 3)))
+    draw = ImageDraw.Draw(picture)
+    for number in range(40):
+        x, y = rng.uniform(0, size[0]), rng.uniform(0, size[1])
+        wide, high = rng.uniform(8, 60, 2)
+        colour = tuple(int(c) for c in rng.integers(0, 255, 3))
+        shape = draw.ellipse if number % 2 else draw.rectangle
+        shape((x - wide / 2, y - high / 2, x + wide / 2, y + high / 2), fill=colour)
+    return picture.filter(ImageFilter.GaussianBlur(1))
+
+
+def cropped(picture: Image.Image, share: float = 0.9) -> Image.Image:
+    width, height = picture.size
+    return picture.crop((0, 0, round(width * share), round(height * share)))
+
+
+def captioned(picture: Image.Image) -> Image.Image:
+    copy = picture.copy()
+    width, height = copy.size
+    ImageDraw.Draw(copy).rectangle((0, round(height * 0.88), width, height), fill="black")
+    return copy
+
+
+COPIES = {
+    "crop": cropped,
+    "caption": captioned,
+    "light": lambda picture: ImageEnhance.Brightness(picture).enhance(0.7),
+    "small": lambda picture: picture.resize((96, 72), Image.Resampling.LANCZOS),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scenes, a copy of each kind of some of them, one mirrored, one copied byte for byte."""
+    root = tmp_path_factory.mktemp("scenes")
+    for seed in range(SCENES):
+        scene(seed).save(root / f"{seed:03}.png")
+    for seed, (name, change) in enumerate(COPIES.items()):
+        change(scene(seed)).save(root / f"{seed:03}-{name}.jpg", quality=60)
+    scene(10).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / "010-mirrored.png")
+    (root / "020-same.png").write_bytes((root / "020.png").read_bytes())
+    return root
+
+
+@pytest.fixture(scope="module")
+def place(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("indexes") / "scenes"
+    aesearch.build(folder, path, FASTEST).close()
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path, place: Path) -> Found:
+    before = state_of(folder)
+    with aesearch.open(place) as index:
+        result = survey(index)
+    assert state_of(folder) == before
+    return result
+
+
+def test_each_copy_is_found_with_its_original(found: Found) -> None:
+    near = {tuple(sorted(group.keys)) for group in found.of(NEAR)}
+    assert near == {(f"{n:03}-{name}.jpg", f"{n:03}.png") for n, name in enumerate(COPIES)}
+
+
+def test_the_largest_picture_stands_for_its_group(found: Found) -> None:
+    group = next(group for group in found.of(NEAR) if "003-small.jpg" in group.keys)
+    first, small = group.members
+    assert (first.key, first.pixels, first.score) == ("003.png", (192, 144), 1)
+    assert (small.pixels, small.exact) == ((96, 72), False)
+    assert group.score == small.score < 1
+
+
+def test_mirrored_copies_are_apart(found: Found) -> None:
+    assert [sorted(group.keys) for group in found.of(MIRRORED)] == [["010-mirrored.png", "010.png"]]
+    assert found.of(MIRRORED)[0].mirrored
+
+
+def test_exact_copies_are_told_as_such(found: Found) -> None:
+    (group,) = found.of(EXACT)
+    assert group.keys == ["020-same.png", "020.png"]
+    assert group.members[1].exact
+
+
+def test_what_is_to_be_expected_is_told(found: Found) -> None:
+    sure = found.calibration
+    assert sure is not None
+    assert sure.copies > 100
+    assert sure.found > 0.9
+    assert sure.false_pairs is not None
+    assert sure.false_pairs < 1
+    assert 0.5 < sure.threshold < 1
+    assert found.items == SCENES + len(COPIES) + 2
+
+
+def test_a_threshold_given_is_kept(place: Path) -> None:
+    with aesearch.open(place) as index:
+        result = survey(index, threshold=0.9999)
+    assert result.calibration is not None
+    assert result.calibration.threshold == 0.9999
+    assert not result.of(NEAR)
+    assert result.of(EXACT)
+
+
+@pytest.mark.parametrize("limits", [{"alarm": 0.0}, {"alarm": 2.0}, {"threshold": 1.5}])
+def test_numbers_out_of_range_are_refused(place: Path, limits: dict[str, float]) -> None:
+    name = next(iter(limits))
+    with aesearch.open(place) as index, pytest.raises(ParameterError, match=name):
+        find(index, **limits)
+
+
+def test_files_gone_or_changed_are_told(tmp_path: Path) -> None:
+    root = tmp_path / "pictures"
+    root.mkdir()
+    for seed in range(12):
+        scene(seed).save(root / f"{seed}.png")
+    cropped(scene(0), 0.95).save(root / "copy.png")
+    for name in ("a", "b"):
+        scene(50).save(root / f"gone-{name}.png")
+    aesearch.build(root, tmp_path / "index", FASTEST).close()
+    (root / "gone-a.png").unlink()
+    scene(99).save(root / "5.png")
+    with aesearch.open(tmp_path / "index") as index:
+        result = survey(index)
+    assert "no such file" in result.unread["gone-a.png"]
+    assert "changed" in result.unread["5.png"]
+    assert [group.keys for group in result.of(EXACT)] == [["gone-a.png", "gone-b.png"]]
+    assert [sorted(group.keys) for group in result.of(NEAR)] == [["0.png", "copy.png"]]
+
+
+def test_a_chain_does_not_bring_unlike_pictures_together(tmp_path: Path) -> None:
+    root = tmp_path / "pictures"
+    root.mkdir()
+    wide = scene(7, (400, 144))
+    for n, left in enumerate(range(0, 209, 26)):  # each shares nearly all with the next
+        wide.crop((left, 0, left + 192, 144)).save(root / f"pan-{n}.png")
+    for seed in range(20, 40):
+        scene(seed).save(root / f"{seed}.png")
+    aesearch.build(root, tmp_path / "index", FASTEST).close()
+    with aesearch.open(tmp_path / "index") as index:
+        groups = find(index, threshold=0.75)
+    pans = [[int(k[4]) for k in g.keys] for g in groups if g.keys[0].startswith("pan")]
+    assert pans
+    assert all(max(numbers) - min(numbers) <= 2 for numbers in pans)
+    assert all(len(group.keys) == len(set(group.keys)) for group in groups)
+
+
+def test_two_items_and_blank_pictures_are_no_trouble(tmp_path: Path) -> None:
+    root = tmp_path / "pictures"
+    root.mkdir()
+    for n, colour in enumerate(("white", "black", "#fefefe")):
+        Image.new("RGB", (50, 50), colour).save(root / f"{n}.png")
+    aesearch.build(root, tmp_path / "index", FASTEST).close()
+    with aesearch.open(tmp_path / "index") as index:
+        assert find(index) == []
+
+
+def rows_of(*pictures: Image.Image) -> np.ndarray:
+    return np.stack([packed(np.asarray(picture.resize((64, 64)))) for picture in pictures])
+
+
+def test_agreement_is_that_of_one_picture_only() -> None:
+    one = scene(1)
+    same = rows_of(*[one] * 5)
+    others = rows_of(
+        one, cropped(one), captioned(one), scene(2), ImageEnhance.Color(one).enhance(0)
+    )
+    scores = agreement(same, others)[64]
+    assert scores[0] > 0.999
+    assert min(scores[1], scores[2]) > 0.85
+    assert scores[3] < 0.5
+    assert scores[4] > 0.9  # a picture without colours
+
+
+def test_a_recoloured_picture_is_another_one() -> None:
+    one = scene(1)
+    red, green, blue = one.split()
+    scores = agreement(rows_of(one), rows_of(Image.merge("RGB", (blue, red, green))))[64]
+    assert scores[0] < 0.8
+
+
+def test_pairs_given_up_stay_so() -> None:
+    scores = agreement(rows_of(scene(1)), rows_of(scene(2)), {16: 0.9})
+    assert scores[64][0] == -1
+    assert scores[16][0] < 0.9
+
+
+def test_a_mirrored_description_is_that_of_the_mirrored_picture() -> None:
+    rows = rows_of(scene(1), scene(2))
+    np.testing.assert_allclose(
+        mirrored_description(described(rows)), described(mirrored(rows)), atol=1e-5
+    )
+    np.testing.assert_array_equal(mirrored(mirrored(rows)), rows)
+
+
+def test_distorted_copies_are_the_same_for_the_same_seed() -> None:
+    one = scene(3)
+    first, again, other = (distorted_copy(one, [n]).tobytes() for n in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_the_threshold_keeps_the_alarm_rate() -> None:
+    rng = np.random.default_rng(0)
+    unlike = rng.beta(4, 8, 200_000)
+    copies = 1 - rng.beta(1, 30, 500)
+    planted = 1 - rng.beta(1, 30, 2000)
+    strict = calibrated(np.append(unlike, planted), copies, 10_000, alarm=0.0001)
+    loose = calibrated(np.append(unlike, planted), copies, 10_000, alarm=0.1)
+    assert loose.threshold <= strict.threshold
+    for sure, allowed in ((strict, 1), (loose, 1000)):
+        assert (unlike >= sure.threshold).sum() <= allowed
+        assert sure.found == (copies >= sure.threshold).mean()
+    assert strict.found > 0.9
+
+
+def test_with_too_few_pairs_nothing_is_promised() -> None:
+    sure = calibrated(np.array([0.1, 0.2]), np.full(50, 0.9), 3)
+    assert sure.false_pairs is None
+    assert sure.threshold == pytest.approx(0.9)
+    assert sure.found == 1
+
+
+def test_pairs_are_kept_once() -> None:
+    first, second, flipped = unique_pairs(
+        np.array([1, 2, 3, 1]), np.array([2, 1, 3, 2]), np.array([False, False, False, True])
+    )
+    assert (first.tolist(), second.tolist(), flipped.tolist()) == ([1, 1], [2, 2], [False, True])
+    pairs = Pairs(first, second, flipped, np.array([0.5, 0.6], np.float32))
+    better = Pairs(first[:1], second[:1], flipped[:1], np.array([0.7], np.float32))
+    assert joined([pairs, better]).scores.tolist() == pytest.approx([0.7, 0.6])
+
+
+WORDS = ["river", "stone", "window", "garden", "paper", "engine", "winter", "silver", "letter"]
+
+
+def text(seed: int, length: int = 120) -> str:
+    """A text of words of its own and of words of its topic, which a quarter of all share."""
+    rng = np.random.default_rng(seed)
+    own = [f"{word}{seed % 4}" for word in WORDS]
+    words = [str(rng.choice(own)) if rng.random() < 0.6 else f"w{rng.integers(400)}" for _ in
+             range(length)]  # fmt: skip
+    return " ".join(words)
+
+
+def test_documents_with_words_changed_are_found(tmp_path: Path) -> None:
+    root = tmp_path / "texts"
+    root.mkdir()
+    for seed in range(60):
+        (root / f"{seed:02}.txt").write_text(text(seed))
+    words = text(3).split()
+    (root / "03-edited.txt").write_text(" ".join([*words[:50], "new", "words", *words[53:]]))
+    (root / "04-longer.txt").write_text(text(4) + " and a line was added at its end")
+    (root / "05-same.txt").write_text(text(5))
+    aesearch.build(root, tmp_path / "index", aesearch.Settings(encoder="lsa")).close()
+    with aesearch.open(tmp_path / "index") as index:
+        result = survey(index)
+    near = sorted(sorted(group.keys) for group in result.of(NEAR))
+    assert near == [["03-edited.txt", "03.txt"], ["04-longer.txt", "04.txt"]]
+    assert [group.keys for group in result.of(EXACT)] == [["05-same.txt", "05.txt"]]
+    assert result.calibration is not None
+    assert result.calibration.found > 0.9
+
+
+def test_resemblance_is_broders() -> None:
+    one, other = list("abcdef"), list("abcdxf")
+    assert resemblance(shingled(one), shingled(one)) == 1
+    assert resemblance(shingled(one), shingled(other)) == pytest.approx(2 / 6)
+    assert resemblance(shingled(one), shingled(list("uvwxyz"))) == 0
+
+
+def test_edited_copies_differ_a_little() -> None:
+    words = text(1, 1000).split()
+    copy = edited_copy(words, ["other"], [5])
+    assert 0.92 * len(words) < len(copy) < len(words)
+    assert 10 < copy.count("other") < 60
+    assert edited_copy(["two", "words"], ["other"], [1]) != ["two", "words"]

@@ -1,0 +1,362 @@
+"""The map of a collection: where items are, what is measured of it, and how it is drawn."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from collections_ import command, write_pictures
+from PIL import Image
+
+from aesearch import mapping
+from aesearch.cli.map import BY
+from aesearch.errors import ContentError, ParameterError, StorageError, UnsupportedError
+from aesearch.index import Index, open_at
+from aesearch.mapping import Map, map_of
+from aesearch.planes import Panel, neighbour_accuracy
+from aesearch.reports import maps
+from aesearch.reports.maps import styles_of, write_map
+
+N = 60
+TOPICS = {
+    "space": "rocket orbit moon launch satellite astronaut shuttle planet telescope comet",
+    "kitchen": "flour butter oven dough sugar recipe bake yeast pastry spoon",
+    "sport": "goal match player team coach league score stadium referee penalty",
+}
+
+
+def indexed(source: Path, place: Path, *words: str) -> Path:
+    answer = command("index", source, "--index", place, "--budget", "0", *words)
+    assert answer.code == 0, answer.err
+    return place
+
+
+def write_documents(root: Path, count: int) -> None:
+    rng = np.random.default_rng(0)
+    for n in range(count):
+        topic = list(TOPICS)[n % 3]
+        (root / topic).mkdir(parents=True, exist_ok=True)
+        words = rng.choice(TOPICS[topic].split(), 30)
+        (root / topic / f"{n:03}.txt").write_text(f"About {topic}\n\n{' '.join(words)}.\n")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pictures").resolve()
+    write_pictures(root / "photos", N)
+    return indexed(root / "photos", root / "ix", "--code-size", "16")
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("documents").resolve()
+    write_documents(root / "texts", N)
+    return indexed(root / "texts", root / "ix", "--code-size", "8", "--encoder", "lsa")
+
+
+@pytest.fixture
+def index(pictures: Path) -> Iterator[Index]:
+    with open_at(pictures) as opened:
+        yield opened
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapping, "MOST_EPOCHS", mapping.FEWEST_EPOCHS)
+
+
+def made(groups: list[str], *, name: str = "trip") -> Map:
+    rng = np.random.default_rng(1)
+    places = rng.normal(size=(len(groups), 2)).astype(np.float32)
+    keys = [f"{group}/{n}.jpg" for n, group in enumerate(groups)]
+    panels = (Panel("learned", "left", places, 0.75), Panel("pca", "right", places[::-1], None))
+    return Map(name, "images", np.arange(len(groups)), keys, groups, panels)
+
+
+# -- the numbers ---------------------------------------------------------------------------------
+
+
+def test_pictures_are_laid_out_beside_the_components_of_their_pixels(
+    index: Index, quick: None
+) -> None:
+    told: list[tuple[str, float]] = []
+    found = map_of(index, progress=lambda stage, done, total: told.append((stage, done / total)))
+    assert [panel.method for panel in found.panels] == ["learned", "pca"]
+    assert found.keys == [item.key for item in index.items()]
+    assert found.groups == [key.split("/")[0] for key in found.keys]
+    assert found.places.shape == (N, 2)
+    assert found.places.std(axis=0).min() > 0
+    assert ("learning the map", 1.0) in told
+    again = map_of(index)
+    np.testing.assert_array_equal(found.places, again.places)
+    for panel in found.panels:
+        labels = np.unique(found.groups, return_inverse=True)[1]
+        assert panel.accuracy == neighbour_accuracy(panel.places, labels)
+
+
+def test_the_baseline_is_pca_of_the_pixels(index: Index) -> None:
+    pixels = np.stack([index.taken(index.source / item.key)[0] for item in index.items()])
+    # Averaged to 16 by 16, as the encoder pca looks at pictures.
+    small = pixels.reshape(N, 16, 2, 16, 2, 3).mean(axis=(2, 4)).reshape(N, -1)
+    centred = small - small.mean(axis=0)
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    places = map_of(index, "pca").panels[1].places
+    np.testing.assert_allclose(abs(places), abs(left[:, :2] * values[:2]), rtol=2e-2, atol=0.5)
+
+
+def test_documents_are_laid_out_beside_latent_semantics(documents: Path) -> None:
+    with open_at(documents) as index:
+        found = map_of(index)
+    assert [panel.method for panel in found.panels] == ["learned", "lsa"]
+    assert sorted(set(found.groups)) == sorted(TOPICS)
+    assert found.accuracy is not None
+    assert found.accuracy > 0.9
+
+
+def test_very_many_documents_are_laid_out_by_their_codes(
+    documents: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping, "MOST_LEARNED", N - 1)
+    monkeypatch.setattr(mapping, "MOST_COUNTED", N - 1)
+    monkeypatch.delattr(mapping, "TextEncoder")
+    monkeypatch.delattr(mapping, "LSAEncoder")
+    with open_at(documents) as index:
+        found = map_of(index)
+        assert [panel.method for panel in found.panels] == ["learned", "pca"]
+        assert len(map_of(index, "pca").panels) == 1  # both would be the same
+
+
+@pytest.mark.parametrize("kind", ["images", "texts"])
+def test_an_encoder_of_two_numbers_is_shown_as_it_is(kind: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    if kind == "images":
+        write_pictures(source, 40)
+    else:
+        write_documents(source, 40)
+    linear = {"images": "pca", "texts": "lsa"}[kind]
+    place = indexed(source, tmp_path / "ix", "--code-size", "2", "--encoder", linear)
+    with open_at(place) as index:
+        found = map_of(index)
+        sample = index.taken(source / found.keys[7])[0]
+        latents = index.encoder.encode_with_latents(index.features.stack([sample] * 2))[1]
+    assert found.method == "code"
+    np.testing.assert_allclose(found.places[7], latents[0], rtol=1e-4, atol=1e-5)
+
+
+def test_tsne_of_the_codes(index: Index) -> None:
+    found = map_of(index, "tsne")
+    assert found.method == "tsne"
+    assert np.isfinite(found.places).all()
+    np.testing.assert_array_equal(found.places, map_of(index, "tsne").places)
+
+
+def test_umap_that_is_not_installed_names_the_extra(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(UnsupportedError, match=r"pip install 'aesearch\[umap\]'"):
+        map_of(index, "umap")
+
+
+def test_an_unknown_layout_is_refused(index: Index) -> None:
+    with pytest.raises(ParameterError, match="by must be one of auto, code, pca, tsne, umap; got"):
+        map_of(index, "isomap")
+    assert BY == mapping.METHODS  # the command says them without loading what lays out
+
+
+def test_too_few_items_have_no_map(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "few", 3)
+    with (
+        open_at(indexed(tmp_path / "few", tmp_path / "ix")) as index,
+        pytest.raises(UnsupportedError, match="holds 3 pictures; a map needs at least 4"),
+    ):
+        map_of(index)
+
+
+def test_a_handful_of_equal_pictures_have_one(tmp_path: Path, quick: None) -> None:
+    for n in range(5):
+        (tmp_path / "same").mkdir(exist_ok=True)
+        Image.new("RGB", (32, 32), "red").save(tmp_path / f"same/{n}.png")
+    with open_at(indexed(tmp_path / "same", tmp_path / "ix")) as index:
+        for by in ("auto", "code", "tsne"):
+            found = map_of(index, by)
+            assert np.isfinite(found.places).all()
+            assert found.accuracy is None  # there are no groups
+
+
+def test_pictures_that_are_gone_are_left_out(tmp_path: Path) -> None:
+    keys = write_pictures(tmp_path / "photos", 40)
+    place = indexed(tmp_path / "photos", tmp_path / "ix", "--code-size", "2", "--encoder", "pca")
+    (tmp_path / "photos" / keys[3]).unlink()
+    with open_at(place) as index:
+        with pytest.warns(UserWarning, match="1 of 40 pictures cannot be read again"):
+            found = map_of(index)
+        row = found.keys.index(keys[3])
+        for panel in found.panels:
+            assert np.flatnonzero(np.isnan(panel.places).any(axis=1)).tolist() == [row]
+        (tmp_path / "photos").rename(tmp_path / "elsewhere")
+        with (
+            pytest.warns(UserWarning, match="40 of 40 pictures"),
+            pytest.raises(ContentError, match=r"0 of 40 pictures in .* --by pca"),
+        ):
+            map_of(index)
+        with pytest.warns(UserWarning, match="40 of 40 pictures"):
+            found = map_of(index, "pca")
+    assert [panel.title for panel in found.panels] == ["PCA of the codes, 2 components"]
+
+
+def test_pictures_added_by_hand_are_on_the_map(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 36)
+    place = indexed(tmp_path / "photos", tmp_path / "ix")
+    with open_at(place) as index:
+        index.add({"by hand": Image.new("RGB", (40, 40), "green")})
+        found = map_of(index, "pca")
+    assert "by hand" in found.keys
+    assert all(np.isfinite(panel.places).all() for panel in found.panels)
+
+
+# -- the figure of merit -------------------------------------------------------------------------
+
+
+def test_the_accuracy_is_that_of_counting_by_hand() -> None:
+    rng = np.random.default_rng(2)
+    labels = rng.integers(-1, 4, 120)
+    places = (labels[:, None] + rng.normal(0, 1.5, (120, 2))).astype(np.float32)
+    places[5] = np.nan
+    usable = [i for i in range(120) if labels[i] >= 0 and i != 5]
+    right = 0
+    for i in usable:
+        others = sorted(
+            (j for j in usable if j != i), key=lambda j: np.square(places[i] - places[j]).sum()
+        )[:5]
+        votes = [labels[j] for j in others]
+        right += max(votes, key=votes.count) == labels[i]  # of equals the first, the nearest
+    assert neighbour_accuracy(places, labels) == pytest.approx(right / len(usable))
+
+
+def test_an_item_never_votes_for_itself() -> None:
+    labels = np.arange(12)
+    assert neighbour_accuracy(np.zeros((12, 2), dtype=np.float32), labels) == 0
+    assert neighbour_accuracy(np.zeros((1, 2), dtype=np.float32), labels[:1]) is None
+
+
+# -- colours and shapes --------------------------------------------------------------------------
+
+
+def test_large_groups_come_first_and_the_rest_share_a_colour() -> None:
+    groups = [f"g{n:02}" for n in range(60) for _ in range(60 - n)] + [""] * 3
+    styles, numbers = styles_of(groups)
+    assert [style.name for style in styles[:2]] == ["g00", "g01"]
+    looks = [(style.colour, style.shape) for style in styles[:-2]]
+    assert len(set(looks)) == len(looks) == 47
+    assert [style.name for style in styles[-2:]] == [maps.OTHERS, maps.NO_GROUP]
+    assert sum(style.count for style in styles) == len(groups)
+    assert np.bincount(numbers).tolist() == [style.count for style in styles]
+    assert styles_of(["one"] * 9 + [""])[0] == []
+
+
+MACHADO = {  # Machado, Oliveira and Fernandes 2009, severity 1, for linear RGB
+    "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                   [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                     [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                   [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def cielab(colour: str, sight: list[list[float]]) -> np.ndarray:
+    share = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(sight) @ linear, 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.array(to_xyz) @ seen / [0.9505, 1, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("sight", MACHADO)
+@pytest.mark.parametrize(("palette", "least"), [("FEW_COLOURS", 16), ("MANY_COLOURS", 26)])
+def test_the_colour_blind_can_tell_the_groups_apart(palette: str, least: int, sight: str) -> None:
+    seen = [cielab(colour, MACHADO[sight]) for colour in getattr(maps, palette)]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) >= least
+
+
+# -- what is drawn -------------------------------------------------------------------------------
+
+
+def test_the_figure_has_both_panels_in_the_colours_of_the_groups(tmp_path: Path) -> None:
+    write_map(made(["cats"] * 30 + ["do$gs"] * 20), tmp_path / "map.png")
+    with Image.open(tmp_path / "map.png") as picture:
+        assert picture.width >= 2000
+        assert picture.width > 1.5 * picture.height
+        halves = [picture.crop((0, 0, picture.width // 2, picture.height)),
+                  picture.crop((picture.width // 2, 0, picture.width, picture.height))]  # fmt: skip
+        for half in halves:
+            pixels = np.asarray(half.convert("RGB")).reshape(-1, 3).astype(int)
+            for colour in maps.FEW_COLOURS[:2]:
+                own = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+                drawn = [round(0.8 * value + 0.2 * 255) for value in own]  # a little transparent
+                assert (abs(pixels - drawn).max(axis=1) <= 2).sum() > 500
+    first = (tmp_path / "map.png").read_bytes()
+    write_map(made(["cats"] * 30 + ["do$gs"] * 20), tmp_path / "map.png")
+    assert (tmp_path / "map.png").read_bytes() == first
+
+
+@pytest.mark.parametrize(("suffix", "head"), [(".pdf", b"%PDF"), (".svg", b"<?xml")])
+def test_other_figures(suffix: str, head: bytes, tmp_path: Path) -> None:
+    groups = [f"group {n % 61}" for n in range(200)]
+    write_map(made(groups), tmp_path / f"map{suffix}")
+    assert (tmp_path / f"map{suffix}").read_bytes().startswith(head)
+
+
+def test_a_wrong_suffix_and_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"\.html, \.png, \.pdf, \.svg; got 'map\.gif'"):
+        write_map(made(["a"] * 5), tmp_path / "map.gif")
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_map(made(["a"] * 5), tmp_path / "none/map.png")
+
+
+def data_of(page: str) -> dict:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_the_page_holds_everything_and_loads_nothing(tmp_path: Path) -> None:
+    groups = ["</script><b>"] * 6 + ["dogs"] * 4
+    found = made(groups, name="<trip>")
+    found.panels[0].places[2] = np.nan
+    words = [f"said of {n}" for n in range(10)]
+    write_map(found, tmp_path / "map.html", words=words, pictures={3: b"jpeg"})
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert "<title>Map of &lt;trip&gt;: 10 pictures</title>" in page
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", page)
+    data = data_of(page)
+    assert data["keys"] == found.keys
+    assert data["words"] == words
+    assert base64.b64decode(data["pictures"]["3"]) == b"jpeg"
+    assert [style["name"] for style in data["styles"]] == ["</script><b>", "dogs"]
+    assert list(base64.b64decode(data["groups"])) == [0] * 6 + [1] * 4
+    for panel, kept in zip(found.panels, data["panels"], strict=True):
+        places = np.frombuffer(base64.b64decode(kept["places"]), "<f4").reshape(-1, 2)
+        np.testing.assert_array_equal(places, panel.places)
+        assert kept["accuracy"] == panel.accuracy
+
+
+def test_the_browser_may_run_the_script_of_the_page_and_no_other(tmp_path: Path) -> None:
+    write_map(made(["a"] * 3 + ["b"] * 3), tmp_path / "map.html")
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+    assert "default-src 'none'" in page
