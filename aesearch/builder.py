@@ -18,6 +18,7 @@ import aesearch
 from aesearch.choices import as_changes, choose_settings, require_labels
 from aesearch.corpus import FEWEST_TO_FIT, Corpus, read_corpus
 from aesearch.encoders import UNTRAINED
+from aesearch.encoders.making import kind_learned_from
 from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.features import IMAGES, TEXTS
@@ -139,11 +140,14 @@ def update(
             index.close()
             raise
         summary.counts = synchronise(index, progress, folder).counts()
+        _keep_columns(index, folder)
         summary.stages["update"] = time.perf_counter() - started
     else:
-        if as_changes(settings).get("encoder", "auto") != "auto":
+        encoder = as_changes(settings).get("encoder", "auto")
+        if encoder != "auto":
             # What is wrong whatever the source holds is said before it is looked at.
-            choose_settings(Settings(), settings, _kind_wanted(settings, IMAGES), retrain=True)
+            kind = _kind_wanted(settings, kind_learned_from(encoder))
+            choose_settings(Settings(), settings, kind, retrain=True)
         index, corpus = _create(layout, folder, settings, seconds, progress, summary)
         chosen = index.settings
     try:
@@ -181,14 +185,20 @@ def update(
 
 def _source(place: str | Path, path: str | Path | None, columns: Columns | None) -> Source:
     """Open the source, with the columns that its index already knows, if there is one."""
-    if str(place) == STANDARD_INPUT:
-        if path is None:
-            raise ParameterError("documents on standard input need a place: --index NAME")
-        return open_source(place, columns, sys.stdin)
+    if str(place) == STANDARD_INPUT and path is None:
+        raise ParameterError("documents on standard input need a place: --index NAME")
     layout = Layout(place_for(Path(place), path))
-    if columns is None and layout.exists():
-        columns = Columns.of(layout.read_card().get("columns"))
-    return open_source(place, columns or None)
+    if layout.exists():
+        columns = (columns or Columns()).over(layout.read_card().get("columns"))
+    return open_source(place, columns or None, sys.stdin)
+
+
+def _keep_columns(index: Index, folder: Source) -> None:
+    """Let other columns that were chosen hold from now on."""
+    if isinstance(folder, Table) and folder.columns != Columns.of(index.card.get("columns")):
+        with hold(index.layout):
+            index.card["columns"] = asdict(folder.columns)
+            index.layout.write_card(index.card)
 
 
 def _labels(index: Index) -> list[str]:
@@ -273,9 +283,10 @@ def _create(
             progress("components", 0, 1)
             _clear(layout)
             store = Store(layout.database, create=True)
-            _publish_first(layout, store, corpus, settings)
+            goes_on = len(corpus) >= FEWEST_TO_FIT or settings.encoder == "raw"
+            _publish_first(layout, store, corpus, settings, goes_on=goes_on)
             store.close()
-            if len(corpus) >= FEWEST_TO_FIT or settings.encoder == "raw":
+            if goes_on:
                 from aesearch.trainer import Plan
 
                 Plan(settings.encoder, budget).write(layout)
@@ -332,19 +343,26 @@ def _read(
     return corpus
 
 
-def _publish_first(layout: Layout, store: Store, corpus: Corpus, settings: Settings) -> None:
-    """Publish what needs no training: PCA, thumbnails or LSA."""
+def _publish_first(
+    layout: Layout, store: Store, corpus: Corpus, settings: Settings, *, goes_on: bool
+) -> None:
+    """Publish what needs no training: PCA, thumbnails or LSA.
+
+    Where the check is to follow, the passages of long documents come with what it finds best:
+    they take as long as all the rest.
+    """
     from aesearch.contenders import first_encoder
 
     finalist = first_encoder(corpus, settings, layout)
     frozen, features = finalist.frozen, finalist.features
     codes = frozen.encode(corpus.seen(corpus.samples, features))
-    passages = corpus.passages(features, frozen)
+    passages = None if goes_on else corpus.passages(features, frozen)
 
     def edit(rows: Store) -> tuple[Ids, Ids]:
         ids = rows.put(corpus.items, codes)
         corpus.keep(rows, ids)
-        passages.write(rows, dict(enumerate(ids.tolist())))
+        if passages is not None:
+            passages.write(rows, dict(enumerate(ids.tolist())))
         rows.skip(corpus.skipped)
         return ids, NO_IDS
 

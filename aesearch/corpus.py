@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 IN_MEMORY = 2 << 30
 KEPT_OUT = 1000
 FEW = 500
-FEWEST_TO_FIT = 32  # pictures; below: thumbnails, there is nothing to fit
+FEWEST_TO_FIT = 32  # pictures; below: thumbnails, there is nothing to fit; documents: no check
 
 
 @dataclass
@@ -251,6 +251,8 @@ def _read_documents(
         decoded, [], first_kept, lambda one: documents.append(one.sample)
     )
     _require(items, skipped, source, "document")
+    if len(items) < FEWEST_TO_FIT:  # nothing will be checked: no word has to stay unknown
+        training = len(items)
     labels = source.labels([item.key for item in items])
     progress("counting words", 0, len(items))
     corpus = _counted(items, skipped, training, labels, documents, settings, features)

@@ -43,8 +43,10 @@ def fuse(codes: Scored, words: Scored, weight: float) -> Scored:
         if len(found):
             # A document without any of the words scores 0, below the last that was found.
             low = 0.0 if found is words[0] else float(scores.min())
-            width = max(float(scores.max()) - low, 1e-9)
-            total[np.searchsorted(ids, found)] += share * (scores - low) / width
+            width = float(scores.max()) - low
+            # What all have in common, a single one say, is the best there is.
+            scaled = (scores - low) / width if width > 1e-9 else np.ones_like(scores)
+            total[np.searchsorted(ids, found)] += share * scaled
     order = np.lexsort((ids, -total))
     return ids[order], total[order]
 

@@ -136,7 +136,7 @@ class Index:
 
     def check_source(self, source: Path) -> None:
         """Raise IndexExistsError if this is the index of another folder."""
-        if self.source != source.resolve():
+        if self.source not in (source, source.resolve()):  # standard input has no path
             raise IndexExistsError(
                 f"{self.layout.root} is the index of {self.source}, not of {source}; name another "
                 "place with --index"
@@ -252,6 +252,7 @@ class Index:
             if self.revision.number == state.revision.number:
                 return hits
         with self._lock, self.store.reading():  # in this order, as everywhere
+            self.forget()  # what this process has committed, but not opened yet
             return answer(self._state())
 
     def _hits(

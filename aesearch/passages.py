@@ -140,14 +140,15 @@ def snippet(
         Cut at words, in one line, without control characters; '…' stands where it was cut. Without
         a match it is the beginning.
     """
-    begin = _best_window(matches, width)
+    first, last = _best_window(matches, width)
+    begin = max(0, first - max(0, min(width // 5, width - (last - first))))
     if begin:
-        begin = max(0, begin - width // 5)
-        begin = _word_start(text, begin)
+        begin = min(_word_start(text, begin), first)
     end = min(len(text), begin + width)
     if end < len(text):
-        cut = text.rfind(" ", begin, end)
-        end = cut if cut > begin + width // 2 else end
+        cut = text.rfind(" ", begin, end + 1)
+        if cut > begin + width // 2 and not cut < last <= end:
+            end = cut
     pieces: list[str] = [ELLIPSIS] if text[:begin].strip() else []
     marks: list[tuple[int, int]] = []
     place = begin
@@ -165,9 +166,9 @@ def snippet(
     return Snippet("".join(pieces), tuple(marks))
 
 
-def _best_window(matches: Sequence[tuple[int, float, int, int]], width: int) -> int:
-    """Return where the window begins whose distinct terms weigh most."""
-    best, place = 0.0, 0
+def _best_window(matches: Sequence[tuple[int, float, int, int]], width: int) -> tuple[int, int]:
+    """Return where the matches begin and end whose distinct terms weigh most in one window."""
+    best, place = 0.0, (0, 0)
     inside: dict[int, int] = {}
     weight, last = 0.0, 0
     for number, (term, value, _, end) in enumerate(matches):
@@ -179,7 +180,7 @@ def _best_window(matches: Sequence[tuple[int, float, int, int]], width: int) -> 
             weight -= lost * (not inside[gone])
             last += 1
         if weight > best + 1e-9:
-            best, place = weight, matches[last][2]
+            best, place = weight, (matches[last][2], end)
     return place
 
 

@@ -92,7 +92,7 @@ def synchronise(index: Index, progress: Progress = silent, folder: Source | None
         if entries:
             decoded = decode(folder, entries, _reader(index, folder), progress)
         batch = list(islice(decoded, BATCH))
-        _take_up(index, folder, batch, lambda store: _tidy(store, changes, unreadable))
+        _take_up(index, folder, batch, lambda store: _tidy(store, folder, changes, unreadable))
         while batch := list(islice(decoded, BATCH)):
             _take_up(index, folder, batch)
     return changes
@@ -106,7 +106,9 @@ def _reader(index: Index, folder: Source) -> Read:
     return read
 
 
-def _tidy(store: Store, changes: Changes, unreadable: list[Skipped]) -> tuple[Ids, Ids]:
+def _tidy(
+    store: Store, folder: Source, changes: Changes, unreadable: list[Skipped]
+) -> tuple[Ids, Ids]:
     """Do what needs no reading: removed, renamed and touched files."""
     taken = [entry.key for _, entry in changes.renamed]
     gone = list(store.ids_of([*changes.removed, *taken]).values())
@@ -114,6 +116,8 @@ def _tidy(store: Store, changes: Changes, unreadable: list[Skipped]) -> tuple[Id
     store.forget(changes.forgotten)
     store.rename((old, entry.key, entry.mtime_ns) for old, entry in changes.renamed)
     store.touch((entry.key, entry.mtime_ns) for entry in changes.touched)
+    moved = [entry.key for entry in (*changes.touched, *(entry for _, entry in changes.renamed))]
+    store.relabel(zip(moved, folder.labels(moved), strict=True))
     store.forget([entry.key for _, entry in changes.renamed])
     store.skip(unreadable)
     return NO_IDS, np.array(gone, dtype=np.int64)
@@ -237,11 +241,13 @@ def remove(index: Index, keys: list[str]) -> int:
                 f"there is no item '{missing[0]}' in {index.name}; nothing was removed"
             )
         notes = []
+        walked = index.store.known() if index.is_tabular else {}
         for key in ids:
             path = index.path_of(key)
-            if index.is_tabular:  # the row is still there, and must not return
-                item = index.store.known()[key]
-                notes.append(Skipped(key, REMOVED, True, item.size, item.mtime_ns))
+            if index.is_tabular:  # a row is still there, and must not return
+                if key in walked:
+                    item = walked[key]
+                    notes.append(Skipped(key, REMOVED, True, item.size, item.mtime_ns))
             elif not Path(key).is_absolute() and path.exists():  # nor must a file
                 status = path.stat()
                 notes.append(Skipped(key, REMOVED, True, status.st_size, status.st_mtime_ns))

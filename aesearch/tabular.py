@@ -42,6 +42,11 @@ class Columns:
         config = config or {}
         return cls(tuple(config.get("text", ())), config.get("key"), config.get("label"))
 
+    def over(self, config: Mapping[str, Any] | None) -> Columns:
+        """Return these columns; of those that are not named, what ``index.json`` holds."""
+        known = Columns.of(config)
+        return Columns(self.text or known.text, self.key or known.key, self.label or known.label)
+
 
 class Table:
     """The rows of a .csv, .tsv or .jsonl file, or of standard input.

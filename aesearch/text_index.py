@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from aesearch.engines import Floats, Ids
-from aesearch.errors import ContentError, ParameterError, UnsupportedError
+from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
+from aesearch.features.tokens import spans, term_of
 from aesearch.hits import Hit, TextHit
 from aesearch.index import Index
 from aesearch.layout import key_for
@@ -22,6 +23,7 @@ from aesearch.spoken import terms_in, words_of
 if TYPE_CHECKING:
     from aesearch.explaining import Explanation
     from aesearch.features.documents import Document
+    from aesearch.features.texts import TextFeatures
     from aesearch.generation import Generator
     from aesearch.records import KeptText
     from aesearch.words import Words
@@ -109,12 +111,13 @@ class TextIndex(Index):
             known = bool(row.values.any())
             code = state.encoder.encode(row)
             found: list[Found] = []
+            exact = [] if isinstance(content, str) else self._exact(raw, key)
             if hybrid:
-                found = self._fused(state, code if known else None, document.text, k, among)
+                text = document.text
+                found = self._fused(state, code if known else None, text, k, among, exact)
             elif known:
-                exact = [] if isinstance(content, str) else self._exact(raw, key)
                 found = self._nearest(state, code, k, among, exact)
-            if not known and not (hybrid and found):
+            if not known and not (hybrid and self._is_spoken(state, document.text)):
                 raise ContentError(self._unknown(state, document.text))
             return self._as_hits(state, found, document.text, threshold)
 
@@ -147,7 +150,15 @@ class TextIndex(Index):
             If there is no such document.
         """
         id = self._id_of(key)
-        return self.store.texts_of([id])[id]
+        return self._text(self.store.texts_of([id]), id, key)
+
+    def _text(self, kept: Mapping[int, KeptText], id: int, key: str) -> KeptText:
+        if id not in kept:
+            raise DamagedError(
+                f"the text of '{key}' is missing in {self.layout.database}; remove "
+                f"{self.layout.root} and index again"
+            )
+        return kept[id]
 
     def explain(self, content: Text, key: str, top: int = 8) -> Explanation:
         """Say why a document is a hit for a text.
@@ -212,7 +223,13 @@ class TextIndex(Index):
         return []
 
     def _fused(
-        self, state: Opened, code: Floats | None, text: str, k: int, among: str | None
+        self,
+        state: Opened,
+        code: Floats | None,
+        text: str,
+        k: int,
+        among: str | None,
+        exact: Sequence[int],
     ) -> list[Found]:
         """Return the best by codes and words together; by words alone where no code is had."""
         from aesearch.hybrid import CANDIDATES, UNKNOWN, with_feedback
@@ -224,9 +241,9 @@ class TextIndex(Index):
         words = self._words(state)
         spoken = words.search(terms_in(text, state.features.language), depth, among=allowed)
         if code is None:
-            best = max(float(spoken[1].max(initial=0)), 1e-9)
+            most = max(float(spoken[1].max(initial=0)), 1e-9)
             pairs = zip(spoken[0][:k].tolist(), spoken[1][:k].tolist(), strict=True)
-            return [Found(id, score / best, id) for id, score in pairs]
+            return [Found(id, score / most, id) for id, score in pairs]
         rows: dict[int, int] = {}
 
         def nearest(query: Floats) -> tuple[Ids, Floats]:
@@ -238,11 +255,18 @@ class TextIndex(Index):
         check = state.encoder.manifest.get("check") or {}
         weight = float(check["words"]["weight"]) if "words" in check else UNKNOWN
         ids, scores = with_feedback(code, nearest, spoken, self._codes, weight)
-        ranked = zip(ids[:k].tolist(), scores[:k].tolist(), strict=True)
-        return [Found(id, score, rows.get(id, id)) for id, score in ranked]
+        best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
+        for id, score in zip(ids[:k].tolist(), scores[:k].tolist(), strict=True):
+            best.setdefault(id, Found(id, score, rows.get(id, id)))
+        return list(best.values())[:k]
 
     def _codes(self, ids: Ids) -> Floats:
         return self.store.codes(ids)[1]
+
+    def _is_spoken(self, state: Opened, text: str) -> bool:
+        """Return whether any document holds a word of a text, known to the code or not."""
+        terms = terms_in(text, state.features.language)
+        return bool(self._words(state).scores_of(terms).any())
 
     def _words(self, state: Opened) -> Words:
         """Return BM25 of this revision: as it was kept, or counted now and kept."""
@@ -255,21 +279,22 @@ class TextIndex(Index):
     ) -> list[Hit]:
         kept = self.store.texts_of(one.id for one in found)
         keys = self.store.keys_of(one.id for one in found)
-        spans = self.store.passages_of(one.row for one in found if one.row != one.id)
-        wanted = {column for column, _, _ in state.features.term_numbers(query)}
+        parts = self.store.passages_of(one.row for one in found if one.row != one.id)
+        language, asked = state.features.language, _asked(state.features, query)
         hits: list[Hit] = []
         for id, score, row in found:
             if id not in keys or (threshold is not None and score < threshold):
                 continue
-            passage = Passage(*spans[row]) if row in spans else None
-            text = kept[id].text[passage.start : passage.end] if passage else kept[id].text
+            passage = Passage(*parts[row]) if row in parts else None
+            own = self._text(kept, id, keys[id])
+            text = own.text[passage.start : passage.end] if passage else own.text
             matches = [
-                (column, float(state.features.weights[column]), start, stop)
-                for column, start, stop in state.features.term_numbers(text)
-                if column in wanted
+                (*asked[term], start, stop)
+                for token, start, stop in spans(text)
+                if (term := term_of(token, language)) in asked
             ]
-            path, title = self.path_of(keys[id]), kept[id].title
-            hits.append(TextHit(score, keys[id], path, title, snippet(text, matches), passage))
+            path, shown = self.path_of(keys[id]), snippet(text, matches)
+            hits.append(TextHit(score, keys[id], path, own.title, shown, passage))
         return hits
 
     def _unknown(self, state: Opened, text: str) -> str:
@@ -282,3 +307,14 @@ class TextIndex(Index):
         similar = [near for word in words for near in state.features.suggest(word, SUGGESTED)]
         hint = f"; similar words that it knows: {', '.join(similar)}" if similar else ""
         return f"no known word in the query: {', '.join(words)}{hint}"
+
+
+def _asked(features: TextFeatures, query: str) -> dict[str, tuple[int, float]]:
+    """Return a number and a weight of each term of a query; what no code knows weighs most."""
+    known = {
+        features.terms[column]: (column, float(features.weights[column]))
+        for column, _, _ in features.term_numbers(query)
+    }
+    most = float(features.weights.max(initial=1))
+    others = (term for term in terms_in(query, features.language) if term not in known)
+    return known | {term: (-number, most) for number, term in enumerate(others, 1)}

@@ -104,6 +104,14 @@ class TextRows:
             ),
         )
 
+    def relabel(self, labels: Iterable[tuple[str, str]]) -> None:
+        """Give documents other labels: (key, label); what is no document is passed over."""
+        if self._knows_texts:
+            self._db.executemany(
+                "UPDATE texts SET label = ? WHERE id = (SELECT id FROM items WHERE key = ?)",
+                [(label, key) for key, label in labels],
+            )
+
     def put_passages(self, documents: Iterable[int], rows: Iterable[PassageRow]) -> None:
         """Write passages with their codes, in place of those that these documents had."""
         if not self._knows_texts:

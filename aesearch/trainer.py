@@ -94,7 +94,7 @@ def train(index: Index, corpus: Corpus | None, budget: float | None, progress: P
     """
     with hold(index.layout):
         plan = Plan.read(index.layout)
-        if corpus is None or index.revision.number != 1:
+        if corpus is None or index.revision.number != 1 or not len(corpus.kept_out):
             corpus = _read_again(index, progress)
         if len(corpus) < 2:  # nothing to learn from
             Plan.done(index.layout)

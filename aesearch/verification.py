@@ -7,6 +7,7 @@ import numpy as np
 from aesearch.engines import engine_class
 from aesearch.engines.choose import Plan
 from aesearch.errors import DamagedError
+from aesearch.features import TEXTS
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout
 from aesearch.opening import file_problem
@@ -30,6 +31,9 @@ def problems_of_truth(layout: Layout, store: Store) -> list[str]:
             problems.append(f"codes have {codes.shape[1]} numbers, not {encoder.code_size}")
     except DamagedError as error:
         problems.append(str(error))
+    lost = store.count() - len(store.labels())
+    if layout.read_card().get("kind") == TEXTS and lost:
+        problems.append(f"{lost:,} of {store.count():,} documents have no text")
     if not np.isfinite(codes).all() or (np.linalg.norm(codes, axis=1) > LONGEST).any():
         problems.append("some codes are not of unit length")
     return problems

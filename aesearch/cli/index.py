@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,9 @@ from aesearch.hybrid_check import WordsCheck
 from aesearch.index import Index, open_at
 from aesearch.layout import Layout, place_for
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
+
+if TYPE_CHECKING:
+    from aesearch.tabular import Columns
 
 
 @click.command(short_help="Learn from pictures or documents, or bring their index up to date.")
@@ -115,12 +118,13 @@ def index(
     SOURCE.
     """
     started = time.perf_counter()
-    if dry_run:
-        return _foretell(source, place, as_json, retrain=retrain)
-    from aesearch.builder import update
     from aesearch.tabular import Columns
 
     columns = Columns(text_columns, key_column, label_column)
+    if dry_run:
+        return _foretell(source, place, columns, as_json, retrain=retrain)
+    from aesearch.builder import update
+
     settings = {name: value for name, value in choices.items() if value is not None}
     if chosen:
         settings["parameters"] = parse_choices(chosen)
@@ -157,7 +161,9 @@ def index(
     return SOME_SKIPPED if unreadable else DONE
 
 
-def _foretell(source: Path, place: str | None, as_json: bool, *, retrain: bool) -> int:
+def _foretell(
+    source: Path, place: str | None, columns: Columns, as_json: bool, *, retrain: bool
+) -> int:
     """Say what a run would do."""
     from aesearch.sync import differences
     from aesearch.tabular import STANDARD_INPUT, open_source
@@ -166,12 +172,13 @@ def _foretell(source: Path, place: str | None, as_json: bool, *, retrain: bool) 
         raise click.UsageError("standard input is read once; --dry-run is for files")
     layout = Layout(place_for(source, place))
     if not layout.exists():
-        files = sum(1 for _ in open_source(source).walk())
+        files = sum(1 for _ in open_source(source, columns).walk())
         counts = {"new": files, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 0}
     else:
         with open_at(layout.root) as opened:
             opened.check_source(source)
-            counts = differences(opened).counts()
+            folder = open_source(source, columns.over(opened.card.get("columns")))
+            counts = differences(opened, folder).counts()
     if as_json:
         facts = {"index": str(layout.root), "dry_run": True, "retrain": retrain}
         click.echo(json.dumps({**facts, **counts}))

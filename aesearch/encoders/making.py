@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aesearch.encoders import ENCODERS, LEARNED, encoder_class
 from aesearch.errors import ParameterError
-from aesearch.features import TEXTS
+from aesearch.features import IMAGES, TEXTS
 from aesearch.settings import plain
 
 if TYPE_CHECKING:
@@ -94,6 +94,12 @@ def changed_parameters(encoder: Encoder) -> dict[str, Any]:
 def learned_by(name: str, kind: str = "images") -> str:
     """Return the encoder that is trained under a name: 'auto' trains the default of its kind."""
     return LEARNED[kind] if name == "auto" else name
+
+
+def kind_learned_from(name: str) -> str:
+    """Return 'texts' for an encoder that takes nothing but documents, else 'images'."""
+    takes_pictures = name not in ENCODERS or encoder_class(name).accepts_pictures
+    return IMAGES if takes_pictures else TEXTS
 
 
 def require_kind(name: str, kind: str) -> None:

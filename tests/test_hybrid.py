@@ -1,0 +1,246 @@
+"""Codes and words together: rankings made by hand, and the weight that documents ask for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from texts_ import NAMES, RARE, TOPICS, made, make_text, write_texts
+
+from aesearch import hybrid_check
+from aesearch.features.documents import Document
+from aesearch.hybrid import FEEDBACK, LEAST, UNKNOWN, WEIGHTS, Scored, fuse, with_feedback
+from aesearch.hybrid_check import WordsCheck, check_words
+from aesearch.text_index import TextIndex
+
+
+def ranking(**scores: float) -> Scored:
+    """A ranking of ids that are written as letters."""
+    ids = np.array([ord(letter) for letter in scores], dtype=np.int64)
+    return ids, np.array(list(scores.values()), dtype=np.float32)
+
+
+NOTHING = ranking()
+
+
+def named(scored: Scored) -> dict[str, float]:
+    return {
+        chr(id): round(score, 4) for id, score in zip(*map(np.ndarray.tolist, scored), strict=True)
+    }
+
+
+# -- fusion ----------------------------------------------------------------------------------------
+
+
+def test_fusion_worked_out_by_hand() -> None:
+    codes = ranking(a=0.9, b=0.5, c=0.1)  # scaled: 1, 0.5, 0
+    words = ranking(c=8.0, b=4.0, d=2.0)  # scaled, from 0: 1, 0.5, 0.25
+    half = fuse(codes, words, 0.5)
+    assert named(half) == {"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.125}
+    assert [chr(id) for id in half[0]] == ["a", "b", "c", "d"]  # equal ones by id
+    assert named(fuse(codes, words, 0.2)) == {"a": 0.8, "b": 0.5, "c": 0.2, "d": 0.05}
+    assert list(named(fuse(codes, words, 1.0))) == ["c", "b", "d", "a"]
+    assert list(named(fuse(codes, words, 0.0))) == ["a", "b", "c", "d"]
+    assert (half[0].dtype, half[1].dtype) == (np.int64, np.float32)
+
+
+def test_what_is_best_in_both_has_the_score_one() -> None:
+    codes, words = ranking(z=0.2, a=-0.7, m=0.1), ranking(z=3.0, m=1.0)
+    for weight in WEIGHTS:
+        found = named(fuse(codes, words, weight))
+        assert next(iter(found.items())) == ("z", 1)
+        assert all(0 <= score <= 1 for score in found.values())
+
+
+def test_fusion_with_only_one_ranking() -> None:
+    assert named(fuse(ranking(a=0.9, b=0.1), NOTHING, 0.25)) == {"a": 0.75, "b": 0}
+    assert named(fuse(NOTHING, ranking(a=4.0, b=1.0), 0.25)) == {"a": 0.25, "b": 0.0625}
+    assert named(fuse(NOTHING, NOTHING, 0.25)) == {}
+
+
+def test_a_single_candidate_and_equal_ones_are_the_best() -> None:
+    assert named(fuse(ranking(a=0.3), ranking(a=2.0), 0.2)) == {"a": 1}
+    assert named(fuse(ranking(a=0.3, b=0.3), ranking(b=2.0), 0.2)) == {"b": 1, "a": 0.8}
+
+
+def test_fusion_does_not_depend_on_the_order_of_what_comes_in() -> None:
+    codes, words = ranking(c=0.1, a=0.9, b=0.5), ranking(b=4.0, d=2.0, c=8.0)
+    expected = fuse(ranking(a=0.9, b=0.5, c=0.1), ranking(c=8.0, b=4.0, d=2.0), 0.3)
+    for one, other in zip(fuse(codes, words, 0.3), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# -- feedback --------------------------------------------------------------------------------------
+
+CODES = {"a": (1.0, 0.0), "b": (0.0, 1.0), "c": (0.8, 0.6), "d": (-1.0, 0.0)}
+
+
+class Searcher:
+    """All documents of `CODES`, by cosine; notes the queries that it got."""
+
+    def __init__(self) -> None:
+        self.queries: list[NDArray[np.float32]] = []
+
+    def nearest(self, query: NDArray[np.float32]) -> Scored:
+        self.queries.append(query.copy())
+        scores = {letter: float(np.dot(query[0], code)) for letter, code in CODES.items()}
+        return ranking(**dict(sorted(scores.items(), key=lambda pair: -pair[1])))
+
+    def codes_of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.array([CODES[chr(id)] for id in ids], dtype=np.float32)
+
+
+def test_feedback_moves_the_query_to_the_mean_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aesearch.hybrid.FEEDBACK", 2)
+    searcher, query = Searcher(), np.array([[1.0, 0.0]], dtype=np.float32)
+    # First by both: codes a=1, c=0.9, b=0.5, d=0, of which words (b) change nothing at the top.
+    found = with_feedback(query, searcher.nearest, ranking(b=1.0), searcher.codes_of, 0.1)
+    moved = np.array([1.0, 0.0]) + (np.array([1.0, 0.0]) + np.array([0.8, 0.6])) / 2
+    np.testing.assert_allclose(searcher.queries[0], query)
+    np.testing.assert_allclose(searcher.queries[1], [moved / np.linalg.norm(moved)], rtol=1e-6)
+    assert len(searcher.queries) == 2
+    expected = fuse(searcher.nearest(searcher.queries[1]), ranking(b=1.0), 0.1)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_allclose(found[1], expected[1])
+
+
+def test_words_steer_the_feedback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aesearch.hybrid.FEEDBACK", 1)
+    query = np.array([[1.0, 0.0]], dtype=np.float32)
+    for words, first in ((NOTHING, "a"), (ranking(b=1.0), "b")):
+        searcher = Searcher()
+        with_feedback(query, searcher.nearest, words, searcher.codes_of, 0.9)
+        moved = query + np.array([CODES[first]])
+        np.testing.assert_allclose(
+            searcher.queries[1], moved / np.linalg.norm(moved), rtol=1e-6, atol=1e-7
+        )
+
+
+def test_feedback_with_nothing_found() -> None:
+    query = np.array([[1.0, 0.0]], dtype=np.float32)
+    found = with_feedback(
+        query, lambda _: NOTHING, NOTHING, lambda _: pytest.fail("no codes are wanted"), 0.5
+    )
+    assert named(found) == {}
+
+
+def test_a_query_that_feedback_cancels_out_stays_finite() -> None:
+    searcher = Searcher()
+    query = np.array([[1.0, 0.0]], dtype=np.float32)
+    only_d = ranking(d=1.0)
+    ids, scores = with_feedback(query, lambda _: only_d, NOTHING, searcher.codes_of, 0.5)
+    assert named((ids, scores)) == {"d": 0.5}
+    assert np.isfinite(scores).all()
+
+
+# -- the weight of words ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> TextIndex:
+    root = tmp_path_factory.mktemp("hybrid").resolve()
+    write_texts(root / "docs", per_topic=10)
+    return made(root / "docs", root / "index", settings={"encoder": "lsa"})
+
+
+def documents(count: int, title: str = "") -> list[Document]:
+    """Texts of all topics; those of a title begin with it, and mention it again in the end."""
+    texts = []
+    for number in range(count):
+        name = title.format(number)
+        texts.append(Document(f"{name} {make_text(NAMES[number % 4], number, 40)} {name}", ""))
+    return texts
+
+
+def test_names_that_only_words_tell_apart_ask_for_words(index: TextIndex) -> None:
+    check = check_words(documents(60, "name{0} called{0} after{0}"), index.features, index.encoder)
+    assert check.by_code is not None
+    assert check.by_words is not None
+    assert check.by_both is not None
+    assert check.by_both <= check.by_words < 1.1
+    assert check.by_code > 2
+    assert check.weight >= LEAST
+    assert check.helps
+    assert "words count" in str(check)
+    assert WordsCheck(**asdict(check)) == check
+
+
+def test_too_few_long_documents_ask_nothing(index: TextIndex) -> None:
+    short = [Document("A boat in the harbour.", "")] * 200
+    for few in ([], short, documents(hybrid_check.FEWEST - 1)):
+        check = check_words(few, index.features, index.encoder)
+        assert check == WordsCheck(UNKNOWN)
+        assert not check.helps
+        assert str(check) == "words (BM25) count 20%, the code the rest"
+
+
+def test_the_weight_is_one_of_those_tried_and_the_best(index: TextIndex) -> None:
+    check = check_words(documents(60), index.features, index.encoder)
+    assert check.weight in {LEAST, *WEIGHTS}
+    assert check.by_both is not None
+    assert check.by_code is not None
+    assert check.by_words is not None
+    assert 1 <= check.by_both <= min(check.by_code, check.by_words)
+    again = check_words(documents(60), index.features, index.encoder)
+    assert again == check
+
+
+def test_the_weight_of_the_check_is_used(index: TextIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float] = []
+
+    def noted(*args: object) -> Scored:
+        assert isinstance(args[4], float)
+        used.append(args[4])
+        return with_feedback(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("aesearch.hybrid.with_feedback", noted)
+    index.search("boat harbour", hybrid=True)
+    assert used == [index.encoder.manifest["check"]["words"]["weight"]]
+    check = {k: v for k, v in index.encoder.manifest["check"].items() if k != "words"}
+    monkeypatch.setitem(index.encoder.manifest, "check", check)
+    index.search("boat harbour", hybrid=True)
+    monkeypatch.setitem(index.encoder.manifest, "check", None)
+    index.search("boat harbour", hybrid=True)
+    assert used[1:] == [UNKNOWN, UNKNOWN]
+
+
+# -- in an index -----------------------------------------------------------------------------------
+
+
+def test_hybrid_scores_are_shares_and_the_best_of_both_is_first(index: TextIndex) -> None:
+    for topic in NAMES:
+        hits = index.search(make_text(topic, 700), k=100, hybrid=True)
+        scores = [hit.score for hit in hits]
+        assert len({hit.key for hit in hits}) == len(hits) == 40
+        assert scores == sorted(scores, reverse=True)
+        assert min(scores) >= 0
+        assert max(scores) <= 1
+        assert {hit.key.partition("/")[0] for hit in hits[:8]} == {topic}
+
+
+def test_a_word_that_no_code_knows_is_found_by_words_alone(index: TextIndex) -> None:
+    index.add({"note": f"Quagga. {make_text('music', 60)}"})
+    try:
+        (hit,) = index.search("quaggas", hybrid=True)
+        assert (hit.key, hit.score) == ("note", 1)
+        assert index.search("quagga", hybrid=True, among="music/*") == []
+        assert index.search("quagga", hybrid=True, threshold=1.01) == []
+    finally:
+        index.remove(["note"])
+
+
+def test_filters_hold_for_both_halves(index: TextIndex) -> None:
+    query = f"{RARE['music']} {' '.join(TOPICS['music'].split())}"
+    for k in (1, 5, 99):
+        hits = index.search(query, k=k, hybrid=True, among="gardens/*")
+        assert len(hits) == min(k, 10)
+        assert {hit.key.partition("/")[0] for hit in hits} == {"gardens"}
+
+
+def test_more_candidates_than_feedback_takes(index: TextIndex) -> None:
+    assert len(index) > FEEDBACK
+    one = index.search("boat harbour", k=1, hybrid=True)
+    many = index.search("boat harbour", k=40, hybrid=True)
+    assert many[:1] == one
