@@ -124,14 +124,23 @@ def ranked_relevance(
     # times quicker than a stable argsort, and leaves nothing to look up.
     rows = np.arange(len(codes), dtype=np.uint64) << np.uint64(1)
     for start, scores in _scores(queries, codes):
-        scores[np.isnan(scores)] = -np.inf
-        bits = (0.0 - scores).view(np.uint32)  # ascending; and 0 - 0 has no negative zero
-        bits = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-        ranking = bits.astype(np.uint64) << np.uint64(32)
+        ranking = sortable(scores)
         ranking |= rows
         ranking |= query_labels[start : start + len(scores), None] == labels
         ranking.sort(axis=1)
         yield (ranking & np.uint64(1)).astype(bool)
+
+
+def sortable(scores: Floats) -> NDArray[np.uint64]:
+    """Return numbers that ascend where scores descend, their lower 32 bits free for a payload.
+
+    Scores that are not a number come last; `scores` is changed there.
+    """
+    scores[np.isnan(scores)] = -np.inf
+    bits = (0.0 - scores).view(np.uint32)  # ascending; and 0 - 0 has no negative zero
+    bits = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    ranking: NDArray[np.uint64] = bits.astype(np.uint64) << np.uint64(32)
+    return ranking
 
 
 def ranks_of(queries: Floats, codes: Floats, targets: Ints) -> Ints:
@@ -150,12 +159,19 @@ def ranks_of(queries: Floats, codes: Floats, targets: Ints) -> Ints:
     ranks = np.empty(len(queries), dtype=np.int64)
     for start, scores in _scores(queries, codes):
         block = slice(start, start + len(scores))
-        own = np.take_along_axis(scores, targets[block, None], axis=1)
-        # Counted from below, so that a score that is not a number makes the rank bad, not good.
-        reached = (scores <= own + TIE).sum(axis=1)
-        below = (scores < own - TIE).sum(axis=1)
-        best = len(codes) - reached + 1
-        ranks[block] = np.where(reached - below <= MOST_DUPLICATES, best, len(codes) - below)
+        ranks[block] = ranks_among(scores, targets[block])
+    return ranks
+
+
+def ranks_among(scores: Floats, targets: Ints) -> Ints:
+    """Return the ranks of one target of each query, as `ranks_of` does, from scores (m, n)."""
+    own = np.take_along_axis(scores, targets[:, None], axis=1)
+    # Counted from below, so that a score that is not a number makes the rank bad, not good.
+    reached = (scores <= own + TIE).sum(axis=1)
+    below = (scores < own - TIE).sum(axis=1)
+    count = scores.shape[1]
+    best = count - reached + 1
+    ranks: Ints = np.where(reached - below <= MOST_DUPLICATES, best, count - below)
     return ranks
 
 

@@ -31,7 +31,7 @@ LAYERS = [
         "mapping",
         "planes",
     }
-    | {"near", "duplicates"},
+    | {"comparing", "near", "duplicates"},
     {"reports", "cli", "server", "pipelines", "__main__"},
 ]
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -27,6 +27,7 @@ COMMANDS = {
     "sample": "aesearch.cli.generate:sample",
     "reconstruct": "aesearch.cli.generate:reconstruct_",
     "map": "aesearch.cli.map:map_",
+    "compare": "aesearch.cli.compare:compare_",
     "list": "aesearch.cli.manage:list_",
     "info": "aesearch.cli.manage:info",
     "export": "aesearch.cli.export:export_",

@@ -1,0 +1,158 @@
+"""``aesearch compare``: every chosen encoder and baseline on one collection, in one table."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from aesearch.cli import DONE, SOME_SKIPPED
+from aesearch.cli.terminal import clock, counted, progress_bars, quiet_decoders, shown
+from aesearch.errors import ParameterError
+from aesearch.features import NOUNS
+from aesearch.settings import KINDS
+
+FORMS = "float,int8,bits"
+
+
+@click.command("compare", short_help="Compare encoders and baselines on one collection.")
+@click.argument("place", metavar="SOURCE | INDEX")
+@click.option(
+    "--encoders",
+    metavar="NAMES",
+    help="What is compared, with commas: auto (what is learned by default, or the index's own "
+    "encoder), any encoder, raw, phash, tf-idf, bm25. Default: the usual ones.",
+)
+@click.option("--code-sizes", metavar="N,N", default="64", show_default=True)
+@click.option(
+    "--forms", metavar="NAMES", default=FORMS, show_default=True, help="How codes are kept."
+)
+@click.option(
+    "--judgements",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What is right: TREC qrels, or a csv of query, item, grade.",
+)
+@click.option(
+    "--queries",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Texts of the queries that are judged: a table (.csv, .tsv, .jsonl).",
+)
+@click.option(
+    "--budget", metavar="TIME", help="Time for each training: 90s, 5m. Default: at most 10 min."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--kind", type=click.Choice(KINDS), default="auto", help="What SOURCE holds.")
+@click.option(
+    "--text", "text_columns", multiple=True, metavar="COLUMN", help="Of a table: a column of text."
+)
+@click.option("--key", "key_column", metavar="COLUMN", help="Of a table: what names a row.")
+@click.option("--label", "label_column", metavar="COLUMN", help="Of a table: its classes.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT.html",
+    help="Write a page with the table, curves and examples; one file. Replaced if it exists.",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where results are kept, to go on from. Default: a folder in the home.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+def compare_(
+    place: str,
+    encoders: str | None,
+    code_sizes: str,
+    forms: str,
+    judgements: Path | None,
+    queries: Path | None,
+    budget: str | None,
+    seed: int,
+    kind: str,
+    text_columns: tuple[str, ...],
+    key_column: str | None,
+    label_column: str | None,
+    report: Path | None,
+    work: Path | None,
+    as_json: bool,
+) -> int:
+    """Compare encoders and baselines on the pictures or documents of SOURCE, or of an INDEX.
+
+    A tenth is kept out of training and asks; the rest is learned from and searched. What is right
+    are items of the same folder or label, or what a file of judgements says; without either, the
+    original of a distorted copy. Figures stand with their 95 % intervals over the queries.
+
+    A comparison that is stopped goes on where it was when the same command is run again, and what
+    was compared before is not done again.
+    """
+    if report is not None and report.suffix.lower() != ".html":
+        raise ParameterError(f"the report is a page: name it .html; got {report.name!r}")
+    sizes = _numbers(code_sizes)
+    started = time.perf_counter()
+    from aesearch.comparing.run import compare
+    from aesearch.comparing.table import written
+    from aesearch.tabular import Columns
+
+    with quiet_decoders(), progress_bars(sys.stderr) as progress:
+        found = compare(
+            place,
+            encoders=_names(encoders or ""),
+            code_sizes=sizes,
+            forms=_names(forms),
+            judgements=judgements,
+            queries=queries,
+            budget=budget,
+            seed=seed,
+            kind=kind,
+            columns=Columns(text_columns, key_column, label_column) or None,
+            work=work,
+            progress=progress,
+        )
+        try:
+            if report is not None:
+                from aesearch.reports.comparison import write_comparison
+
+                progress("writing the report", 0, 1)
+                write_comparison(found, report)
+                progress("writing the report", 1, 1)
+        finally:
+            found.close()
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), ensure_ascii=False))
+    else:
+        noun = NOUNS[found.kind]
+        click.echo(
+            f"{found.name}: {counted(len(found.keys), noun)}, {found.training:,} learned from"
+        )
+        click.echo(f"{found.verdict().text}\n")
+        click.echo(written(found))
+        if found.unknown:
+            what = counted(found.unknown, "judgement")
+            click.echo(f"\n{what} of items that are not in the collection: left out")
+    where = f"wrote {shown(report)}, " if report is not None else ""
+    kept = f"results in {shown(found.work)}"
+    click.echo(f"{where}{kept}; {clock(time.perf_counter() - started)}", err=True)
+    return SOME_SKIPPED if found.skipped else DONE
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip().lower() for name in text.split(",") if name.strip()]
+
+
+def _numbers(text: str) -> Sequence[int]:
+    try:
+        found = [int(part) for part in _names(text)]
+    except ValueError:
+        found = []
+    if not found or min(found) < 1:
+        raise ParameterError(
+            f"--code-sizes takes whole numbers of at least 1, as 16,64; got '{text}'"
+        )
+    return found

@@ -1,0 +1,192 @@
+"""`aesearch compare`, and the page that it writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from collections_ import command, write_pictures
+from notes_ import write_notes
+
+from aesearch.reports.charts import Bar, Dot, Line, cloud, curves, intervals
+
+VOID = {"meta", "img", "br", "input"}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AESEARCH_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    write_pictures(tmp_path / "pictures", 60, side=16)
+    return tmp_path / "pictures"
+
+
+class Balance(HTMLParser):
+    """Every element that is opened is closed, in its place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.count: dict[str, int] = {}
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.count[tag] = self.count.get(tag, 0) + 1
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        self.count[tag] = self.count.get(tag, 0) + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def checked(page: Path) -> tuple[str, dict[str, int]]:
+    """Return the text of a page, and how many elements of each kind it has."""
+    text = page.read_text(encoding="utf-8")
+    parser = Balance()
+    parser.feed(text)
+    assert not parser.open
+    for chart in re.findall(r"<svg.*?</svg>", text, re.S):
+        ElementTree.fromstring(chart)
+    assert not re.search(r'(src|href)="(?!data:|#)', text), "something is loaded from elsewhere"
+    return text, parser.count
+
+
+def test_the_table_is_printed_with_the_verdict_above(source: Path) -> None:
+    answer = command("compare", source, "--encoders", "raw,phash,pca", "--code-sizes", "8,16")
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert lines[0].startswith("pictures: 60 pictures, ")
+    assert "is best here: P@10 " in lines[1]
+    heads = "method code bytes P@10 MAP nDCG@10 5-NN MRR copies R@1 copies error ANN fit s ms/query"
+    assert lines[3].split() == heads.split()
+    assert len(lines) == 4 + 2 + 1 + 18
+    assert "results in " in answer.err
+
+
+def test_json_holds_everything(source: Path) -> None:
+    answer = command("compare", source, "--encoders", "phash,pca", "--forms", "float", "--json")
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    assert found["items"] == 60
+    assert found["decided_by"]["metric"] in ("precision_at_10", "reciprocal_rank")
+    assert [row["form"] for row in found["rows"] if row["method"] == "pca"] == ["float"] * 3
+    mean, low, high = found["rows"][0]["measures"]["labels"]["precision_at_10"]
+    assert low <= mean <= high
+    assert found["verdict"]["outcome"] == "none"
+
+
+def test_the_page_of_pictures_is_whole_and_self_contained(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    answer = command("compare", source, "--encoders", "raw,phash,pca", "--report", out)
+    assert answer.code == 0, answer.err
+    text, count = checked(out)
+    assert count["svg"] == 4
+    assert count["tr"] == 1 + 2 + 1 + 9
+    queries = text.count('<article class="query">')
+    assert 4 <= queries <= 8
+    assert text.count("image/jpeg") >= queries * (1 + 3 * 8)
+    assert '<div class="no"' in text
+    assert '<div class="yes"' in text
+    assert "Reconstructions" in text
+    before = out.read_bytes()
+    assert command("compare", source, "--encoders", "raw,phash,pca", "--report", out).code == 0
+    assert out.read_bytes() == before
+
+
+def test_the_page_of_documents_shows_their_words(tmp_path: Path) -> None:
+    write_notes(tmp_path / "notes")
+    (tmp_path / "notes" / "space" / "<b>.txt").write_text("<script>Planet</script> & moon orbit.")
+    out = tmp_path / "report.html"
+    answer = command(
+        "compare", tmp_path / "notes", "--encoders", "bm25,lsa", "--code-sizes", "8",
+        "--report", out,
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    text, count = checked(out)
+    assert count["script"] == 1
+    assert '<main class="texts">' in text
+    assert '<li class="yes">' in text
+    assert "image/jpeg" not in text
+
+
+def test_what_is_wrong_is_said_in_one_line(source: Path, tmp_path: Path) -> None:
+    for words, said in (
+        (["--report", tmp_path / "report.pdf"], "name it .html"),
+        (["--code-sizes", "8,many"], "whole numbers of at least 1"),
+        (["--encoders", "sift"], "'sift' is nothing"),
+        (["--judgements", tmp_path / "none"], "cannot be read"),
+        ([], "too few to train agreement"),
+    ):
+        answer = command("compare", source, *words)
+        assert answer.code in (1, 2)
+        assert said in answer.err
+        assert answer.err.count("\n") == 1
+    assert command("compare", tmp_path / "nowhere").code == 1
+
+
+def test_a_file_that_cannot_be_read_is_told_by_the_exit_code(source: Path) -> None:
+    (source / "disks" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    answer = command("compare", source, "--encoders", "phash")
+    assert answer.code == 3
+    assert "60 pictures" in answer.out
+
+
+def test_a_file_that_is_gone_leaves_a_gap_in_the_page(source: Path, tmp_path: Path) -> None:
+    from aesearch.comparing.run import compare
+    from aesearch.reports.comparison import write_comparison
+
+    found = compare(source, encoders=["phash", "pca"])
+    for key in found.keys[:40]:
+        (source / key).unlink()
+    write_comparison(found, tmp_path / "report.html")
+    found.close()
+    text, _ = checked(tmp_path / "report.html")
+    assert 'class="gone"' in text
+
+
+# -- charts ----------------------------------------------------------------------------------------
+
+
+def texts_of(chart: str) -> list[tuple[float, float, str]]:
+    """Return where each text of a chart stands, and what it says."""
+    elements = ElementTree.fromstring(chart).iter("text")
+    return [(float(e.attrib["x"]), float(e.attrib["y"]), e.text or "") for e in elements]
+
+
+def test_labels_of_curves_do_not_cover_each_other() -> None:
+    band = [(0.5 - 0.01 * k,) * 3 for k in range(20)]
+    lines = [Line(f"method {n}", band, n) for n in range(7)]
+    places = [y for _, y, said in texts_of(curves(lines, "k", "precision")) if "method" in said]
+    assert len(places) == 7
+    ordered = sorted(places)
+    assert min(b - a for a, b in pairwise(ordered)) >= 12
+    assert 0 < ordered[0] < ordered[-1] < 320
+
+
+def test_each_group_of_points_is_named_once() -> None:
+    dots = [Dot(f"code {n}", 2.0**k, 0.5 + 0.001 * n, n) for n in range(5) for k in (3, 6, 8)]
+    named = [(x, y) for x, y, said in texts_of(cloud(dots, "bytes", "P@10")) if "code" in said]
+    assert len(named) == 5
+    assert len({(round(x / 20), round(y / 8)) for x, y in named}) == 5
+
+
+def test_charts_take_a_single_value() -> None:
+    assert texts_of(intervals([Bar("one", (0.0, 0.0, 0.0), 0)], "P@10"))
+    assert texts_of(curves([Line("one", [(1.0, 1.0, 1.0)], 0, True)], "k", "precision"))
+    assert texts_of(cloud([Dot("one", 8.0, 1.0, 0)], "bytes", "P@10"))
+
+
+def test_names_are_escaped_in_charts() -> None:
+    chart = intervals([Bar("<a> & b", (0.5, 0.4, 0.6), 0)], "P@10")
+    assert ("<a> & b") in [said for _, _, said in texts_of(chart)]
