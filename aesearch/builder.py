@@ -354,9 +354,9 @@ def _publish_first(
     from aesearch.contenders import first_encoder
 
     finalist = first_encoder(corpus, settings, layout)
-    frozen, features = finalist.frozen, finalist.features
-    codes = frozen.encode(corpus.seen(corpus.samples, features))
-    passages = None if goes_on else corpus.passages(features, frozen)
+    features = finalist.features
+    codes = finalist.codes(corpus.seen(corpus.samples, features))
+    passages = None if goes_on else corpus.passages(features, finalist.frozen)
 
     def edit(rows: Store) -> tuple[Ids, Ids]:
         ids = rows.put(corpus.items, codes)
@@ -366,7 +366,7 @@ def _publish_first(
         rows.skip(corpus.skipped)
         return ids, NO_IDS
 
-    publish(layout, store, edit, settings, fingerprint=frozen.fingerprint)
+    publish(layout, store, edit, settings, fingerprint=finalist.frozen.fingerprint)
 
 
 def _refuse_foreign(layout: Layout) -> None:

@@ -17,9 +17,11 @@ import aesearch
 from aesearch import evaluation
 from aesearch.corpus import Corpus
 from aesearch.encoders.making import changed_parameters
+from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats
 from aesearch.errors import DamagedError
 from aesearch.features import Features
+from aesearch.features.bags import Bags
 from aesearch.frozen import MANIFEST, WEIGHTS, FrozenEncoder, seal
 from aesearch.layout import Layout, sync_to_disk
 
@@ -50,6 +52,16 @@ class Finalist:
     encoder: Encoder
     features: Any
     frozen: FrozenEncoder
+
+    def codes(self, rows: Any) -> Floats:
+        """Return the comparable codes of items, as `frozen` gives them.
+
+        LSA only multiplies rows by a matrix, and to fill them in for its graph would take ten
+        times as long.
+        """
+        if self.kind == "lsa" and isinstance(rows, Bags):
+            return unit(self.encoder.transform(csr_of(rows)))
+        return self.frozen.encode(rows)
 
 
 @dataclass
@@ -87,7 +99,7 @@ class Contest:
     def encode(self, name: str, finalist: Finalist) -> None:
         """Encode everything with one candidate, and check it."""
         items, copies = self.seen_with(finalist.features)
-        self.enter(name, finalist, finalist.frozen.encode(items), finalist.frozen.encode(copies))
+        self.enter(name, finalist, finalist.codes(items), finalist.codes(copies))
 
     def seen_with(self, features: Any) -> tuple[Any, Any]:
         """Return all items, and the distorted ones, as an encoder takes them."""
@@ -176,3 +188,10 @@ def _is_damaged(folder: Path) -> bool:
         return bool(FrozenEncoder(folder).damage())
     except DamagedError:
         return True
+
+
+def unit(latents: Any) -> Floats:
+    """Return rows of unit length; a row of zeros stays one."""
+    lengths = np.linalg.norm(latents, axis=1, keepdims=True)
+    codes: Floats = (latents / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return codes

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.candidates import Contest, Finalist, freeze
+from aesearch.candidates import Contest, Finalist, freeze, unit
 from aesearch.corpus import FEWEST_TO_FIT, Corpus
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
-from aesearch.engines import Floats
 from aesearch.features import IMAGES
 from aesearch.features.bags import Bags
 from aesearch.layout import Layout
@@ -116,10 +115,3 @@ def features_wanted(contest: Contest, settings: Settings, encoder: str) -> Any:
     if encoder in COUNTING and settings.parameters.get("loss", "auto") in ("auto", "multinomial"):
         return features_for(corpus, "counts")
     return contest.finalists[contest.winner()[0]].features
-
-
-def unit(latents: Any) -> Floats:
-    """Return rows of unit length; a row of zeros stays one."""
-    lengths = np.linalg.norm(latents, axis=1, keepdims=True)
-    codes: Floats = (latents / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return codes

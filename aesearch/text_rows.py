@@ -96,13 +96,12 @@ class TextRows:
 
     def keep_texts(self, texts: Iterable[KeptText]) -> None:
         """Keep the texts of documents."""
-        self._db.executemany(
-            "INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?)",
-            (
-                (t.id, t.title, t.label, zlib.compress(t.text.encode(errors="replace"), 1))
-                for t in texts
-            ),
-        )
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor() as pool:  # zlib lets go of the interpreter's lock
+            self._db.executemany(
+                "INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?)", pool.map(_row, texts)
+            )
 
     def relabel(self, labels: Iterable[tuple[str, str]]) -> None:
         """Give documents other labels: (key, label); what is no document is passed over."""
@@ -122,6 +121,11 @@ class TextRows:
             "INSERT INTO passages VALUES (?, ?, ?, ?, ?)",
             ((id, item, start, stop, code.tobytes()) for id, item, start, stop, code in rows),
         )
+
+
+def _row(text: KeptText) -> tuple[int, str, str, bytes]:
+    body = zlib.compress(text.text.encode(errors="replace"), 1)
+    return text.id, text.title, text.label, body
 
 
 def _kept(id: int, title: str, label: str, body: bytes) -> KeptText:

@@ -74,3 +74,16 @@ def row(name: str, seconds: Sequence[float]) -> dict[str, object]:
         "most s": max(seconds),
         "runs": len(seconds),
     }
+
+
+def until_searchable(command: Sequence[str], cwd: Path, index: Path) -> tuple[float, float]:
+    """Return the seconds until an index can be searched, and until the process ends."""
+    card = index / "index.json"
+    started = time.perf_counter()
+    process = start(command, cwd)
+    while not card.exists() and process.poll() is None:
+        time.sleep(0.002)
+    first = time.perf_counter() - started
+    if process.wait() not in (0, SOME_SKIPPED):
+        sys.exit(f"{' '.join(command)} failed")
+    return first, time.perf_counter() - started

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.candidates import freeze
+from aesearch.candidates import freeze, unit
 from aesearch.comparing.baselines import (
     Searcher,
     bm25,
@@ -20,7 +20,7 @@ from aesearch.comparing.baselines import (
     weighted_words,
 )
 from aesearch.comparing.tasks import Asked
-from aesearch.contenders import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from, unit
+from aesearch.contenders import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
 from aesearch.corpus import Corpus
 from aesearch.encoders import ENCODERS, LEARNED, UNTRAINED
 from aesearch.encoders.baselines import LSAEncoder

@@ -20,7 +20,7 @@ from aesearch.encoders.parameters import (
 )
 from aesearch.encoders.pretraining import PRETRAININGS, RBMS, Pretraining, pretrain, seconds_of
 from aesearch.encoders.training import History, Session, train
-from aesearch.encoders.units import LOSSES, MULTINOMIAL, Units
+from aesearch.encoders.units import Units
 from aesearch.errors import ParameterError
 
 PRETRAINING_SHARE = 0.3  # of a session; what it leaves of the time goes to the whole network
@@ -174,11 +174,6 @@ class MLPEncoder(Autoencoder):
             raise ParameterError(
                 "normalise must be false for pretraining 'rbm', whose weights know nothing of "
                 f"batch normalisation; got {self.normalise!r}: set it, {instead}"
-            )
-        if LOSSES.get(self.loss) == MULTINOMIAL:
-            raise ParameterError(
-                "loss must be squared (Gaussian units) or cross-entropy (binary units) for "
-                f"pretraining 'rbm'; got {self.loss!r}: set it, {instead}"
             )
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
