@@ -19,7 +19,15 @@ from pathlib import Path
 
 import click
 from benchmarking import cache_folder, photos, pictures, say, show
-from timing import SOME_SKIPPED, aesearch, alternating, row, seconds_of, start
+from timing import (
+    SOME_SKIPPED,
+    aesearch,
+    alternating,
+    row,
+    seconds_of,
+    start,
+    until_searchable,
+)
 
 BARE = "import numpy, faiss, onnxruntime, PIL.Image, sqlite3, click"
 # What `index` decodes to; Pillow alone, on as many threads as there are cores.
@@ -124,7 +132,7 @@ def ingest(
         def index() -> float:
             shutil.rmtree(place / "index", ignore_errors=True)
             command = aesearch("index", source, "--budget", "0", "--index", place / "index")
-            first, total = _first_publication(command, place)
+            first, total = until_searchable(command, place, place / "index")
             whole.append(total)
             return first
 
@@ -149,19 +157,6 @@ def _repeat(files: Sequence[Path], count: int, folder: Path) -> None:
         link = folder / f"{n // 1000:03d}" / f"{n:06d}.jpg"
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(files[n % len(files)])
-
-
-def _first_publication(command: Sequence[str], cwd: Path) -> tuple[float, float]:
-    """Return the seconds until the index can be searched, and until the process ends."""
-    card = cwd / "index" / "index.json"
-    started = time.perf_counter()
-    process = start(command, cwd)
-    while not card.exists() and process.poll() is None:
-        time.sleep(0.002)
-    first = time.perf_counter() - started
-    if process.wait() not in (0, SOME_SKIPPED):
-        sys.exit(f"{' '.join(command)} failed")
-    return first, time.perf_counter() - started
 
 
 @main.command("up-to-date")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -11,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.augment import augmenter, family_of
-from aesearch.encoders.base import Array, Encoder, Floats
+from aesearch.encoders.base import Array
 from aesearch.encoders.batches import (
     PictureSource,
     Source,
@@ -20,7 +18,6 @@ from aesearch.encoders.batches import (
     spread_rows,
     square_side,
 )
-from aesearch.encoders.export import export
 from aesearch.encoders.fusion import (
     BRANCH_SIZE,
     FUSIONS,
@@ -33,6 +30,7 @@ from aesearch.encoders.fusion import (
 )
 from aesearch.encoders.layers import Backbone, ContourGrid, Decoder, unit
 from aesearch.encoders.machine import autocast
+from aesearch.encoders.modules import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
 from aesearch.encoders.noise import check_noise, noise_of
 from aesearch.encoders.parameters import require_number, require_one_of, require_whole
 from aesearch.encoders.training import History, Session, train
@@ -59,7 +57,7 @@ PAIRS_SHOWN = 320_000
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 120
 
 
-class AgreementEncoder(Encoder):
+class AgreementEncoder(ModuleEncoder):
     """Convolutional autoencoder trained so that distorted views of a picture get one code.
 
     Three things are learned together: two views of a picture (or of neighbours, once those can be
@@ -278,36 +276,8 @@ class AgreementEncoder(Encoder):
             table = self.encoder_.low, self.encoder_.width
         return DecoderGraph(self.decoder_, table).eval()
 
-    @torch.inference_mode()
-    def _encode(self, X: Array) -> Floats:
-        rows = torch.from_numpy(np.array(X))  # a copy: X may be read-only, which torch refuses
-        _, latent = self.encoder_(rows)
-        codes: Floats = latent.numpy()
-        return codes
-
-    @torch.inference_mode()
-    def _decode(self, latents: Floats) -> Floats:
-        decoded: Floats = self.decoder_module()(torch.from_numpy(latents)).numpy()
-        return decoded
-
-    def write_graphs(self, folder: Path) -> None:
-        """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
-        if self.picture_shape_ is None:
-            x = torch.zeros(2, self.n_features_in_)
-        else:
-            x = torch.zeros(2, *self.picture_shape_, dtype=torch.uint8)
-        export(self.encoder_module(), x, folder / "encoder.onnx", "x", ["code", "latent"])
-        latent = torch.zeros(2, self.code_size_)
-        export(self.decoder_module(), latent, folder / "decoder.onnx", "latent", ["x"])
-
     def state(self) -> dict[str, Array]:
         """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
-        modules = {"encoder": self.encoder_, "decoder": self.decoder_}
-        arrays = {
-            f"{kind}.{name}": np.ascontiguousarray(value.numpy())
-            for kind, module in modules.items()
-            for name, value in module.state_dict().items()
-        }
         layout = {
             "picture_shape": self.picture_shape_,
             "features": self.n_features_in_,
@@ -316,13 +286,12 @@ class AgreementEncoder(Encoder):
             "history": self.history_,
             "reconstruction_error": self.reconstruction_error_,
         }
-        arrays |= self.prior_.state()
-        arrays["layout"] = np.frombuffer(json.dumps(layout).encode(), dtype=np.uint8)
-        return arrays
+        arrays = arrays_of(encoder=self.encoder_, decoder=self.decoder_)
+        return {**arrays, **self.prior_.state(), "layout": packed(layout)}
 
     def load_state(self, state: dict[str, Array]) -> Self:
         """Become the encoder that `state` was taken from; parameters must be the same."""
-        layout = json.loads(bytes(state["layout"]))
+        layout = unpacked(state)
         shape = layout["picture_shape"]
         self.picture_shape_ = None if shape is None else tuple(shape)
         self.n_features_in_ = layout["features"]
@@ -341,15 +310,8 @@ class AgreementEncoder(Encoder):
             columns,
         ).eval()
         self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
-        for kind, module in (("encoder", self.encoder_), ("decoder", self.decoder_)):
-            prefix = f"{kind}."
-            module.load_state_dict(
-                {
-                    name.removeprefix(prefix): torch.from_numpy(np.array(value))
-                    for name, value in state.items()
-                    if name.startswith(prefix)
-                }
-            )
+        load_arrays(state, encoder=self.encoder_, decoder=self.decoder_)
+        for module in (self.encoder_, self.decoder_):
             module.to(memory_format=torch.channels_last)  # as in training: the same last digits
         return self
 

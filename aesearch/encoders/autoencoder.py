@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.base import BATCH, Array, Encoder, Floats, rows_at_once
+from aesearch.encoders.base import BATCH, Array, Floats, rows_at_once
 from aesearch.encoders.batches import (
     Batches,
     PictureSource,
@@ -20,11 +18,11 @@ from aesearch.encoders.batches import (
     signature_of,
     spread_rows,
 )
-from aesearch.encoders.export import export
+from aesearch.encoders.modules import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
 from aesearch.encoders.network import DecoderModule, EncoderModule, Labels, Network, NetworkTask
 from aesearch.encoders.noise import check_noise, noise_of
 from aesearch.encoders.parameters import require_number, require_one_of, require_whole
-from aesearch.encoders.sparse import filled, is_sparse, tidied
+from aesearch.encoders.sparse import is_sparse, tidied
 from aesearch.encoders.training import History, Session, train
 from aesearch.encoders.units import LOSSES, Units, loss_for
 from aesearch.prior import Prior
@@ -40,7 +38,7 @@ MOST_VALIDATED = 5_000
 
 
 @dataclass(eq=False, repr=False)
-class Autoencoder(Encoder):
+class Autoencoder(ModuleEncoder):
     """What the trained encoders have in common; each of them adds its network.
 
     Parameters
@@ -210,30 +208,6 @@ class Autoencoder(Encoder):
         """Return the module from latents to pictures in 0..255, or to rows."""
         return DecoderModule(self.network_, pictures=self.picture_shape_ is not None).eval()
 
-    @torch.inference_mode()
-    def _encode(self, X: Array) -> Floats:
-        if is_sparse(X):
-            rows: Array = filled(X)
-        else:
-            rows = np.array(X) if self.picture_shape_ else np.array(X, dtype=np.float32)
-        latents: Floats = self.encoder_module()(torch.from_numpy(rows))[1].numpy()
-        return latents
-
-    @torch.inference_mode()
-    def _decode(self, latents: Floats) -> Floats:
-        decoded: Floats = self.decoder_module()(torch.from_numpy(latents)).numpy()
-        return decoded
-
-    def write_graphs(self, folder: Path) -> None:
-        """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
-        if self.picture_shape_ is None:
-            x = torch.zeros(2, self.n_features_in_)
-        else:
-            x = torch.zeros(2, *self.picture_shape_, dtype=torch.uint8)
-        export(self.encoder_module(), x, folder / "encoder.onnx", "x", ["code", "latent"])
-        latent = torch.zeros(2, self.code_size_)
-        export(self.decoder_module(), latent, folder / "decoder.onnx", "latent", ["x"])
-
     def _layout(self) -> dict[str, Any]:
         """Return what `load_state` must know beside the arrays, as JSON holds it."""
         return {
@@ -245,30 +219,19 @@ class Autoencoder(Encoder):
 
     def state(self) -> dict[str, Array]:
         """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
-        arrays = {
-            f"network.{name}": np.ascontiguousarray(value.numpy())
-            for name, value in self.network_.state_dict().items()
-        }
-        layout = np.frombuffer(json.dumps(self._layout()).encode(), dtype=np.uint8)
-        return {**arrays, **self.prior_.state(), "centre": self.centre_.numpy(), "layout": layout}
+        arrays = {**arrays_of(network=self.network_), **self.prior_.state()}
+        return {**arrays, "centre": self.centre_.numpy(), "layout": packed(self._layout())}
 
     def load_state(self, state: dict[str, Array]) -> Self:
         """Become the encoder that `state` was taken from; parameters must be the same."""
-        self._restore(json.loads(bytes(state["layout"])))
+        self._restore(unpacked(state))
         if self.picture_shape_ is None:
             shape: tuple[int, ...] = (self.n_features_in_,)
         else:
             height, width, channels = self.picture_shape_
             shape = (channels, height, width)
-        prefix = "network."
         self.network_ = self._network(Units(self.loss_, shape), shape).eval()
-        self.network_.load_state_dict(
-            {
-                name.removeprefix(prefix): torch.from_numpy(np.array(value))
-                for name, value in state.items()
-                if name.startswith(prefix)
-            }
-        )
+        load_arrays(state, network=self.network_)
         self.centre_ = torch.from_numpy(np.array(state["centre"]))
         self.code_size_ = len(self.centre_)
         self.prior_ = Prior.from_state(state)

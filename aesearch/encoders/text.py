@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,11 +14,11 @@ from sklearn.preprocessing import normalize
 from torch import Tensor
 from torch.nn import functional
 
-from aesearch.encoders.base import BATCH, Array, Encoder, Floats
+from aesearch.encoders.base import BATCH, Array
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.batches import spread_rows
 from aesearch.encoders.bodies import ACTIVATIONS
-from aesearch.encoders.export import export
+from aesearch.encoders.modules import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
 from aesearch.encoders.neighbours import nearest
 from aesearch.encoders.noise import check_noise
 from aesearch.encoders.parameters import (
@@ -29,7 +28,7 @@ from aesearch.encoders.parameters import (
     require_whole,
     require_widths,
 )
-from aesearch.encoders.sparse import filled, is_sparse, tidied
+from aesearch.encoders.sparse import is_sparse, tidied
 from aesearch.encoders.text_network import (
     COSINE,
     MULTINOMIAL,
@@ -58,7 +57,7 @@ LOOKED_AT = 20_000  # rows for the centre of the codes and where they lie
 
 
 @dataclass(eq=False, repr=False)
-class TextEncoder(Encoder):
+class TextEncoder(ModuleEncoder):
     """Denoising autoencoder for bags of words that starts from latent semantic analysis.
 
     A document with most of its words left out must give back the whole of it, or of one of its
@@ -321,30 +320,8 @@ class TextEncoder(Encoder):
         """Return the module from latents to rows."""
         return TextDecoderModule(self.network_, self.length_).eval()
 
-    @torch.inference_mode()
-    def _encode(self, X: Array) -> Floats:
-        rows = filled(X) if is_sparse(X) else np.array(X, dtype=np.float32)
-        latents: Floats = self.encoder_module()(torch.from_numpy(rows))[1].numpy()
-        return latents
-
-    @torch.inference_mode()
-    def _decode(self, latents: Floats) -> Floats:
-        decoded: Floats = self.decoder_module()(torch.from_numpy(latents)).numpy()
-        return decoded
-
-    def write_graphs(self, folder: Path) -> None:
-        """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
-        x = torch.zeros(2, self.n_features_in_)
-        export(self.encoder_module(), x, folder / "encoder.onnx", "x", ["code", "latent"])
-        latent = torch.zeros(2, self.code_size_)
-        export(self.decoder_module(), latent, folder / "decoder.onnx", "latent", ["x"])
-
     def state(self) -> dict[str, Array]:
         """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
-        arrays = {
-            f"network.{name}": np.ascontiguousarray(value.numpy())
-            for name, value in self.network_.state_dict().items()
-        }
         layout = {
             "features": self.n_features_in_,
             "loss": self.loss_,
@@ -354,12 +331,12 @@ class TextEncoder(Encoder):
             "length": self.length_,
             "history": self.history_,
         }
-        packed = np.frombuffer(json.dumps(layout).encode(), dtype=np.uint8)
-        return {**arrays, **self.prior_.state(), "centre": self.centre_.numpy(), "layout": packed}
+        arrays = {**arrays_of(network=self.network_), **self.prior_.state()}
+        return {**arrays, "centre": self.centre_.numpy(), "layout": packed(layout)}
 
     def load_state(self, state: dict[str, Array]) -> Self:
         """Become the encoder that `state` was taken from; parameters must be the same."""
-        layout = json.loads(bytes(state["layout"]))
+        layout = unpacked(state)
         self.picture_shape_ = None
         self.n_features_in_, self.loss_ = layout["features"], layout["loss"]
         self.length_, self.history_ = layout["length"], layout["history"]
@@ -372,14 +349,7 @@ class TextEncoder(Encoder):
             bounded=layout["bounded"],
             loss=self.loss_,
         ).eval()
-        prefix = "network."
-        self.network_.load_state_dict(
-            {
-                name.removeprefix(prefix): torch.from_numpy(np.array(value))
-                for name, value in state.items()
-                if name.startswith(prefix)
-            }
-        )
+        load_arrays(state, network=self.network_)
         self.prior_ = Prior.from_state(state)
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import os
@@ -242,9 +243,24 @@ figcaption {{ margin-top: .4rem; font-variant-numeric: tabular-nums; }}
 """
 
 
-def html_page(title: str, body: str, style: str = "") -> str:
-    """Return a whole page that loads nothing from anywhere; `title` is escaped, `body` is not."""
+def html_page(title: str, body: str, style: str = "", script: str = "") -> str:
+    """Return a whole page that loads nothing from anywhere.
+
+    Parameters
+    ----------
+    title : str
+        Escaped here.
+    body : str
+        Not escaped; a heading is put before it, unless it has one.
+    style, script : str
+        Of this page; no other script may run.
+    """
     heading = html.escape(title)
+    allowed, code = "", ""
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        allowed, code = f"; script-src 'sha256-{digest}'", f"\n<script>{script}</script>"
+    first = "" if "<h1>" in body else f"<h1>{heading}</h1>\n"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -252,13 +268,12 @@ def html_page(title: str, body: str, style: str = "") -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="aesearch">
 <meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'{allowed}">
 <title>{heading}</title>
 <style>{STYLE}{style}</style>
 </head>
 <body>
-<h1>{heading}</h1>
-{body}
+{first}{body}{code}
 </body>
 </html>
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import json
 from collections.abc import Mapping, Sequence
@@ -14,13 +13,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.reports.drawing import STYLE
+from aesearch.reports.drawing import html_page
 
 if TYPE_CHECKING:
     from aesearch.mapping import Map
     from aesearch.reports.maps import Style
 
 LONGEST = 160  # characters of what is said of an item
+BODY = """<header><h1>{title}</h1>
+<input id="find" type="search" placeholder="Find a key" aria-label="Find a key">
+<span id="said" role="status"></span></header>
+<main id="panels"></main>
+<div id="legend" role="group" aria-label="Groups"></div>
+<p id="help">Wheel: zoom. Drag: move. Double click, or 0: all. A group: only this one; with Ctrl or
+Shift: add or take away. On the keyboard: arrows, + and −.</p>
+<div id="tip" hidden></div>
+<noscript><p>The map is drawn by a script.</p></noscript>
+<script type="application/json" id="data">{data}</script>"""
 
 
 def page_of(
@@ -47,36 +56,9 @@ def page_of(
         "pictures": {row: base64.b64encode(jpeg).decode() for row, jpeg in pictures.items()},
     }
     script, style = _part("map_page.js"), _part("map_page.css")
-    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    heading = html.escape(title)
     # '<' could end the script element; nothing else in JSON can.
     packed = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="aesearch">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:;
-  style-src 'unsafe-inline'; script-src 'sha256-{allowed}'">
-<title>{heading}</title>
-<style>{STYLE}{style}</style>
-</head>
-<body>
-<header><h1>{heading}</h1>
-<input id="find" type="search" placeholder="Find a key" aria-label="Find a key">
-<span id="said" role="status"></span></header>
-<main id="panels"></main>
-<div id="legend" role="group" aria-label="Groups"></div>
-<p id="help">Wheel: zoom. Drag: move. Double click, or 0: all. A group: only this one; with Ctrl or
-Shift: add or take away. On the keyboard: arrows, + and −.</p>
-<div id="tip" hidden></div>
-<noscript><p>The map is drawn by a script.</p></noscript>
-<script type="application/json" id="data">{packed}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
+    return html_page(title, BODY.format(title=html.escape(title), data=packed), style, script)
 
 
 def _packed(array: NDArray[Any]) -> str:
