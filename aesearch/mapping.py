@@ -46,7 +46,7 @@ MOST_PICTURES = 10_000  # read again for the components of their pixels
 # Documents whose words the map is learned from, and not from their codes (LSA-64 here): of 2,000 in
 # 5 groups .974 in 22 s against .965 in 15 s; of 11,314 in 20 groups .805 in 5 min against .699 in
 # 45 s (5-NN accuracy; one core).
-MOST_LEARNED = 20_000
+MOST_LEARNED = 10_000
 MOST_COUNTED = 100_000  # documents whose words are counted again for their latent semantics
 BATCH = 512
 # Of the map that is learned from codes. On 1,646 photos of 14 classes, the share of items whose
@@ -118,7 +118,7 @@ def map_of(index: Index, by: str = "auto", progress: Progress = silent) -> Map:
         Of pictures, or of documents.
     by : {"auto", "code", "pca", "tsne", "umap"}
         "code" is the index's own encoder where its codes have two numbers, else an encoder to two
-        numbers that is trained now: on the words of up to 20,000 documents, on the codes of all
+        numbers that is trained now: on the words of up to 10,000 documents, on the codes of all
         else. The others lay out the codes; "auto" is "pca" for fewer than 32 items, else "code".
     progress : callable
         Told the stage, how much of it is done, and how much there is.

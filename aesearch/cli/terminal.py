@@ -18,6 +18,7 @@ STAGES = {
     "preparing": "searchable; checking the baselines",
     "training": "training",
     "checking": "checking and publishing",
+    "distorting": "making distorted copies",
 }
 
 
