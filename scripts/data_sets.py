@@ -40,9 +40,9 @@ def read_idx(path: Path) -> Array:
     return values if dimensions > 1 else values.astype(np.int64)
 
 
-def digits(data: Path | None, limit: int | None = None) -> Split:
-    """Return MNIST: 60,000 and 10,000 pictures (n, 28, 28, 1), uint8."""
-    root = data_folder(data, "mnist")
+def digits(data: Path | None, limit: int | None = None, name: str = "mnist") -> Split:
+    """Return MNIST, or what has its form: 60,000 and 10,000 pictures (n, 28, 28, 1), uint8."""
+    root = data_folder(data, name)
     train, labels = (read_idx(root / f"train-{name}.gz")[:limit] for name in IDX)
     test, test_labels = (read_idx(root / f"t10k-{name}.gz") for name in IDX)
     return Split(train[..., None], labels, test[..., None], test_labels)

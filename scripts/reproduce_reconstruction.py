@@ -9,17 +9,17 @@ read from the folder AESEARCH_DATA.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-from benchmarking import say, show, telling
+from benchmarking import say, show
 from data_sets import Array, Split, digits, face_patches
+from fitting import Fit, fitted
 
 from aesearch.encoders import encoder_class
-from aesearch.encoders.training import Session
 
 CODE_SIZE = 30
 # Found by trying; see docs/recipes.md.
@@ -72,12 +72,16 @@ PUBLISHED = {
 COPIES = 100  # patches cut from each of the 400 faces
 
 
-def measure(which: str, names: tuple[str, ...], split: Split, seed: int) -> list[dict[str, Any]]:
-    """Fit each encoder in turn, and return a line for each."""
-    rows = []
-    for name in names or tuple(RECIPES[which]):
-        recipe = RECIPES[which][name]
-        encoder: Any = encoder_class(name)(CODE_SIZE, random_state=seed, **recipe)
+def measure(
+    which: str,
+    recipes: Mapping[str, dict[str, Any]],
+    split: Split,
+    seed: int,
+    fit: Fit = fitted,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Fit each encoder in turn; return a line for each, and the encoders by name."""
+    rows, encoders = [], {}
+    for name, recipe in recipes.items():
         # Faces are judged by standardised pixels, which PCA is also fitted to: its best case.
         standardised = which == "faces" and name == "pca"
         spread = split.train.std(axis=0) if which == "faces" else np.float32(255)
@@ -85,12 +89,10 @@ def measure(which: str, names: tuple[str, ...], split: Split, seed: int) -> list
         if standardised:
             train, test = ((a / spread).reshape(len(a), -1) for a in (train, test))
             spread = np.float32(1)
-        started = time.perf_counter()
-        if name == "pca":
-            encoder.fit(train)
-        else:
-            encoder.fit(train, session=Session(progress=telling(name)))
-        seconds = time.perf_counter() - started
+        encoder, seconds = fit(
+            name, encoder_class(name)(CODE_SIZE, random_state=seed, **recipe), train
+        )
+        encoders[name] = encoder
         rows.append(
             {
                 "encoder": name,
@@ -101,7 +103,7 @@ def measure(which: str, names: tuple[str, ...], split: Split, seed: int) -> list
             }
         )
         say(f"{name}: {rows[-1]['test error']:.3f} in {seconds:.0f} s")
-    return rows
+    return rows, encoders
 
 
 def squared_error(encoder: Any, X: Array, unit: Array) -> float:
@@ -126,7 +128,8 @@ def squared_error(encoder: Any, X: Array, unit: Array) -> float:
 def main(which: str, names: tuple[str, ...], seed: int, data: Path | None, as_json: bool) -> None:
     """Fit encoders of 30 numbers and print what of the pictures is lost."""
     split = digits(data) if which == "mnist" else face_patches(data, COPIES, seed)
-    rows = measure(which, names, split, seed)
+    chosen = {name: RECIPES[which][name] for name in names or RECIPES[which]}
+    rows, _ = measure(which, chosen, split, seed)
     published = "; ".join(f"{name} {value}" for name, value in PUBLISHED[which].items())
     notes = {
         "learned from, judged on": f"{len(split.train):,}, {len(split.test):,} pictures",

@@ -9,17 +9,17 @@ on that plane, by Euclidean distance.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-from benchmarking import say, show, telling
-from data_sets import digits
+from benchmarking import say, show
+from data_sets import Split, digits
+from fitting import Fit, fitted
 from sklearn.neighbors import KNeighborsClassifier
 
-from aesearch.encoders import UNTRAINED, encoder_class
-from aesearch.encoders.training import Session
+from aesearch.encoders import encoder_class
 
 CODE_SIZE, NEIGHBOURS = 2, 5
 NETWORK: dict[str, Any] = {
@@ -35,24 +35,16 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-@click.command()
-@click.option("--encoder", "names", multiple=True, help="Only these; may be given repeatedly.")
-@click.option("--seed", default=0)
-@click.option("--data", type=click.Path(path_type=Path), help="Instead of AESEARCH_DATA.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def main(names: tuple[str, ...], seed: int, data: Path | None, as_json: bool) -> None:
-    """Map with each encoder and print how well classes keep apart."""
-    split = digits(data)
-    rows = []
-    for name in names or tuple(RECIPES):
-        recipe = RECIPES[name]
-        encoder: Any = encoder_class(name)(CODE_SIZE, random_state=seed, **recipe)
-        started = time.perf_counter()
-        if name in UNTRAINED:
-            encoder.fit(split.train)
-        else:
-            encoder.fit(split.train, session=Session(progress=telling(name)))
-        seconds = time.perf_counter() - started
+def measure(
+    recipes: Mapping[str, dict[str, Any]], split: Split, seed: int, fit: Fit = fitted
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Fit each encoder in turn; return a line for each, and the encoders by name."""
+    rows, encoders = [], {}
+    for name, recipe in recipes.items():
+        encoder, seconds = fit(
+            name, encoder_class(name)(CODE_SIZE, random_state=seed, **recipe), split.train
+        )
+        encoders[name] = encoder
         judge = KNeighborsClassifier(NEIGHBOURS).fit(encoder.transform(split.train), split.labels)
         accuracy = float(judge.score(encoder.transform(split.test), split.test_labels))
         say(f"{name}: {accuracy:.4f} in {seconds:.0f} s")
@@ -64,6 +56,18 @@ def main(names: tuple[str, ...], seed: int, data: Path | None, as_json: bool) ->
                 "parameters": ", ".join(f"{k}={v}" for k, v in recipe.items()),
             }
         )
+    return rows, encoders
+
+
+@click.command()
+@click.option("--encoder", "names", multiple=True, help="Only these; may be given repeatedly.")
+@click.option("--seed", default=0)
+@click.option("--data", type=click.Path(path_type=Path), help="Instead of AESEARCH_DATA.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def main(names: tuple[str, ...], seed: int, data: Path | None, as_json: bool) -> None:
+    """Map with each encoder and print how well classes keep apart."""
+    split = digits(data)
+    rows, _ = measure({name: RECIPES[name] for name in names or RECIPES}, split, seed)
     show("MNIST on a plane", rows, {}, as_json=as_json)
 
 

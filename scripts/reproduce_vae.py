@@ -8,15 +8,15 @@ The figure is the evidence lower bound of a test picture of MNIST, in nats: the 
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-from benchmarking import say, show, telling
-from data_sets import digits
+from benchmarking import say, show
+from data_sets import Split, digits
+from fitting import Fit, fitted
 
-from aesearch.encoders.training import Session
 from aesearch.encoders.vae import VAEEncoder
 
 CODE_SIZE, DRAWS = 20, 5
@@ -41,21 +41,18 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-@click.command()
-@click.option("--network", "names", multiple=True, help="Only these; may be given repeatedly.")
-@click.option("--seed", default=0)
-@click.option("--data", type=click.Path(path_type=Path), help="Instead of AESEARCH_DATA.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def main(names: tuple[str, ...], seed: int, data: Path | None, as_json: bool) -> None:
-    """Train each network and print its bound."""
-    split = digits(data)
-    rows = []
-    for name in names or tuple(RECIPES):
-        recipe = RECIPES[name]
-        encoder = VAEEncoder(CODE_SIZE, loss="bernoulli", random_state=seed, **recipe)
-        started = time.perf_counter()
-        encoder.fit(split.train, session=Session(progress=telling(name)))
-        seconds = time.perf_counter() - started
+def measure(
+    recipes: Mapping[str, dict[str, Any]], split: Split, seed: int, fit: Fit = fitted
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Train each network; return a line for each, and the encoders by name."""
+    rows, encoders = [], {}
+    for name, recipe in recipes.items():
+        encoder, seconds = fit(
+            name,
+            VAEEncoder(CODE_SIZE, loss="bernoulli", random_state=seed, **recipe),
+            split.train,
+        )
+        encoders[name] = encoder
         rows.append(
             {
                 "network": name,
@@ -66,6 +63,18 @@ def main(names: tuple[str, ...], seed: int, data: Path | None, as_json: bool) ->
             }
         )
         say(f"{name}: {rows[-1]['test ELBO']:.2f} in {seconds:.0f} s")
+    return rows, encoders
+
+
+@click.command()
+@click.option("--network", "names", multiple=True, help="Only these; may be given repeatedly.")
+@click.option("--seed", default=0)
+@click.option("--data", type=click.Path(path_type=Path), help="Instead of AESEARCH_DATA.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def main(names: tuple[str, ...], seed: int, data: Path | None, as_json: bool) -> None:
+    """Train each network and print its bound."""
+    split = digits(data)
+    rows, _ = measure({name: RECIPES[name] for name in names or RECIPES}, split, seed)
     notes = {"published": "about -105 for 784-400-20 after long training"}
     show(f"Evidence lower bound of MNIST, {CODE_SIZE} numbers", rows, notes, as_json=as_json)
 

@@ -1,0 +1,106 @@
+"""The figures of the literature: steps run, and the page says what they found."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGE = DOCS / "literature.md"
+LARGEST = 150_000  # bytes
+
+
+def run(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "AESEARCH_WORK": str(work)}
+    environment.pop("AESEARCH_DATA", None)
+    return subprocess.run(
+        [sys.executable, "-m", "literature", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A work folder with two quick steps and their page."""
+    folder = tmp_path_factory.mktemp("literature")
+    done = run(folder, "--quick", "two-dimensions", "denoising", "page")
+    assert done.returncode == 0, done.stderr
+    return folder / "quick"
+
+
+def test_a_quick_step_leaves_figures_and_a_picture(work):
+    for step in ("two-dimensions", "denoising"):
+        found = json.loads((work / f"{step}.json").read_text())
+        assert found["quick"]
+        assert found["rows"]
+        assert (work / f"{step}.png").read_bytes().startswith(b"\x89PNG")
+    assert 0.1 < json.loads((work / "two-dimensions.json").read_text())["rows"][0]["accuracy"] < 1
+
+
+def test_the_page_holds_the_steps_that_were_run_and_no_others(work):
+    page = (work / "docs" / "literature.md").read_text()
+    headings = re.findall(r"^## (.*)", page, re.M)
+    assert len(headings) == 4  # and the machine, and the data
+    accuracy = json.loads((work / "two-dimensions.json").read_text())["rows"][0]["accuracy"]
+    assert f"| two principal components | {accuracy:.3f} |" in page
+    assert "reconstruction.png" not in page
+
+
+def test_a_finished_step_is_not_run_again_and_missing_data_are_told(work):
+    before = (work / "denoising.json").read_bytes()
+    done = run(work.parent, "--quick", "denoising", "faces")
+    assert "denoising: finished before" in done.stderr
+    assert (work / "denoising.json").read_bytes() == before
+    assert done.returncode == 1
+    assert "no folder 'faces'" in done.stderr
+    assert "AESEARCH_DATA" in done.stderr
+
+
+def test_a_step_done_again_takes_the_networks_that_were_trained(work):
+    before = json.loads((work / "denoising.json").read_text())
+    done = run(work.parent, "--quick", "--redo", "denoising")
+    assert "denoising mlp: as kept" in done.stderr
+    again = json.loads((work / "denoising.json").read_text())
+    assert [row["noisy"] for row in again["rows"]] == [row["noisy"] for row in before["rows"]]
+
+
+def test_links_of_the_page_lead_somewhere_and_pictures_are_small():
+    page = PAGE.read_text(encoding="utf-8")
+    targets = [link for link in re.findall(r"\]\(([^)]+)\)", page) if "//" not in link]
+    files = [target for target in targets if not target.startswith("#")]
+    assert any(name.endswith(".png") for name in files)
+    for name in files:
+        assert (DOCS / name).is_file(), name
+    for picture in (DOCS / "literature").glob("*.png"):
+        assert f"literature/{picture.name}" in files
+        assert picture.stat().st_size <= LARGEST, picture.name
+
+
+def test_the_page_is_what_its_figures_make_it(monkeypatch):
+    """No figure was typed by hand."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from literature.catalogue import STEPS
+    from literature.page import page_of, read_results
+
+    results = read_results(DOCS)
+    assert results
+    assert not any(found["quick"] for found in results.values())
+    assert PAGE.read_text(encoding="utf-8") == page_of(STEPS, results)
+
+
+def test_the_links_in_the_page_name_its_headings():
+    page = PAGE.read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)", page, re.M)
+    names = {re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-")) for heading in headings}
+    for anchor in re.findall(r"\]\(#([^)]+)\)", page):
+        assert anchor in names
