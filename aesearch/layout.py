@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aesearch.errors import DamagedError, FormatError, IndexNotFoundError
+from aesearch.features import IMAGES
 
 FORMAT = 2  # 1: pictures only, and the kind of FAISS index was called `kind`
 HOME_VARIABLE = "AESEARCH_HOME"
@@ -168,7 +169,7 @@ def all_places() -> list[Path]:
     return sorted(path for path in home().iterdir() if Layout(path).exists())
 
 
-def find(name: str | Path | None = None, near: Path | None = None) -> Path:
+def find(name: str | Path | None = None, near: Path | None = None, kind: str | None = None) -> Path:
     """Return the folder of the index that is meant.
 
     Parameters
@@ -177,6 +178,8 @@ def find(name: str | Path | None = None, near: Path | None = None) -> Path:
         A path, or a name in the home.
     near : Path, optional
         A file; the index whose source holds it is preferred where there are several.
+    kind : {'images', 'texts'}, optional
+        Likewise, those of this kind.
 
     Raises
     ------
@@ -196,6 +199,9 @@ def find(name: str | Path | None = None, near: Path | None = None) -> Path:
         near = near.resolve()
         holding = [p for p in places if near.is_relative_to(Layout(p).read_card()["source"])]
         places = holding or places
+    if len(places) > 1 and kind is not None:
+        alike = [p for p in places if Layout(p).read_card().get("kind", IMAGES) == kind]
+        places = alike or places
     if len(places) > 1:
         names = ", ".join(path.name for path in places)
         raise IndexNotFoundError(f"several indexes fit: {names}; choose one with --index NAME")

@@ -104,6 +104,13 @@ def test_a_folder_of_both_on_the_command_line(
     other = command("index", "mixed", "--index", "the-texts", "--kind", "images")
     assert (other.code, other.out) == (2, "")
     assert "this is an index of documents" in other.err
-    found = command("query", "boat", "--index", "the-texts", "-k", "1")
+    found = command("query", "boat", "-k", "1")  # words ask documents
     assert "/sailing/" in found.out
     assert "sailing" in NAMES
+    picture = next((tmp_path / "mixed/photos").rglob("*.png"))
+    found = command("query", picture, "-k", "1")  # and a picture asks pictures
+    assert found.out.startswith("1.0000\t")
+    assert found.out.rstrip().endswith(".png")
+    nothing = command("query", picture, "--threshold", "1.5")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert nothing.err == "aesearch: nothing scores 1.5 or more\n"

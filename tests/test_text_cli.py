@@ -298,11 +298,13 @@ def test_indexes_of_different_kind_side_by_side(home: Path, here: Path) -> None:
     write_pictures(here / "photos", 12, side=16)
     assert command("index", "docs", "--budget", "0").code == 0
     assert command("index", "photos", "--budget", "0").code == 0
-    several = command("query", "boat")
+    several = command("query", "--key", "sailing/00.txt")  # a key says nothing of its kind
     assert several.code == 1
     assert one_line(several.err)
     assert "docs, photos" in several.err
-    assert command("query", "boat", "--index", "docs", "-k", "1").code == 0
+    asked = command("query", "boat", "-k", "1")  # words do
+    assert asked.out == command("query", "boat", "--index", "docs", "-k", "1").out
+    assert "docs/sailing/" in asked.out
     assert "photos/disks/000.png" in command("query", "photos/disks/000.png", "-k", "1").out
     for flag in ("--hybrid", "--explain"):
         refused = command("query", "photos/disks/000.png", flag, "--index", "photos")

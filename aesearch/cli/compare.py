@@ -85,9 +85,10 @@ def compare_(
 ) -> int:
     """Compare encoders and baselines on the pictures or documents of SOURCE, or of an INDEX.
 
-    A tenth is kept out of training and asks; the rest is learned from and searched. What is right
-    are items of the same folder or label, or what a file of judgements says; without either, the
-    original of a distorted copy. Figures stand with their 95 % intervals over the queries.
+    A part, a fifth or less, is kept out of training and asks; the rest is learned from and
+    searched. What is right are items of the same folder or label, or what a file of judgements
+    says; without either, the original of a distorted copy. Figures stand with their 95 %
+    intervals over the queries.
 
     A comparison that is stopped goes on where it was when the same command is run again, and what
     was compared before is not done again.
@@ -136,6 +137,9 @@ def compare_(
         if found.unknown:
             what = counted(found.unknown, "judgement")
             click.echo(f"\n{what} of items that are not in the collection: left out")
+    if found.skipped:
+        what = counted(found.skipped, "item")
+        click.echo(f"aesearch: {what} that could not be read took no part", err=True)
     where = f"wrote {shown(report)}, " if report is not None else ""
     kept = f"results in {shown(found.work)}"
     click.echo(f"{where}{kept}; {clock(time.perf_counter() - started)}", err=True)

@@ -22,6 +22,7 @@ TITLES = {
     MIRRORED: "mirrored",
 }
 MOST_NAMED = 3
+TOLD_APART = 0.5  # share of the copies, below which it is said that hardly any is found
 DRAWN = 256  # pixels of a side at most, for screens with small pixels
 PER_LINE = 8
 
@@ -133,6 +134,11 @@ def _sentences(found: Found, noun: str) -> list[str]:
             if sure.false_pairs is not None
             else f"too few {noun}s to tell"
         )
+        if sure.found < TOLD_APART:
+            said.append(
+                f"these {noun}s are too alike, or too small, for copies to be told from them: the "
+                "threshold that keeps false pairs few finds hardly any copy"
+            )
         said.append(
             f"threshold {sure.threshold:.3f}: of {sure.copies:,} distorted copies of your own "
             f"{noun}s {sure.found:.1%} would be found; false pairs: {falsely}"

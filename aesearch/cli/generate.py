@@ -18,6 +18,7 @@ from aesearch.cli import DONE, ERROR
 from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.terminal import counted, quiet_decoders
 from aesearch.errors import ContentError, ParameterError
+from aesearch.features import IMAGES
 from aesearch.features.images import open_picture
 from aesearch.frechet import SampleDistance
 from aesearch.generation import MOST_STEPS, REACH, reconstruct
@@ -104,7 +105,7 @@ def sample(place: str | None, named: str | None, output: Path, as_json: bool, **
     """
     mode = _mode(asked)
     _check_suffix(output)
-    with open_at(find(place or named)) as index, quiet_decoders():
+    with open_at(find(place or named, kind=IMAGES)) as index, quiet_decoders():
         made: dict[str, Any] = {"output": str(output), "encoder": index.encoder.manifest["kind"]}
         if mode == "plane":
             heading, note, groups = _plane(index, asked)
@@ -226,7 +227,7 @@ def reconstruct_(files: tuple[str, ...], place: str | None, output: Path, as_jso
     _check_suffix(output)
     near = Path(files[0]) if files[0] != "-" else None
     read: list[tuple[str, bytes, Pixels]] = []
-    with open_at(find(place, near)) as index, quiet_decoders():
+    with open_at(find(place, near, IMAGES)) as index, quiet_decoders():
         generate = index.generate
         for name in files:
             try:

@@ -153,7 +153,9 @@ def _show_check(check: dict[str, Any] | None, noun: str) -> None:
             mark = "*" if part == "candidates" and name == check["winner"] else " "
             click.echo(f"{mark} {label:<18}" + "".join(f"{row[c]:>10.3f}" for c in names))
     if any(row["precision_at_10"] is not None for row in check["candidates"].values()):
-        click.echo("  P@10, mAP: same folder; recall@1, MRR: distorted copies find their original")
+        click.echo(
+            "  P@10, mAP: same folder or label; recall@1, MRR: distorted copies find their original"
+        )
     else:
         click.echo("  recall@1, MRR: distorted copies find their original")
 

@@ -13,8 +13,9 @@ from aesearch.cli import DONE, ERROR
 from aesearch.cli.answers import Answer, print_answer
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError
-from aesearch.features import TEXTS
+from aesearch.features import IMAGES, TEXTS
 from aesearch.index import open_at
+from aesearch.kinds import PICTURES
 from aesearch.layout import find
 
 
@@ -86,7 +87,10 @@ def query(
     named = next((name for name in (*files, *words) if name != "-"), None)
     failed = False
     answers: list[Answer] = []
-    with open_at(find(place, Path(named) if named else None)) as opened, quiet_decoders():
+    near, kind = Path(named) if named else None, _kind(files, words)
+    if explain or hybrid:
+        kind = TEXTS
+    with open_at(find(place, near, kind)) as opened, quiet_decoders():
         index: Any = opened  # what only documents have is asked of those alone
         texts = index.kind == TEXTS
         if not texts and (explain or hybrid):
@@ -113,7 +117,10 @@ def query(
             answers.append(Answer(name, content, found, why))
         tabular = index.is_tabular
     among = limits["among"]
-    if among is not None and answers and not any(answer.hits for answer in answers):
+    empty = answers and not any(answer.hits for answer in answers)
+    if empty and limits["threshold"] is not None:
+        click.echo(f"aesearch: nothing scores {limits['threshold']:g} or more", err=True)
+    elif empty and among is not None:
         click.echo(f"aesearch: nothing found among '{among}'; a folder is 'name/*'", err=True)
     several = len(keys) + len(questions) > 1
     for answer in answers:
@@ -121,6 +128,15 @@ def query(
     if sheet is not None and answers:
         _draw(answers, sheet)
     return ERROR if failed else DONE
+
+
+def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
+    """Return what is asked for, where it can be told: pictures that exist, or a text."""
+    named = [Path(name) for name in (*files, *words) if name != "-"]
+    if not named:
+        return None
+    shown = all(path.suffix.lower() in PICTURES and path.is_file() for path in named)
+    return IMAGES if shown else TEXTS
 
 
 def _questions(

@@ -25,7 +25,7 @@ from aesearch.corpus import Corpus
 from aesearch.encoders import ENCODERS, LEARNED, UNTRAINED
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder
-from aesearch.encoders.making import make_encoder, require_kind
+from aesearch.encoders.making import encoders_for, make_encoder, require_kind
 from aesearch.engines import Floats
 from aesearch.engines.choose import FORMS as CODE_FORMS
 from aesearch.engines.choose import choose
@@ -306,7 +306,7 @@ def choose_steps(
             steps[Step(method)] = None
             continue
         if method not in ENCODERS:
-            able = ["auto", *SIZELESS[kind], *ENCODERS]
+            able = ["auto", *SIZELESS[kind], *encoders_for(kind)]
             raise ParameterError(
                 f"'{name}' is nothing that {NOUNS[kind]}s can be compared by; choose of "
                 f"{', '.join(dict.fromkeys(able))}" + (f", {OWN}" if has_own else "")

@@ -102,12 +102,21 @@ def kind_learned_from(name: str) -> str:
     return IMAGES if takes_pictures else TEXTS
 
 
+def encoders_for(kind: str) -> list[str]:
+    """Return the encoders that can learn from pictures, or from documents."""
+    return [name for name in ENCODERS if _learns_from(name, kind)]
+
+
+def _learns_from(name: str, kind: str) -> bool:
+    encoder = encoder_class(name)
+    return encoder.accepts_sparse if kind == TEXTS else encoder.accepts_pictures
+
+
 def require_kind(name: str, kind: str) -> None:
     """Refuse an encoder that cannot learn from documents, or from pictures, where it is to."""
-    ability = "accepts_sparse" if kind == TEXTS else "accepts_pictures"
-    if name == "auto" or getattr(encoder_class(name), ability):
+    if name == "auto" or _learns_from(name, kind):
         return
-    able = [other for other in ENCODERS if getattr(encoder_class(other), ability)]
+    able = encoders_for(kind)
     what = ("pictures", "documents") if kind == TEXTS else ("documents", "pictures")
     raise ParameterError(
         f"encoder {name} learns from {what[0]}; for {what[1]} choose auto, {', '.join(able)}"
