@@ -11,6 +11,7 @@ from benchmarking import say
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from aesearch.candidates import unit
 from aesearch.evaluation import average_precision, precision_at, ranked_relevance
 
 Array = NDArray[Any]
@@ -39,12 +40,6 @@ class Question:
     def chance(self) -> float:
         """Return the precision of a random ranking."""
         return float((self.queries[:, None] == self.database).mean())
-
-
-def unit(codes: Array) -> Array:
-    """Return rows of unit length."""
-    lengths = np.linalg.norm(codes, axis=1, keepdims=True)
-    return np.asarray(codes / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
 def for_distance(asked: Array, codes: Array) -> tuple[Array, Array]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
+from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.terminal import counted, legible, progress_bars, quiet_decoders, shown
 from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
 from aesearch.features import NOUNS, TEXTS
@@ -29,9 +30,7 @@ PER_LINE = 8
 
 @click.command(short_help="Find copies: exact, near, mirrored. Deletes nothing.")
 @click.argument("place", required=False, metavar="[INDEX]")
-@click.option(
-    "--index", "named", metavar="PATH", help="The index, as for query; or name it without --index."
-)
+@INDEX_OPTION
 @click.option(
     "--alarm",
     type=click.FloatRange(0, 1, min_open=True),
