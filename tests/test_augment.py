@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from torch import Tensor
 
 from aesearch.encoders.augment import augmenter, family_of, glyph, photo, table
@@ -40,6 +41,19 @@ def test_family_of_colour_or_of_grey_scenes_is_photo() -> None:
     red = strokes().repeat(3, axis=3)
     red[..., 1:] = 0
     assert family_of(red) == "photo"
+
+
+def test_family_of_solid_things_on_a_flat_ground_is_photo() -> None:
+    things = np.full((50, 32, 32, 1), 255, dtype=np.uint8)
+    things[:, 6:26, 8:24] = np.linspace(40, 200, 16, dtype=np.uint8)[:, None]
+    assert family_of(things) == "photo"
+    assert family_of(255 - things) == "photo"
+
+
+def test_family_of_digits_is_glyph_however_small_or_large_they_are_kept() -> None:
+    digits = (load_digits().images[:300] * 255 / 16).astype(np.uint8)[..., None]
+    assert family_of(digits) == "glyph"
+    assert family_of(digits.repeat(4, axis=1).repeat(4, axis=2)) == "glyph"
 
 
 @pytest.mark.parametrize(("family", "channels"), [("photo", 3), ("photo", 1), ("glyph", 1)])

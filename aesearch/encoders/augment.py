@@ -18,6 +18,8 @@ from aesearch.encoders.base import Array
 
 GROUND = 12  # levels of 255 by which pixels of one flat ground differ
 GLYPH_SHARE = 0.35  # of the pixels lie on the ground
+STROKE = 0.2  # of the side: pens are thinner than this, things are not
+SOLID_SHARE = 0.15  # of the ink that lies deeper than a stroke, in drawings at most
 COLOURLESS = 3.0  # mean spread of the channels, in levels, below which RGB is grey
 LUMA = (0.299, 0.587, 0.114)
 
@@ -27,8 +29,9 @@ Augmenter = Callable[[Tensor], Tensor]
 def family_of(pictures: Array) -> str:
     """Tell from the pictures which distortions keep their meaning.
 
-    Drawings, digits and letters (grey, on one flat ground) are "glyph": they must not be mirrored,
-    and their strokes may bend. Everything else is "photo".
+    Drawings, digits and letters (grey strokes on one flat ground) are "glyph": they must not be
+    mirrored, and their strokes may bend. Everything else is "photo", a shoe before a white wall
+    too: it stands on a flat ground, but is solid, and its inside tells as much as its outline.
 
     Parameters
     ----------
@@ -41,8 +44,25 @@ def family_of(pictures: Array) -> str:
     grey = sample.mean(axis=3)
     border = np.concatenate([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], axis=1)
     ground = np.median(border)
-    flat = np.abs(grey - ground) <= GROUND
-    return "glyph" if flat.mean() > GLYPH_SHARE else "photo"
+    away = np.abs(grey - ground)
+    if (away <= GROUND).mean() <= GLYPH_SHARE:
+        return "photo"
+    return "glyph" if _solid_share(away) <= SOLID_SHARE else "photo"
+
+
+def _solid_share(away: Array) -> float:
+    """Return how much of the ink is left when everything thinner than a stroke is eroded.
+
+    Parameters
+    ----------
+    away : ndarray of shape (n, height, width)
+        How far each pixel is from the ground, in levels.
+    """
+    darkest = away.max(axis=(1, 2), keepdims=True)
+    ink = torch.from_numpy(away > np.maximum(darkest / 2, GROUND)).float()[:, None]
+    reach = max(1, round(STROKE * min(away.shape[1:]) / 2))
+    left = 1 - functional.max_pool2d(1 - ink, 2 * reach + 1, 1, reach)
+    return float(left.sum() / ink.sum().clamp(min=1))
 
 
 def augmenter(family: str, view_side: int) -> Augmenter:
