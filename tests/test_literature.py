@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -17,9 +19,11 @@ PAGE = DOCS / "literature.md"
 LARGEST = 150_000  # bytes
 
 
-def run(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(work: Path, *arguments: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "AESEARCH_WORK": str(work)}
     environment.pop("AESEARCH_DATA", None)
+    if data is not None:
+        environment["AESEARCH_DATA"] = str(data)
     return subprocess.run(
         [sys.executable, "-m", "literature", *arguments],
         env=environment,
@@ -27,6 +31,12 @@ def run(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=300,
     )
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """The steps can be imported."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +96,8 @@ def test_links_of_the_page_lead_somewhere_and_pictures_are_small():
         assert picture.stat().st_size <= LARGEST, picture.name
 
 
-def test_the_page_is_what_its_figures_make_it(monkeypatch):
+def test_the_page_is_what_its_figures_make_it(steps):
     """No figure was typed by hand."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     from literature.catalogue import STEPS
     from literature.page import page_of, read_results
 
@@ -104,3 +113,62 @@ def test_the_links_in_the_page_name_its_headings():
     names = {re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-")) for heading in headings}
     for anchor in re.findall(r"\]\(#([^)]+)\)", page):
         assert anchor in names
+
+
+def test_faces_are_searched_among_persons_that_were_not_learned_from(tmp_path):
+    rng = np.random.default_rng(0)
+    for person in range(6):
+        own = rng.integers(0, 256, (14, 12))
+        folder = tmp_path / f"data/faces/s{person}"
+        folder.mkdir(parents=True)
+        for number in range(1, 11):
+            pixels = np.clip(own + rng.normal(0, 20, own.shape), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).resize((92, 112)).save(folder / f"{number}.pgm")
+    done = run(tmp_path, "--quick", "faces", "page", data=tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "quick/faces.json").read_text())
+    assert found["count"] == [30, 30]
+    pixels, *others = found["rows"]
+    assert pixels["five"] == pixels["first"] == 1.0  # noise is all that tells faces of one apart
+    assert len(others) == 4
+    for row in others:
+        assert row["gain"] == pytest.approx(row["five"] / pixels["five"] - 1)
+    page = (tmp_path / "quick/docs/literature.md").read_text()
+    assert f"| {others[-1]['gain']:+.1%} |" in page
+
+
+def test_each_half_of_the_persons_is_learned_from_once(steps):
+    from literature.faces import halves
+
+    persons = np.repeat(np.arange(10), 3)
+    splits = [learned for _, learned in halves(persons, 2, 0)]
+    assert len(splits) == 4
+    for learned in splits:
+        assert len(set(persons[learned])) == 5
+        assert not set(persons[learned]) & set(persons[~learned])
+    np.testing.assert_array_equal(splits[0], ~splits[1])
+    assert not any((splits[0] == other).all() for other in splits[2:])
+
+
+def test_a_face_does_not_find_itself(steps):
+    from literature.faces import ranked
+
+    codes = np.array([[1.0], [2.0], [4.0]])
+    assert ranked(codes, codes).tolist() == [[2, 1], [2, 0], [1, 0]]
+
+
+def test_the_gain_over_pixels_is_that_of_each_split(steps):
+    from literature.faces import summary
+
+    pixels = [{"five": 0.5, "moved five": 0.5, "seconds": 0.0},
+              {"five": 0.8, "moved five": 0.4, "seconds": 0.0}]  # fmt: skip
+    rows = [{"five": 0.6, "moved five": 0.5, "seconds": 2.0},
+            {"five": 0.8, "moved five": 0.6, "seconds": 3.0}]  # fmt: skip
+    found = summary("pca", rows, pixels)
+    assert found["five"] == pytest.approx(0.7)
+    assert found["spread"] == pytest.approx(np.std([0.6, 0.8], ddof=1))
+    assert found["gain"] == pytest.approx(0.1)
+    assert found["gain least"] == pytest.approx(0.0)
+    assert found["moved gain"] == pytest.approx(0.25)
+    assert found["seconds"] == 5
+    assert "gain" not in summary("pixels", pixels, pixels)

@@ -98,7 +98,7 @@ def two_dimensions(work: Work) -> dict[str, Any]:
     keys = [str(n) for n in range(len(groups))]
     out = work.folder / "two-dimensions.png"
     write_map(Map("MNIST test set", "images", np.arange(len(groups)), keys, groups, panels), out)
-    small(out.read_bytes(), out, rare=True)
+    small(out.read_bytes(), out)
     table = [
         {
             "code": titles[row["encoder"]],

@@ -154,7 +154,7 @@ def plane(work: Work) -> dict[str, Any]:
     shown = Map("20 Newsgroups", "texts", np.arange(len(groups)), keys, groups, tuple(panels))
     out = work.folder / "documents.png"
     write_map(shown, out)
-    small(out.read_bytes(), out, rare=True)
+    small(out.read_bytes(), out)
     count = [len(found.documents), len(found.queries)]
     return {"rows": rows, "epochs": lengths(work), "count": count}
 
@@ -208,7 +208,9 @@ STEPS_OF_DOCUMENTS = (
             Picture(
                 "precision.png",
                 "Precision against the number of documents retrieved, a curve for each code",
-                "Share of the documents retrieved, by cosine, that are in the query's group.",
+                "Share of the documents retrieved, by cosine, that are in the query's group. In the"
+                " table the codes of two numbers also by distance: to the cosine a code of two"
+                " numbers is no more than a direction.",
             ),
         ),
         {"code": "code", "1 retrieved": "first 1", "15 retrieved": "first 15",

@@ -53,7 +53,7 @@ def save(figure: Figure, out: Path) -> None:
     small(stream.getvalue(), out)
 
 
-def small(content: bytes, out: Path, *, rare: bool = False) -> None:
+def small(content: bytes, out: Path) -> None:
     """Write a PNG with as many colours of a palette as keep it small.
 
     Parameters
@@ -61,18 +61,19 @@ def small(content: bytes, out: Path, *, rare: bool = False) -> None:
     content : bytes
         A picture.
     out : Path
-    rare : bool
-        Keep colours that few points have, at the price of coarser greys: for maps.
     """
     with Image.open(io.BytesIO(content)) as picture:
         whole = picture.convert("RGB")
     if whole.width > WIDEST:
         height = round(whole.height * WIDEST / whole.width)
         whole = whole.resize((WIDEST, height), Image.Resampling.LANCZOS)
-    for colours in (256, 64, 32, 16):
+    for colours in (256, 128, 64, 32, 16):
         stream = io.BytesIO()
-        method = Image.Quantize.MAXCOVERAGE if rare else Image.Quantize.MEDIANCUT
-        few = whole.quantize(colours, method, dither=Image.Dither.NONE)
+        # Maximum coverage keeps the colours that few points have, and light greys as well as dark
+        # ones; without a round of k-means they would pull the ink of what is written to theirs.
+        few = whole.quantize(
+            colours, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
+        )
         few.save(stream, "PNG", optimize=True)
         if stream.tell() <= LARGEST:
             break
@@ -159,7 +160,8 @@ def strips(
             at = (left + columns * side + 0.1) / size[0]
             figure.text(at, middle, row.note, va="center", color=FAINT)
         for column, text in (heads or {}).items():
-            figure.text((left + (column + 0.03) * side) / size[0], 1.0, text, va="bottom")
+            at = (left + (column + 0.03) * side) / size[0]
+            figure.text(at, 1 - 0.08 / size[1], text, va="bottom")
         save(figure, out)
 
 

@@ -114,7 +114,8 @@ def took(found: Mapping[str, Any]) -> str:
     """Say how much was trained, and on what."""
     told = []
     if "count" in found and isinstance(found["count"], list):
-        told.append("{:,} learned from, {:,} judged on".format(*found["count"]))
+        each = f" in each of {found['splits']} splits" if "splits" in found else ""
+        told.append("{:,} learned from, {:,} judged on".format(*found["count"]) + each)
     epochs = found.get("epochs")
     if isinstance(epochs, list):
         told.append("{} epochs a layer, then {} of the whole network".format(*epochs))
@@ -154,6 +155,8 @@ def written(key: str, value: Any) -> str:
         return ""
     if key == "seconds":
         return f"{value:.0f}"
+    if key.endswith(("gain", "gain spread")):
+        return f"{value:+.1%}" if key.endswith("gain") else f"{value:.1%}"
     if isinstance(value, float):
         return (
             f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if value < 100 else f"{value:.1f}"
