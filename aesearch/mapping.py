@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aesearch.contenders import features_for
-from aesearch.corpus import FEWEST_TO_FIT, stored_corpus
+from aesearch.corpus import stored_corpus
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.linear import PCAEncoder
 from aesearch.encoders.neighbours import NeighbourEncoder
@@ -33,6 +33,7 @@ from aesearch.features import IMAGES, NOUNS
 from aesearch.ingest import Progress, decode, silent
 from aesearch.passage_codes import DOCUMENT
 from aesearch.planes import Panel, laid_out, neighbour_accuracy, plane_of
+from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources import Entry, Folder, folder_names
 
 if TYPE_CHECKING:

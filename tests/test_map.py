@@ -7,6 +7,8 @@ import hashlib
 import itertools
 import json
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +25,7 @@ from aesearch.index import Index, open_at
 from aesearch.mapping import Map, map_of
 from aesearch.planes import Panel, neighbour_accuracy
 from aesearch.reports import maps
-from aesearch.reports.maps import styles_of, write_map
+from aesearch.reports.maps import names_placed, styles_of, write_map
 
 N = 60
 TOPICS = {
@@ -312,6 +314,54 @@ def test_the_figure_has_both_panels_in_the_colours_of_the_groups(tmp_path: Path)
     assert (tmp_path / "map.png").read_bytes() == first
 
 
+@pytest.mark.parametrize("groups", [3, 20, 100])
+def test_names_of_groups_meet_neither_each_other_nor_the_border(groups: int) -> None:
+    found = made([f"rec.sport.number-{n % groups}" for n in range(20 * groups)])
+    centres = np.random.default_rng(0).uniform(-9, 9, (groups, 2))
+    centres[:3] = [[-20, -20], [20, 20], [-20, 20]]  # whole groups that lie in a corner
+    for number, centre in enumerate(centres.astype(np.float32)):
+        found.panels[0].places[number::groups] = centre
+    figure = maps._figure(found, *styles_of(found.groups))
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    panel = axes.get_window_extent()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert min(groups, 10) <= len(boxes) <= maps.NAMED
+    for box in boxes:
+        assert panel.x0 < box.x0 < box.x1 < panel.x1
+        assert panel.y0 < box.y0 < box.y1 < panel.y1
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
+
+
+def test_the_middle_of_a_group_of_two_parts_is_in_the_denser_one() -> None:
+    rng = np.random.default_rng(3)
+    parts = [rng.normal(0, 0.1, (400, 2)), rng.normal(9, 2, (600, 2))]
+    places = rng.permutation(np.concatenate(parts)).astype(np.float32)
+    assert np.abs(np.median(places, axis=0)).min() > 5  # a median is elsewhere
+    assert np.abs(maps.middle_of(places)).max() < 0.3
+    assert maps.middle_of(np.array([[1, 2]])) == (1, 2)
+    assert maps.middle_of(np.array([[1, 2], [3, 4]])) in [(1, 2), (3, 4)]
+
+
+def test_a_name_stands_where_its_group_is_or_a_line_beside_it_or_nowhere() -> None:
+    at = (50.0, 50.0, 30.0, 10.0)
+    line = 10 + maps.APART
+    assert names_placed([at] * 4, 100, 100, 9) == [(50, 50), (50, 50 + line), (50, 50 - line), None]
+    assert names_placed([at] * 4, 100, 100, 1) == [(50, 50), None, None, None]
+    border = maps.INSET
+    assert names_placed([(0, 100, 30, 10)], 100, 100, 9) == [(15 + border, 95 - border)]
+    assert names_placed([(0, 100, 99, 10)], 100, 100, 9) == [None]  # wider than the panel
+
+
+@pytest.mark.parametrize("colour", [*maps.FEW_COLOURS, *maps.MANY_COLOURS])
+def test_names_can_be_read_on_white(colour: str) -> None:
+    shares = [int(maps.tinted(colour)[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    assert 1.05 / (light + 0.05) >= 7  # WCAG 2, level AAA
+
+
 @pytest.mark.parametrize(("suffix", "head"), [(".pdf", b"%PDF"), (".svg", b"<?xml")])
 def test_other_figures(suffix: str, head: bytes, tmp_path: Path) -> None:
     groups = [f"group {n % 61}" for n in range(200)]
@@ -351,6 +401,19 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path: Path) -> None:
         places = np.frombuffer(base64.b64decode(kept["places"]), "<f4").reshape(-1, 2)
         np.testing.assert_array_equal(places, panel.places)
         assert kept["accuracy"] == panel.accuracy
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node to read it")
+def test_the_script_of_the_page_is_one_that_can_be_read(tmp_path: Path) -> None:
+    write_map(made(["a"] * 3 + ["b"] * 3), tmp_path / "map.html")
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.S)
+    (tmp_path / "map.js").write_text(script, encoding="utf-8")
+    read = subprocess.run(["node", "--check", tmp_path / "map.js"], capture_output=True, text=True)
+    assert read.returncode == 0, read.stderr
+    names = re.findall(r"^(?:const|let|class) (\w+)", script, re.M)
+    assert {"data", "Panel", "hover", "panels"} <= set(names)
+    assert len(names) == len(set(names))
 
 
 def test_the_browser_may_run_the_script_of_the_page_and_no_other(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def map_(
     """Draw all items in a plane: on the left a learned code of two numbers, on the right PCA.
 
     Of documents the right side is LSA. Items are coloured by folder or label, and a figure says how
-    often the five nearest items in the plane tell the group of an item.
+    often the five nearest items in the plane tell the group of an item. The page shows what is
+    pointed at, and the pictures themselves where few are in view (of up to 3,000).
     """
     check_suffix(output)
     if not output.parent.is_dir():  # rather now than after the training

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from aesearch.mapping import Map
     from aesearch.reports.maps import Style
 
+SCRIPTS = ("map_items.js", "map_panel.js", "map_page.js")  # in this order, as one
 LONGEST = 160  # characters of what is said of an item
 BODY = """<header><h1>{title}</h1>
 <input id="find" type="search" placeholder="Find a key" aria-label="Find a key">
 <span id="said" role="status"></span></header>
 <main id="panels"></main>
 <div id="legend" role="group" aria-label="Groups"></div>
-<p id="help">Wheel: zoom. Drag: move. Double click, or 0: all. A group: only this one; with Ctrl or
-Shift: add or take away. On the keyboard: arrows, + and −.</p>
+<p id="help">Wheel, or two fingers: zoom. Drag: move. Point at an item, or tap it: what it is.
+Double click, or 0: all. A group: only this one; with Ctrl or Shift: add or take away. On the
+keyboard: arrows, + and −.</p>
 <div id="tip" hidden></div>
 <noscript><p>The map is drawn by a script.</p></noscript>
 <script type="application/json" id="data">{data}</script>"""
@@ -55,10 +57,11 @@ def page_of(
         ],
         "pictures": {row: base64.b64encode(jpeg).decode() for row, jpeg in pictures.items()},
     }
-    script, style = _part("map_page.js"), _part("map_page.css")
+    script, style = "\n".join(map(_part, SCRIPTS)), _part("map_page.css")
     # '<' could end the script element; nothing else in JSON can.
     packed = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return html_page(title, BODY.format(title=html.escape(title), data=packed), style, script)
+    body = BODY.format(title=html.escape(title), data=packed)
+    return html_page(title, body, style, f'"use strict";\n(() => {{\n{script}}})();\n')
 
 
 def _packed(array: NDArray[Any]) -> str:

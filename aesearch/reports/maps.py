@@ -36,10 +36,12 @@ MANY_COLOURS = (
 SHAPES = ("o", "^", "s", "D")  # as matplotlib names them
 NO_GROUP, OTHERS = "in no group", "other groups"
 GREY = "#9aa3ad"
-NAMED = 16  # groups, up to which each has its name on the map
+NAMED = 24  # groups, the largest, that have their names on the map, as far as there is room
 LARGEST_DOT, SMALLEST_DOT = 6.0, 0.6  # in points, across
 INCHES, DPI = 5.4, 200
-LETTER, LINE = 0.016, 0.032  # size of the names on the map, in shares of a panel
+LETTERS, APART, INSET = 8.5, 2.0, 5.0  # of names: size, air around, and to the border, in points
+SAMPLED = 300  # items of a group that are looked at for the place of its name
+TINT = 0.2  # of the colour of a group is in its name, the rest is ink
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,6 @@ def _figure(found: Map, styles: Sequence[Style], numbers: NDArray[np.uint8]) -> 
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):
             _draw(axes, panel, styles, numbers)
-        if len(styles) <= NAMED:
-            _name(figure.axes[0], styles, numbers, panels[0].places)
         if styles:
             handles = [
                 Line2D([], [], linestyle="", marker=SHAPES[style.shape], color=style.colour,
@@ -177,6 +177,8 @@ def _figure(found: Map, styles: Sequence[Style], numbers: NDArray[np.uint8]) -> 
                 handletextpad=0.2,
                 columnspacing=1.2,
             )
+            figure.draw_without_rendering()  # only now the panels have their places
+            _name(figure.axes[0], styles, numbers, panels[0].places)
     return figure
 
 
@@ -219,39 +221,97 @@ def _name(
     numbers: NDArray[np.uint8],
     places: NDArray[np.float32],
 ) -> None:
-    """Write the names of the groups where they are, the largest first, as far as there is room."""
+    """Write names of the largest groups where these are, as far as there is room."""
+    from matplotlib.font_manager import FontProperties
     from matplotlib.patheffects import withStroke
+    from matplotlib.textpath import TextPath
 
+    font = FontProperties(weight="bold", size=LETTERS)
+    halo = [withStroke(linewidth=2.5, foreground="white", alpha=0.85)]
+    panel = axes.get_window_extent()
+    across, down = panel.width * 72 / DPI, panel.height * 72 / DPI  # in points, as all that follows
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    taken: list[tuple[float, float, float]] = []
+    wanted: list[tuple[Style, float, float, float]] = []
     for number, style in enumerate(styles):
         own = places[(numbers == number) & np.isfinite(places).all(axis=1)]
         if style.colour == GREY or not len(own):
             continue
-        name, (x, y) = _plain(style.name), middle_of(own)
-        x, y = (x - left) / (right - left), (y - low) / (high - low)
-        half = 0.5 * LETTER * len(name)
-        if any(abs(x - u) < half + width and abs(y - v) < LINE for u, v, width in taken):
-            continue
-        taken.append((x, y, half))
-        axes.annotate(
-            name,
-            (min(max(x, half), 1 - half), y),
-            xycoords="axes fraction",
-            ha="center",
-            va="center",
-            fontsize=8.5,
-            fontweight="bold",
-            path_effects=[withStroke(linewidth=2.5, foreground="white", alpha=0.85)],
-        ).set_in_layout(False)
+        scaled = (own - (left, low)) / (right - left, high - low) * (across, down)
+        x, y = middle_of(scaled)
+        wide = TextPath((0, 0), _plain(style.name), prop=font).get_extents().width
+        wanted.append((style, x, y, float(wide)))
+    boxes = [(x, y, wide, LETTERS) for _, x, y, wide in wanted]
+    places_found = names_placed(boxes, across, down, NAMED)
+    for place, (style, _, _, _) in zip(places_found, wanted, strict=True):
+        if place is not None:
+            axes.annotate(
+                _plain(style.name),
+                place,
+                xycoords="axes points",
+                ha="center",
+                va="center",
+                fontproperties=font,
+                color=tinted(style.colour),
+                path_effects=halo,
+            ).set_in_layout(False)
 
 
-def middle_of(places: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the item of a group that is nearest to the medians: where its name stands."""
-    median = np.median(places, axis=0)
-    spread = np.maximum(places.std(axis=0), 1e-12)
-    nearest = np.square((places - median) / spread).sum(axis=1).argmin()
-    return float(places[nearest, 0]), float(places[nearest, 1])
+def tinted(colour: str) -> str:
+    """Return ink with some of a colour in it, dark enough to be read on white."""
+    pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(INK[1:]), strict=True)
+    return "#" + "".join(f"{round(TINT * own + (1 - TINT) * ink):02x}" for own, ink in pairs)
+
+
+def names_placed(
+    boxes: Sequence[tuple[float, float, float, float]], across: float, down: float, most: int
+) -> list[tuple[float, float] | None]:
+    """Find places for names in a panel, so that none meets another or the border.
+
+    Parameters
+    ----------
+    boxes : sequence of (x, y, width, height)
+        Where the middle of each name should be, and its size. The first have the first choice.
+    across, down : float
+        Size of the panel.
+    most : int
+        So many names at most.
+
+    Returns
+    -------
+    list of (x, y) or None
+        The middle of each; a little above or below where it should be, if there is only room
+        there, and None where there is no room.
+    """
+    taken: list[tuple[float, float, float, float]] = []
+    found: list[tuple[float, float] | None] = []
+    for x, y, wide, tall in boxes:
+        place = None
+        for step in (0.0, 1.0, -1.0):
+            u = float(np.clip(x, wide / 2 + INSET, across - wide / 2 - INSET))
+            v = float(np.clip(y + step * (tall + APART), tall / 2 + INSET, down - tall / 2 - INSET))
+            free = all(
+                abs(u - a) >= (wide + w) / 2 + APART or abs(v - b) >= (tall + t) / 2 + APART
+                for a, b, w, t in taken
+            )
+            if free and len(taken) < most and wide + 2 * INSET <= across:
+                place = u, v
+                taken.append((u, v, wide, tall))
+                break
+        found.append(place)
+    return found
+
+
+def middle_of(places: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the item of a group around which a quarter of it lies closest: its name stands there.
+
+    Medians would lie between the two parts of a group that has two, where others are.
+    """
+    step = np.linspace(0, len(places) - 1, min(len(places), SAMPLED)).astype(int)
+    sample = places[step].astype(np.float64)
+    squared = np.square(sample[:, None] - sample).sum(axis=2)
+    quarter = min(len(sample) - 1, -(-len(sample) // 4))
+    nearest = np.partition(squared, quarter, axis=1)[:, quarter].argmin()
+    return float(sample[nearest, 0]), float(sample[nearest, 1])
 
 
 def _rendered(figure: Figure, format: str) -> bytes:
