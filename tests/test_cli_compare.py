@@ -6,14 +6,16 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from collections_ import command, write_pictures
 from notes_ import write_notes
 
 from aesearch.reports.charts import Bar, Dot, Line, cloud, curves, intervals
+from aesearch.reports.labels import arranged
 
 VOID = {"meta", "img", "br", "input"}
 
@@ -74,6 +76,45 @@ def test_the_table_is_printed_with_the_verdict_above(source: Path) -> None:
     assert "results in " in answer.err
 
 
+def test_chosen_parameters_stand_in_the_table(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "many", 140, side=16)
+    words = ("compare", tmp_path / "many", "--encoders", "phash,mlp", "--budget", "1s",
+             "--code-sizes", "8", "--forms", "float")  # fmt: skip
+    plain = command(*words)
+    other = command(*words, "--set", "hidden=16,8", "--set", "mlp.noise-level=0.1")
+    assert (plain.code, other.code) == (0, 0), plain.err + other.err
+    title = "mlp (noise_level=0.1 hidden=16,8)"
+    assert any(line.startswith("mlp ") and "8 float" in line for line in plain.out.splitlines())
+    assert title not in plain.out
+    assert title in other.out
+    (work,) = (tmp_path / "home" / ".comparisons").iterdir()
+    assert len(list(work.glob("mlp-8*.json"))) == 2
+    answer = command(*words, "--set", "hidden=16,8", "--set", "noise_level=0.1", "--json")
+    rows = {row["title"]: row["parameters"] for row in json.loads(answer.out)["rows"]}
+    assert rows == {"perceptual hash": {}, title: {"noise_level": 0.1, "hidden": [16, 8]}}
+
+
+def test_a_folder_called_comparisons_can_be_indexed_afterwards(
+    source: Path, tmp_path: Path, home: Path
+) -> None:
+    folder = source.rename(tmp_path / "comparisons")
+    assert command("compare", folder, "--encoders", "phash").code == 0
+    assert command("index", folder, "--budget", "0").code == 0
+    assert (home / "comparisons" / "index.json").is_file()
+    assert "comparisons" in command("list").out
+
+
+def test_queries_without_texts_are_told(tmp_path: Path) -> None:
+    write_notes(tmp_path / "notes")
+    right = tmp_path / "right.csv"
+    right.write_text("planet,space/01.txt,1\nmusic/01.txt,music/02.txt,1\n", encoding="utf-8")
+    words = ("compare", tmp_path / "notes", "--encoders", "bm25", "--judgements", right)
+    answer = command(*words)
+    assert answer.code == 0, answer.err
+    assert "1 of 2 queries are the items of such a key" in answer.err
+    assert "no such file" in command(*words, "--queries", tmp_path / "gone.csv").err
+
+
 def test_json_holds_everything(source: Path) -> None:
     answer = command("compare", source, "--encoders", "phash,pca", "--forms", "float", "--json")
     assert answer.code == 0, answer.err
@@ -91,7 +132,9 @@ def test_the_page_of_pictures_is_whole_and_self_contained(source: Path, tmp_path
     answer = command("compare", source, "--encoders", "raw,phash,pca", "--report", out)
     assert answer.code == 0, answer.err
     text, count = checked(out)
-    assert count["svg"] == 4
+    groups = len({path.parent for path in source.rglob("*.png")})
+    assert count["svg"] == 4 + 1 + groups  # charts, a map by PCA, its legend
+    assert re.search(r'class="map"><figure><h3>PCA[^<]*</h3><svg', text)
     assert count["tr"] == 1 + 2 + 1 + 9
     queries = text.count('<article class="query">')
     assert 4 <= queries <= 8
@@ -114,9 +157,13 @@ def test_the_page_of_documents_shows_their_words(tmp_path: Path) -> None:
     )  # fmt: skip
     assert answer.code == 0, answer.err
     text, count = checked(out)
-    assert count["script"] == 1
+    assert count["script"] == 2  # what sorts the table, and what the dots of the map are
+    (said,) = re.findall(r'<script type="application/json">(.*?)</script>', text)
+    assert len(json.loads(said)) == 37
+    assert any("<b>.txt: <script>Planet" in one for one in json.loads(said))
+    assert "<b>" not in said
     assert '<main class="texts">' in text
-    assert '<li class="yes">' in text
+    assert '<li class="yes" title="' in text
     assert "image/jpeg" not in text
 
 
@@ -125,6 +172,10 @@ def test_what_is_wrong_is_said_in_one_line(source: Path, tmp_path: Path) -> None
         (["--report", tmp_path / "report.pdf"], "name it .html"),
         (["--code-sizes", "8,many"], "whole numbers of at least 1"),
         (["--encoders", "sift"], "'sift' is nothing"),
+        (["--report", tmp_path / "none" / "report.html"], "there is no folder"),
+        (["--encoders", "pca", "--set", "colour=red"], "encoder pca has no parameter 'colour'"),
+        (["--set", "colour"], "--set takes KEY=VALUE"),
+        (["--forms", "hybrid"], "pictures have none"),
         (["--judgements", tmp_path / "none"], "cannot be read"),
         ([], "too few to train agreement"),
     ):
@@ -179,6 +230,23 @@ def test_each_group_of_points_is_named_once() -> None:
     named = [(x, y) for x, y, said in texts_of(cloud(dots, "bytes", "P@10")) if "code" in said]
     assert len(named) == 5
     assert len({(round(x / 20), round(y / 8)) for x, y in named}) == 5
+
+
+def test_labels_of_points_cover_neither_points_nor_each_other() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        dots = [(x, y) for x, y in rng.uniform((60, 30), (440, 260), (24, 2)).tolist()]
+        names = [f"method number {n}" for n in range(8)]
+        anchors = [dots[3 * n : 3 * n + 3] for n in range(8)]
+        spots = arranged(names, anchors, dots, anchors, (44, 8, 480, 280))
+        boxes = [spot.box(name) for spot, name in zip(spots, names, strict=True)]
+        for left, top, right, bottom in boxes:
+            assert 44 <= left < right <= 480
+            assert 8 <= top < bottom <= 280
+            assert not any(left < x < right and top < y < bottom for x, y in dots)
+        for (a, b, c, d), (e, f, g, h) in combinations(boxes, 2):
+            assert c <= e or g <= a or d <= f or h <= b
+        assert all(spot.anchor in own for spot, own in zip(spots, anchors, strict=True))
 
 
 def test_charts_take_a_single_value() -> None:

@@ -10,15 +10,11 @@ from conftest import make_pictures
 from notes_ import write_notes
 from scipy.fft import dctn
 
-from aesearch.comparing.baselines import (
-    bm25,
-    hash_bits,
-    perceptual_hash,
-    raw_pixels,
-    weighted_words,
-)
-from aesearch.comparing.methods import Stage, Step, choose_steps
+from aesearch.comparing.baselines import hash_bits, perceptual_hash, raw_pixels, weighted_words
+from aesearch.comparing.fused import Spoken
+from aesearch.comparing.methods import Stage
 from aesearch.comparing.run import answer, measure
+from aesearch.comparing.steps import Step
 from aesearch.comparing.tasks import (
     Asked,
     Judged,
@@ -96,7 +92,7 @@ def test_the_hash_of_a_darker_copy_is_near() -> None:
 
 def test_words_find_the_document_that_holds_them(texts: TextCorpus) -> None:
     asked = items_asked(texts, np.array([0, 5]))
-    for one in (bm25(texts), weighted_words(texts, features_for(texts, "tf-idf"))):
+    for one in (Spoken.of(texts).searcher(), weighted_words(texts, features_for(texts, "tf-idf"))):
         scores = one.score(one.prepare(asked)[0:2])
         assert scores.shape == (2, len(texts))
         if one.title != "BM25":  # of a text as long as another, BM25 may prefer the other
@@ -216,26 +212,3 @@ def test_lsa_comes_in_both_weightings(texts: TextCorpus, tmp_path: Path) -> None
     facts, arrays = measure(found[0], [copies_task(texts, 0)], 0)
     assert facts["measures"]["copies"]["reciprocal_rank"][0] > 0.3
     assert len(arrays["copies/reciprocal_rank"]) == len(texts.kept_out)
-
-
-def test_baselines_come_before_what_is_trained() -> None:
-    steps = choose_steps(["mlp", "raw", "pca"], [16, 64], "images")
-    assert [step.name for step in steps] == ["raw", "pca-16", "pca-64", "mlp-16", "mlp-64"]
-    assert [step.learned for step in steps] == [False, False, False, True, True]
-    assert choose_steps(["auto", "auto"], [8], "texts") == [Step("text", 8)]
-    assert choose_steps(["auto"], [8], "texts", has_own=True) == [Step("index")]
-
-
-@pytest.mark.parametrize(
-    ("names", "kind", "message"),
-    [
-        (["sift"], "images", "'sift' is nothing that pictures can be compared by"),
-        (["bm25"], "images", "'bm25' is nothing that pictures can be compared by"),
-        (["phash"], "texts", "'phash' is nothing that documents can be compared by"),
-        (["index"], "images", "'index' is nothing"),
-        (["conv"], "texts", "conv learns from pictures"),
-    ],
-)
-def test_what_cannot_be_compared_is_refused(names: list[str], kind: str, message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
-        choose_steps(names, [8], kind)

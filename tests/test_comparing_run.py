@@ -298,7 +298,7 @@ def test_a_loss_is_said_honestly() -> None:
     verdict = made(baseline - 0.1, baseline).verdict()
     assert verdict.outcome == "worse"
     assert "do not beat PCA here" in verdict.text
-    assert ".100 less (.10–.10)" in verdict.text
+    assert ".100 (.10–.10) less, 200 queries." in verdict.text
 
 
 def test_what_queries_cannot_tell_is_not_claimed() -> None:
@@ -329,7 +329,11 @@ def test_rows_are_ordered_and_forms_stay_together(source: Path) -> None:
 def test_a_weighting_is_chosen_as_an_index_chooses_it() -> None:
     def result(log: float, tf: float) -> Any:
         rows = [
-            {"title": f"LSA {name}", "measures": {"copies": {"reciprocal_rank": [value, 0, 1]}}}
+            {
+                "title": f"LSA {name}",
+                "form": "float",
+                "measures": {"copies": {"reciprocal_rank": [value, 0, 1]}},
+            }
             for name, value in (("log-entropy", log), ("tf-idf", tf))
         ]
         return {running.Step("lsa", 8): running.StepResult(rows)}
@@ -337,3 +341,17 @@ def test_a_weighting_is_chosen_as_an_index_chooses_it() -> None:
     assert running._best_weighting(result(0.5, 0.6)) == "tf-idf"
     assert running._best_weighting(result(0.7, 0.6)) == "log-entropy"
     assert running._best_weighting({}) == "log-entropy"
+
+
+def test_results_with_another_weighting_of_words_are_not_taken_for_these() -> None:
+    collection: Any = SimpleNamespace(kind="texts")
+    nothing: Any = None
+    run = running._Run(collection, nothing, [], ["float"], 5.0, 0, nothing)
+    rows = [
+        {"title": "LSA tf-idf", "form": "float", "measures": {"copies": {"reciprocal_rank": [1]}}}
+    ]
+    before: Any = {running.Step("lsa", 8): running.StepResult(rows)}
+    learned, baseline = running.Step("text", 8), running.Step("lsa", 4)
+    assert run.key(learned, before) != run.key(learned, {})
+    assert run.key(baseline, before) == run.key(baseline, {})
+    assert run.key(running.Step("text", 8, (("epochs", 3),)), {}) != run.key(learned, {})

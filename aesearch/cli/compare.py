@@ -12,11 +12,9 @@ import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.terminal import clock, counted, progress_bars, quiet_decoders, shown
-from aesearch.errors import ParameterError
-from aesearch.features import NOUNS
+from aesearch.errors import ParameterError, StorageError
+from aesearch.features import NOUNS, TEXTS
 from aesearch.settings import KINDS
-
-FORMS = "float,int8,bits"
 
 
 @click.command("compare", short_help="Compare encoders and baselines on one collection.")
@@ -29,7 +27,19 @@ FORMS = "float,int8,bits"
 )
 @click.option("--code-sizes", metavar="N,N", default="64", show_default=True)
 @click.option(
-    "--forms", metavar="NAMES", default=FORMS, show_default=True, help="How codes are kept."
+    "--set",
+    "chosen",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter of every encoder that has it, or of one: vae.beta=2; may be given "
+    "repeatedly.",
+)
+@click.option(
+    "--forms",
+    metavar="NAMES",
+    default="",
+    help="How codes are kept: float, int8, bits; of documents also hybrid, with BM25. Default: "
+    "all.",
 )
 @click.option(
     "--judgements",
@@ -54,10 +64,14 @@ FORMS = "float,int8,bits"
 @click.option("--key", "key_column", metavar="COLUMN", help="Of a table: what names a row.")
 @click.option("--label", "label_column", metavar="COLUMN", help="Of a table: its classes.")
 @click.option(
+    "-o",
+    "--output",
     "--report",
+    "report",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="OUT.html",
-    help="Write a page with the table, curves and examples; one file. Replaced if it exists.",
+    help="Write a page with the table, curves, examples and a map; one file. Replaced if it "
+    "exists.",
 )
 @click.option(
     "--work",
@@ -70,6 +84,7 @@ def compare_(
     place: str,
     encoders: str | None,
     code_sizes: str,
+    chosen: tuple[str, ...],
     forms: str,
     judgements: Path | None,
     queries: Path | None,
@@ -95,10 +110,14 @@ def compare_(
     """
     if report is not None and report.suffix.lower() != ".html":
         raise ParameterError(f"the report is a page: name it .html; got {report.name!r}")
+    if report is not None and not report.parent.is_dir():  # rather now than after the training
+        raise StorageError(f"{report} cannot be written: there is no folder {report.parent}")
     sizes = _numbers(code_sizes)
     started = time.perf_counter()
     from aesearch.comparing.run import compare
     from aesearch.comparing.table import written
+    from aesearch.comparing.tasks import JUDGEMENTS
+    from aesearch.encoders.making import parse_choices
     from aesearch.tabular import Columns
 
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
@@ -107,6 +126,7 @@ def compare_(
             encoders=_names(encoders or ""),
             code_sizes=sizes,
             forms=_names(forms),
+            parameters=parse_choices(chosen),
             judgements=judgements,
             queries=queries,
             budget=budget,
@@ -114,6 +134,7 @@ def compare_(
             kind=kind,
             columns=Columns(text_columns, key_column, label_column) or None,
             work=work,
+            mapped=report is not None,
             progress=progress,
         )
         try:
@@ -137,6 +158,14 @@ def compare_(
         if found.unknown:
             what = counted(found.unknown, "judgement")
             click.echo(f"\n{what} of items that are not in the collection: left out")
+    judged = found.tasks.get(JUDGEMENTS)
+    if judged is not None and queries is None and found.kind == TEXTS:
+        keys = sum(row >= 0 for row in judged.rows)
+        click.echo(
+            f"aesearch: without --queries, {keys:,} of {len(judged.rows):,} queries are the items "
+            "of such a key, and the others are asked by name",
+            err=True,
+        )
     if found.skipped:
         what = counted(found.skipped, "item")
         click.echo(f"aesearch: {what} that could not be read took no part", err=True)

@@ -1,4 +1,4 @@
-"""Baselines that learn nothing: pixels as they are, a perceptual hash, words."""
+"""Baselines that learn nothing: pixels as they are, a perceptual hash, weighted words."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from aesearch.encoders.base import BATCH
 from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats
 from aesearch.evaluation import Pixels
-from aesearch.features.tokens import raw_tokens, term_of
-from aesearch.words import Words
 
 HASHED = 32  # pixels to a side, of which the cosine transform is taken
 KEPT = 8  # frequencies in each direction
@@ -35,7 +33,8 @@ class Searcher:
         Gives, for some prepared questions, the scores of all items, (b, n), higher is closer.
     bytes_per_item : float
     form : str
-        'float', 'int8' or 'bits'; 'bytes' of pixels, 'words' of terms.
+        'float', 'int8' or 'bits'; 'hybrid' of floats and words; 'bytes' of pixels, 'words' of
+        terms.
     size : int
         Numbers in a code; 0 where there is no code.
     learned : bool
@@ -46,6 +45,8 @@ class Searcher:
         Of reconstructions.
     rebuilt : ndarray of uint8 or None
         Some of them.
+    mapped : ndarray of float32 or None
+        The codes of those items that a map shows.
     ann_recall : float or None
         Share of the exact ten nearest that inverted lists return.
     """
@@ -60,6 +61,7 @@ class Searcher:
     fit_s: float = 0.0
     error: float | None = None
     rebuilt: Pixels | None = None
+    mapped: Floats | None = None
     ann_recall: float | None = None
 
 
@@ -159,19 +161,3 @@ def weighted_words(corpus: TextCorpus, features: Any) -> Searcher:
 
     size = rows.nnz * 8 / max(1, rows.shape[0])  # a column and a value for each
     return Searcher(f"{features.weighting}, cosine", prepare, score, size, "words", rows.shape[1])
-
-
-def bm25(corpus: TextCorpus) -> Searcher:
-    """Rank by BM25, as the words of a hybrid search are ranked."""
-    language = corpus.features.language
-
-    def terms(text: str) -> list[str]:
-        return [term for token in raw_tokens(text) if (term := term_of(token, language))]
-
-    words = Words.build((n, terms(one.text)) for n, one in enumerate(corpus.documents))
-
-    def score(queries: list[str]) -> Floats:
-        return np.stack([words.scores_of(terms(text)) for text in queries])
-
-    size = (words.scores.nbytes + words.documents.nbytes) / max(1, len(words))
-    return Searcher("BM25", lambda asked: asked.texts, score, size, "words", len(words.term_ends))

@@ -111,6 +111,18 @@ class Collection:
             self.index.close()
 
 
+def opening(document: Document, width: int) -> str:
+    """Return the title of a document, or its first words, in one line of at most `width` letters.
+
+    It is cut between words where the script has spaces.
+    """
+    text = " ".join((document.title or document.text[: 4 * width]).split())
+    if len(text) <= width:
+        return text
+    end = text.rfind(" ", width // 2, width)
+    return text[: end if end > 0 else width - 1].rstrip() + "…"
+
+
 def open_collection(place: str | Path, kind: str, columns: Columns | None) -> Collection:
     """Open a source, or an index by its path or its name in the home.
 

@@ -105,4 +105,6 @@ def read_queries(path: Path) -> dict[str, str]:
     """
     if not is_table(path.name):
         raise ParameterError(f"queries are read from a table (.csv, .tsv, .jsonl); got {path}")
+    if not path.is_file():
+        raise SourceError(f"queries {path} cannot be read: there is no such file")
     return {row.key: row.text for row in read_table(path) if isinstance(row, Row)}

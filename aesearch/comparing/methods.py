@@ -6,72 +6,35 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aesearch.candidates import freeze, unit
-from aesearch.comparing.baselines import (
-    Searcher,
-    bm25,
-    perceptual_hash,
-    raw_pixels,
-    weighted_words,
-)
+from aesearch.comparing.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
+from aesearch.comparing.fused import Fusion, Long, Spoken
+from aesearch.comparing.steps import HYBRID, OWN, Step
 from aesearch.comparing.tasks import Asked
 from aesearch.contenders import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
 from aesearch.corpus import Corpus
-from aesearch.encoders import ENCODERS, LEARNED, UNTRAINED
+from aesearch.encoders import UNTRAINED
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder
-from aesearch.encoders.making import encoders_for, make_encoder, require_kind
-from aesearch.engines import Floats
-from aesearch.engines.choose import FORMS as CODE_FORMS
+from aesearch.encoders.making import make_encoder
+from aesearch.engines import Floats, Ids
 from aesearch.engines.choose import choose
 from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
-from aesearch.errors import ParameterError
 from aesearch.evaluation import Pixels
-from aesearch.features import IMAGES, NOUNS, TEXTS
+from aesearch.features import IMAGES, TEXTS
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout
-from aesearch.trainer import FEWEST_TO_TRAIN, MOST_TURNED
+from aesearch.trainer import MOST_TURNED
 
-OWN = "index"  # the encoder of the index that is compared
-SIZELESS = {IMAGES: ("raw", "phash"), TEXTS: ("tf-idf", "bm25")}
-DEFAULTS = {
-    IMAGES: ("raw", "phash", "thumbnail", "pca", "auto"),
-    TEXTS: ("tf-idf", "bm25", "lsa", "auto"),
-}
 REBUILT = 8  # pictures whose reconstructions are kept
 
 Session = Any  # aesearch.encoders.training.Session, which needs torch
-
-
-@dataclass(frozen=True)
-class Step:
-    """One method at one size of code: what is fitted once, and compared in several forms.
-
-    Attributes
-    ----------
-    method : str
-        'raw', 'phash', 'tf-idf', 'bm25', 'index', or an encoder's name.
-    size : int
-        Numbers in a code; 0 where that is no choice.
-    """
-
-    method: str
-    size: int = 0
-
-    @property
-    def learned(self) -> bool:
-        """Whether a network is trained within a budget."""
-        return self.method in ENCODERS and self.method not in UNTRAINED
-
-    @property
-    def name(self) -> str:
-        """Name of its files."""
-        return f"{self.method}-{self.size}" if self.size else self.method
 
 
 @dataclass
@@ -83,7 +46,7 @@ class Stage:
     corpus : Corpus
     seed : int
     forms : sequence of str
-        Of 'float', 'int8', 'bits'.
+        Of 'float', 'int8', 'bits', 'hybrid'.
     place : Path
         Folder for what is needed for a while.
     session : callable
@@ -94,6 +57,8 @@ class Stage:
         what it takes.
     weighting : callable
         Gives the weighting of words for learned encoders.
+    shown, mapped : ndarray of int64
+        Items whose reconstructions are kept, and those whose codes are.
     """
 
     corpus: Corpus
@@ -104,7 +69,8 @@ class Stage:
     own: FrozenEncoder | None = None
     own_features: Any = None
     weighting: Callable[[], str] = lambda: "log-entropy"
-    shown: Any = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    shown: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    mapped: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def searchers(self, step: Step) -> Iterator[Searcher]:
         """Fit what a step says, and yield a row of the table for each form of it."""
@@ -118,12 +84,12 @@ class Stage:
         elif step.method == "tf-idf":
             made = [weighted_words(corpus, features_for(corpus, "tf-idf"))]
         elif step.method == "bm25":
-            made = [bm25(corpus)]
+            made = [self._spoken.searcher()]
         else:
             yield from self._codes(step)
             return
         for one in made:
-            one.fit_s = (time.perf_counter() - started) / len(made)
+            one.fit_s = one.fit_s or (time.perf_counter() - started) / len(made)
             yield one
 
     def _codes(self, step: Step) -> Iterator[Searcher]:
@@ -132,8 +98,8 @@ class Stage:
         elif step.method == "lsa" and self.corpus.kind == TEXTS:
             for weighting in LSA_WEIGHTINGS:
                 features = features_for(self.corpus, weighting)
-                lsa = LSAEncoder(step.size, random_state=self.seed)
-                yield from self._encoder(step, lsa, f"LSA {weighting}", features)
+                lsa = LSAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
+                yield from self._encoder(step, lsa, step.titled(f"LSA {weighting}"), features)
         elif step.method == OWN and self.own is not None:
             kind = self.own.manifest["kind"]
             trained = float(self.own.manifest.get("trained", {}).get("seconds", 0.0))
@@ -141,20 +107,22 @@ class Stage:
             title = f"this index's {kind}"
             yield from self._forms(title, self.own, self.own_features, trained, learned=learned)
         else:
-            encoder = make_encoder(step.method, {}, step.size, self.seed)
-            yield from self._encoder(step, encoder, step.method, self._features_for(step))
+            encoder = make_encoder(step.method, dict(step.parameters), step.size, self.seed)
+            title = step.titled(step.method)
+            yield from self._encoder(step, encoder, title, self._features_for(step))
 
     def _features_for(self, step: Step) -> Any:
         if self.corpus.kind == IMAGES:
             return self.corpus.features
-        weighting = "counts" if step.method in COUNTING else self.weighting()
+        counts = dict(step.parameters).get("loss", "auto") in ("auto", "multinomial")
+        weighting = "counts" if step.method in COUNTING and counts else self.weighting()
         return features_for(self.corpus, weighting)
 
     def _pca(self, step: Step) -> Iterator[Searcher]:
         """Yield the three whitenings of one PCA, from one pass over the pictures."""
         started = time.perf_counter()
         corpus: Any = self.corpus
-        pca = PCAEncoder(step.size, random_state=self.seed)
+        pca = PCAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
         pca.fit(learned_from(corpus, corpus.features))
         with self._frozen(pca, step, corpus.features) as frozen:
             latents = frozen.encode_with_latents(corpus.samples)[1]
@@ -167,7 +135,8 @@ class Stage:
                 def encode(asked: Asked, scale: Any = scale) -> Floats:
                     return unit(frozen.encode_with_latents(asked.samples)[1] * scale)
 
-                for one in self._stored(name.replace("pca", "PCA"), unit(latents * scale), encode):
+                title = step.titled(name.replace("pca", "PCA"))
+                for one in self._stored(title, unit(latents * scale), encode):
                     one.fit_s = fit_s
                     if one.form == "float":  # of the others nothing is decoded
                         one.error, one.rebuilt = error, rebuilt if whiten == 0.5 else None
@@ -192,48 +161,108 @@ class Stage:
     def _forms(
         self, title: str, frozen: FrozenEncoder, features: Any, fit_s: float, *, learned: bool
     ) -> Iterator[Searcher]:
-        corpus = self.corpus
+        corpus, long = self.corpus, self._long
         started = time.perf_counter()
         codes = frozen.encode(corpus.seen(corpus.samples, features))
+        codes = np.concatenate([codes, long.codes(corpus, features, frozen)])
         fit_s += time.perf_counter() - started
         error, rebuilt = self._reconstructions(frozen, features)
 
         def encode(asked: Asked) -> Floats:
             return frozen.encode(corpus.seen(asked.samples, features))
 
-        for one in self._stored(title, codes, encode):
-            one.fit_s, one.learned = fit_s, learned
+        def weight() -> float:
+            """Return how much words count beside these codes, as an index finds it out."""
+            check = frozen.manifest.get("check") or {}
+            notes = check if "words" in check else corpus.notes(features, frozen, self.seed)
+            return float(notes["words"]["weight"])
+
+        for one in self._stored(title, codes, encode, weight):
+            one.fit_s += fit_s
+            one.learned = learned
             if one.form == "float":  # of the others nothing is decoded
                 one.error, one.rebuilt = error, rebuilt
             yield one
 
     def _stored(
-        self, title: str, codes: Floats, encode: Callable[[Asked], Floats]
+        self,
+        title: str,
+        codes: Floats,
+        encode: Callable[[Asked], Floats],
+        weight: Callable[[], float] = lambda: 0.0,
     ) -> Iterator[Searcher]:
-        """Yield searchers of codes as floats, 8-bit integers and bits."""
-        size = codes.shape[1]
+        """Yield searchers of codes as floats, 8-bit integers and bits, and of floats with words.
+
+        Parameters
+        ----------
+        title : str
+        codes : ndarray of float32, shape (n + p, code_size)
+            Of the items, then of the passages of those that are long.
+        encode : callable
+            Gives the codes of questions.
+        weight : callable
+            Gives the weight of words beside these codes.
+        """
+        size, items = codes.shape[1], len(self.corpus)
         bits = size - size % 8 if size <= MOST_TURNED else 0
+        rows = len(codes) / items
+        mapped: Floats | None = codes[self.mapped]  # of the first form alone
         for form in self.forms:
             if form == "bits" and not bits:
                 continue
-            # Learned without what is kept out, as the encoder was.
-            part = codes[: max(2, self.corpus.training)]
-            rotation = learn_rotation(part, bits) if form == "bits" else None
-            stored = as_stored(codes, form, rotation)
+            if form == HYBRID:
+                one = self._hybrid(title, codes, encode, weight, 4 * size * rows)
+            else:
+                # Learned without what is kept out, as the encoder was.
+                part = codes[: max(2, self.corpus.training)]
+                rotation = learn_rotation(part, bits) if form == "bits" else None
+                stored = as_stored(codes, form, rotation)
 
-            def prepare(asked: Asked, form: str = form, rotation: Any = rotation) -> Floats:
-                found = encode(asked)  # 8-bit codes are searched with floats
-                return as_stored(found, form, rotation) if form == "bits" else found
+                def prepare(asked: Asked, form: str = form, rotation: Any = rotation) -> Floats:
+                    found = encode(asked)  # 8-bit codes are searched with floats
+                    return as_stored(found, form, rotation) if form == "bits" else found
 
-            def score(queries: Floats, stored: Floats = stored) -> Floats:
-                product: Floats = queries @ stored.T
-                return product
-
-            taken = {"float": 4 * size, "int8": size, "bits": bits / 8}[form]
-            one = Searcher(title, prepare, score, taken, form, bits if form == "bits" else size)
+                taken = rows * {"float": 4 * size, "int8": size, "bits": bits / 8}[form]
+                width = bits if form == "bits" else size
+                one = Searcher(title, prepare, self._ranking(stored), taken, form, width)
             if form == "float":
                 one.ann_recall = _ann_recall(codes)
+            one.mapped, mapped = mapped, None
             yield one
+
+    def _ranking(self, stored: Floats) -> Callable[[Floats], Floats]:
+        """Return what scores all items by these codes of them and of their passages."""
+
+        def score(queries: Floats) -> Floats:
+            return self._long.best(queries @ stored.T)
+
+        return score
+
+    def _hybrid(
+        self,
+        title: str,
+        codes: Floats,
+        encode: Callable[[Asked], Floats],
+        weight: Callable[[], float],
+        taken: float,
+    ) -> Searcher:
+        started = time.perf_counter()
+        share = weight()
+        seconds = time.perf_counter() - started + self._spoken.seconds
+        of_items = codes[: len(self.corpus)]
+        fusion = Fusion(self._spoken, of_items, encode, self._ranking(codes), share)
+        one = fusion.searcher(title, taken)
+        one.fit_s = seconds
+        return one
+
+    @cached_property
+    def _long(self) -> Long:
+        return Long.of(self.corpus)
+
+    @cached_property
+    def _spoken(self) -> Spoken:
+        corpus: Any = self.corpus
+        return Spoken.of(corpus)
 
     def _reconstructions(
         self, frozen: FrozenEncoder, features: Any
@@ -275,60 +304,3 @@ def _ann_recall(codes: Floats) -> float | None:
         return None
     ids = np.arange(len(codes))
     return measure_recall(FaissEngine.build(plan, ids, codes, None), ids, codes)
-
-
-def choose_steps(
-    wanted: Sequence[str], sizes: Sequence[int], kind: str, *, has_own: bool = False
-) -> list[Step]:
-    """Return what is to be compared, baselines first.
-
-    Parameters
-    ----------
-    wanted : sequence of str
-        Methods by name; 'auto' is what is learned by default, or the index's own encoder where
-        there is one. Empty for the usual ones.
-    sizes : sequence of int
-        Numbers in a code.
-    kind : str
-        'images' or 'texts'.
-    has_own : bool
-        Whether an index is compared.
-
-    Raises
-    ------
-    ParameterError
-        If a name is unknown, or cannot learn from such a collection.
-    """
-    steps: dict[Step, None] = {}
-    for name in wanted or DEFAULTS[kind]:
-        method = (OWN if has_own else LEARNED[kind]) if name == "auto" else name
-        if method in SIZELESS[kind] or (method == OWN and has_own):
-            steps[Step(method)] = None
-            continue
-        if method not in ENCODERS:
-            able = ["auto", *SIZELESS[kind], *encoders_for(kind)]
-            raise ParameterError(
-                f"'{name}' is nothing that {NOUNS[kind]}s can be compared by; choose of "
-                f"{', '.join(dict.fromkeys(able))}" + (f", {OWN}" if has_own else "")
-            )
-        require_kind(method, kind)
-        for size in (0,) if method == "raw" else sizes:
-            steps[Step(method, size)] = None
-    return sorted(steps, key=lambda step: step.learned)
-
-
-def require_enough(steps: Sequence[Step], count: int, kind: str) -> None:
-    """Refuse to train on fewer items than there is anything to learn from."""
-    learned = [step.method for step in steps if step.learned]
-    if learned and count < FEWEST_TO_TRAIN:
-        raise ParameterError(
-            f"{count} {NOUNS[kind]}s are too few to train {learned[0]}, which needs "
-            f"{FEWEST_TO_TRAIN}; name baselines with --encoders"
-        )
-
-
-def check_forms(forms: Sequence[str]) -> None:
-    """Refuse a form of codes that does not exist."""
-    for form in forms:
-        if form not in CODE_FORMS:
-            raise ParameterError(f"unknown code form '{form}'; choose {', '.join(CODE_FORMS)}")

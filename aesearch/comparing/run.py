@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,12 @@ import xxhash
 
 import aesearch
 from aesearch.comparing.baselines import Searcher
-from aesearch.comparing.collection import Collection, open_collection
+from aesearch.comparing.collection import Collection, open_collection, opening
 from aesearch.comparing.judgements import known, read_judgements, read_queries
-from aesearch.comparing.methods import (
-    REBUILT,
-    Stage,
-    Step,
-    check_forms,
-    choose_steps,
-    require_enough,
-)
+from aesearch.comparing.methods import REBUILT, Stage
 from aesearch.comparing.metrics import bootstrap
+from aesearch.comparing.places import choose_mapped, panels_of
+from aesearch.comparing.steps import FORMS, HYBRID, Step, check_forms, choose_steps, require_enough
 from aesearch.comparing.table import Comparison, Row, TaskFacts
 from aesearch.comparing.tasks import (
     COPIES,
@@ -36,10 +31,10 @@ from aesearch.comparing.tasks import (
     named,
 )
 from aesearch.comparing.work import StepResult, Work
-from aesearch.corpus import Corpus
+from aesearch.corpus import Corpus, TextCorpus
 from aesearch.encoders.making import require_folders
 from aesearch.errors import ParameterError, SourceError
-from aesearch.features import IMAGES
+from aesearch.features import IMAGES, TEXTS
 from aesearch.ingest import Progress, silent
 from aesearch.layout import home, write_atomically
 from aesearch.settings import Settings, parse_seconds
@@ -48,8 +43,12 @@ from aesearch.tabular import Columns
 from aesearch.trainer import default_budget
 
 BOARD = "board.json"
+PLACE = ".comparisons"  # in the home; no index is named like this, as hidden folders are no source
 BLOCK = 2_000_000  # scores held at once: ranking one takes about 40 bytes
 LONGEST_BUDGET = 600.0
+SAID = 80  # characters of a document
+
+Results = dict[Step, StepResult | None]
 
 
 def compare(
@@ -57,7 +56,8 @@ def compare(
     *,
     encoders: Sequence[str] = (),
     code_sizes: Sequence[int] = (64,),
-    forms: Sequence[str] = ("float", "int8", "bits"),
+    forms: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
     judgements: Path | None = None,
     queries: Path | None = None,
     budget: float | str | None = None,
@@ -65,6 +65,7 @@ def compare(
     kind: str = "auto",
     columns: Columns | None = None,
     work: Path | None = None,
+    mapped: bool = False,
     progress: Progress = silent,
 ) -> Comparison:
     """Compare encoders and baselines on one collection.
@@ -76,10 +77,13 @@ def compare(
     place : str or Path
         A folder or table, or an index: of that the own encoder takes part, as it is.
     encoders : sequence of str, optional
-        What is compared; see `methods.choose_steps`. By default the baselines of the kind, and
+        What is compared; see `steps.choose_steps`. By default the baselines of the kind, and
         what is learned by default.
     code_sizes : sequence of int
-    forms : sequence of {'float', 'int8', 'bits'}
+    forms : sequence of {'float', 'int8', 'bits', 'hybrid'}, optional
+        How codes are kept; 'hybrid', of documents alone, fuses them with BM25. By default all.
+    parameters : mapping of str to value, optional
+        Of encoders, where they differ from the defaults; see `steps.choose_steps`.
     judgements, queries : Path, optional
         See `judgements`.
     budget : float or str, optional
@@ -92,6 +96,8 @@ def compare(
     work : Path, optional
         Where results are kept, so that a run that was stopped goes on; by default a folder in the
         home, for each collection and seed its own.
+    mapped : bool, default=False
+        Also lay the collection out in two dimensions, by the codes of the best methods.
     progress : callable
 
     Returns
@@ -110,29 +116,32 @@ def compare(
         raise ParameterError("queries need judgements that say what is right for them")
     if any(size < 1 for size in code_sizes):
         raise ParameterError(f"code sizes must be at least 1; got {list(code_sizes)}")
-    check_forms(forms)
     judged = None if judgements is None else read_judgements(judgements)
     asked = {} if queries is None else read_queries(queries)
     collection = open_collection(place, kind, columns)
     try:
-        has_own = collection.own is not None
-        steps = choose_steps(encoders, code_sizes, collection.kind, has_own=has_own)
-        require_enough(steps, len(collection.entries), collection.kind)
+        has_own, kind = collection.own is not None, collection.kind
+        check_forms(forms, kind)
+        steps = choose_steps(encoders, code_sizes, kind, parameters, has_own=has_own, seed=seed)
+        require_enough(steps, len(collection.entries), kind)
         for step in steps:
             if step.learned:
                 require_folders(step.method, collection.labels())
         identity = {
             "collection": collection.digest,
-            "kind": collection.kind,
+            "kind": kind,
             "seed": seed,
             "judgements": _sum({"judged": judged, "queries": asked} if judged else {}),
             "aesearch": aesearch.__version__,
         }
-        default = home() / "comparisons" / f"{collection.name}-{_sum(identity)[:8]}"
+        default = home() / PLACE / f"{collection.name}-{_sum(identity)[:8]}"
         done = Work(work or default, identity)
         seconds = seconds or min(LONGEST_BUDGET, default_budget(len(collection.entries)))
-        run = _Run(collection, done, steps, forms, seconds, seed, progress)
-        return run.comparison(judged, asked)
+        run = _Run(collection, done, steps, forms or FORMS[kind], seconds, seed, progress)
+        found = run.comparison(judged, asked)
+        if mapped:
+            found.panels = panels_of(found, done, progress)
+        return found
     except BaseException:
         collection.close()
         raise
@@ -154,14 +163,20 @@ class _Run:
         self.collection, self.work, self.steps = collection, work, steps
         self.forms, self.budget, self.seed, self.progress = tuple(forms), budget, seed, progress
 
-    def key(self, step: Step) -> dict[str, Any]:
-        """Return what the results of a step depend on besides the collection."""
-        trained = {"budget": self.budget} if step.learned else {}
-        return {"forms": list(self.forms), **trained}
+    def key(self, step: Step, results: Results) -> dict[str, Any]:
+        """Return what the results of a step depend on; `results` are those of the steps before."""
+        found: dict[str, Any] = {"forms": list(self.forms), "parameters": dict(step.parameters)}
+        if step.learned:
+            found["budget"] = self.budget
+        if step.learned and self.collection.kind == TEXTS:
+            found["weighting"] = _best_weighting(results)
+        return found
 
     def comparison(self, judged: Any, queries: dict[str, str]) -> Comparison:
         """Do what is still to be done, and return all of it."""
-        results = {step: self.work.read(step.name, self.key(step)) for step in self.steps}
+        results: Results = {}
+        for step in self.steps:
+            results[step] = self.work.read(step.name, self.key(step, results))
         if None in results.values() or not (self.work.root / BOARD).exists():
             self._do(results, judged, queries)
         board = json.loads((self.work.root / BOARD).read_text(encoding="utf-8"))
@@ -187,9 +202,7 @@ class _Run:
             **board,
         )
 
-    def _do(
-        self, results: dict[Step, StepResult | None], judged: Any, queries: dict[str, str]
-    ) -> None:
+    def _do(self, results: Results, judged: Any, queries: dict[str, str]) -> None:
         corpus = self.collection.read(Settings(seed=self.seed), self.progress)
         if len(corpus) < 2:
             raise SourceError(f"{self.collection.name} holds a single item that can be read")
@@ -205,17 +218,21 @@ class _Run:
             self.collection.own_features,
             lambda: _best_weighting(results),
             shown,
+            choose_mapped(len(corpus), self.seed),
         )
-        self._write_board(corpus, tasks, shown.tolist(), unknown)
+        self._write_board(stage, tasks, unknown)
         count = len(self.steps)
         for number, step in enumerate(self.steps):
             self.progress("comparing", number, count)
-            if results[step] is None:
-                results[step] = self._take(step, stage, tasks)
+            # Asked again, because baselines that were just done may have changed what is learned.
+            kept = self.work.read(step.name, self.key(step, results))
+            results[step] = kept or self._take(step, stage, tasks, results)
         self.progress("comparing", count, count)
         self.work.tidy()
 
-    def _take(self, step: Step, stage: Stage, tasks: Sequence[Task]) -> StepResult:
+    def _take(
+        self, step: Step, stage: Stage, tasks: Sequence[Task], results: Results
+    ) -> StepResult:
         """Take one step, and keep what it found out."""
         result = StepResult()
         before, started = self.work.spent(step.name), time.perf_counter()
@@ -223,12 +240,13 @@ class _Run:
             for row, searcher in enumerate(stage.searchers(step)):
                 facts, arrays = measure(searcher, tasks, self.seed)
                 facts["fit_s"] += before
+                facts["parameters"] = dict(step.parameters)
                 result.rows.append(facts)
                 result.arrays |= {f"{row}/{name}": a for name, a in arrays.items()}
         except BaseException:
             self.work.spend(step.name, before + time.perf_counter() - started)
             raise
-        self.work.write(step.name, self.key(step), result)
+        self.work.write(step.name, self.key(step, results), result)
         return result
 
     def _tasks(
@@ -251,15 +269,17 @@ class _Run:
             checkpoint=self.work.training(step.name),
         )
 
-    def _write_board(
-        self, corpus: Corpus, tasks: Sequence[Task], shown: list[int], unknown: int
-    ) -> None:
+    def _write_board(self, stage: Stage, tasks: Sequence[Task], unknown: int) -> None:
+        corpus = stage.corpus
         folders = isinstance(self.collection.source, Folder) or corpus.kind == IMAGES
         board = {
             "keys": [item.key for item in corpus.items],
+            "labels": corpus.labels,
             "training": corpus.training,
             "skipped": sum(not file.ignored for file in corpus.skipped),
-            "shown": shown,
+            "shown": stage.shown.tolist(),
+            "mapped": stage.mapped.tolist(),
+            "said": [_said(corpus, row) for row in stage.mapped],
             "unknown": unknown,
             "tasks": {
                 task.name: {
@@ -295,6 +315,8 @@ def measure(
             arrays[f"{task.name}/curve"] = np.array([e.as_list() for e in estimates])
     if searcher.rebuilt is not None:
         arrays["rebuilt"] = searcher.rebuilt
+    if searcher.mapped is not None:  # a unit vector needs no more for a picture of it
+        arrays["mapped"] = searcher.mapped.astype(np.float16)
     facts = {
         "title": searcher.title,
         "form": searcher.form,
@@ -326,14 +348,22 @@ def answer(searcher: Searcher, task: Task) -> tuple[Answers, float]:
     return joined(parts), spent
 
 
-def _best_weighting(results: dict[Step, StepResult | None]) -> str:
+def _said(corpus: Corpus, row: int) -> str:
+    """Return the key of an item; of a document also its title, or its first words."""
+    key = corpus.items[row].key
+    if not isinstance(corpus, TextCorpus):
+        return key
+    return f"{key}: {opening(corpus.documents[row], SAID)}"
+
+
+def _best_weighting(results: Results) -> str:
     """Return the weighting with which LSA found most originals, as an index chooses it."""
     found = {
-        row["title"].removeprefix("LSA "): row["measures"][COPIES]["reciprocal_rank"][0]
+        row["title"].split()[1]: row["measures"][COPIES]["reciprocal_rank"][0]
         for step, result in results.items()
         if step.method == "lsa" and result is not None
         for row in reversed(result.rows)
-        if row["title"].startswith("LSA ")
+        if row["form"] != HYBRID
     }
     order: Callable[[str], float] = found.__getitem__
     return max(found, key=order) if found else "log-entropy"

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.comparing.collection import Collection
 from aesearch.comparing.metrics import Estimate, bootstrap
+from aesearch.comparing.steps import HYBRID
 from aesearch.comparing.tasks import COPIES, JUDGEMENTS, LABELS, main_metric
 from aesearch.evaluation import SIGNAL
+
+if TYPE_CHECKING:
+    from aesearch.planes import Panel
 
 METRICS = {
     "precision_at_1": "P@1",
@@ -48,6 +52,8 @@ class Row:
         What fitted it: 'pca-64', 'pca'.
     measures : dict
         By task and metric: mean, and both ends of its interval.
+    parameters : dict
+        Of the encoder, where they differ from its defaults; the title says them too.
     arrays : dict of str to ndarray
         What it says by query: ``labels/average_precision``, ``labels/nearest``.
     """
@@ -64,6 +70,7 @@ class Row:
     error: float | None
     ann_recall: float | None
     measures: dict[str, dict[str, list[float]]]
+    parameters: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     def estimate(self, task: str, metric: str) -> Estimate | None:
@@ -78,6 +85,8 @@ class Row:
             return "words"
         if self.form == "bytes":
             return f"{self.size:,} bytes"
+        if self.form == HYBRID:
+            return f"{self.size} + words"
         return f"{self.size} bits" if self.form == "bits" else f"{self.size} {self.form}"
 
     @property
@@ -127,8 +136,14 @@ class Comparison:
         How many were learned from.
     skipped, unknown : int
         Files that could not be read; judged items that are not in the collection.
-    shown : list of int
-        Items whose reconstructions were kept.
+    shown, mapped : list of int
+        Items whose reconstructions were kept, and those on the map.
+    labels : list of str
+        Folder or label of each item, "" where it has none.
+    said : list of str
+        What the map says of each item on it.
+    panels : list of Panel
+        The map by each of the best methods, where it was asked for.
     seed : int
     budget : float or None
         Seconds of each training, if there was one.
@@ -146,6 +161,10 @@ class Comparison:
     seed: int
     budget: float | None
     work: Path
+    labels: list[str] = field(default_factory=list)
+    mapped: list[int] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    panels: list[Panel] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -195,7 +214,10 @@ class Comparison:
     def named(self, row: Row) -> str:
         """Return the title of a row, with its size where there are several of it."""
         sizes = {r.size for r in self.rows if r.title == row.title and r.form == row.form}
-        return f"{row.title} {row.size}" if len(sizes) > 1 else row.title
+        if len(sizes) < 2:
+            return row.title
+        end = min((at for mark in (" (", " + ") if (at := row.title.find(mark)) > 0), default=None)
+        return f"{row.title[:end]} {row.size}{row.title[end:] if end else ''}"
 
     def best(self, rows: Sequence[Row]) -> Row | None:
         """Return the best of some rows in their most exact form, or in any if there is none."""
@@ -203,31 +225,27 @@ class Comparison:
         return max(exact, key=self.value, default=None)
 
     def verdict(self) -> Verdict:
-        """Say whether learning paid."""
-        learned = self.best([row for row in self.rows if row.learned])
-        baseline = self.best([row for row in self.rows if not row.learned])
+        """Say whether learning paid, and whether words beside the codes did."""
+        codes = [row for row in self.rows if row.form != HYBRID]
+        learned = self.best([row for row in codes if row.learned])
+        baseline = self.best([row for row in codes if not row.learned])
         metric, count = METRICS[self.metric], len(self.tasks[self.main].names)
         if learned is None or baseline is None:
-            only = learned or baseline
+            only = learned or baseline or self.best(self.rows)
             assert only is not None
-            told = f"{metric} {spelled(only.estimate(self.main, self.metric))}"
-            return Verdict(f"{self.named(only)} is best here: {told}, {count:,} queries.", "none")
-        name = f"{self.main}/{self.metric}"
-        gaps = learned.arrays[name] - baseline.arrays[name]
-        (gap,) = bootstrap(gaps[:, None], self.seed)
+            told = f"{metric} {spelled(self.estimate(only))}, {count:,} queries."
+            return Verdict(f"{self.named(only)} is best here: {told}{self._beside(only)}", "none")
+        gap = self.gap(learned, baseline)
         figures = (
-            f"{metric} {spelled(learned.estimate(self.main, self.metric))} against "
-            f"{spelled(baseline.estimate(self.main, self.metric))}"
+            f"{metric} {spelled(self.estimate(learned))} against {spelled(self.estimate(baseline))}"
         )
-        away = f"{abs(gap.mean):.3f}".removeprefix("0")
-        ends = sorted((abs(gap.low), abs(gap.high)))
-        between = f"{share(ends[0])}–{share(ends[1])}"
+        away = _size_of(gap)
         who, other = f"The learned codes ({self.named(learned)})", self.named(baseline)
         if gap.low > 0:
-            text = f"{who} beat {other} here: {figures}; a gain of {away} ({between})"
+            text = f"{who} beat {other} here: {figures}; a gain of {away}"
             outcome = "better"
         elif gap.high < 0:
-            text = f"{who} do not beat {other} here: {figures}; {away} less ({between})"
+            text = f"{who} do not beat {other} here: {figures}; {away} less"
             outcome = "worse"
         else:
             text = (
@@ -235,7 +253,26 @@ class Comparison:
                 f"queries tell: {figures}"
             )
             outcome = "even"
-        return Verdict(f"{text}, {count:,} queries.", outcome, learned, baseline, gap)
+        text += f", {count:,} queries.{self._beside(learned)}"
+        return Verdict(text, outcome, learned, baseline, gap)
+
+    def gap(self, one: Row, other: Row) -> Estimate:
+        """Return by how much one row is better than another, query by query."""
+        name = f"{self.main}/{self.metric}"
+        return bootstrap((one.arrays[name] - other.arrays[name])[:, None], self.seed)[0]
+
+    def _beside(self, row: Row) -> str:
+        """Say what words beside codes add to a row, where that was asked."""
+        hybrid = self.best([one for one in self.rows if one.form == HYBRID])
+        if hybrid is None or hybrid is row:
+            return ""
+        gap = self.gap(hybrid, row)
+        told = f"{spelled(self.estimate(hybrid))}, "
+        if gap.low <= 0 <= gap.high:
+            told += "which these queries cannot tell from it"
+        else:
+            told += f"{_size_of(gap)} {'more' if gap.mean > 0 else 'less'}"
+        return f" Codes and words together ({self.named(hybrid)}) reach {told}."
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as JSON, without what was found by query."""
@@ -262,12 +299,27 @@ class Comparison:
                 "difference": verdict.difference and verdict.difference.as_list(),
             },
             "rows": [row.as_dict() for row in self.ordered],
+            "map": [
+                {
+                    "method": panel.method,
+                    "title": panel.title,
+                    "items": len(panel.places),
+                    "accuracy": panel.accuracy,
+                }
+                for panel in self.panels
+            ],
             "work": str(self.work),
         }
 
     def close(self) -> None:
         """Close the collection."""
         self.collection.close()
+
+
+def _size_of(gap: Estimate) -> str:
+    """Return how large a difference is, with its interval, without its sign."""
+    ends = sorted((abs(gap.low), abs(gap.high)))
+    return f"{abs(gap.mean):.3f}".removeprefix("0") + f" ({share(ends[0])}–{share(ends[1])})"
 
 
 def columns_of(found: Comparison) -> list[tuple[str, str]]:

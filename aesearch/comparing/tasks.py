@@ -43,12 +43,15 @@ class Asked:
         Of each question: the key of an item, or what was asked.
     rows : ndarray of int64, shape (m,)
         Which item of the collection it is, or was made of; -1 for none.
+    among : ndarray of int64 or None
+        Items that are searched; None for all.
     """
 
     samples: Any
     names: list[str]
     rows: Ints
     texts: list[str] = field(default_factory=list)
+    among: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -216,7 +219,9 @@ def labels_task(corpus: Corpus, seed: int) -> Labelled | None:
     rows = np.sort(_some(kept, len(corpus), rng))
     share = float(sharing[numbers[rows]].mean() / len(searched))
     chance = share * min(10, len(searched)) / 10
-    return Labelled(items_asked(corpus, rows), searched, chance, numbers[rows], labels)
+    asked = items_asked(corpus, rows)
+    asked.among = np.arange(corpus.training)
+    return Labelled(asked, searched, chance, numbers[rows], labels)
 
 
 def judged_task(
@@ -294,7 +299,7 @@ def named(task: str, kind: str, *, folders: bool = True) -> str:
         return f"{made} find their original"
     if task == LABELS:
         return f"items of the same {'folder' if folders else 'label'}"
-    return "judged relevant"
+    return "what was judged relevant"
 
 
 def joined(parts: Sequence[Answers]) -> Answers:

@@ -20,7 +20,7 @@ from aesearch.layout import write_atomically
 
 CARD, SPENT = "comparison.json", "seconds"
 ARRAYS, RESULT = ".npz", ".json"
-FORMAT = 1
+FORMAT = 2  # 1: without labels and the codes for a map
 
 
 @dataclass

@@ -8,12 +8,15 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from aesearch.reports.labels import LETTER, arranged
 
 WIDTH, HEIGHT = 480, 320
-LEFT, RIGHT, TOP, BOTTOM = 42, 164, 16, 40
-LETTER = 6.9  # mean width of a letter, at 12 units, in a wide font
+LEFT, RIGHT, TOP, BOTTOM = 42, 190, 16, 40  # what lies around the data; right, at most
+
 LINE = 15  # between two labels
+LONGEST = 170  # of a label at a point
 COLOURS = 7  # --c0 to --c6 of the page's style
 DASHES = ("", "", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
 
@@ -56,7 +59,7 @@ class Dot:
 
 def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> str:
     """Return means with their intervals, one below the other."""
-    room = min(200.0, 12 + LETTER * max(len(bar.name) for bar in bars))
+    room = min(220.0, 12 + max(_wide(bar.name, strong=bar.strong) for bar in bars))
     right, row = 52, 25
     height = TOP + row * len(bars) + BOTTOM
     low = min([0.0, *(bar.value[1] for bar in bars)])
@@ -64,11 +67,14 @@ def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> s
     ticks = _ticks(low, high)
     x = _scale(ticks[0], max(ticks[-1], high), room, WIDTH - right)
     bottom = TOP + row * len(bars)
-    parts = [_grid_x(ticks, x, TOP, bottom), _text((room + WIDTH - right) / 2, bottom + 34, label)]
+    parts = [
+        _grid_x(ticks, x, TOP, bottom),
+        text_at((room + WIDTH - right) / 2, bottom + 34, label),
+    ]
     if chance is not None and chance > ticks[0]:
         at = x(chance)
         parts.append(f'<path class="chance" d="M{at:.1f} {TOP}V{bottom}"/>')
-        parts.append(_text(at, TOP - 3, "chance", "small"))
+        parts.append(text_at(at, TOP - 3, "chance", "small"))
     for number, bar in enumerate(bars):
         y = TOP + row * (number + 0.5)
         mean, start, end = bar.value
@@ -78,8 +84,8 @@ def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> s
             f'<path class="bar" d="M{x(start):.1f} {y}H{x(end):.1f}"/>'
             f'<circle cx="{x(mean):.1f}" cy="{y}" r="4.5"/></g>'
         )
-        parts.append(_text(room - 8, y + 4, _cut(bar.name, room), "end" + weight))
-        parts.append(_text(WIDTH, y + 4, short(mean), "end figure" + weight))
+        parts.append(text_at(room - 8, y + 4, _cut(bar.name, room), "end" + weight))
+        parts.append(text_at(WIDTH, y + 4, short(mean), "end figure" + weight))
     return _svg(parts, height, f"{label}, with 95 % intervals")
 
 
@@ -90,14 +96,18 @@ def curves(lines: Sequence[Line], x_label: str, y_label: str) -> str:
     low = min(band[1 if line.strong else 0] for line in lines for band in line.points)
     ticks = _ticks(0.0 if low < 0.5 * high else low, high)
     bottom = HEIGHT - BOTTOM
-    x = _scale(1, last, LEFT, WIDTH - RIGHT)
+    beyond = 15 + max(_wide(line.name, strong=line.strong) for line in lines)
+    edge = WIDTH - min(max(beyond, 100), RIGHT)
+    x = _scale(1, last, LEFT, edge)
     y = _scale(ticks[0], max(high, ticks[-1]), bottom, TOP)
     cuts = [1, *range(10, last + 1, 10)]
-    parts = [_grid_y(ticks, y, LEFT, WIDTH - RIGHT), _axis_x(cuts, [str(c) for c in cuts], x)]
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_label))
-    parts.append(_text(LEFT, TOP - 3, y_label, "start small"))
+    parts = [_grid_y(ticks, y, LEFT, edge), _axis_x(cuts, [str(c) for c in cuts], x)]
+    parts.append(text_at((LEFT + edge) / 2, HEIGHT - 6, x_label))
+    parts.append(text_at(LEFT, TOP - 3, y_label, "start small"))
     ends = [y(line.points[-1][0]) for line in lines]
-    for line, at, place in zip(lines, ends, _apart(ends, TOP, bottom), strict=True):
+    for number, (line, at, place) in enumerate(
+        zip(lines, ends, _apart(ends, TOP, bottom), strict=True)
+    ):
         upper = [(x(k), y(band[2])) for k, band in enumerate(line.points, 1)]
         lower = [(x(k), y(band[1])) for k, band in enumerate(line.points, 1)]
         middle = [(x(k), y(band[0])) for k, band in enumerate(line.points, 1)]
@@ -105,12 +115,13 @@ def curves(lines: Sequence[Line], x_label: str, y_label: str) -> str:
         parts.append(f'<g class="c{line.colour}{weight}"><title>{html.escape(line.name)}</title>')
         if line.strong:
             parts.append(f'<path class="band" d="{_path([*upper, *lower[::-1]])}Z"/>')
-        dash = DASHES[line.colour % len(DASHES)]
+        dash = DASHES[number % len(DASHES)]  # several may share a colour
         dashed = f' stroke-dasharray="{dash}"' if dash and not line.strong else ""
         parts.append(f'<path class="line" d="{_path(middle)}"{dashed}/>')
-        edge = WIDTH - RIGHT
         parts.append(f'<path class="leader" d="M{edge + 2} {at:.1f}L{edge + 12} {place:.1f}"/></g>')
-        parts.append(_text(edge + 15, place + 4, _cut(line.name, RIGHT - 15), "start" + weight))
+        parts.append(
+            text_at(edge + 15, place + 4, _cut(line.name, WIDTH - edge - 14), "start" + weight)
+        )
     return _svg(parts, HEIGHT, f"{y_label} against {x_label}")
 
 
@@ -127,75 +138,52 @@ def cloud(dots: Sequence[Dot], x_label: str, y_label: str) -> str:
     powers = list(range(first, last + 1, max(1, -(-(last - first) // 7))))
     parts = [_grid_y(ticks, y, LEFT, WIDTH - 6)]
     parts.append(_axis_x(powers, [_bytes(2.0**power) for power in powers], along))
-    parts.append(_text((LEFT + WIDTH) / 2, HEIGHT - 6, x_label))
-    parts.append(_text(LEFT, TOP - 3, y_label, "start small"))
+    parts.append(text_at((LEFT + WIDTH) / 2, HEIGHT - 6, x_label))
+    parts.append(text_at(LEFT, TOP - 3, y_label, "start small"))
     places = [(along(math.log2(max(1e-9, dot.x))), y(dot.y)) for dot in dots]
     joined: dict[tuple[str, str], list[int]] = {}
+    paths: list[list[Point]] = []
     for number, dot in enumerate(dots):
         joined.setdefault((dot.group, dot.line), []).append(number)
     for numbers in joined.values():
         numbers.sort(key=lambda n: dots[n].x)
-        path = _path([places[n] for n in numbers])
+        paths.append([places[n] for n in numbers])
+        path = _path(paths[-1])
         parts.append(f'<path class="c{dots[numbers[0]].colour} join" d="{path}"/>')
     for dot, place in zip(dots, places, strict=True):
         parts.append(
             f'<g class="c{dot.colour}"><title>{html.escape(dot.title or dot.group)}</title>'
             f"{_mark(dot.shape, *place)}</g>"
         )
-    parts += _labels(dots, places)
+    parts += _labels(dots, places, paths)
     return _svg(parts, HEIGHT, f"{y_label} against {x_label}")
 
 
-@dataclass
-class _Room:
-    """What is taken already: boxes of left, top, right, bottom."""
-
-    taken: list[tuple[float, float, float, float]] = field(default_factory=list)
-
-    def overlap(self, box: tuple[float, float, float, float]) -> float:
-        """Return how much of a box is taken, or lies outside."""
-        left, top, right, bottom = box
-        outside = max(0, LEFT - left) + max(0, right - WIDTH) + max(0, TOP - 8 - top)
-        outside += max(0, bottom - HEIGHT + BOTTOM)
-        total = 20 * outside
-        for other in self.taken:
-            wide = min(right, other[2]) - max(left, other[0])
-            tall = min(bottom, other[3]) - max(top, other[1])
-            total += max(0, wide) * max(0, tall)
-        return total
-
-
-def _labels(dots: Sequence[Dot], places: Sequence[Point]) -> list[str]:
+def _labels(
+    dots: Sequence[Dot], places: Sequence[Point], paths: Sequence[Sequence[Point]]
+) -> list[str]:
     """Name each group at one of its points, where there is most room."""
-    room = _Room([(x - 6, y - 6, x + 6, y + 6) for x, y in places])
     groups: dict[str, list[int]] = {}
     for number, dot in enumerate(dots):
         groups.setdefault(dot.group, []).append(number)
+    names = [_cut(name, LONGEST) for name in groups]
+    anchors = [
+        [places[n] for n in sorted(numbers, key=lambda n: -dots[n].y)]
+        for numbers in groups.values()
+    ]
+    room = (LEFT + 2, TOP - 8, WIDTH, HEIGHT - BOTTOM)
+    spots = arranged(names, anchors, places, paths, room)
     parts = []
-    for name, numbers in groups.items():
-        wide = LETTER * len(name) + 2
-        best: tuple[float, float, float] | None = None
-        for rank, number in enumerate(sorted(numbers, key=lambda n: -dots[n].y)):
-            x, y = places[number]
-            for way, (left, base) in enumerate(
-                (
-                    (x - wide / 2, y - 9),
-                    (x + 9, y + 4),
-                    (x - 9 - wide, y + 4),
-                    (x - wide / 2, y + 19),
-                    (x + 7, y - 8),
-                    (x - 7 - wide, y - 8),
-                    (x + 7, y + 17),
-                    (x - 7 - wide, y + 17),
-                )
-            ):
-                cost = room.overlap((left, base - 10, left + wide, base + 3)) + rank + 0.1 * way
-                if best is None or cost < best[0]:
-                    best = cost, left, base
-        assert best is not None
-        _, left, base = best
-        room.taken.append((left, base - 10, left + wide, base + 3))
-        parts.append(_text(left, base, name, "start halo"))
+    for (group, numbers), name, spot in zip(groups.items(), names, spots, strict=True):
+        colour = dots[numbers[0]].colour
+        if spot.far:
+            left, top, right, bottom = spot.box(name)
+            x, y = spot.anchor
+            u, v = min(max(x, left), right), min(max(y, top), bottom)
+            parts.append(f'<path class="c{colour} leader" d="M{x:.1f} {y:.1f}L{u:.1f} {v:.1f}"/>')
+        look = f"{spot.align} halo named c{colour}"
+        said = text_at(spot.x, spot.base, name, look)
+        parts.append(f"<g><title>{html.escape(group)}</title>{said}</g>")
     return parts
 
 
@@ -211,6 +199,10 @@ def _bytes(value: float) -> str:
 def _said(name: str, value: Band) -> str:
     mean, low, high = map(short, value)
     return html.escape(f"{name}: {mean} ({low}–{high})")
+
+
+def _wide(text: str, *, strong: bool = False) -> float:
+    return LETTER * len(text) * (1.08 if strong else 1.0)
 
 
 def _cut(text: str, room: float) -> str:
@@ -272,7 +264,7 @@ def _grid_y(ticks: Sequence[float], y: _Scale, left: float, right: float) -> str
     for tick in ticks:
         at = y(tick)
         parts.append(f'<path class="grid" d="M{left} {at:.1f}H{right}"/>')
-        parts.append(_text(left - 6, at + 4, _tick(tick), "end small"))
+        parts.append(text_at(left - 6, at + 4, _tick(tick), "end small"))
     return "".join(parts)
 
 
@@ -281,7 +273,7 @@ def _grid_x(ticks: Sequence[float], x: _Scale, top: float, bottom: float) -> str
     for tick in ticks:
         at = x(tick)
         parts.append(f'<path class="grid" d="M{at:.1f} {top}V{bottom}"/>')
-        parts.append(_text(at, bottom + 16, _tick(tick), "small"))
+        parts.append(text_at(at, bottom + 16, _tick(tick), "small"))
     return "".join(parts)
 
 
@@ -290,7 +282,7 @@ def _axis_x(values: Sequence[float], names: Sequence[str], x: _Scale) -> str:
     parts = []
     for value, name in zip(values, names, strict=True):
         parts.append(f'<path class="tick" d="M{x(value):.1f} {base}v4"/>')
-        parts.append(_text(x(value), base + 17, name, "small"))
+        parts.append(text_at(x(value), base + 17, name, "small"))
     return "".join(parts)
 
 
@@ -298,9 +290,11 @@ def _tick(value: float) -> str:
     return f"{value:g}".replace("0.", ".", 1) if 0 < value < 1 else f"{value:g}"
 
 
-def _text(x: float, y: float, text: str, kind: str = "") -> str:
+def text_at(x: float, y: float, text: str, kind: str = "", colour: str = "") -> str:
+    """Return a line of text; `kind` is its class."""
     look = f' class="{kind}"' if kind else ""
-    return f'<text{look} x="{x:.1f}" y="{y:.1f}">{html.escape(text)}</text>'
+    style = f' style="fill:{colour}"' if colour else ""
+    return f'<text{look}{style} x="{x:.1f}" y="{y:.1f}">{html.escape(text)}</text>'
 
 
 def _svg(parts: Sequence[str], height: float, said: str) -> str:

@@ -7,9 +7,10 @@ import io
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from textwrap import shorten
 
+from aesearch.comparing.collection import opening
 from aesearch.comparing.metrics import Estimate
+from aesearch.comparing.steps import HYBRID
 from aesearch.comparing.table import (
     METRICS,
     Comparison,
@@ -22,6 +23,8 @@ from aesearch.comparing.table import (
 from aesearch.comparing.tasks import COPIES
 from aesearch.features import IMAGES, NOUNS
 from aesearch.reports.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals, short
+from aesearch.reports.comparison_map import map_section
+from aesearch.reports.comparison_notes import method_section
 from aesearch.reports.comparison_page import framed
 from aesearch.reports.drawing import data_address, fitted, image_in_tile, opened, replace
 from aesearch.reports.examples import Example, examples_of
@@ -30,17 +33,8 @@ from aesearch.reports.tiles import picture_of
 THUMBNAIL, QUALITY = 96, 80  # longest side of a picture, and of its JPEG
 STRIP, TITLES = 8, 5  # answers shown of each method
 COMPARED = 4  # methods side by side
-MOST_LINES = 7
+MOST_LINES = 14  # labels that stand below each other beside a chart
 SNIPPET = 110  # characters
-MEANINGS = {
-    "precision_at_10": "share of relevant items among the first ten",
-    "average_precision": "mean, over all relevant items, of the precision at their rank",
-    "ndcg_at_10": "gain of the first ten, discounted by rank, over the best possible",
-    "knn": "share of queries whose five nearest vote for the right label",
-    "recall_at_100": "share of all relevant items among the first hundred",
-    "reciprocal_rank": "1 / rank of the first right answer; of copies, the original",
-    "recall_at_1": "share of copies whose nearest item is their original",
-}
 
 
 def write_comparison(found: Comparison, out: Path) -> None:
@@ -65,9 +59,10 @@ def write_comparison(found: Comparison, out: Path) -> None:
         _head(found, verdict),
         _charts(found, main),
         _table(found, verdict),
+        map_section(found),
         _examples(found, main, verdict),
         _rebuilt(found),
-        _method(found),
+        method_section(found),
     ]
     title = f"Comparison on {found.name}"
     page = framed(title, f"<main{kind}>{''.join(parts)}</main>")
@@ -94,7 +89,7 @@ def _head(found: Comparison, verdict: Verdict) -> str:
     noun = NOUNS[found.kind]
     facts = [
         f"{len(found.keys):,} {noun}s, {found.training:,} of them learned from",
-        f"{len(task.names):,} queries; right are {task.title}"
+        f"{len(task.names):,} queries; right: {task.title}"
         if found.main != COPIES
         else f"{len(task.names):,} queries: {task.title}",
         "95 % intervals over the queries in brackets",
@@ -181,9 +176,9 @@ def _sizes(found: Comparison, colours: dict[str, int]) -> str:
                 f"{row.title}, {row.code}: {metric} {spelled(found.estimate(row))}",
             )
         )
-    shapes = "Circles: numbers, or all there is. Diamonds: 8-bit. Squares: bits."
+    shapes = "Circles: numbers, or all that is kept. Diamonds: 8-bit. Squares: bits."
     return _figure(
-        "Quality against memory",
+        "Quality against code size",
         f"Higher and further left is better. {shapes}",
         cloud(dots, "bytes for each item", metric),
     )
@@ -276,10 +271,10 @@ def _examples(found: Comparison, main: Sequence[Row], verdict: Verdict) -> str:
 
 
 def _different(rows: Sequence[Row]) -> list[Row]:
-    """Return the first row of each method: its best."""
+    """Return the first row of each method, its best; hybrids count as one method."""
     first: dict[str, Row] = {}
     for row in rows:
-        first.setdefault(row.method, row)
+        first.setdefault(HYBRID if row.form == HYBRID else row.method, row)
     return list(first.values())
 
 
@@ -324,7 +319,8 @@ def _strip(pairs: Sequence[tuple[str, bool]], thumbnail: Callable[[str], str]) -
 
 def _titles(found: Comparison, pairs: Sequence[tuple[str, bool]]) -> str:
     lines = "".join(
-        f'<li class="{"yes" if good else "no"}">{html.escape(_snippet(found, key))}</li>'
+        f'<li class="{"yes" if good else "no"}" title="{html.escape(key)}">'
+        f"{html.escape(_snippet(found, key))}</li>"
         for key, good in pairs[:TITLES]
     )
     return f'<ol class="titles">{lines}</ol>'
@@ -332,9 +328,7 @@ def _titles(found: Comparison, pairs: Sequence[tuple[str, bool]]) -> str:
 
 def _snippet(found: Comparison, key: str) -> str:
     """Return the title of a document, or its first words."""
-    document = found.collection.document(key)
-    said = " ".join((document.title or document.text[: 4 * SNIPPET]).split()) or key
-    return shorten(said, SNIPPET, placeholder="…") or said[:SNIPPET]
+    return opening(found.collection.document(key), SNIPPET) or key
 
 
 def _thumbnail(found: Comparison, key: str) -> str:
@@ -368,25 +362,3 @@ def _rebuilt(found: Comparison) -> str:
         "well need not decode well.</p>"
         f'<div class="rebuilt">{"".join(parts)}</div></section>'
     )
-
-
-def _method(found: Comparison) -> str:
-    parts = [
-        ("Queries", "Items that the encoders did not learn from, the same for all methods; chosen "
-         "by a hash of their keys. Judged queries are asked as they are, of all items."),
-        ("Intervals", "Percentile bootstrap over the queries, 1,000 resamples; whether one method "
-         "beats another is decided by their differences query by query. They do not say how much "
-         "another training would differ."),
-        *((METRICS[metric], MEANINGS[metric]) for metric in dict.fromkeys(
-            metric for _, metric in columns_of(found)) if metric in MEANINGS),
-        ("Error", "of reconstructions of what was kept out: of pictures the mean square over "
-         "pixels from 0 to 1, of documents one less the cosine."),
-        ("ANN", "share of the exact ten nearest that inverted lists with 8 probes return; – where "
-         "there are too few items for lists."),
-        ("Fit, s and Query, ms", "seconds to learn and to encode all items; milliseconds to encode "
-         "a query and score all items, of queries in a batch."),
-    ]  # fmt: skip
-    budget = "" if found.budget is None else f", {found.budget:,.0f} s for each training"
-    parts.append(("Run", f"seed {found.seed}{budget}"))
-    lines = "".join(f"<dt>{html.escape(a)}</dt><dd>{html.escape(b)}</dd>" for a, b in parts)
-    return f"<section><h2>How it was measured</h2><dl>{lines}</dl></section>"

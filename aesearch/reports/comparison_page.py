@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aesearch.reports import comparison_map
 from aesearch.reports.drawing import html_page
 
 LOOK = """
@@ -29,6 +30,7 @@ svg .start { text-anchor: start; }
 svg .end { text-anchor: end; }
 svg .figure { font-variant-numeric: tabular-nums; }
 svg .strong { font-weight: 650; }
+svg .named { font-weight: 600; fill: color-mix(in srgb, currentColor 70%, var(--ink)); }
 svg .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 .grid { stroke: var(--line); fill: none; }
 .tick { stroke: var(--faint); fill: none; stroke-width: .8; }
@@ -42,11 +44,12 @@ svg .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 circle { fill: currentColor; }
 .dot { fill: currentColor; stroke: var(--paper); stroke-width: 1.2; }
 .scroll { overflow-x: auto; margin: 0 -.5rem; padding: 0 .5rem .25rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap;
-  font-size: .86rem; min-width: 100%; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums;
+  white-space: nowrap; font-size: .86rem; min-width: 100%; }
 th, td { padding: .3rem .45rem; text-align: right; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; position: sticky; left: -.5rem; z-index: 1;
   background: var(--paper); padding-left: .5rem; }
+td:first-child { white-space: normal; min-width: 9rem; }
 th:nth-child(2), td:nth-child(2) { text-align: left; }
 thead th { font-weight: 600; white-space: normal; vertical-align: bottom;
   border-bottom: 1.5px solid var(--faint); }
@@ -101,7 +104,8 @@ dt { font-weight: 600; margin-top: .5rem; }
 dd { margin: 0; color: var(--faint); }
 @media (max-width: 34rem) { .query { grid-template-columns: 4.25rem 1fr; gap: 0 .75rem; }
   .strip { gap: 2px; } .strip > *, .strip > .no { border-width: 2px; }
-  .rebuilt { grid-template-columns: 5.5rem 1fr; } }
+  .rebuilt { grid-template-columns: 5.5rem 1fr; }
+  td:first-child { min-width: 8.5rem; max-width: 42vw; } }
 @media print { th button::after { content: ""; } .query { break-inside: avoid; } }
 """
 LINES = """
@@ -136,4 +140,5 @@ for (const table of document.querySelectorAll("table")) {
 def framed(title: str, body: str) -> str:
     """Return the whole page, which loads nothing from anywhere; `body` is not escaped."""
     colours = "".join(f".c{n} {{ color: var(--c{n}); }}\n" for n in range(7))
-    return html_page(title, body, f"{LINES}{LOOK}{colours}", SCRIPT)
+    look = f"{LINES}{LOOK}{colours}{comparison_map.LOOK}"
+    return html_page(title, body, look, SCRIPT + comparison_map.SCRIPT)

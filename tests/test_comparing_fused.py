@@ -1,0 +1,137 @@
+"""Documents in a comparison are ranked as a search ranks them: by passages, and with words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from notes_ import write_notes
+
+from aesearch.builder import build
+from aesearch.comparing.collection import Collection, open_collection
+from aesearch.comparing.fused import NOT_FOUND, Long, Spoken
+from aesearch.comparing.methods import Stage
+from aesearch.comparing.run import compare
+from aesearch.comparing.steps import HYBRID, Step
+from aesearch.comparing.table import Comparison
+from aesearch.comparing.tasks import Asked, copies_task, labels_task
+from aesearch.corpus import TextCorpus
+from aesearch.hits import TextHit
+from aesearch.ingest import silent
+from aesearch.settings import Settings
+
+QUERIES = ["planet orbit", "violin concert hymn choir", "gearbox", "nothing astronaut cafés"]
+
+
+@pytest.fixture
+def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Collection]:
+    """An index of notes; three of the 36 are long."""
+    monkeypatch.setenv("AESEARCH_HOME", str(tmp_path / "home"))
+    write_notes(tmp_path / "notes")
+    build(tmp_path / "notes", tmp_path / "index", {"code_size": 8}, budget=0).close()
+    opened = open_collection(tmp_path / "index", "auto", None)
+    yield opened
+    opened.close()
+
+
+def stage_of(collection: Collection, *forms: str) -> Stage:
+    corpus = collection.read(Settings(), silent)
+    more: Any = (collection.own, collection.own_features)
+    return Stage(corpus, 0, forms, collection.index.layout.root, lambda step: None, *more)  # type: ignore[union-attr]
+
+
+def asked(stage: Stage, texts: list[str]) -> Asked:
+    counts = stage.corpus.features.count(texts)
+    return Asked(counts, texts, np.full(len(texts), -1), texts)
+
+
+@pytest.mark.parametrize("form", ["float", HYBRID])
+def test_documents_are_ranked_as_the_search_of_the_index_ranks_them(
+    collection: Collection, form: str
+) -> None:
+    stage = stage_of(collection, form)
+    (one,) = stage.searchers(Step("index"))
+    scores = one.score(one.prepare(asked(stage, QUERIES))[0:4])
+    keys = [item.key for item in stage.corpus.items]
+    assert collection.index is not None
+    by_passage = 0
+    for query, row in zip(QUERIES, scores, strict=True):
+        options: dict[str, Any] = {"hybrid": True} if form == HYBRID else {}
+        hits = collection.index.search(query, k=len(keys), **options)
+        assert {hit.key for hit in hits} == {keys[n] for n in np.flatnonzero(row > NOT_FOUND)}
+        found = [row[keys.index(hit.key)] for hit in hits]
+        np.testing.assert_allclose(found, [hit.score for hit in hits], atol=1e-5)
+        by_passage += sum(isinstance(hit, TextHit) and hit.passage is not None for hit in hits)
+    assert by_passage
+
+
+def test_an_item_scores_as_its_best_row_does() -> None:
+    draw = np.random.default_rng(0)
+    scores = draw.normal(size=(5, 9)).astype(np.float32)
+    counts: Any = object()
+    long = Long(np.array([1, 1, 3]), counts)
+    found = long.best(scores.copy())
+    wanted = scores[:, :6].copy()
+    wanted[:, 1] = scores[:, [1, 6, 7]].max(axis=1)
+    wanted[:, 3] = scores[:, [3, 8]].max(axis=1)
+    np.testing.assert_array_equal(found, wanted)
+    assert Long(np.empty(0, dtype=np.int64)).best(scores) is scores
+
+
+def test_a_fusion_is_of_what_is_searched_alone(collection: Collection) -> None:
+    stage = stage_of(collection, HYBRID)
+    (one,) = stage.searchers(Step("index"))
+    task = labels_task(stage.corpus, 0)
+    assert task is not None
+    scores = one.score(one.prepare(task.asked))
+    assert (scores[:, stage.corpus.kept_out] == NOT_FOUND).all()
+    # The best of both has the whole of the highest score, although the query itself has more.
+    assert scores.max(axis=1).min() > 0.8
+
+
+def test_unknown_words_are_ranked_by_words_alone(collection: Collection) -> None:
+    stage = stage_of(collection, HYBRID)
+    (one,) = stage.searchers(Step("index"))
+    prepared = one.prepare(asked(stage, ["planet", "unheard", ""]))
+    assert [code is None for code, _, _ in prepared] == [False, True, True]
+    assert (one.score(prepared)[1:] == NOT_FOUND).all()
+
+
+def test_passages_and_words_count_among_the_bytes(collection: Collection) -> None:
+    stage = stage_of(collection, "float", "int8", HYBRID)
+    assert isinstance(stage.corpus, TextCorpus)
+    exact, integers, hybrid = stage.searchers(Step("index"))
+    rows = (len(stage.corpus) + len(Long.of(stage.corpus).owners)) / len(stage.corpus)
+    assert rows > 1
+    assert exact.bytes_per_item == pytest.approx(4 * 8 * rows)
+    assert integers.bytes_per_item == pytest.approx(8 * rows)
+    words = Spoken.of(stage.corpus).bytes_per_item
+    assert hybrid.bytes_per_item == pytest.approx(4 * 8 * rows + words)
+
+
+def test_a_comparison_has_a_row_with_words_for_each_code(tmp_path: Path, collection: Any) -> None:
+    found: Comparison = compare(tmp_path / "notes", encoders=["bm25", "lsa"], code_sizes=[8])
+    found.close()
+    rows = {row.title: row for row in found.rows if row.form == HYBRID}
+    assert set(rows) == {"LSA log-entropy + BM25", "LSA tf-idf + BM25"}
+    assert all(row.code == "8 + words" for row in rows.values())
+    verdict = found.verdict()
+    assert "Codes and words together (LSA " in verdict.text
+    assert verdict.outcome == "none"
+    best = max(rows.values(), key=found.value)
+    assert f"({found.named(best)}) reach" in verdict.text
+    plain = compare(tmp_path / "notes", encoders=["lsa"], code_sizes=[8], forms=["float"])
+    plain.close()
+    assert {row.form for row in plain.rows} == {"float"}
+
+
+def test_halves_find_long_documents_by_their_passages(collection: Collection) -> None:
+    stage = stage_of(collection, "float")
+    task = copies_task(stage.corpus, 0)
+    (one,) = stage.searchers(Step("index"))
+    scores = one.score(one.prepare(task.asked))
+    assert scores.shape == (len(task.asked), len(stage.corpus))
+    assert task.judge(scores[:, task.searched], slice(None)).values["recall_at_10"].mean() > 0.5
