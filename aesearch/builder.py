@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -12,31 +11,35 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import aesearch
 from aesearch.choices import as_changes, choose_settings, require_labels
-from aesearch.corpus import FEWEST_TO_FIT, Corpus, read_corpus
-from aesearch.encoders import UNTRAINED
+from aesearch.corpus import Corpus, read_corpus
 from aesearch.encoders.making import kind_learned_from
 from aesearch.engines import Ids
-from aesearch.errors import IndexExistsError, ParameterError, SourceError
-from aesearch.features import IMAGES, TEXTS
+from aesearch.errors import IndexExistsError, ParameterError
+from aesearch.features import IMAGES
 from aesearch.features.images import load_all_formats
 from aesearch.index import Index, open_at
 from aesearch.ingest import Progress, silent
-from aesearch.kinds import kind_of
-from aesearch.layout import Layout, place_for
+from aesearch.layout import Layout
 from aesearch.locking import hold
+from aesearch.preparing import (
+    kind_wanted,
+    labels_of,
+    prepare,
+    refuse_foreign,
+    reopen,
+    require_choices,
+    walk,
+    was_never_trained,
+)
 from aesearch.records import Skipped
-from aesearch.settings import Settings, parse_seconds
-from aesearch.sources import Entry, Source, folder_names
+from aesearch.settings import FEWEST_TO_FIT, Settings
+from aesearch.sources import Entry, Source
 from aesearch.store import Store
 from aesearch.sync import synchronise
-from aesearch.tabular import STANDARD_INPUT, Columns, Table, open_source
+from aesearch.tabular import Columns, Table
 from aesearch.writer import NO_IDS, nothing, publish
-
-LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "write.", ".")
 
 
 @dataclass
@@ -115,24 +118,11 @@ def update(
     progress: Progress = silent,
 ) -> tuple[Index, Summary]:
     """Do what `build` does, and also tell what was done."""
-    seconds = parse_seconds(budget) if isinstance(budget, str) else budget
-    if seconds is not None and not 0 <= seconds < np.inf:
-        raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
-    folder = _source(source, path, columns)
-    layout = Layout(place_for(folder.root, path))
-    if seconds == 0 and as_changes(settings).get("encoder", "auto") not in ("auto", *UNTRAINED):
-        raise ParameterError(
-            "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
-        )
-    if not folder.plain and layout.root.resolve().is_relative_to(folder.root):
-        raise SourceError(
-            f"the index {layout.root} would lie inside the source {folder.root}, where nothing "
-            "is written; name another place with --index"
-        )
+    folder, layout, seconds = prepare(source, path, settings, budget, columns)
     summary = Summary()
     corpus = None
     if layout.exists():
-        index = _reopen(layout, folder)
+        index = reopen(layout, folder)
         started = time.perf_counter()
         try:
             chosen = choose_settings(index.settings, settings, index.kind, retrain=retrain)
@@ -146,14 +136,14 @@ def update(
         encoder = as_changes(settings).get("encoder", "auto")
         if encoder != "auto":
             # What is wrong whatever the source holds is said before it is looked at.
-            kind = _kind_wanted(settings, kind_learned_from(encoder))
+            kind = kind_wanted(settings, kind_learned_from(encoder))
             choose_settings(Settings(), settings, kind, retrain=True)
         index, corpus = _create(layout, folder, settings, seconds, progress, summary)
         chosen = index.settings
     try:
-        wanted = retrain or (bool(seconds) and _was_never_trained(index))
+        wanted = retrain or (bool(seconds) and was_never_trained(index))
         if wanted and corpus is None:
-            require_labels(chosen, _labels(index))
+            require_labels(chosen, labels_of(index))
         before = index.settings
         if chosen != before:
             _apply(index, chosen)
@@ -177,20 +167,11 @@ def update(
                 raise
             summary.trained = True
             summary.stages["training"] = time.perf_counter() - started
+        index.prepare_queries()
     except BaseException:
         index.close()
         raise
     return index, summary
-
-
-def _source(place: str | Path, path: str | Path | None, columns: Columns | None) -> Source:
-    """Open the source, with the columns that its index already knows, if there is one."""
-    if str(place) == STANDARD_INPUT and path is None:
-        raise ParameterError("documents on standard input need a place: --index NAME")
-    layout = Layout(place_for(Path(place), path))
-    if layout.exists():
-        columns = (columns or Columns()).over(layout.read_card().get("columns"))
-    return open_source(place, columns or None, sys.stdin)
 
 
 def _keep_columns(index: Index, folder: Source) -> None:
@@ -199,27 +180,6 @@ def _keep_columns(index: Index, folder: Source) -> None:
         with hold(index.layout):
             index.card["columns"] = asdict(folder.columns)
             index.layout.write_card(index.card)
-
-
-def _labels(index: Index) -> list[str]:
-    if index.kind == TEXTS:
-        return list(index.store.labels().values())
-    return folder_names([item.key for item in index.items()])
-
-
-def _kind_wanted(settings: Settings | Mapping[str, Any] | None, otherwise: str) -> str:
-    kind = str(as_changes(settings).get("kind", "auto"))
-    return otherwise if kind == "auto" else kind
-
-
-def _reopen(layout: Layout, folder: Source) -> Index:
-    index = open_at(layout.root)
-    try:
-        index.check_source(folder.root)
-    except IndexExistsError:
-        index.close()
-        raise
-    return index
 
 
 def _has_outgrown(index: Index, settings: Settings) -> bool:
@@ -231,18 +191,6 @@ def _has_outgrown(index: Index, settings: Settings) -> bool:
         and index.encoder.manifest["kind"] == "thumbnail"
         and not index.layout.plan.exists()
         and "check" not in index.encoder.manifest
-    )
-
-
-def _was_never_trained(index: Index) -> bool:
-    """Return whether it was made with a budget of 0, so that asking for a budget means training."""
-    from aesearch.trainer import FEWEST_TO_TRAIN
-
-    return (
-        "seconds" not in index.encoder.manifest.get("trained", {})
-        and index.settings.encoder not in UNTRAINED
-        and len(index) >= FEWEST_TO_TRAIN
-        and not index.layout.plan.exists()
     )
 
 
@@ -266,17 +214,15 @@ def _create(
     summary: Summary,
 ) -> tuple[Index, Corpus]:
     """Read everything, fit PCA or LSA and publish, so that the index can be searched."""
-    _refuse_foreign(layout)
+    refuse_foreign(layout)
     made = not layout.root.exists()
     with hold(layout):
         if layout.exists():
             raise IndexExistsError(f"{layout.root} was made by another process just now; run again")
         try:
             started = time.perf_counter()
-            entries = _walk(folder)
-            kind = kind_of(folder, entries, _kind_wanted(wanted, "auto"))
-            settings = choose_settings(Settings(), wanted, kind, retrain=True)
-            require_labels(settings, folder.labels([entry.key for entry in entries]))
+            entries = walk(folder)
+            kind, settings = require_choices(folder, entries, wanted)
             corpus = _read(folder, entries, kind, settings, progress)
             summary.stages["reading"] = time.perf_counter() - started
             started = time.perf_counter()
@@ -319,19 +265,6 @@ def _load_training_side() -> None:
     import aesearch.trainer  # noqa: F401
 
 
-def _walk(folder: Source) -> list[Entry]:
-    entries = list(folder.walk())
-    if not entries:
-        if folder.unreadable:
-            place, reason = folder.unreadable[0]
-            raise SourceError(f"{folder.root} holds nothing that can be used: {place}: {reason}")
-        what = "no documents" if folder.plain else "no files"
-        raise SourceError(
-            f"{folder.root} holds {what}; name the place that holds the pictures or documents"
-        )
-    return entries
-
-
 def _read(
     folder: Source, entries: list[Entry], kind: str, settings: Settings, progress: Progress
 ) -> Corpus:
@@ -367,20 +300,6 @@ def _publish_first(
         return ids, NO_IDS
 
     publish(layout, store, edit, settings, fingerprint=finalist.frozen.fingerprint)
-
-
-def _refuse_foreign(layout: Layout) -> None:
-    """Never make an index in a folder that holds something else."""
-    if not layout.root.exists():
-        return
-    if not layout.root.is_dir():
-        raise IndexExistsError(f"{layout.root} is a file; name another place with --index")
-    foreign = [p.name for p in layout.root.iterdir() if not p.name.startswith(LEFTOVERS)]
-    if foreign:
-        raise IndexExistsError(
-            f"{layout.root} holds other things ({foreign[0]}) and is no index; name an empty or "
-            "a new place with --index"
-        )
 
 
 def _clear(layout: Layout) -> None:

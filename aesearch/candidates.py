@@ -16,9 +16,10 @@ from safetensors.numpy import save_file
 import aesearch
 from aesearch import evaluation
 from aesearch.corpus import Corpus
+from aesearch.deciding import Verdict, choose
 from aesearch.encoders.making import changed_parameters
 from aesearch.encoders.sparse import csr_of
-from aesearch.engines import Floats
+from aesearch.engines import Floats, Ids
 from aesearch.errors import DamagedError
 from aesearch.features import Features
 from aesearch.features.bags import Bags
@@ -88,13 +89,25 @@ class Contest:
         questions = min(MOST_CHECKED, max(FEWEST_CHECKED, RANKED // len(self.corpus)))
         self.kept = self.corpus.kept_out[:questions]
         self.distorted = self.corpus.distorted(self.kept, self.seed)
+        self.openings = self.corpus.openings(self.kept)
         self.labels = evaluation.label_numbers(self.corpus.labels)
 
     def enter(self, name: str, finalist: Finalist, codes: Floats, distorted: Floats) -> None:
         """Check the codes of one candidate."""
         self.finalists[name] = finalist
         self.codes[name], self.answers[name] = codes, distorted
-        self.checks[name] = evaluation.check(codes, self.kept, distorted, self.labels)
+        found = self._opening_ranks(finalist, codes)
+        self.checks[name] = evaluation.check(codes, self.kept, distorted, self.labels, found)
+
+    def _opening_ranks(self, finalist: Finalist, codes: Floats) -> Ids | None:
+        """Return at which rank the opening of each document finds the rest of it."""
+        if self.openings is None:
+            return None
+        rows, *parts = self.openings
+        openings, rests = (finalist.codes(self.corpus.seen(p, finalist.features)) for p in parts)
+        searched = codes.copy()
+        searched[rows] = rests
+        return evaluation.ranks_of(openings, searched, rows)
 
     def encode(self, name: str, finalist: Finalist) -> None:
         """Encode everything with one candidate, and check it."""
@@ -111,9 +124,9 @@ class Contest:
         """How many items were kept out."""
         return len(self.kept)
 
-    def winner(self) -> tuple[str, str]:
-        """Return the best candidate and the measure that decided."""
-        return evaluation.choose(self.checks)
+    def verdict(self, learned: str | None = None) -> Verdict:
+        """Return which candidate is best, and why; `learned` is the one that was trained."""
+        return choose(self.checks, learned)
 
     def stored_forms(self, name: str, bits: int) -> dict[str, evaluation.Check]:
         """Return what the winner's codes lose as 8-bit integers and as bits."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aesearch.candidates import Contest, Finalist, freeze, unit
-from aesearch.corpus import FEWEST_TO_FIT, Corpus
+from aesearch.corpus import Corpus
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.features import IMAGES
 from aesearch.features.bags import Bags
 from aesearch.layout import Layout
-from aesearch.settings import Settings
+from aesearch.settings import FEWEST_TO_FIT, Settings
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
@@ -114,4 +114,4 @@ def features_wanted(contest: Contest, settings: Settings, encoder: str) -> Any:
         return features_for(corpus, settings.weighting)
     if encoder in COUNTING and settings.parameters.get("loss", "auto") in ("auto", "multinomial"):
         return features_for(corpus, "counts")
-    return contest.finalists[contest.winner()[0]].features
+    return contest.finalists[contest.verdict().winner].features

@@ -17,11 +17,12 @@ from aesearch.evaluation import distorted
 from aesearch.features import IMAGES, TEXTS
 from aesearch.features.bags import Bags
 from aesearch.features.documents import Document
-from aesearch.hybrid_check import check_words
+from aesearch.hybrid_check import check_words, openings_of
 from aesearch.ingest import Decoded, Progress, decode, probe, silent
 from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.passages import half_of
 from aesearch.records import KeptText, NewItem, Skipped
+from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources import Entry, Source
 from aesearch.tabular import document_reader
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 IN_MEMORY = 2 << 30
 KEPT_OUT = 1000
 FEW = 500
-FEWEST_TO_FIT = 32  # pictures; below: thumbnails, there is nothing to fit; documents: no check
 
 
 @dataclass
@@ -84,6 +84,16 @@ class Corpus(ABC):
     @abstractmethod
     def seen(self, samples: Any, features: Any) -> Any:
         """Return samples as an encoder sees them: an array of pictures, or Bags."""
+
+    def openings(self, rows: Ids) -> tuple[Ids, Any, Any] | None:
+        """Return those of some items that a second check can ask about, or None without one.
+
+        Returns
+        -------
+        rows, openings, rests : ndarray of int64, and two in the form of `samples`
+            What each item begins with must find the rest of it.
+        """
+        return None
 
     def passages(self, features: Any, encoder: FrozenEncoder) -> PassageCodes:
         """Return the codes of the passages of those items that are long."""
@@ -141,6 +151,13 @@ class TextCorpus(Corpus):
         counts: Bags = self.features.count(halves)
         return counts
 
+    def openings(self, rows: Ids) -> tuple[Ids, Bags, Bags] | None:
+        """Return the counts of the first words of long documents, and of the rests of them."""
+        cut = openings_of(self.documents, rows, self.features.language)
+        if cut is None:
+            return None
+        return cut.rows, self.features.count(cut.questions), self.features.count(cut.rests)
+
     def seen(self, samples: Bags, features: TextFeatures) -> Bags:
         """Return the counts, weighted."""
         return features.weigh(samples)
@@ -150,8 +167,9 @@ class TextCorpus(Corpus):
         return encode_passages(self.documents, features, encoder)
 
     def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:
-        """Return "words": what `hybrid_check.check_words` finds out."""
-        return {"words": asdict(check_words(self.documents, features, encoder, seed))}
+        """Return "words", what `hybrid_check.check_words` finds out, and "hybrid", what follows."""
+        found = check_words(self.documents, features, encoder, seed)
+        return {"words": asdict(found), "hybrid": found.helps}
 
     def keep(self, store: Store, ids: Ids) -> None:
         """Keep the plain text: for snippets, and to learn from without the files."""

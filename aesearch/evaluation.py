@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -266,6 +266,12 @@ class Check:
         Of items with the same label; None without labels.
     chance : float or None
         The precision at 10 to be expected of a random ranking.
+    opening_rank : float or None
+        Geometric mean of the ranks at which openings of documents find the rest of them; None
+        without documents long enough for both.
+    values : dict of str to ndarray of float64
+        By question, and higher is better: "reciprocal_rank", "by_folder" and "opening_rank", as far
+        as they were measured. Not kept on disk.
     """
 
     items: int
@@ -274,6 +280,8 @@ class Check:
     precision_at_10: float | None = None
     mean_average_precision: float | None = None
     chance: float | None = None
+    opening_rank: float | None = None
+    values: dict[str, Doubles] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def by_folder(self) -> float | None:
@@ -283,8 +291,8 @@ class Check:
         return float(np.sqrt(self.precision_at_10 * self.mean_average_precision))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON."""
-        return asdict(self)
+        """Return the fields as JSON, without the values of each question."""
+        return {own.name: getattr(self, own.name) for own in fields(self) if own.name != "values"}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Check:
@@ -292,7 +300,13 @@ class Check:
         return cls(**fields)
 
 
-def check(codes: Floats, kept: Ints, distorted_codes: Floats, labels: Ints | None = None) -> Check:
+def check(
+    codes: Floats,
+    kept: Ints,
+    distorted_codes: Floats,
+    labels: Ints | None = None,
+    opening_ranks: Ints | None = None,
+) -> Check:
     """Measure how well codes find distorted copies and, with labels, items of the same label.
 
     Parameters
@@ -306,6 +320,8 @@ def check(codes: Floats, kept: Ints, distorted_codes: Floats, labels: Ints | Non
     labels : ndarray of int64, shape (n,), optional
         -1 for items without one. Kept-out items search among the rows not kept; those without a
         label, and those with nothing of their label to be found there, are left out.
+    opening_ranks : ndarray of int64, optional
+        Ranks at which openings of kept-out documents found the rest of them.
     """
     if not len(kept) or len(kept) != len(distorted_codes):
         raise ParameterError(
@@ -313,16 +329,23 @@ def check(codes: Floats, kept: Ints, distorted_codes: Floats, labels: Ints | Non
             f"got {len(kept)} items and {len(distorted_codes)} copies"
         )
     ranks = ranks_of(distorted_codes, codes, kept)
-    measured = {} if labels is None else _label_measures(codes, kept, labels)
+    values: dict[str, Doubles] = {"reciprocal_rank": 1 / ranks}
+    measured = {} if labels is None else _label_measures(codes, kept, labels, values)
+    if opening_ranks is not None:
+        values["opening_rank"] = -np.log(opening_ranks)
+        measured["opening_rank"] = float(np.exp(-values["opening_rank"].mean()))
     return Check(
         items=len(kept),
         recall_at_1=float((ranks == 1).mean()),
-        reciprocal_rank=float((1 / ranks).mean()),
+        reciprocal_rank=float(values["reciprocal_rank"].mean()),
         **measured,
+        values=values,
     )
 
 
-def _label_measures(codes: Floats, kept: Ints, labels: Ints) -> dict[str, float]:
+def _label_measures(
+    codes: Floats, kept: Ints, labels: Ints, values: dict[str, Doubles]
+) -> dict[str, float]:
     others = np.ones(len(codes), dtype=bool)
     others[kept] = False
     searched, answers = codes[others], labels[others]
@@ -335,35 +358,13 @@ def _label_measures(codes: Floats, kept: Ints, labels: Ints) -> dict[str, float]
         precisions.append(precision_at(relevant, K))
         averages.append(average_precision(relevant))
     share = np.mean([sharing[label] for label in labels[queries].tolist()]) / len(searched)
+    precision, average = np.concatenate(precisions), np.concatenate(averages)
+    both = np.array([precision, average])
+    means = both.mean(axis=1, keepdims=True)
+    # To first order what each query adds to the geometric mean of both; their mean is just that.
+    values["by_folder"] = np.sqrt(means.prod()) * (both / np.maximum(means, 1e-12)).mean(axis=0)
     return {
-        "precision_at_10": float(np.concatenate(precisions).mean()),
-        "mean_average_precision": float(np.concatenate(averages).mean()),
+        "precision_at_10": float(precision.mean()),
+        "mean_average_precision": float(average.mean()),
         "chance": float(share * min(K, len(searched)) / K),
     }
-
-
-def choose(candidates: Mapping[str, Check]) -> tuple[str, str]:
-    """Return the name of the best candidate, and the measure that decided for all of them.
-
-    The measure is ``by_folder`` where the folders mean something to the codes: every candidate
-    has it, and the best reaches a precision of 1.5 times chance. Otherwise folders say nothing
-    about looks (dates, cameras), and it is ``reciprocal_rank``.
-
-    Parameters
-    ----------
-    candidates : mapping of str to Check
-        The simplest first, baselines before learned codes: of equals the earlier wins, so a
-        learned code must be strictly better than every baseline.
-    """
-    if not candidates:
-        raise ParameterError("there is no candidate to choose from")
-    checks = candidates.values()
-    labelled = [
-        (found.precision_at_10, found.chance)
-        for found in checks
-        if found.precision_at_10 is not None and found.chance is not None
-    ]
-    signal = len(labelled) == len(candidates) and any(p >= SIGNAL * c for p, c in labelled)
-    measure = "by_folder" if signal else "reciprocal_rank"
-    values = {name: float(getattr(found, measure)) for name, found in candidates.items()}
-    return max(values, key=values.__getitem__), measure  # max keeps the first of equals

@@ -140,7 +140,8 @@ def _require_place(index: Index, target: Path, *, replace: bool) -> None:
         )
     if not replace:
         raise IndexExistsError(
-            f"{target} holds an earlier export; name another folder, or replace it with --force"
+            f"{target} holds an earlier export; name another folder, or replace it with --force "
+            "(in Python: replace=True)"
         )
 
 

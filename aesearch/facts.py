@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aesearch.frozen import FrozenEncoder
-from aesearch.layout import Layout
 from aesearch.opening import Opened
 from aesearch.store import Store
+
+if TYPE_CHECKING:
+    from aesearch.index import Index
 
 DRIFT_ITEMS = 20
 DRIFT_RATIO = 1.3
@@ -36,9 +38,10 @@ class Drift:
         return self.items >= DRIFT_ITEMS and self.ratio > DRIFT_RATIO
 
     def __str__(self) -> str:
+        items = "1 item" if self.items == 1 else f"{self.items:,} items"
         return (
-            f"{self.items:,} items ({self.share:.0%}) came after training, with "
-            f"{self.ratio:.2f} times its reconstruction error"
+            f"{items} ({self.share:.0%}) came after training, with {self.ratio:.2f} times its "
+            "reconstruction error"
         )
 
 
@@ -51,11 +54,17 @@ def drift_of(store: Store, encoder: FrozenEncoder) -> Drift | None:
     return Drift(items, items / max(store.count(), 1), error / usual)
 
 
-def facts(layout: Layout, store: Store, opened: Opened) -> dict[str, Any]:
-    """Return what the files of an index say, as JSON."""
+def facts(index: Index, opened: Opened) -> dict[str, Any]:
+    """Return everything there is to know about an index, of one revision, as JSON."""
+    layout, store = index.layout, index.store
     manifest, revision = opened.encoder.manifest, opened.revision
     drift = drift_of(store, opened.encoder)
     return {
+        "name": index.name,
+        "kind": index.kind,
+        "source": str(index.source),
+        "tabular": index.is_tabular,
+        "settings": index.settings.as_dict(),
         "path": str(layout.root),
         "items": store.count(),
         "revision": revision.number,

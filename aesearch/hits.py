@@ -20,13 +20,13 @@ class Hit:
         Cosine of the codes, in [-1, 1]; higher is closer, 1 is the same.
     key : str
         Path relative to the source, with forward slashes; of a table, the key of the row.
-    path : Path
-        Where the file is, if it has one: what was added under a key of your own has none.
+    path : Path or None
+        Where the file is; None of what was added under a key of your own, which has none.
     """
 
     score: float
     key: str
-    path: Path
+    path: Path | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from aesearch.engines import Floats
+from aesearch.comparing.metrics import bootstrap
+from aesearch.engines import Floats, Ids
 from aesearch.features.tokens import raw_tokens, term_of
 from aesearch.hybrid import LEAST, UNKNOWN, WEIGHTS
 from aesearch.words import Words
@@ -23,7 +24,6 @@ OPENING = 16  # words of a question: about a title and a sentence
 SEARCHED = 5_000  # documents, at most
 LONG_ENOUGH = 24  # words, so that both parts say something
 FEWEST = 20
-WORTH = 0.8  # how much lower the rank must be for hybrid search to be recommended
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,21 @@ class WordsCheck:
     by_code, by_words, by_both : float or None
         Ranks by the codes, by BM25, and by both with this weight; None where too few documents
         are long enough to find out.
+    gain : tuple of three floats, or None
+        By how much the logarithm of the rank is lower by both than by code, with the interval of
+        the paired bootstrap. Each question is asked with the weight that the other half found.
     """
 
     weight: float
     by_code: float | None = None
     by_words: float | None = None
     by_both: float | None = None
+    gain: tuple[float, float, float] | None = None
 
     @property
     def helps(self) -> bool:
-        """Whether words beside codes find clearly more than codes alone."""
-        if self.by_code is None or self.by_both is None:
-            return False
-        return self.by_both < WORTH * self.by_code
+        """Whether words beside codes find more than codes alone, beyond the uncertainty."""
+        return self.gain is not None and self.gain[1] > 0
 
     def __str__(self) -> str:
         if self.by_code is None:
@@ -97,9 +99,36 @@ def check_words(
     for weight in WEIGHTS:
         scores = (1 - weight) * by_code + weight * by_words
         own = scores[np.arange(len(asked)), asked][:, None]
-        ranks[weight] = float(np.exp(np.log(1 + (scores > own).sum(axis=1)).mean()))
-    best = min(ranks, key=ranks.__getitem__)
-    return WordsCheck(max(LEAST, best), ranks[0.0], ranks[1.0], ranks[best])
+        ranks[weight] = np.log(1 + (scores > own).sum(axis=1))
+    mean = {weight: float(np.exp(found.mean())) for weight, found in ranks.items()}
+    best = min(mean, key=mean.__getitem__)
+    gain = np.empty(len(asked))
+    for half in (slice(0, None, 2), slice(1, None, 2)):
+        rest = slice(1 - half.start, None, 2)
+        learned = min(ranks, key=lambda weight: ranks[weight][rest].mean())
+        gain[half] = ranks[0.0][half] - ranks[learned][half]
+    found = bootstrap(gain[:, None], seed)[0]
+    shown = (found.mean, found.low, found.high)
+    return WordsCheck(max(LEAST, best), mean[0.0], mean[1.0], mean[best], shown)
+
+
+class Openings(NamedTuple):
+    """First words of documents, and the rests of them, which they must find."""
+
+    rows: Ids
+    questions: list[str]
+    rests: list[str]
+
+
+def openings_of(documents: Sequence[Document], rows: Ids, language: str) -> Openings | None:
+    """Cut some documents in two: None where fewer than `FEWEST` are long enough for it."""
+    spoken = {int(row): _kept_tokens(documents[row].text, language) for row in rows}
+    long = {row: tokens for row, tokens in spoken.items() if len(tokens) >= LONG_ENOUGH}
+    if len(long) < FEWEST:
+        return None
+    questions = [" ".join(tokens[:OPENING]) for tokens in long.values()]
+    rests = [" ".join(tokens[OPENING:]) for tokens in long.values()]
+    return Openings(np.array(list(long), dtype=np.int64), questions, rests)
 
 
 def _kept_tokens(text: str, language: str) -> list[str]:

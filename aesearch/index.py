@@ -131,8 +131,7 @@ class Index:
 
     def info(self) -> dict[str, Any]:
         """Return everything there is to know about the index, as JSON."""
-        own = {"name": self.name, "source": str(self.source), "settings": self.settings.as_dict()}
-        return {**own, **facts(self.layout, self.store, self._state())}
+        return facts(self, self._state())
 
     def check_source(self, source: Path) -> None:
         """Raise IndexExistsError if this is the index of another folder."""
@@ -145,6 +144,11 @@ class Index:
     def path_of(self, key: str) -> Path:
         """Return where the file of a key is; of a row, the table."""
         return self.source if self.is_tabular else self.source / key
+
+    def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:
+        """Return where the files of items are, by id; None of what was added without a file."""
+        alone = {id for id in self.store.by_hand(keys) if not Path(keys[id]).is_absolute()}
+        return {id: None if id in alone else self.path_of(key) for id, key in keys.items()}
 
     # -- searching -------------------------------------------------------------------------------
 
@@ -284,8 +288,9 @@ class Index:
             if id >= 0 and id not in first
         ]
         keys = self.store.keys_of(id for id, _ in ranked)
+        paths = self.paths_of(keys)
         return [
-            Hit(score, keys[id], self.path_of(keys[id]))
+            Hit(score, keys[id], paths[id])
             for id, score in ranked[:k]
             if id in keys and (threshold is None or score >= threshold)
         ]
@@ -294,8 +299,9 @@ class Index:
         try:
             return self.store.ids_of([key])[key]
         except KeyError:
+            what = "those of the rows of" if self.is_tabular else "paths relative to"
             raise UnknownKeyError(
-                f"there is no item '{key}' in {self.name}; keys are paths relative to {self.source}"
+                f"there is no item '{key}' in {self.name}; keys are {what} {self.source}"
             ) from None
 
     @property
@@ -359,6 +365,9 @@ class Index:
 
         return synchronise(self, progress).counts()
 
+    def prepare_queries(self) -> None:
+        """Do now what the first query after a change would do: of pictures, nothing."""
+
     def publish(self, edit: Edit, *, fingerprint: str | None = None) -> None:
         """Make one change of the rows the current revision; see `writer.publish`."""
         try:
@@ -396,13 +405,7 @@ class Index:
 
 
 def open_index(path: str | Path | None = None) -> Index:
-    """Open an index by its path, or by its name in the home; without either, the only one there is.
-
-    Raises
-    ------
-    IndexNotFoundError
-        If there is none, or several fit.
-    """
+    """Open an index by its path or its name in the home; the only one there is without either."""
     return open_at(find(path))
 
 

@@ -13,6 +13,7 @@ from aesearch.errors import DamagedError, FormatError, IndexNotFoundError
 from aesearch.features import IMAGES
 
 FORMAT = 2  # 1: pictures only, and the kind of FAISS index was called `kind`
+JOURNALS = ("-shm", "-wal")
 HOME_VARIABLE = "AESEARCH_HOME"
 
 
@@ -105,8 +106,9 @@ class Layout:
         write_atomically(self.card, json.dumps({"format": FORMAT, **card}, indent=1).encode())
 
     def bytes_on_disk(self) -> int:
-        """Return the size of all files below the folder."""
-        return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+        """Return the size of all files below the folder, less what SQLite has while it is open."""
+        files = (path for path in self.root.rglob("*") if not path.name.endswith(JOURNALS))
+        return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -147,9 +149,12 @@ def home() -> Path:
 
 
 def place_for(source: Path, name: str | Path | None = None) -> Path:
-    """Return where the index of `source` goes: `name` as a path or a name in the home."""
+    """Return where the index of `source` goes: `name` as a path or a name in the home.
+
+    By default it has the name of the source as the user wrote it, also where that is a link.
+    """
     if name is None:
-        return home() / source.resolve().name
+        return home() / Path(os.path.abspath(source)).name
     return _named(name)
 
 

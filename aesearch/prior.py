@@ -101,8 +101,13 @@ class Prior:
         return drawn
 
     def _number(self, group: str) -> int:
+        if not self.names:
+            raise ParameterError(
+                f"no group '{group}' to draw from: this encoder has not learned any; cvae learns "
+                "one for each folder or label (--encoder cvae --retrain)"
+            )
         if group not in self.names:
-            known = ", ".join(self.names) or "none: only an encoder cvae learns them"
+            known = ", ".join(self.names)
             raise ParameterError(f"no group '{group}' to draw from; known groups: {known}")
         return self.names.index(group)
 

@@ -14,6 +14,8 @@ from aesearch.errors import ParameterError
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 KINDS = ("auto", "images", "texts")
+FEWEST_TO_TRAIN = 128  # items; below: PCA or LSA, there is too little to learn from
+FEWEST_TO_FIT = 32  # pictures; below: thumbnails, there is nothing to fit; documents: no check
 WEIGHTINGS = ("auto", "log-entropy", "tf-idf", "counts")
 
 

@@ -53,6 +53,8 @@ class Changes:
         Skipped files that are gone.
     unreadable : list of (str, str)
         Folders and files that could not even be listed, each with its reason.
+    failed : set of str
+        Keys of those new and changed ones that could not be read, once that was tried.
     """
 
     new: list[Entry] = field(default_factory=list)
@@ -63,6 +65,7 @@ class Changes:
     unchanged: int = 0
     forgotten: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(
@@ -75,12 +78,14 @@ class Changes:
         )
 
     def counts(self) -> dict[str, int]:
-        """Return how many of each kind."""
+        """Return how many of each kind; what has changed and cannot be read any more is removed."""
+        new = sum(entry.key not in self.failed for entry in self.new)
+        changed = sum(entry.key not in self.failed for entry in self.changed)
         return {
-            "new": len(self.new),
-            "changed": len(self.changed),
+            "new": new,
+            "changed": changed,
             "renamed": len(self.renamed),
-            "removed": len(self.removed),
+            "removed": len(self.removed) + len(self.changed) - changed,
             "unchanged": self.unchanged + len(self.touched),
         }
 

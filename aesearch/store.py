@@ -201,6 +201,11 @@ class Store(TextRows):
         """Return the keys of ids; unknown ids are left out."""
         return dict(self._in("SELECT id, key FROM items WHERE id IN ({})", [int(i) for i in ids]))
 
+    def by_hand(self, ids: Iterable[int]) -> set[int]:
+        """Return those of some ids that were added by hand, not found in the source."""
+        sql = "SELECT id FROM items WHERE added = 1 AND id IN ({})"
+        return {id for (id,) in self._in(sql, [int(i) for i in ids])}
+
     def ids_of(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the ids of keys; unknown keys are left out."""
         return dict(self._in("SELECT key, id FROM items WHERE key IN ({})", list(keys)))

@@ -92,9 +92,11 @@ def synchronise(index: Index, progress: Progress = silent, folder: Source | None
         if entries:
             decoded = decode(folder, entries, _reader(index, folder), progress)
         batch = list(islice(decoded, BATCH))
-        _take_up(index, folder, batch, lambda store: _tidy(store, folder, changes, unreadable))
+        changes.failed |= _take_up(
+            index, folder, batch, lambda store: _tidy(store, folder, changes, unreadable)
+        )
         while batch := list(islice(decoded, BATCH)):
-            _take_up(index, folder, batch)
+            changes.failed |= _take_up(index, folder, batch)
     return changes
 
 
@@ -125,8 +127,11 @@ def _tidy(
 
 def _take_up(
     index: Index, folder: Source, batch: Sequence[Decoded], before: Edit = nothing
-) -> None:
-    """Encode one batch and publish it; a changed file that became unreadable leaves the index."""
+) -> set[str]:
+    """Encode one batch and publish it; return the keys that could not be read.
+
+    A changed file that became unreadable leaves the index.
+    """
     good = [one for one in batch if one.sample is not None]
     bad = [one for one in batch if one.sample is None]
     fresh = _encoded(index, [one.sample for one in good])
@@ -144,6 +149,7 @@ def _take_up(
         return ids, np.concatenate([removed, gone])
 
     index.publish(edit)
+    return {one.entry.key for one in bad}
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from aesearch.asking import unknown_words, why_nothing_is_known
 from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
 from aesearch.features.tokens import spans, term_of
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from aesearch.words import Words
 
 Text = str | bytes | Path
-SUGGESTED = 3
 DEEPER = 4  # times as many passages are looked for, where they crowd documents out
 
 
@@ -51,6 +51,11 @@ class TextIndex(Index):
     """
 
     _counted: tuple[int, Words] | None = None
+
+    @property
+    def is_hybrid(self) -> bool:
+        """Whether the check found codes and words together to be clearly better than codes."""
+        return bool((self.encoder.manifest.get("check") or {}).get("hybrid"))
 
     # -- searching -------------------------------------------------------------------------------
 
@@ -77,7 +82,7 @@ class TextIndex(Index):
         *,
         among: str | None = None,
         threshold: float | None = None,
-        hybrid: bool = False,
+        hybrid: bool | None = None,
     ) -> list[Hit]:
         """Find the documents most similar to a text.
 
@@ -88,10 +93,11 @@ class TextIndex(Index):
             always text, even where a file has this name.
         k, among, threshold
             As in `Index.search`.
-        hybrid : bool, default=False
+        hybrid : bool, optional
             Rank by the codes and by the words (BM25) together, weighted as the check found best.
             Scores are then in [0, 1], 1 for what is best in both. The first time after a change
-            the words of all documents are counted.
+            the words of all documents are counted. By default so where `is_hybrid`, for a str
+            without `threshold`: that is what the check has asked, and a threshold is a cosine.
 
         Returns
         -------
@@ -105,6 +111,8 @@ class TextIndex(Index):
         """
         document, raw, path = self.taken(content)
         key = None if path is None else key_for(self.source, path)
+        if hybrid is None:
+            hybrid = self.is_hybrid and isinstance(content, str) and threshold is None
 
         def answer(state: Opened) -> list[Hit]:
             row = state.features.transform([document.text])
@@ -118,7 +126,7 @@ class TextIndex(Index):
             elif known:
                 found = self._nearest(state, code, k, among, exact)
             if not known and not (hybrid and self._is_spoken(state, document.text)):
-                raise ContentError(self._unknown(state, document.text))
+                raise ContentError(why_nothing_is_known(state.features, document.text))
             return self._as_hits(state, found, document.text, threshold)
 
         return self._of_one_revision(answer)
@@ -140,6 +148,16 @@ class TextIndex(Index):
             return self._as_hits(state, found, self.text_of(key).text, threshold)
 
         return self._of_one_revision(answer)
+
+    def unknown_words(self, text: str, *, hybrid: bool | None = None) -> list[str]:
+        """Return the words of a query that a search passes over: no document has taught them.
+
+        Stop words are not among them. With `hybrid`, as in `search`, they are in no document at
+        all; without, they may be in a few, too few to be learned.
+        """
+        state = self._state()
+        spoken = self._words(state) if (self.is_hybrid if hybrid is None else hybrid) else None
+        return unknown_words(state.features, text, spoken)
 
     def text_of(self, key: str) -> KeptText:
         """Return the plain text of a document, as it is kept in the index, and its title.
@@ -214,9 +232,10 @@ class TextIndex(Index):
         while k:
             ids, scores = state.engine.search(code, wanted, among=allowed)
             best = {id: Found(id, 1.0, id) for id in exact[:k]}
-            for row, score in zip(ids[0].tolist(), scores[0].tolist(), strict=True):
+            cosines = np.clip(scores[0], -1, 1).tolist()
+            for row, score in zip(ids[0].tolist(), cosines, strict=True):
                 if row >= 0 and row & DOCUMENT not in best:
-                    best[row & DOCUMENT] = Found(row & DOCUMENT, float(np.clip(score, -1, 1)), row)
+                    best[row & DOCUMENT] = Found(row & DOCUMENT, score, row)
             if len(best) >= k or wanted == rows:
                 return list(best.values())[:k]
             wanted = min(rows, DEEPER * wanted)
@@ -268,6 +287,11 @@ class TextIndex(Index):
         terms = terms_in(text, state.features.language)
         return bool(self._words(state).scores_of(terms).any())
 
+    def prepare_queries(self) -> None:
+        """Count the words of all documents where queries need them, so that none waits for it."""
+        if self.is_hybrid:
+            self._words(self._state())
+
     def _words(self, state: Opened) -> Words:
         """Return BM25 of this revision: as it was kept, or counted now and kept."""
         if self._counted is None or self._counted[0] != state.revision.number:
@@ -279,6 +303,7 @@ class TextIndex(Index):
     ) -> list[Hit]:
         kept = self.store.texts_of(one.id for one in found)
         keys = self.store.keys_of(one.id for one in found)
+        paths = self.paths_of(keys)
         parts = self.store.passages_of(one.row for one in found if one.row != one.id)
         language, asked = state.features.language, _asked(state.features, query)
         hits: list[Hit] = []
@@ -293,20 +318,9 @@ class TextIndex(Index):
                 for token, start, stop in spans(text)
                 if (term := term_of(token, language)) in asked
             ]
-            path, shown = self.path_of(keys[id]), snippet(text, matches)
-            hits.append(TextHit(score, keys[id], path, own.title, shown, passage))
+            shown = snippet(text, matches)
+            hits.append(TextHit(score, keys[id], paths[id], own.title, shown, passage))
         return hits
-
-    def _unknown(self, state: Opened, text: str) -> str:
-        """Say that no word of a query is known, and which known ones are spelled like them."""
-        from aesearch.features.tokens import tokenize
-
-        words = list(dict.fromkeys(tokenize(text)))[:SUGGESTED]
-        if not words:
-            return "no known word in the query: it holds no words"
-        similar = [near for word in words for near in state.features.suggest(word, SUGGESTED)]
-        hint = f"; similar words that it knows: {', '.join(similar)}" if similar else ""
-        return f"no known word in the query: {', '.join(words)}{hint}"
 
 
 def _asked(features: TextFeatures, query: str) -> dict[str, tuple[int, float]]:

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from aesearch.candidates import Contest, Finalist, freeze
 from aesearch.contenders import BASELINES, enter_baselines, features_wanted, learned_from
 from aesearch.corpus import Corpus, read_corpus, stored_corpus
+from aesearch.deciding import Verdict
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.making import learned_by, make_encoder, require_folders
 from aesearch.engines import Ids
@@ -24,6 +25,7 @@ from aesearch.features.images import load_all_formats
 from aesearch.ingest import Progress
 from aesearch.layout import Layout, write_atomically
 from aesearch.locking import hold
+from aesearch.settings import FEWEST_TO_TRAIN
 from aesearch.sources import Entry, Folder
 from aesearch.store import Store
 from aesearch.writer import clean
@@ -31,7 +33,6 @@ from aesearch.writer import clean
 if TYPE_CHECKING:
     from aesearch.index import Index
 
-FEWEST_TO_TRAIN = 128  # below: PCA or LSA, there is too little to learn from
 DEFAULT_BITS = 64
 MOST_TURNED = 2048  # numbers in a code; above, the rotation that makes bits takes minutes
 
@@ -112,11 +113,12 @@ def train(index: Index, corpus: Corpus | None, budget: float | None, progress: P
             finalist, notes = _fit(index, learned, contest, seconds, progress)
             progress("checking", 0, 1)
             contest.encode(learned, finalist)
-        winner, measure = contest.winner()
-        if plan.encoder in contest.finalists and plan.encoder != BASELINES[corpus.kind]:
-            winner = plan.encoder
+        verdict = contest.verdict(learned)
+        forced = plan.encoder in contest.finalists and plan.encoder != BASELINES[corpus.kind]
+        if forced:
+            verdict = replace(verdict, winner=plan.encoder)
         progress("checking", 1, 1)
-        _publish(index, contest, winner, measure, notes)
+        _publish(index, contest, verdict, notes, forced=forced)
         Plan.done(index.layout)
 
 
@@ -183,8 +185,15 @@ def _fit(
                 Plan.done(index.layout)
                 raise
         encoder.fit(rows, labels, session=session)
+    tally = session.tally
     notes = {
-        "trained": {"items": corpus.training, "seconds": time.perf_counter() - started},
+        "trained": {
+            "items": corpus.training,
+            "seconds": tally.earlier_s + time.perf_counter() - started,
+            "epochs": tally.epochs,
+            "planned": tally.planned,
+            "budget": seconds,
+        },
         "history": getattr(encoder, "history_", []),
     }
     frozen = freeze(encoder, name, features, index.layout, notes)
@@ -192,9 +201,10 @@ def _fit(
 
 
 def _publish(
-    index: Index, contest: Contest, winner: str, measure: str, notes: dict[str, Any]
+    index: Index, contest: Contest, verdict: Verdict, notes: dict[str, Any], *, forced: bool
 ) -> None:
     """Give every item its code by the winner, and keep the table that says why."""
+    winner = verdict.winner
     finalist, corpus = contest.finalists[winner], contest.corpus
     size = contest.codes[winner].shape[1]
     usual = DEFAULT_BITS if size <= MOST_TURNED else 0
@@ -206,8 +216,8 @@ def _publish(
         **notes,
         "error": float(error),
         "check": {
-            "winner": winner,
-            "measure": measure,
+            **verdict.as_dict(),
+            "forced": forced,
             "questions": contest.questions,
             "candidates": _table(contest.checks),
             "forms": _table(forms),

@@ -171,6 +171,10 @@ class Words:
         best = found[np.argsort(-scores[found], kind="stable")][:k]
         return self.ids[best], scores[best]
 
+    def holds(self, term: str) -> bool:
+        """Return whether any document holds a term."""
+        return self._find(term.encode()) >= 0
+
     def _find(self, term: bytes) -> int:
         """Return the column of a term by bisection, or -1."""
         low, high = 0, len(self.term_ends)

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from collections_ import command, write_pictures
 
-from aesearch.cli import ALIASES, COMMANDS
+from aesearch.cli import ALIASES, COMMANDS, cli
 
 N = 36
 
@@ -221,3 +221,44 @@ def test_as_a_module_and_into_a_closed_pipe(home: Path) -> None:
     )  # fmt: skip
     assert piped.stdout.count("\n") == 1
     assert piped.stderr == ""
+
+
+def test_output_is_called_the_same_everywhere(home: Path, tmp_path: Path) -> None:
+    picture = "photos/disks/000.png"
+    for number, words in enumerate(
+        (
+            ("query", picture),
+            ("sample", "--number", "2"),
+            ("reconstruct", picture),
+        )
+    ):
+        for name in ("-o", "--output"):
+            out = tmp_path / f"{number}{name}.png"
+            assert command(*words, name, out).code == 0
+            assert out.is_file()
+    assert command("query", picture, "--sheet", tmp_path / "old.png").code == 0
+    assert (tmp_path / "old.png").is_file()
+    assert command("export", "photos", "-o", tmp_path / "one").code == 0
+    assert command("export", tmp_path / "two", "--index", "photos").code == 0
+    assert {p.name for p in (tmp_path / "one").iterdir()} == {
+        p.name for p in (tmp_path / "two").iterdir()
+    }
+    assert command("export").code == 2
+    for verb in ("duplicates", "map", "compare", "info"):
+        options = {name for param in cli.get_command(None, verb).params for name in param.opts}
+        assert {"-o", "--output"} <= options
+
+
+def test_the_size_on_disk_is_the_same_wherever_it_is_told(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 40)
+    place = tmp_path / "ix"
+    words = ("index", tmp_path / "photos", "--index", place, "--budget", "0", "--json")
+    made = json.loads(command(*words).out)
+    told = json.loads(command("info", place, "--json").out)
+    assert made["bytes_on_disk"] == told["bytes_on_disk"]
+
+
+def test_a_group_is_refused_where_the_encoder_has_none(home: Path) -> None:
+    refused = command("sample", "--group", "disks", "-o", home / "none.png")
+    assert refused.code == 2
+    assert "this encoder has not learned any" in refused.err

@@ -16,7 +16,6 @@ from aesearch.evaluation import (
     Check,
     average_precision,
     check,
-    choose,
     distorted,
     label_numbers,
     precision_at,
@@ -184,28 +183,18 @@ def test_a_check_survives_json():
         assert Check.from_dict(json.loads(json.dumps(one.as_dict()))) == one
 
 
-def test_choose_goes_by_labels_that_carry_signal():
-    pca, learned = Check(9, 0.9, 0.9, 0.30, 0.2, 0.1), Check(9, 0.5, 0.5, 0.31, 0.2, 0.1)
-    assert choose({"pca": pca, "agreement": learned}) == ("agreement", "by_folder")
-    # A hair more at the top does not make up for a worse ranking of all the rest.
-    whitened = Check(9, 0.9, 0.9, 0.31, 0.1, 0.1)
-    assert choose({"pca": pca, "pca whitened": whitened}) == ("pca", "by_folder")
-    assert pca.by_folder == pytest.approx((0.30 * 0.2) ** 0.5)
-    dates = {
-        "pca": Check(9, 0, 0.8, 0.14, 0.1, 0.1),
-        "agreement": Check(9, 0, 0.7, 0.149, 0.1, 0.1),
-    }
-    assert choose(dates) == ("pca", "reciprocal_rank")
-    unlabelled = {"pca": Check(9, 0, 0.6), "agreement": Check(9, 0, 0.7)}
-    assert choose(unlabelled) == ("agreement", "reciprocal_rank")
-    assert choose({"pca": pca, "agreement": Check(9, 1, 1.0)}) == ("agreement", "reciprocal_rank")
-
-
-def test_choose_prefers_the_simpler_of_equals():
-    equal = Check(9, 0.9, 0.9, 0.30, 0.2, 0.1)
-    assert choose({"pca": equal, "agreement": equal, "vae": equal})[0] == "pca"
-    with pytest.raises(ParameterError):
-        choose({})
+def test_the_values_of_the_questions_have_the_measures_as_their_means():
+    rng = np.random.default_rng(5)
+    codes = unit(rng.normal(size=(90, 4)))
+    copies = unit(codes[60:] + 0.5 * rng.normal(size=(30, 4)))
+    ranks = rng.integers(1, 9, 30)
+    found = check(codes, np.arange(60, 90), copies, rng.integers(0, 3, 90), ranks)
+    assert found.values["reciprocal_rank"].mean() == pytest.approx(found.reciprocal_rank)
+    assert found.values["by_folder"].mean() == pytest.approx(found.by_folder)
+    assert found.opening_rank == pytest.approx(np.exp(np.log(ranks).mean()))
+    assert {len(values) for values in found.values.values()} == {30}
+    assert "values" not in found.as_dict()
+    assert Check.from_dict(json.loads(json.dumps(found.as_dict()))) == found
 
 
 def test_labels_of_folders():

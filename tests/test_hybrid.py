@@ -163,6 +163,8 @@ def test_names_that_only_words_tell_apart_ask_for_words(index: TextIndex) -> Non
     assert check.by_code > 2
     assert check.weight >= LEAST
     assert check.helps
+    assert check.gain is not None
+    assert 0 < check.gain[1] <= check.gain[0] <= check.gain[2]
     assert "words count" in str(check)
     assert WordsCheck(**asdict(check)) == check
 
@@ -244,3 +246,25 @@ def test_more_candidates_than_feedback_takes(index: TextIndex) -> None:
     one = index.search("boat harbour", k=1, hybrid=True)
     many = index.search("boat harbour", k=40, hybrid=True)
     assert many[:1] == one
+
+
+def test_words_that_add_nothing_are_not_said_to_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    unsure = WordsCheck(0.2, 2.0, 3.0, 1.9, (0.05, -0.01, 0.11))
+    assert not unsure.helps
+    assert WordsCheck(0.2, 2.0, 3.0, 1.9, (0.05, 0.01, 0.11)).helps
+
+
+@pytest.mark.parametrize("preferred", [True, False])
+def test_a_text_is_searched_as_the_check_found_better(
+    index: TextIndex, monkeypatch: pytest.MonkeyPatch, preferred: bool
+) -> None:
+    monkeypatch.setitem(index.encoder.manifest["check"], "hybrid", preferred)
+    assert index.is_hybrid is preferred
+    text = "boat harbour spinnaker"
+    by_code, by_both = (index.search(text, hybrid=chosen) for chosen in (False, True))
+    assert [hit.score for hit in by_code] != [hit.score for hit in by_both]
+    assert index.search(text) == (by_both if preferred else by_code)
+    # A threshold is a cosine; and the check has asked short texts, not whole documents.
+    assert index.search(text, threshold=-1) == by_code
+    raw = text.encode()
+    assert index.search(raw) == index.search(raw, hybrid=False)

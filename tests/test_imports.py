@@ -16,7 +16,7 @@ LAYERS = [
     {"sources", "features", "prior", "frozen", "records", "store", "engines", "settings", "layout"}
     | {"tables", "tabular", "text_rows", "passages", "hits", "words", "hybrid", "explaining"},
     {"locking", "ingest", "writer", "opening", "verification", "facts", "sync", "index", "kinds"}
-    | {"generation", "frechet", "passage_codes", "spoken", "text_index"}
+    | {"generation", "frechet", "passage_codes", "spoken", "asking", "text_index"}
     | {"exporting", "portable_encoder"},
     {
         "encoders",
@@ -25,6 +25,8 @@ LAYERS = [
         "hybrid_check",
         "choices",
         "candidates",
+        "deciding",
+        "preparing",
         "contenders",
         "trainer",
         "builder",

@@ -261,7 +261,7 @@ def test_sync(copy: Path) -> None:
         new = write_pictures(source, 2, 80)
         counts = index.sync()
         assert counts == {
-            "new": 2, "changed": 2, "renamed": 1, "removed": 1, "unchanged": N - 4,
+            "new": 2, "changed": 1, "renamed": 1, "removed": 2, "unchanged": N - 4,
         }  # fmt: skip
         assert len(index) == N  # two new, one removed, one broken
         assert index.store.ids_of(["moved.png"])["moved.png"] == ids["disks/003.png"]
@@ -492,3 +492,26 @@ def test_a_resumed_plan_that_was_cut_off_is_no_error(copy: Path) -> None:
         assert not index.info()["training"]
         index.remove(["disks/000.png"])
     assert not (copy / "ix" / "training").exists()
+
+
+def test_what_has_no_file_has_no_path(copy: Path) -> None:
+    with aesearch.open(copy / "ix") as index:
+        index.add({"by/array": make_picture("disks", 92)})
+        first = index.similar("by/array", 2)
+        assert [hit.path is None for hit in first] == [True, False]
+        assert first[1].path == index.path_of(first[1].key)
+        outside = copy / "outside"
+        write_pictures(outside, 1, 94)
+        (key,) = index.add(list(outside.rglob("*.png")))
+        assert index.similar(key, 1)[0].path == Path(key)
+
+
+def test_files_that_cannot_be_read_are_not_counted_as_new(copy: Path) -> None:
+    (copy / "source/broken.png").write_bytes(b"no picture at all")
+    write_pictures(copy / "source", 1, 95)
+    changed = copy / "source/disks/000.png"
+    changed.write_bytes(changed.read_bytes()[:60])
+    with aesearch.open(copy / "ix") as index:
+        counts = index.sync()
+        assert (counts["new"], counts["changed"], counts["removed"]) == (1, 0, 1)
+        assert len(index) == N

@@ -87,12 +87,15 @@ def test_rows_that_cannot_be_used(here: Path) -> None:
     write_table(here / "data.csv", rows)
     made_now = command("index", "data.csv", *CHOSEN, "--budget", "0")
     assert made_now.code == 3
+    assert "left out: 2 rows that could not be read" in made_now.out
+    assert "2 rows could not be read" in command("info").out
     with open_at(here / "indexes/data.csv") as index:
         assert len(index) == 12
         assert {file.key: file.reason for file in index.skipped()} == {
             "line 4": "has the key 'c0' of line 2",
             "line 6": "has no text in 'body'",
         }
+    assert "(no row changed)" in command("index", "data.csv").out
     write_table(here / "data.csv", [row for row in rows if row["body"].strip()])
     assert command("index", "data.csv").code == 3
     write_table(here / "data.csv", table_rows(3))

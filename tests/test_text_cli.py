@@ -315,3 +315,44 @@ def test_indexes_of_different_kind_side_by_side(home: Path, here: Path) -> None:
     wrong = command("index", "photos", "--index", "docs")
     assert wrong.code == 1
     assert "is the index of" in wrong.err
+
+
+def test_what_a_query_passes_over_is_said_beside_the_answer(home: Path) -> None:
+    asked = command("query", "boat", "zeppelin", "-k", "1")
+    assert asked.code == 0
+    assert asked.err == "aesearch: note: not known here: zeppelin\n"
+    assert command("query", "the", "and").err.startswith(
+        "aesearch: the query holds only stop words"
+    )
+
+
+def test_a_question_of_the_other_kind_is_refused_in_words(home: Path, here: Path) -> None:
+    from collections_ import write_pictures
+
+    write_pictures(here / "photos", 6, side=16)
+    assert command("index", "photos", "--budget", "0").code == 0
+    picture = command("query", "photos/disks/000.png", "--index", home / "indexes/docs")
+    assert picture.code == 2
+    assert "is a picture, and docs is an index of documents" in picture.err
+    text = command("query", "boat", "harbour", "--index", "photos")
+    assert text.code == 2
+    assert "photos is an index of pictures and takes files" in text.err
+    assert "there is no file 'boat'" in text.err
+    keyed = command(
+        "query", "--key", "sailing/00.txt", "-k", "1", "--hybrid", "--index", home / "indexes/docs"
+    )
+    assert keyed.code == 2
+    assert "--key" in keyed.err
+
+
+def test_an_index_with_hybrid_by_default_needs_no_counting_at_the_first_query(here: Path) -> None:
+    write_texts(here / "docs")
+    with made(Path("docs"), Path("indexes/docs")) as index:
+        folder = index.layout.words(index.revision.number)
+        hybrid = index.is_hybrid
+        assert folder.is_dir() is hybrid
+    assert command("remove", "sailing/03.txt").code == 0
+    with open_at(here / "indexes/docs") as index:
+        assert index.layout.words(index.revision.number).is_dir() is hybrid
+    if hybrid:
+        assert "texts are searched by both, unless with --no-hybrid" in command("info").out

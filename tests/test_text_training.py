@@ -50,6 +50,11 @@ def test_the_trained_encoder_is_checked_against_lsa(base: Path) -> None:
         assert manifest["code_size"] == index.encoder.code_size == 40
         assert set(manifest["check"]["candidates"]) == {"lsa log-entropy", "lsa tf-idf", "text"}
         assert manifest["check"]["questions"] == 144 - manifest["trained"]["items"] > 10
+        assert all(row["opening_rank"] >= 1 for row in manifest["check"]["candidates"].values())
+        assert manifest["check"]["forced"]
+        assert manifest["check"]["learned"] == "text"
+        assert manifest["check"]["gap"][1] <= manifest["check"]["gap"][2]
+        assert manifest["trained"]["epochs"] == manifest["trained"]["planned"] == 2
         assert manifest["chosen"]["epochs"] == 2
         assert manifest["history"]
         assert index.verify() == []
@@ -107,6 +112,7 @@ def test_an_interrupted_training_is_gone_on_with(
     with open_at(place) as index:
         assert index.encoder.manifest["kind"] == "text"
         assert [entry["epoch"] for entry in index.encoder.manifest["history"]] == [1, 2, 3]
+        assert index.encoder.manifest["trained"]["epochs"] == 3
         assert index.verify() == []
     assert not (place / "training").exists()
 

@@ -287,3 +287,34 @@ def test_a_part_of_a_session_fills_its_share() -> None:
     part.progress(0.5, {})
     assert told == [pytest.approx(0.4)]
     assert Session().part(0.2, 0.6).progress is None
+
+
+def test_a_budget_that_ends_training_says_in_which_epoch() -> None:
+    session = Session(budget_s=0.2)
+    task = LineTask(epochs=5000, pause=0.002)
+    history = train(task, session)
+    last = history[-2]["epoch"]
+    assert history[-1] == {"epoch": last, "event": f"the budget was spent in epoch {last} of 5000"}
+    assert session.tally.epochs == last
+    assert session.tally.planned == 5000
+    unhurried = Session()
+    assert "event" not in train(LineTask(epochs=3), unhurried)[-1]
+    assert (unhurried.tally.epochs, unhurried.tally.planned) == (3, 3)
+
+
+def test_the_tally_counts_all_phases_and_the_time_before_an_interruption(tmp_path: Path) -> None:
+    steps = iter(range(100))
+    stopped = Session(checkpoint=tmp_path, stop=lambda: next(steps) >= 9)
+    before = train(LineTask(epochs=8, pause=0.005), stopped)
+    assert stopped.tally.earlier_s == 0
+    again = Session(checkpoint=tmp_path)
+    history = train(LineTask(epochs=8), again.part(0, 0.5))
+    assert 0.03 < again.tally.earlier_s < 5
+    told = [entry["epoch"] for entry in history if "event" not in entry]
+    assert told[0] == before[0]["epoch"] == 1
+    assert told[-1] == 8
+    other = LineTask(epochs=4)
+    other.name = "other"
+    train(other, again.part(0.5, 1))
+    assert again.tally.epochs == len(told) + 4
+    assert again.tally.planned >= again.tally.epochs

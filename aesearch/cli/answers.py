@@ -60,14 +60,17 @@ def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bo
         return
     if form == "null":
         for hit in answer.hits:
-            click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
+            if not tabular and hit.path is None:
+                click.echo(f"aesearch: note: '{legible(hit.key)}' has no file", err=True)
+            else:
+                click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
         return
     terminal = sys.stdout.isatty()
     if terminal and several:
         click.secho(legible(answer.name), bold=True)
     tail = f"\t{legible(answer.name)}" if several else ""
     for rank, hit in enumerate(answer.hits, 1):
-        place = legible(hit.key) if tabular else shown(hit.path)
+        place = legible(hit.key) if tabular or hit.path is None else shown(hit.path)
         if terminal:
             click.echo(f"{rank:>4}  {hit.score:6.3f}  {place}")
             if isinstance(hit, TextHit):
@@ -87,7 +90,7 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
             "rank": rank,
             "score": round(hit.score, 6),
             "key": hit.key,
-            "path": str(hit.path),
+            "path": None if hit.path is None else str(hit.path),
         }
         if isinstance(hit, TextHit):
             line |= {"title": hit.title, "snippet": hit.snippet.text}

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE
+from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.terminal import amount
 from aesearch.exporting import FORMATS, PARTS, export
 from aesearch.index import open_at
@@ -14,8 +15,9 @@ from aesearch.layout import find
 
 
 @click.command("export", short_help="Write codes, encoder and FAISS file for use elsewhere.")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--index", "place", metavar="PATH", help="The index: a path, or a name in the home.")
+@click.argument("given", required=False, metavar="DIR | [INDEX] -o DIR")
+@INDEX_OPTION
+@click.option("-o", "--output", metavar="DIR", help="The folder to write; or name it without -o.")
 @click.option(
     "--part",
     "parts",
@@ -33,7 +35,13 @@ from aesearch.layout import find
 )
 @click.option("--force", is_flag=True, help="Replace an earlier export, all its folder holds.")
 def export_(
-    folder: Path, place: str | None, parts: tuple[str, ...], form: str, *, force: bool
+    given: str | None,
+    named: str | None,
+    output: str | None,
+    parts: tuple[str, ...],
+    form: str,
+    *,
+    force: bool,
 ) -> int:
     """Write an index into DIR, in forms that numpy, pandas, onnxruntime and faiss read.
 
@@ -43,7 +51,10 @@ def export_(
 
     DIR must be new or empty. It is there complete or not at all.
     """
-    with open_at(find(place)) as index:
+    if output is None and given is None:
+        raise click.UsageError("name the folder to write: 'aesearch export DIR', or -o DIR")
+    folder = Path(output or given or "")
+    with open_at(find(named if output is None else given or named)) as index:
         files = export(index, folder, parts=parts or PARTS, format=form, replace=force)
         name = index.name
     width = max(map(len, files))

@@ -43,6 +43,7 @@ BESIDE: dict[str | None, tuple[str, ...]] = {
 
 def _output_option(default: str) -> Callable[[Command], Command]:
     return click.option(
+        "-o",
         "--output",
         type=click.Path(path_type=Path, dir_okay=False),
         default=Path(default),

@@ -12,18 +12,17 @@ import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.terminal import amount, clock, counted, progress_bars, quiet_decoders
+from aesearch.cli.verdicts import thing_of, told, untrained
 from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.making import parse_choices
 from aesearch.engines.choose import ENGINES, FORMS
-from aesearch.evaluation import Check
 from aesearch.features import NOUNS
-from aesearch.hybrid_check import WordsCheck
-from aesearch.index import Index, open_at
-from aesearch.layout import Layout, place_for
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 
 if TYPE_CHECKING:
-    from aesearch.tabular import Columns
+    from aesearch.builder import Summary
+    from aesearch.facts import Drift
+    from aesearch.preparing import Forecast
 
 
 @click.command(short_help="Learn from pictures or documents, or bring their index up to date.")
@@ -121,15 +120,20 @@ def index(
     from aesearch.tabular import Columns
 
     columns = Columns(text_columns, key_column, label_column)
-    if dry_run:
-        return _foretell(source, place, columns, as_json, retrain=retrain)
-    from aesearch.builder import update
-
     settings = {name: value for name, value in choices.items() if value is not None}
     if chosen:
         settings["parameters"] = parse_choices(chosen)
     if max_memory is not None:
         settings["max_memory"] = parse_memory(max_memory)
+    if dry_run:
+        from aesearch.preparing import foretell
+
+        found = foretell(
+            source, place, settings, budget=budget, retrain=retrain, columns=columns or None
+        )
+        return _tell_forecast(found, table=source.is_file(), as_json=as_json)
+    from aesearch.builder import update
+
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
         opened, done = update(
             source,
@@ -141,109 +145,69 @@ def index(
             progress=progress,
         )
     with opened:
-        skipped = opened.skipped()
-        unreadable = sum(not file.ignored for file in skipped)
-        summary = {
-            "index": str(opened.layout.root),
-            "items": len(opened),
-            **done.counts,
-            "skipped": unreadable,
-            "ignored": len(skipped) - unreadable,
-            "encoder": opened.encoder.manifest["kind"],
-            "check": opened.encoder.manifest.get("check"),
-            "bytes_on_disk": opened.layout.bytes_on_disk(),
-            "seconds": time.perf_counter() - started,
-        }
-        if as_json:
-            click.echo(json.dumps(summary))
-        else:
-            _tell(opened, summary, trained=done.trained)
+        facts, drift = opened.info(), opened.drift()
+    unreadable = sum(not file["ignored"] for file in facts["skipped"])
+    summary = {
+        "index": str(opened.layout.root),
+        "items": facts["items"],
+        **done.counts,
+        "skipped": unreadable,
+        "ignored": len(facts["skipped"]) - unreadable,
+        "encoder": facts["encoder"],
+        "check": facts["check"],
+        "trained": facts["trained"],
+        "bytes_on_disk": opened.layout.bytes_on_disk(),  # the database's journal is gone by now
+        "seconds": time.perf_counter() - started,
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        _tell(facts, summary, drift, done)
     return SOME_SKIPPED if unreadable else DONE
 
 
-def _foretell(
-    source: Path, place: str | None, columns: Columns, as_json: bool, *, retrain: bool
-) -> int:
+def _tell_forecast(found: Forecast, *, table: bool, as_json: bool) -> int:
     """Say what a run would do."""
-    from aesearch.sync import differences
-    from aesearch.tabular import STANDARD_INPUT, open_source
-
-    if str(source) == STANDARD_INPUT:
-        raise click.UsageError("standard input is read once; --dry-run is for files")
-    layout = Layout(place_for(source, place))
-    if not layout.exists():
-        files = sum(1 for _ in open_source(source, columns).walk())
-        counts = {"new": files, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 0}
-    else:
-        with open_at(layout.root) as opened:
-            opened.check_source(source)
-            folder = open_source(source, columns.over(opened.card.get("columns")))
-            counts = differences(opened, folder).counts()
+    root, exists = found.layout.root, found.layout.exists()
     if as_json:
-        facts = {"index": str(layout.root), "dry_run": True, "retrain": retrain}
-        click.echo(json.dumps({**facts, **counts}))
-    else:
-        verb = "would be brought up to date" if layout.exists() else "would be made"
-        if layout.exists() and (retrain or layout.plan.exists()):
-            verb += " and trained anew" if retrain else ", its training gone on with"
-        click.echo(f"{layout.root} {verb}: {_counted(counts)}; nothing was changed")
+        facts = {"index": str(root), "dry_run": True, "retrain": found.trains == "anew"}
+        click.echo(json.dumps({**facts, **found.counts}))
+        return DONE
+    verb = "would be brought up to date" if exists else "would be made"
+    if found.trains is not None:
+        verb += " and trained anew" if found.trains == "anew" else ", its training gone on with"
+    things = _counted(found.counts, "row" if table else "file")
+    click.echo(f"{root} {verb}: {things}; nothing was changed")
     return DONE
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _counted(counts: dict[str, int], thing: str) -> str:
     parts = [f"{number:,} {name}" for name, number in counts.items() if number]
-    return ", ".join(parts) or "no files"
+    return ", ".join(parts) or f"no {thing}s"
 
 
-def _tell(opened: Index, summary: dict[str, Any], *, trained: bool) -> None:
+def _tell(
+    facts: dict[str, Any], summary: dict[str, Any], drift: Drift | None, done: Summary
+) -> None:
     """Print the closing summary."""
+    noun, thing = NOUNS[facts["kind"]], thing_of(facts)
     changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
-    what = _counted(changes) if any(changes.values()) else "no file changed"
-    kind, made = summary["encoder"], opened.encoder.manifest["trained"]
-    if trained and "seconds" in made and kind not in UNTRAINED:
+    what = _counted(changes, thing) if any(changes.values()) else f"no {thing} changed"
+    if done.trained and "seconds" in facts["trained"] and facts["encoder"] not in UNTRAINED:
         what += ", trained"
-    items = counted(summary["items"], NOUNS[opened.kind])
-    click.echo(f"{opened.name}: {items} ({what}) in {clock(summary['seconds'])}")
+    items = counted(summary["items"], noun)
+    click.echo(f"{facts['name']}: {items} ({what}) in {clock(summary['seconds'])}")
     if summary["skipped"] or summary["ignored"]:
         click.echo(
-            f"  left out: {counted(summary['skipped'], 'file')} that could not be read, "
-            f"{counted(summary['ignored'], 'other file')} (no {NOUNS[opened.kind]}s, or removed); "
-            f"'aesearch info {opened.layout.root}' lists them"
+            f"  left out: {counted(summary['skipped'], thing)} that could not be read, "
+            f"{counted(summary['ignored'], f'other {thing}')} (no {noun}s, or removed); "
+            f"'aesearch info {summary['index']}' lists them"
         )
-    if trained and summary["check"]:
-        click.echo(f"  {verdict(summary['check'], NOUNS[opened.kind])}")
-        if "words" in summary["check"] and (words := WordsCheck(**summary["check"]["words"])).helps:
-            click.echo(f"  {words}: use 'aesearch query --hybrid'")
-    drift = opened.drift()
+    for line in told(facts, noun) if done.trained else untrained(facts, noun):
+        click.echo(f"  {line}")
     if drift and drift.has_drifted:
         click.echo(f"  {drift}; --retrain would learn from them")
-    plan = opened.revision.plan
     click.echo(
-        f"  {amount(summary['bytes_on_disk'])} on disk, {plan['bytes_per_item']:.0f} bytes per "
-        "code in memory"
+        f"  {amount(summary['bytes_on_disk'])} on disk, "
+        f"{facts['engine']['bytes_per_item']:.0f} bytes per code in memory"
     )
-
-
-def verdict(check: dict[str, Any], noun: str) -> str:
-    """Say in one line which encoder won, and by how much."""
-    checks = {name: Check.from_dict(row) for name, row in check["candidates"].items()}
-    measure, winner = check["measure"], check["winner"]
-    values = {name: float(getattr(found, measure)) for name, found in checks.items()}
-    tried = f"on {counted(check['questions'], noun)} kept out of training"
-    baselines = [name for name in values if name.startswith(("pca", "lsa "))]
-    best_base = max(baselines, key=values.__getitem__)
-    learned = [name for name in values if name not in baselines]
-    if not learned:
-        return f"encoder {winner}: {_figures(checks[winner], measure)}, {tried}"
-    best = max(learned, key=values.__getitem__)
-    gain = values[best] / values[best_base] - 1 if values[best_base] else 0.0
-    return (
-        f"encoder {winner}: {best} has {_figures(checks[best], measure)}; "
-        f"{best_base} has {_figures(checks[best_base], measure)} ({gain:+.0%}), {tried}"
-    )
-
-
-def _figures(found: Check, measure: str) -> str:
-    if measure == "reciprocal_rank":
-        return f"MRR {found.reciprocal_rank:.3f} of distorted copies"
-    return f"P@10 {found.precision_at_10:.3f}, mAP {found.mean_average_precision:.3f}"

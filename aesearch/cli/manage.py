@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from aesearch.cli import DONE, ERROR
-from aesearch.cli.terminal import amount, counted
+from aesearch.cli.terminal import amount, clock, counted
+from aesearch.cli.verdicts import BASELINES, epochs, reasons, thing_of
 from aesearch.errors import AesearchError
 from aesearch.features import NOUNS, TEXTS
-from aesearch.hybrid_check import WordsCheck
-from aesearch.index import Index
+from aesearch.index import Index, open_at
 from aesearch.layout import all_places, find, home
 from aesearch.settings import spelled
 
@@ -23,12 +23,17 @@ COLUMNS = {
     "mean_average_precision": "mAP",
     "recall_at_1": "recall@1",
     "reciprocal_rank": "MRR",
+    "opening_rank": "openings",
 }
 
 
 INDEX_OPTION = click.option(
     "--index", "named", metavar="PATH", help="The index, as for query; or name it without --index."
 )
+
+
+def _cell(value: float | None) -> str:
+    return f"{'-':>10}" if value is None else f"{value:>10.3f}"
 
 
 @click.command("list", short_help="Show the indexes that there are.")
@@ -70,7 +75,10 @@ def list_(as_json: bool) -> int:
 @click.argument("place", required=False, metavar="[INDEX]")
 @INDEX_OPTION
 @click.option(
+    "-o",
+    "--output",
     "--plot",
+    "plot",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="OUT",
     help="Also draw how the training went, loss by epoch: .png, .svg or .html.",
@@ -104,14 +112,13 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
         lines["training"] = "unfinished; 'aesearch index' goes on with it"
     for name, text in lines.items():
         click.echo(f"  {name:<12} {text}")
+    for line in reasons(facts, noun):
+        click.echo(f"  {line}")
     _show_check(facts["check"], noun)
-    words = (facts["check"] or {}).get("words")
-    if words is not None:
-        click.echo(f"  {WordsCheck(**words)}")
     for ignored, title in ((False, "could not be read"), (True, "passed over")):
         files = [f for f in facts["skipped"] if f["ignored"] is ignored]
         if files:
-            click.echo(f"\n{counted(len(files), 'file')} {title}")
+            click.echo(f"\n{counted(len(files), thing_of(facts))} {title}")
             for file in files:
                 click.echo(f"  {file['key']}: {file['reason']}")
     return DONE
@@ -135,8 +142,15 @@ def _input(features: dict[str, Any]) -> str:
 
 def _trained(facts: dict[str, Any], noun: str) -> str:
     trained = facts["trained"]
-    took = f" in {trained['seconds']:.0f} s" if "seconds" in trained else ""
-    return f"{counted(trained.get('items', 0), noun)}{took}"
+    told = counted(trained.get("items", 0), noun)
+    if "seconds" not in trained:
+        return told
+    ran = epochs(trained)
+    took = f"{ran} in {clock(trained['seconds'])}" if ran else clock(trained["seconds"])
+    loser = (facts["check"] or {}).get("learned")
+    if facts["encoder"] in BASELINES and loser:
+        return f"{told} (and {loser}, which did not win: {took})"
+    return f"{told}, {took}"
 
 
 def _show_check(check: dict[str, Any] | None, noun: str) -> None:
@@ -145,19 +159,20 @@ def _show_check(check: dict[str, Any] | None, noun: str) -> None:
     click.echo(f"\ncheck on {counted(check['questions'], noun)} kept out of training")
     for title, part in (("encoder", "candidates"), ("codes kept as", "forms")):
         rows = check[part]
-        names = [c for c in COLUMNS if any(row[c] is not None for row in rows.values())]
+        names = [c for c in COLUMNS if all(row.get(c) is not None for row in rows.values())]
         heads = "".join(f"{COLUMNS[c]:>10}" for c in names)
         click.echo(f"  {title:<18}{heads}")
         for name, row in rows.items():
             label = f"{check['form_bits']} bits" if name == "bits" else name
             mark = "*" if part == "candidates" and name == check["winner"] else " "
-            click.echo(f"{mark} {label:<18}" + "".join(f"{row[c]:>10.3f}" for c in names))
-    if any(row["precision_at_10"] is not None for row in check["candidates"].values()):
-        click.echo(
-            "  P@10, mAP: same folder or label; recall@1, MRR: distorted copies find their original"
-        )
-    else:
-        click.echo("  recall@1, MRR: distorted copies find their original")
+            click.echo(f"{mark} {label:<18}" + "".join(_cell(row.get(c)) for c in names))
+    meant = ["recall@1, MRR: distorted copies find their original"]
+    candidates = check["candidates"].values()
+    if any(row["precision_at_10"] is not None for row in candidates):
+        meant.insert(0, "P@10, mAP: same folder or label")
+    if any(row.get("opening_rank") is not None for row in candidates):
+        meant.append("openings: rank at which first words find the rest")
+    click.echo(f"  {'; '.join(meant)}")
 
 
 @click.command(short_help="Take items out of an index.")
@@ -165,8 +180,9 @@ def _show_check(check: dict[str, Any] | None, noun: str) -> None:
 @click.option("--index", "place", metavar="PATH", help="The index: a path, or a name in the home.")
 def remove(keys: tuple[str, ...], place: str | None) -> int:
     """Remove items from an index; their files stay where they are."""
-    with Index(find(place)) as index:
+    with open_at(find(place)) as index:
         number = index.remove(keys)
+        index.prepare_queries()
         remain = "remains" if len(index) == 1 else "remain"
         items = counted(len(index), NOUNS[index.kind])
         click.echo(f"removed {number:,}; {items} {remain}")

@@ -14,7 +14,7 @@ from aesearch.cli.answers import Answer, print_answer
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError
 from aesearch.features import IMAGES, TEXTS
-from aesearch.index import open_at
+from aesearch.index import Index, open_at
 from aesearch.kinds import PICTURES
 from aesearch.layout import find
 
@@ -46,14 +46,18 @@ from aesearch.layout import find
     help="Say why each document was found: words that both hold, and what both are about.",
 )
 @click.option(
-    "--hybrid",
-    is_flag=True,
-    help="Rank documents by codes and words (BM25) together; scores are then from 0 to 1.",
+    "--hybrid/--no-hybrid",
+    default=None,
+    help="Rank documents by codes and words (BM25) together; scores are then from 0 to 1. "
+    "Default for a text without --threshold where the check found it clearly better.",
 )
 @click.option("--json", "form", flag_value="json", help="One JSON object per hit and line.")
 @click.option("-0", "--print0", "form", flag_value="null", help="Paths only, each ended by NUL.")
 @click.option(
+    "-o",
+    "--output",
     "--sheet",
+    "sheet",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="OUT",
     help="Also draw the query picture and its hits: .png or .html.",
@@ -67,7 +71,7 @@ def query(
     sheet: Path | None,
     *,
     explain: bool,
-    hybrid: bool,
+    hybrid: bool | None,
     top: int,
     **limits: Any,
 ) -> int:
@@ -78,32 +82,33 @@ def query(
     document, and - is a text on standard input.
 
     Prints a table on a terminal, else one line per hit: score, tab, path (and, where several
-    queries were asked, tab, the query). A score is a cosine: 1 is the same, higher is closer.
+    queries were asked, tab, the query). Higher is closer: a score is a cosine, 1 for the same; by
+    codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
     if not words and not files and not keys:
         raise click.UsageError("name a picture or a text to search with, or an item by --key")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
+    if keys and hybrid:
+        raise click.UsageError("--hybrid takes a text or --file; a --key is searched by its code")
     named = next((name for name in (*files, *words) if name != "-"), None)
     failed = False
     answers: list[Answer] = []
     near, kind = Path(named) if named else None, _kind(files, words)
-    if explain or hybrid:
+    if explain or hybrid is not None:
         kind = TEXTS
     with open_at(find(place, near, kind)) as opened, quiet_decoders():
         index: Any = opened  # what only documents have is asked of those alone
         texts = index.kind == TEXTS
-        if not texts and (explain or hybrid):
-            name = "--explain" if explain else "--hybrid"
-            raise click.UsageError(f"{name} is for documents; this is an index of pictures")
-        if hybrid:
-            limits["hybrid"] = True
-        if texts and sheet is not None:
-            raise click.UsageError("--sheet draws pictures; this is an index of documents")
+        _require_sense(index, words, files, sheet, explain=explain, hybrid=hybrid)
         for key in keys:
             found = index.similar(key, top, **limits)
             why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
             answers.append(Answer(key, index.path_of(key), found, why))
+        if texts:
+            if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
+                hybrid = bool(hybrid)
+            limits["hybrid"] = hybrid
         questions = list(_questions(words, files, texts=texts))
         for name, content in questions:
             try:
@@ -113,9 +118,12 @@ def query(
                 about = "" if isinstance(content, str) else f"{name}: "
                 click.echo(f"aesearch: {about}{error}", err=True)
                 continue
+            if isinstance(content, str):
+                _tell_unknown(index, content, hybrid)
             why = [index.explain(content, hit.key) for hit in found] if explain else []
             answers.append(Answer(name, content, found, why))
         tabular = index.is_tabular
+        kept = {item.key: png for item, png in index.store.kept()} if sheet is not None else {}
     among = limits["among"]
     empty = answers and not any(answer.hits for answer in answers)
     if empty and limits["threshold"] is not None:
@@ -126,17 +134,55 @@ def query(
     for answer in answers:
         print_answer(answer, form, several=several, tabular=tabular)
     if sheet is not None and answers:
-        _draw(answers, sheet)
+        _draw(answers, kept, sheet)
     return ERROR if failed else DONE
+
+
+def _require_sense(
+    index: Index,
+    words: tuple[str, ...],
+    files: tuple[str, ...],
+    sheet: Path | None,
+    *,
+    explain: bool,
+    hybrid: bool | None,
+) -> None:
+    """Refuse what an index of pictures, or of documents, cannot be asked."""
+    if index.kind == TEXTS:
+        if sheet is not None:
+            raise click.UsageError("--sheet draws pictures; this is an index of documents")
+        shown = [name for name in (*files, *words) if _is_picture(name)]
+        if shown and len(shown) == len(files) + len(words):
+            raise click.UsageError(
+                f"{shown[0]} is a picture, and {index.name} is an index of documents: give it a "
+                "text, or choose an index of pictures with --index"
+            )
+        return
+    if explain or hybrid is not None:
+        name = "--explain" if explain else "--hybrid"
+        raise click.UsageError(f"{name} is for documents; this is an index of pictures")
+    if words and not any(name == "-" or Path(name).exists() for name in words):
+        raise click.UsageError(
+            f"{index.name} is an index of pictures and takes files, but there is no file "
+            f"'{words[0]}'; a text is for an index of documents: choose one with --index"
+        )
+
+
+def _tell_unknown(index: Any, text: str, hybrid: bool | None) -> None:
+    if unknown := index.unknown_words(text, hybrid=hybrid):
+        click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
+
+
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.lower() in PICTURES and Path(name).is_file()
 
 
 def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
     """Return what is asked for, where it can be told: pictures that exist, or a text."""
-    named = [Path(name) for name in (*files, *words) if name != "-"]
+    named = [name for name in (*files, *words) if name != "-"]
     if not named:
         return None
-    shown = all(path.suffix.lower() in PICTURES and path.is_file() for path in named)
-    return IMAGES if shown else TEXTS
+    return IMAGES if all(map(_is_picture, named)) else TEXTS
 
 
 def _questions(
@@ -151,7 +197,8 @@ def _questions(
         yield " ".join(words), " ".join(words)
 
 
-def _draw(answers: list[Answer], out: Path) -> None:
+def _draw(answers: list[Answer], kept: dict[str, bytes], out: Path) -> None:
+    """Draw queries and hits; of those without a file, the small picture that was kept."""
     from aesearch.features.images import open_picture
     from aesearch.reports.sheet import Cell, Row, write_sheet
 
@@ -161,7 +208,9 @@ def _draw(answers: list[Answer], out: Path) -> None:
             picture = open_picture(answer.content)  # type: ignore[arg-type]
         except ContentError:
             picture = None
-        cells = [Cell(hit.score, hit.key, hit.path) for hit in answer.hits]
+        cells = [
+            Cell(hit.score, hit.key, hit.path or kept.get(hit.key, b"")) for hit in answer.hits
+        ]
         rows.append(Row(answer.name, picture, cells))
     write_sheet(rows, out)
     click.echo(f"wrote {out}", err=True)

@@ -139,7 +139,8 @@ def require_folders(name: str, folders: Iterable[str]) -> None:
     if len(found) < 2:
         raise ParameterError(
             f"encoder {name} learns from folders as labels, and the files lie in {len(found)}; "
-            "sort them into at least 2 folders, or choose another encoder with --encoder"
+            "sort them into at least 2 folders (of a table, name a column with --label), or choose "
+            "another encoder with --encoder"
         )
 
 

@@ -36,6 +36,23 @@ History = list[dict[str, Any]]
 
 
 @dataclass
+class Tally:
+    """What a training came to, all its phases together.
+
+    Attributes
+    ----------
+    earlier_s : float
+        Seconds that were spent before an interruption, as far as a checkpoint tells.
+    epochs, planned : int
+        Epochs that were begun, and those there would have been without a budget.
+    """
+
+    earlier_s: float = 0.0
+    epochs: int = 0
+    planned: int = 0
+
+
+@dataclass
 class Session:
     """How long one training may take, and who is told.
 
@@ -51,6 +68,8 @@ class Session:
         Seconds between two checkpoints.
     stop : callable, optional
         Asked after every step; True ends training there, with what has been learned.
+    tally : Tally
+        Filled in while training.
     """
 
     budget_s: float | None = None
@@ -58,6 +77,7 @@ class Session:
     checkpoint: Path | None = None
     checkpoint_every_s: float = 60.0
     stop: Callable[[], bool] | None = None
+    tally: Tally = field(default_factory=Tally)
 
     def part(self, begin: float, end: float) -> Session:
         """Return the session of one phase, which fills `begin` to `end`, 0..1, of this one."""
@@ -157,6 +177,7 @@ class _Position:
         self.best_epoch = self.epoch
 
     finished: bool = False
+    missed: int = 0  # epochs that the budget left no time for
     history: History = field(default_factory=list)
 
 
@@ -189,6 +210,7 @@ def train(task: Task, session: Session, *, seed: int = 0) -> History:
     position = _resume(task, session, optimizer)
     if position.finished:
         task.module.cpu().eval()
+        _count(session.tally, position)
         return position.history
     started = time.perf_counter() - position.elapsed
     saved = time.perf_counter()
@@ -239,10 +261,23 @@ def train(task: Task, session: Session, *, seed: int = 0) -> History:
     worse = state is _State.WORSE and "validation" in position.history[-1] and not stopped
     if worse or position.finished or state is _State.BROKEN or not _sound(task.module):
         restore(task.module, optimizer, good)
+    if not (stopped or position.finished) and position.step < total:
+        last = position.history[-1]["epoch"] if position.history else 0
+        position.missed = task.epochs - last
+        event = f"the budget was spent in epoch {last} of {task.epochs}"
+        position.history.append({"epoch": last, "event": event})
     position.finished = not stopped
     save()
+    _count(session.tally, position)
     task.module.cpu().eval()
     return position.history
+
+
+def _count(tally: Tally, position: _Position) -> None:
+    """Add what one phase came to."""
+    epochs = sum("event" not in entry for entry in position.history)
+    tally.epochs += epochs
+    tally.planned += epochs + position.missed
 
 
 def _undo(
@@ -378,5 +413,6 @@ def _resume(task: Task, session: Session, optimizer: torch.optim.Optimizer) -> _
     tensors, metadata = found
     restore(task.module, optimizer, tensors)
     position = _Position(**json.loads(metadata["position"]))
+    session.tally.earlier_s += position.elapsed
     position.forget()  # the best state was not kept
     return position

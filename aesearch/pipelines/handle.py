@@ -119,7 +119,7 @@ class Handle:
 
 def _retrieved(index: Any, hit: TextHit) -> Retrieved:
     kept = index.text_of(hit.key)
-    facts = {"key": hit.key, "score": hit.score, "path": str(hit.path)}
+    facts = {"key": hit.key, "score": hit.score, "path": hit.path and str(hit.path)}
     facts |= {name: text for name in ("title", "label") if (text := getattr(kept, name))}
     if hit.passage is None:
         return Retrieved(hit, kept.text, facts)

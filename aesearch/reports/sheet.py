@@ -35,11 +35,11 @@ ROW_GAP = 20
 
 @dataclass(frozen=True)
 class Cell:
-    """One hit: its score (higher is closer), its key, and the file that shows it."""
+    """One hit: its score (higher is closer), its key, and the file that shows it, or its bytes."""
 
     score: float
     key: str
-    path: Path
+    path: Path | bytes
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,13 @@ def _section(row: Row) -> str:
     for cell in row.hits:
         key = html.escape(cell.key)
         inside, kind = image_in_tile(opened(cell.path), cell.key)
-        link = html.escape(cell.path.absolute().as_uri())
+        tile = f'<span class="{kind}">{inside}</span>'
+        if isinstance(cell.path, Path):
+            link = html.escape(cell.path.absolute().as_uri())
+            tile = f'<a class="{kind}" href="{link}">{inside}</a>'
         figures.append(
-            f'<figure title="{key}"><a class="{kind}" href="{link}">{inside}</a>'
-            f'<figcaption>{cell.score:.3f}<span class="key">{key}</span></figcaption></figure>'
+            f'<figure title="{key}">{tile}<figcaption>'
+            f'{cell.score:.3f}<span class="key">{key}</span></figcaption></figure>'
         )
     if not row.hits:
         figures.append("<p>no hits</p>")

@@ -1,0 +1,49 @@
+"""What to say of the words of a query that an index of documents does not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aesearch.features.tokens import raw_tokens, term_of, tokenize
+
+if TYPE_CHECKING:
+    from aesearch.features.texts import TextFeatures
+    from aesearch.words import Words
+
+SHOWN = 3
+SUGGESTED = 3
+
+
+def why_nothing_is_known(features: TextFeatures, text: str) -> str:
+    """Say that no word of a query is known, and which known ones are spelled like them."""
+    words = list(dict.fromkeys(tokenize(text)))
+    telling = [word for word in words if term_of(word, features.language)][:SHOWN]
+    if not words:
+        return "no known word in the query: it holds no words"
+    if not telling:
+        return (
+            f"the query holds only stop words ({', '.join(words[:SHOWN])}), which any document "
+            "may hold; add a word that says what it is about"
+        )
+    similar = [near for word in telling for near in features.suggest(word, SUGGESTED)]
+    hint = f"; similar words that it knows: {', '.join(similar)}" if similar else ""
+    return f"no known word in the query: {', '.join(telling)}{hint}"
+
+
+def unknown_words(features: TextFeatures, text: str, words: Words | None = None) -> list[str]:
+    """Return the words of a text that a search does not look at, less stop words, in their order.
+
+    Parameters
+    ----------
+    features : TextFeatures
+    text : str
+    words : Words, optional
+        BM25, where it takes part: it also knows what is too rare for the code.
+    """
+    language = features.language
+    terms = {token: term for token in raw_tokens(text) if (term := term_of(token, language))}
+    known = {features.terms[column] for column, _, _ in features.term_numbers(text)}
+    left = {token: term for token, term in terms.items() if term not in known}
+    if words is not None:
+        left = {token: term for token, term in left.items() if not words.holds(term)}
+    return list(left)

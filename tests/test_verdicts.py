@@ -1,0 +1,92 @@
+"""What is told of a check and a training: where it was not sure, too short, or not done at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aesearch.cli.verdicts import cut_short, epochs, told, untrained
+
+ROW = {"reciprocal_rank": 0.84, "precision_at_10": None, "opening_rank": 5.5}
+CHECK = {
+    "candidates": {"lsa tf-idf": ROW, "text": {**ROW, "reciprocal_rank": 0.83}},
+    "measure": "reciprocal_rank",
+    "winner": "text",
+    "learned": "text",
+    "questions": 138,
+    "gap": [-0.01, -0.04, 0.02],
+    "second_rival": "lsa tf-idf",
+    "second_gap": [0.03, -0.06, 0.12],
+}
+TRAINED = {"items": 900, "seconds": 60.0, "epochs": 30, "planned": 30, "budget": 60.0}
+
+
+def facts(**changed: Any) -> dict[str, Any]:
+    usual = {
+        "check": CHECK,
+        "trained": TRAINED,
+        "encoder": "text",
+        "items": 1000,
+        "training": False,
+        "settings": {"encoder": "auto"},
+    }
+    return usual | changed
+
+
+def lines(**changed: Any) -> str:
+    return "\n".join(told(facts(**changed), "document"))
+
+
+def test_a_difference_within_the_uncertainty_is_said_to_be_one() -> None:
+    shown = lines()
+    assert "-0.010 (-0.040 to +0.020), is within its uncertainty, so a second check" in shown
+    assert "rank 5.5 with text, 5.5 with lsa tf-idf" in shown
+    assert "text is not clearly worse there either, and is published" in shown
+    worse = {**CHECK, "winner": "lsa tf-idf", "second_gap": [-0.2, -0.3, -0.1]}
+    assert "text is clearly worse there" in lines(check=worse)
+    alone = {**CHECK, "second_gap": None}
+    assert "within its uncertainty; the better figure was taken" in lines(check=alone)
+    assert "was chosen with --encoder" in lines(check={**CHECK, "forced": True})
+
+
+def test_a_clear_difference_raises_no_doubt() -> None:
+    for gap in ([0.03, 0.01, 0.05], [-0.03, -0.05, -0.01], None):
+        assert "uncertainty" not in lines(check={**CHECK, "gap": gap})
+    assert "138 documents kept out" in lines()
+
+
+def test_a_training_that_the_budget_ended_early_says_so() -> None:
+    short = {**TRAINED, "epochs": 1}
+    (line,) = cut_short(facts(trained=short, encoder="pca"))
+    assert line == (
+        "training ended after 1 of 30 epochs: its budget of 1 min was spent, and PCA was better "
+        "than what it had learned; more time may help: --retrain --budget TIME"
+    )
+    assert "PCA" not in next(cut_short(facts(trained=short)))
+    assert not list(cut_short(facts(trained={**TRAINED, "epochs": 25})))  # it was enough
+    assert list(cut_short(facts(trained={**TRAINED, "epochs": 25}, encoder="lsa")))
+    assert not list(cut_short(facts()))
+    assert not list(cut_short(facts(trained={"items": 3})))  # of an earlier version
+
+
+def test_a_collection_too_small_to_learn_from_says_so() -> None:
+    def of(count: int, kind: str, encoder: str = "auto") -> list[str]:
+        known = facts(
+            items=count, encoder=kind, trained={"items": 9}, settings={"encoder": encoder}
+        )
+        return list(untrained(known, "picture"))
+
+    assert of(40, "pca") == [
+        "40 pictures are too few to learn from, which takes 128: PCA makes the codes"
+    ]
+    assert of(1, "thumbnail") == [
+        "1 picture is too few to fit PCA, which takes 32: thumbnails are the codes"
+    ]
+    assert "--retrain" in of(400, "pca")[0]
+    assert of(40, "pca", "pca") == []
+    assert list(untrained(facts(), "picture")) == []
+
+
+def test_epochs_are_told_of_how_many() -> None:
+    assert epochs(TRAINED) == "30 epochs"
+    assert epochs({**TRAINED, "epochs": 1}) == "1 of 30 epochs"
+    assert epochs({"items": 3}) == ""
