@@ -25,9 +25,6 @@ from aesearch.records import Item
 EXACT, NEAR, MIRRORED = "exact", "near", "mirrored"
 # Of two copies of one representative: both may have been changed, each in its own way.
 BETWEEN_COPIES = 0.75  # of the threshold
-# Whatever is measured, of pictures and of documents: below, one object taken twice, or a drawing
-# that was changed, passes for a copy.
-LOWEST = {True: 0.89, False: 0.3}
 
 
 @dataclass(frozen=True)
@@ -135,7 +132,7 @@ class Found:
 def find(
     index: Index,
     *,
-    alarm: float = ALARM,
+    alarm: float | None = None,
     threshold: float | None = None,
     progress: Progress = silent,
 ) -> list[Group]:
@@ -146,7 +143,7 @@ def find(
 def survey(
     index: Index,
     *,
-    alarm: float = ALARM,
+    alarm: float | None = None,
     threshold: float | None = None,
     progress: Progress = silent,
 ) -> Found:
@@ -160,9 +157,9 @@ def survey(
     ----------
     index : Index
         Of pictures, whose files are read, or of documents.
-    alarm : float, default=0.005
-        False pairs allowed for each item: 0.005 is five for every thousand. The threshold follows
-        from it, measured on this collection.
+    alarm : float, optional
+        False pairs allowed for each item: by default 0.005 of pictures, five for every thousand,
+        and 0.02 of documents. The threshold follows from it, measured on this collection.
     threshold : float, optional
         Least agreement, from 0 to 1, instead of a measured one.
     progress : callable
@@ -174,11 +171,13 @@ def survey(
     SourceError
         If the folder of the pictures is gone.
     """
+    pictures = index.kind == IMAGES
+    if alarm is None:
+        alarm = ALARM[pictures]
     if not 0 < alarm <= 1:
         raise ParameterError(f"alarm must be above 0 and at most 1; got {alarm}")
     if threshold is not None and not 0 < threshold <= 1:
         raise ParameterError(f"threshold must be above 0 and at most 1; got {threshold}")
-    pictures = index.kind == IMAGES
     alike: dict[bytes, list[Item]] = defaultdict(list)
     for item in sorted(index.items(), key=lambda item: item.key):
         alike[item.digest].append(item)
@@ -197,7 +196,6 @@ def survey(
             len(copies),
             alarm=alarm,
             threshold=threshold,
-            lowest=LOWEST[pictures],
         )
         pairs = pairs[pairs.scores >= calibration.threshold]
     groups = _Grouping(index, copies, proof, pairs, calibration, pictures=pictures).groups()

@@ -1,16 +1,21 @@
-"""How many planted copies `aesearch duplicates` finds among real photos, against pHash.
+"""How many planted copies `aesearch duplicates` finds, among real photos or real messages.
 
     python scripts/benchmark_duplicates.py [--photos 5000] [--copies 1000] [--others OUT.html]
+    python scripts/benchmark_duplicates.py --kind documents [--documents 5000] [--copies 1000]
 
-AESEARCH_DATA names the data folder. The copies are made in a temporary folder. Photos have
-near-duplicates of their own: pairs that were not planted are counted as false, and drawn with
---others, to be looked at. pHash is that of imagededup and of imagehash, written after its
-definition: the signs of the 8 x 8 lowest coefficients of the cosine transform of 32 x 32 pixels,
-against their median; a pair is one of copies up to a Hamming distance, the best of which is told.
+AESEARCH_DATA names the data folder. The copies are made in a temporary folder. Photos and messages
+have near-duplicates of their own: pairs that were not planted are counted as false, and drawn with
+--others (of documents: written, as text, the lines that differ), to be looked at.
+
+pHash is that of imagededup and of imagehash, written after its definition: the signs of the 8 x 8
+lowest coefficients of the cosine transform of 32 x 32 pixels, against their median; a pair is one
+of copies up to a Hamming distance, the best of which is told. For documents there are tf-idf and
+MinHash, at a fixed threshold and at the best one: duplicate_texts.py.
 """
 
 from __future__ import annotations
 
+import difflib
 import resource
 import sys
 import tempfile
@@ -26,7 +31,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
 import aesearch
-from aesearch.duplicates import MIRRORED, NEAR, Found, survey
+from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, survey
 
 Pair = tuple[str, str, bool]
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
@@ -164,7 +169,7 @@ def row_of(name: str, pairs: set[Pair], planted: dict[Pair, str]) -> dict[str, A
     both = {(a, b) for a, b, _ in planted}
     others = {pair for pair in pairs - hits if pair[:2] not in both}
     line: dict[str, Any] = {"method": name}
-    for kind in CHANGES:
+    for kind in dict.fromkeys(planted.values()):
         own = [pair for pair, its in planted.items() if its == kind]
         line[kind] = sum(pair in hits for pair in own) / max(1, len(own))
     line["recall"] = len(hits) / len(planted)
@@ -178,30 +183,79 @@ def row_of(name: str, pairs: set[Pair], planted: dict[Pair, str]) -> dict[str, A
 
 
 def draw(pairs: list[Pair], folder: Path, out: Path) -> None:
-    """Draw pairs, one to a row."""
+    """Draw pairs side by side, the second as it was compared: mirrored, where it is said."""
     from aesearch.features.images import open_picture
-    from aesearch.reports.sheet import Cell, Row, write_sheet
+    from aesearch.reports.tiles import Group, Tile, write_tiles
 
-    write_sheet(
-        [
-            Row(f"{a}{' mirrored' * m}", open_picture(folder / a), [Cell(0, b, folder / b)])
-            for a, b, m in pairs
-        ],
-        out,
-    )
+    tiles = []
+    for number, (a, b, mirrored) in enumerate(pairs, 1):
+        one, other = (open_picture(folder / key) for key in (a, b))
+        if mirrored:
+            other = other.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        mark = " mirrored" * mirrored
+        for picture, key in ((one, a), (other, b)):
+            picture.thumbnail((192, 192))
+            tiles.append(Tile(picture, key, f"{number}{mark} {Path(key).name}"))
+    write_tiles("Pairs that were not planted", [Group(tiles, 12, "")], out)
+
+
+def write(pairs: list[Pair], texts: dict[str, str], out: Path) -> None:
+    """Write pairs of documents: the lines in which they differ."""
+    with out.open("w", encoding="utf-8") as stream:
+        for a, b, _ in pairs:
+            lines = [texts[key].splitlines() for key in (a, b)]
+            changed = list(difflib.unified_diff(*lines, a, b, lineterm="", n=0))
+            same = difflib.SequenceMatcher(None, texts[a].split(), texts[b].split(), False)
+            print(f"== {same.ratio():.2f} of the words", *changed[:30], sep="\n", file=stream)
+
+
+def phash_rows(folder: Path, keys: list[str], planted: dict[Pair, str]) -> list[dict[str, Any]]:
+    """Return the lines of pHash: the best distance by F1, and the furthest of precision 0.9."""
+    say("pHash")
+    near = phash_pairs(folder, keys)
+    lines = [
+        row_of(f"pHash, distance {d}", {p for p, n in near.items() if n <= d}, planted)
+        for d in range(0, FURTHEST + 1, 2)
+    ]
+    best = max(lines, key=_f1)
+    sharp = [line for line in lines if line["precision, others false"] >= 0.9]
+    return [best, *(line for line in sharp[-1:] if line is not best)]
+
+
+def text_rows(texts: dict[str, str], planted: dict[Pair, str]) -> list[dict[str, Any]]:
+    """Return the lines of tf-idf and MinHash: at a usual threshold, and at the best by F1."""
+    from duplicate_texts import BASELINES
+
+    keys, rows = list(texts), []
+    for name, (find, usual) in BASELINES.items():
+        near = {
+            _pair(keys[a], keys[b], mirrored=False): s
+            for (a, b), s in find(list(texts.values())).items()
+        }
+        lines = [
+            row_of(f"{name} {t:.2f}", {p for p, s in near.items() if s >= t}, planted)
+            for t in (usual, *np.arange(0.4, 1, 0.05))
+        ]
+        best = max(lines, key=_f1)
+        rows += [lines[0], {**best, "method": best["method"] + ", the best"}]
+    return rows
 
 
 @click.command()
+@click.option("--kind", type=click.Choice(["photos", "documents"]), default="photos")
 @click.option("--photos", default=5_000, help="Photos, at most.")
+@click.option("--documents", default=5_000, help="Documents, at most.")
 @click.option("--copies", default=1_000, help="Planted copies.")
 @click.option("--alarm", type=float, help="As of aesearch duplicates.")
 @click.option("--seed", default=0)
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder.")
 @click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="For scratch.")
-@click.option("--others", type=click.Path(path_type=Path), help="Draw the pairs not planted.")
+@click.option("--others", type=click.Path(path_type=Path), help="Show the pairs not planted.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(
+    kind: str,
     photos: int,
+    documents: int,
     copies: int,
     alarm: float | None,
     seed: int,
@@ -212,44 +266,47 @@ def main(
     as_json: bool,
 ) -> None:
     """Plant copies, find them, and print the table."""
-    root = data_folder(data, "photos")
-    files = sorted(path for path in root.rglob("*.jpg") if path.is_file())
-    files = [files[n] for n in np.random.default_rng(seed).permutation(len(files))[:photos]]
+    pictures = kind == "photos"
     with tempfile.TemporaryDirectory(dir=cache_folder(cache)) as scratch:
-        folder = Path(scratch, "photos")
-        say(f"planting {copies:,} copies among {len(files):,} photos")
-        planted = plant(files, root, folder, copies, seed)
-        settings = aesearch.Settings(encoder="pca")
+        folder = Path(scratch, kind)
+        say(f"planting {copies:,} copies among {kind}")
+        if pictures:
+            root = data_folder(data, "photos")
+            files = sorted(path for path in root.rglob("*.jpg") if path.is_file())
+            files = [files[n] for n in np.random.default_rng(seed).permutation(len(files))[:photos]]
+            planted = plant(files, root, folder, copies, seed)
+        else:
+            from duplicate_texts import plant_texts
+
+            made = plant_texts(data, folder, documents, copies, seed)
+            planted = {_pair(a, b, mirrored=False): edit for a, b, edit in made}
+        settings = aesearch.Settings(encoder="pca" if pictures else "lsa")
         with aesearch.build(folder, Path(scratch, "index"), settings, progress=told()) as index:
             started = time.perf_counter()
             limits = {} if alarm is None else {"alarm": alarm}
             found = survey(index, **limits, progress=told())
             seconds = time.perf_counter() - started
-            keys = [item.key for item in index.items()]
+            names = {item.id: item.key for item in index.items()}
+            texts = {} if pictures else {names[t.id]: t.text for t in index.store.texts()}
         pairs = pairs_of(found)
-        say("pHash")
-        near = phash_pairs(folder, keys)
         rows = [row_of("aesearch duplicates", pairs, planted)]
-        by_distance = [
-            row_of(f"pHash, distance {d}", {p for p, n in near.items() if n <= d}, planted)
-            for d in range(0, FURTHEST + 1, 2)
-        ]
-        rows += sorted(by_distance, key=lambda r: -_f1(r))[:1]
-        sharp = [r for r in by_distance if r["precision, others false"] >= 0.9]
-        rows += [r for r in sharp[-1:] if r not in rows]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if pictures:
+            rows += phash_rows(folder, list(names.values()), planted)
+        else:
+            rows += text_rows(texts, planted)
         if others is not None:
             both = {(a, b) for a, b, _ in planted}
-            draw(sorted(p for p in pairs if p[:2] not in both), folder, others)
+            unplanted = sorted(p for p in pairs if p[:2] not in both)
+            draw(unplanted, folder, others) if pictures else write(unplanted, texts, others)
     sure = found.calibration
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     notes = {
-        "pHash": "the best distance by F1, and the furthest of precision 0.9",
-        "seconds": seconds,
-        "peak memory of the whole run, MB": peak / (1e6 if sys.platform == "darwin" else 1e3),
+        "seconds of the survey": seconds,
+        "peak memory up to its end, MB": peak / (1e6 if sys.platform == "darwin" else 1e3),
         "calibration": str(sure.as_dict() if sure else None),
-        "groups": str({kind: len(found.of(kind)) for kind in ("exact", "near", "mirrored")}),
+        "groups": str({name: len(found.of(name)) for name in (EXACT, NEAR, MIRRORED)}),
     }
-    title = f"{len(planted):,} copies among {len(files):,} photos, seed {seed}"
+    title = f"{len(planted):,} copies among {found.items - len(planted):,} {kind}, seed {seed}"
     show(title, rows, notes, as_json=as_json)
 
 

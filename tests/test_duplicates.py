@@ -13,11 +13,9 @@ import aesearch
 from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, find, survey
 from aesearch.errors import ParameterError
 from aesearch.near import Pairs, joined, unique_pairs
-from aesearch.near.alarm import calibrated
-from aesearch.near.align import agreement, mirrored, packed
-from aesearch.near.copies import distorted_copy, edited_copy
+from aesearch.near.align import STEPS, agreement, mirrored, packed
+from aesearch.near.copies import distorted_copy
 from aesearch.near.sketches import described, mirrored_description
-from aesearch.near.texts import resemblance, shingled
 
 FASTEST = aesearch.Settings(encoder="pca")
 SCENES = 70
@@ -114,7 +112,7 @@ def test_what_is_to_be_expected_is_told(found: Found) -> None:
     sure = found.calibration
     assert sure is not None
     assert sure.copies > 100
-    assert sure.found > 0.9
+    assert sure.found > 0.85
     assert sure.false_pairs is not None
     assert sure.false_pairs < 1
     assert 0.5 < sure.threshold < 1
@@ -173,6 +171,20 @@ def test_a_chain_does_not_bring_unlike_pictures_together(tmp_path: Path) -> None
     assert all(len(group.keys) == len(set(group.keys)) for group in groups)
 
 
+@pytest.mark.parametrize("scenes", [45, 110])
+def test_in_small_collections_copies_are_no_less_found(tmp_path: Path, scenes: int) -> None:
+    root = tmp_path / "pictures"
+    root.mkdir()
+    for seed in range(scenes):
+        scene(seed).save(root / f"{seed:03}.png")
+    for share in (0.9, 0.85):
+        cropped(scene(0), share).save(root / f"000-{share}.jpg")
+    aesearch.build(root, tmp_path / "index", FASTEST).close()
+    with aesearch.open(tmp_path / "index") as index:
+        (group,) = find(index)
+    assert sorted(group.keys) == ["000-0.85.jpg", "000-0.9.jpg", "000.png"]
+
+
 def test_two_items_and_blank_pictures_are_no_trouble(tmp_path: Path) -> None:
     root = tmp_path / "pictures"
     root.mkdir()
@@ -183,8 +195,11 @@ def test_two_items_and_blank_pictures_are_no_trouble(tmp_path: Path) -> None:
         assert find(index) == []
 
 
+FINEST = max(STEPS)
+
+
 def rows_of(*pictures: Image.Image) -> np.ndarray:
-    return np.stack([packed(np.asarray(picture.resize((64, 64)))) for picture in pictures])
+    return np.stack([packed(picture) for picture in pictures])
 
 
 def test_agreement_is_that_of_one_picture_only() -> None:
@@ -193,23 +208,34 @@ def test_agreement_is_that_of_one_picture_only() -> None:
     others = rows_of(
         one, cropped(one), captioned(one), scene(2), ImageEnhance.Color(one).enhance(0)
     )
-    scores = agreement(same, others)[64]
+    scores = agreement(same, others)[FINEST]
     assert scores[0] > 0.999
     assert min(scores[1], scores[2]) > 0.85
     assert scores[3] < 0.5
     assert scores[4] > 0.9  # a picture without colours
 
 
+def test_a_crop_loses_nothing_by_where_its_pixels_fall() -> None:
+    scenes = [scene(seed, (320, 240)) for seed in range(8)]
+    rng = np.random.default_rng(0)
+    crops = []
+    for picture in scenes:
+        x, y = rng.integers(1, 24, 2).tolist()
+        crops.append(picture.crop((x, y, x + 288, y + 216)))
+    scores = agreement(rows_of(*scenes), rows_of(*crops))[FINEST]
+    assert scores.min() > 0.97
+
+
 def test_a_recoloured_picture_is_another_one() -> None:
     one = scene(1)
     red, green, blue = one.split()
-    scores = agreement(rows_of(one), rows_of(Image.merge("RGB", (blue, red, green))))[64]
+    scores = agreement(rows_of(one), rows_of(Image.merge("RGB", (blue, red, green))))[FINEST]
     assert scores[0] < 0.8
 
 
 def test_pairs_given_up_stay_so() -> None:
     scores = agreement(rows_of(scene(1)), rows_of(scene(2)), {16: 0.9})
-    assert scores[64][0] == -1
+    assert scores[FINEST][0] == -1
     assert scores[16][0] < 0.9
 
 
@@ -228,27 +254,6 @@ def test_distorted_copies_are_the_same_for_the_same_seed() -> None:
     assert first != other
 
 
-def test_the_threshold_keeps_the_alarm_rate() -> None:
-    rng = np.random.default_rng(0)
-    unlike = rng.beta(4, 8, 200_000)
-    copies = 1 - rng.beta(1, 30, 500)
-    planted = 1 - rng.beta(1, 30, 2000)
-    strict = calibrated(np.append(unlike, planted), copies, 10_000, alarm=0.0001)
-    loose = calibrated(np.append(unlike, planted), copies, 10_000, alarm=0.1)
-    assert loose.threshold <= strict.threshold
-    for sure, allowed in ((strict, 1), (loose, 1000)):
-        assert (unlike >= sure.threshold).sum() <= allowed
-        assert sure.found == (copies >= sure.threshold).mean()
-    assert strict.found > 0.9
-
-
-def test_with_too_few_pairs_nothing_is_promised() -> None:
-    sure = calibrated(np.array([0.1, 0.2]), np.full(50, 0.9), 3)
-    assert sure.false_pairs is None
-    assert sure.threshold == pytest.approx(0.9)
-    assert sure.found == 1
-
-
 def test_pairs_are_kept_once() -> None:
     first, second, flipped = unique_pairs(
         np.array([1, 2, 3, 1]), np.array([2, 1, 3, 2]), np.array([False, False, False, True])
@@ -257,49 +262,3 @@ def test_pairs_are_kept_once() -> None:
     pairs = Pairs(first, second, flipped, np.array([0.5, 0.6], np.float32))
     better = Pairs(first[:1], second[:1], flipped[:1], np.array([0.7], np.float32))
     assert joined([pairs, better]).scores.tolist() == pytest.approx([0.7, 0.6])
-
-
-WORDS = ["river", "stone", "window", "garden", "paper", "engine", "winter", "silver", "letter"]
-
-
-def text(seed: int, length: int = 120) -> str:
-    """A text of words of its own and of words of its topic, which a quarter of all share."""
-    rng = np.random.default_rng(seed)
-    own = [f"{word}{seed % 4}" for word in WORDS]
-    words = [str(rng.choice(own)) if rng.random() < 0.6 else f"w{rng.integers(400)}" for _ in
-             range(length)]  # fmt: skip
-    return " ".join(words)
-
-
-def test_documents_with_words_changed_are_found(tmp_path: Path) -> None:
-    root = tmp_path / "texts"
-    root.mkdir()
-    for seed in range(60):
-        (root / f"{seed:02}.txt").write_text(text(seed))
-    words = text(3).split()
-    (root / "03-edited.txt").write_text(" ".join([*words[:50], "new", "words", *words[53:]]))
-    (root / "04-longer.txt").write_text(text(4) + " and a line was added at its end")
-    (root / "05-same.txt").write_text(text(5))
-    aesearch.build(root, tmp_path / "index", aesearch.Settings(encoder="lsa")).close()
-    with aesearch.open(tmp_path / "index") as index:
-        result = survey(index)
-    near = sorted(sorted(group.keys) for group in result.of(NEAR))
-    assert near == [["03-edited.txt", "03.txt"], ["04-longer.txt", "04.txt"]]
-    assert [group.keys for group in result.of(EXACT)] == [["05-same.txt", "05.txt"]]
-    assert result.calibration is not None
-    assert result.calibration.found > 0.9
-
-
-def test_resemblance_is_broders() -> None:
-    one, other = list("abcdef"), list("abcdxf")
-    assert resemblance(shingled(one), shingled(one)) == 1
-    assert resemblance(shingled(one), shingled(other)) == pytest.approx(2 / 6)
-    assert resemblance(shingled(one), shingled(list("uvwxyz"))) == 0
-
-
-def test_edited_copies_differ_a_little() -> None:
-    words = text(1, 1000).split()
-    copy = edited_copy(words, ["other"], [5])
-    assert 0.92 * len(words) < len(copy) < len(words)
-    assert 10 < copy.count("other") < 60
-    assert edited_copy(["two", "words"], ["other"], [1]) != ["two", "words"]

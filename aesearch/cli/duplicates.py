@@ -22,6 +22,13 @@ TITLES = {
     NEAR: "near-duplicates",
     MIRRORED: "mirrored",
 }
+# What set the threshold; nothing is said where it was the alarm rate.
+DECIDED = {
+    "alarm": "",
+    "copies": " (the alarm rate would allow a lower one, which finds hardly any more)",
+    "highest": " (the highest there is: the alarm rate cannot be kept)",
+    "given": " (given)",
+}
 MOST_NAMED = 3
 TOLD_APART = 0.5  # share of the copies, below which it is said that hardly any is found
 DRAWN = 256  # pixels of a side at most, for screens with small pixels
@@ -34,10 +41,9 @@ PER_LINE = 8
 @click.option(
     "--alarm",
     type=click.FloatRange(0, 1, min_open=True),
-    default=ALARM,
-    show_default=True,
     metavar="RATE",
-    help="False pairs allowed for each item; the threshold follows, measured on the collection.",
+    help="False pairs allowed for each item; the threshold follows, measured on the collection. "
+    f"[default: {ALARM[True]} of pictures, {ALARM[False]} of documents]",
 )
 @click.option(
     "--threshold",
@@ -47,7 +53,10 @@ PER_LINE = 8
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per group and line.")
 @click.option(
+    "-o",
+    "--output",
     "--sheet",
+    "sheet",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="OUT",
     help="Also draw the groups of pictures, a row for each: .png or .html.",
@@ -55,7 +64,7 @@ PER_LINE = 8
 def duplicates(
     place: str | None,
     named: str | None,
-    alarm: float,
+    alarm: float | None,
     threshold: float | None,
     *,
     as_json: bool,
@@ -64,8 +73,9 @@ def duplicates(
     """Find groups of items that are copies of one another; no file is changed or deleted.
 
     Exact copies have the same content. Near-duplicates were cropped, recompressed, resized, made
-    darker or brighter, or got a caption; of documents, words were changed. Mirrored copies are
-    listed apart. The first of each group is the largest; the others are scored against it.
+    darker or brighter, or got a caption; of documents, words were changed, cut off or added.
+    Mirrored copies are listed apart. The first of each group is the largest; the others are scored
+    against it.
 
     The threshold is measured: distorted copies of the collection's own pictures say what copies
     score, and pairs that are merely alike how often one would be taken for a copy.
@@ -139,8 +149,8 @@ def _sentences(found: Found, noun: str) -> list[str]:
                 "threshold that keeps false pairs few finds hardly any copy"
             )
         said.append(
-            f"threshold {sure.threshold:.3f}: of {sure.copies:,} distorted copies of your own "
-            f"{noun}s {sure.found:.1%} would be found; false pairs: {falsely}"
+            f"threshold {sure.threshold:.3f}{DECIDED[sure.decided]}: of {sure.copies:,} distorted "
+            f"copies of your own {noun}s {sure.found:.1%} would be found; false pairs: {falsely}"
         )
     return said
 

@@ -9,56 +9,64 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.Image import Resampling
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
-SIDE = 64
-COLOUR_SIDE = 16
+SIDE = 128
+COLOUR_SIDE = 32
 ROW = SIDE * SIDE + 2 * COLOUR_SIDE * COLOUR_SIDE  # bytes kept of a picture
 
-STEPS = {16: 6, 32: 6, 64: 4}  # of descent, at each size
-WINDOWS = {16: 3, 32: 5, 64: 5}  # pixels within which contrast is made even
-TILES = {16: 4, 32: 8, 64: 8}  # to a side
+STEPS = {16: 6, 32: 6, 64: 4, 128: 1}  # of descent, at each size
+WINDOWS = {16: 3, 32: 5, 64: 5, 128: 9}  # pixels within which contrast is made even
+TILES = {16: 4, 32: 8, 64: 8, 128: 8}  # to a side
+# At the finest size, pixels finer than all that counts: a copy that was cut and scaled has
+# its samples between those of the original, and must not lose by it.
+SOFT = {128: 3}
 SCALES = (0.75, 1.34)
 MOST_SHIFT = 0.2  # of the side
 LONGEST_STEP = 0.08
+UNMOVED = np.array([1, 0, 1, 0], dtype=np.float32)  # scale, shift down; scale, shift right
 # A caption may cover a quarter at the top or at the bottom: the rest must agree all the better.
 BANDS = ((0.0, 1.0), (0.25, 1.0), (0.0, 0.75))
 LEVEL, LEVEL_WIDTH = 16.0, 30.0  # grey values of 255 that brightness, clipped, leaves different
+LEVEL_SIDE = 64  # at which brightness is laid on, at most
+CELLS = 16  # to a side, in which brightness and colour are compared
 COLOUR, COLOUR_WIDTH = 10.0, 20.0
 DARK, BRIGHT = 10.0, 245.0  # beyond these, brightness may have been cut off
 LEAST_TOLD = 0.03  # share of the tiles that must say something
-GREY = 2.0  # mean chroma below which a picture has no colours that could differ
+GREY = 0.5  # root mean square chroma below which a picture was made without colours: any fit
 
 
-def packed(picture: Pixels) -> Pixels:
-    """Return what is kept of a picture: brightness at 64 x 64, colour at 16 x 16.
-
-    Parameters
-    ----------
-    picture : ndarray of uint8, shape (64, 64, 3)
+def packed(picture: Image.Image) -> Pixels:
+    """Return what is kept of an RGB picture: brightness at 128 x 128, colour at 32 x 32.
 
     Returns
     -------
-    ndarray of uint8, shape (4608,)
+    ndarray of uint8, shape (18432,)
     """
-    from PIL import Image
-
-    grey, blue, red = Image.fromarray(picture).convert("YCbCr").split()
+    square = picture.resize((SIDE, SIDE), Resampling.BILINEAR)  # with Pillow, without aliasing
+    grey, blue, red = square.convert("YCbCr").split()
     factor = SIDE // COLOUR_SIDE
     parts = (grey, blue.reduce(factor), red.reduce(factor))
     return np.concatenate([np.asarray(part).ravel() for part in parts])
 
 
 def grey_of(rows: Pixels) -> Floats:
-    """Return the brightness of packed pictures, of shape (n, 64, 64), from 0 to 255."""
+    """Return the brightness of packed pictures, of shape (n, 128, 128), from 0 to 255."""
     return rows[:, : SIDE * SIDE].reshape(-1, SIDE, SIDE).astype(np.float32)
 
 
+def shrunk_grey(rows: Pixels, size: int) -> Floats:
+    """Return the brightness of packed pictures, of shape (n, size, size)."""
+    return _shrunk(grey_of(rows), SIDE // size)
+
+
 def colour_of(rows: Pixels) -> Floats:
-    """Return the two colour differences of packed pictures, of shape (n, 2, 16, 16)."""
+    """Return the two colour differences of packed pictures, of shape (n, 2, 32, 32)."""
     flat = rows[:, SIDE * SIDE :].reshape(-1, 2, COLOUR_SIDE, COLOUR_SIDE)
     return flat.astype(np.float32) - 128
 
@@ -77,7 +85,7 @@ def agreement(
 
     Parameters
     ----------
-    first, second : ndarray of uint8, shape (pairs, 4608)
+    first, second : ndarray of uint8, shape (pairs, 18432)
         Packed pictures.
     floors : dict of size to score, optional
         Pairs that agree less at a size are given up there: they keep -1 at the finer ones.
@@ -89,16 +97,18 @@ def agreement(
     """
     scores = {size: np.full(len(first), -1, dtype=np.float32) for size in STEPS}
     alive = np.arange(len(first))
-    warps = np.tile(np.array([1, 0, 1, 0], dtype=np.float32), (len(first), 1))
+    warps = np.tile(UNMOVED, (len(first), 1))
     for size, steps in STEPS.items():
         if not len(alive):
             break
         one, other = _Views(first[alive], size), _Views(second[alive], size)
         warps[alive] = _laid_on(one.contrast, other.contrast, warps[alive], steps)
         score = _scores(one, other, warps[alive])
-        # The descent may lose its way where there was nothing to find.
-        still = np.tile(np.array([1, 0, 1, 0], dtype=np.float32), (len(alive), 1))
-        score = np.maximum(score, _scores(one, other, still))
+        if size < SIDE:  # the descent may lose its way where there was nothing to find
+            still = np.tile(UNMOVED, (len(alive), 1))
+            unmoved = _scores(one, other, still)
+            warps[alive] = np.where((unmoved > score)[:, None], still, warps[alive])
+            score = np.maximum(score, unmoved)
         scores[size][alive] = score
         if floors is not None and size in floors:
             alive = alive[score >= floors[size]]
@@ -111,15 +121,23 @@ class _Views:
     def __init__(self, rows: Pixels, size: int) -> None:
         grey = grey_of(rows)
         self.size = size
-        self.contrast = _even(_shrunk(grey, SIDE // size), WINDOWS[size])
-        self.level = _shrunk(grey, SIDE // COLOUR_SIDE)
-        self.colour = colour_of(rows)
+        shrunk = _shrunk(grey, SIDE // size)
+        if size in SOFT:
+            shrunk = _blurred(shrunk, SOFT[size])
+        self.contrast = _even(shrunk, WINDOWS[size])
+        self.level = _shrunk(grey, SIDE // min(size, LEVEL_SIDE))
+        colour = colour_of(rows).reshape(-1, COLOUR_SIDE, COLOUR_SIDE)
+        self.colour = _shrunk(colour, max(1, COLOUR_SIDE // size))
 
 
 def _shrunk(pictures: Floats, factor: int) -> Floats:
     if factor == 1:
         return pictures
     return _tiles(pictures, factor) / np.float32(factor * factor)
+
+
+def _cells(pictures: Floats) -> Floats:
+    return _shrunk(pictures, pictures.shape[-1] // CELLS)
 
 
 def _blurred(pictures: Floats, window: int) -> Floats:
@@ -220,16 +238,22 @@ def _scores(one: _Views, other: _Views, warps: Floats) -> Floats:
     weight = energy / (energy + 0.5 * energy.mean((1, 2), keepdims=True))
     shown = _tiles(inside.astype(np.float32), tile) > 0.5 * tile * tile
     level, inside = _warped(other.level, warps)
-    colours = np.stack([_warped(other.colour[:, c], warps)[0] for c in (0, 1)], 1)
+    # Cells are means of what was laid on at a finer size: a cell cut in two is not the same cell.
+    level, inside = _cells(level), _cells(inside.astype(np.float32)) > 0.999
+    colours, own_colours = (
+        _cells(c).reshape(-1, 2, CELLS, CELLS)
+        for c in (_warped(other.colour, np.repeat(warps, 2, axis=0))[0], one.colour)
+    )
+    own_level = _cells(one.level)
     scores = [np.full(len(warps), -1.0)]
     for top, bottom in BANDS:
         rows = slice(round(top * count), round(bottom * count))
         seen = np.zeros_like(inside)
-        part = slice(round(top * COLOUR_SIDE), round(bottom * COLOUR_SIDE))
+        part = slice(round(top * CELLS), round(bottom * CELLS))
         seen[:, part] = inside[:, part]
-        alike, lost = _same_level(one.level, level, seen)
-        alike = alike * _same_colour(one.colour, colours, seen)
-        factor = COLOUR_SIDE // count
+        alike, lost = _same_level(own_level, level, seen)
+        alike = alike * _same_colour(own_colours, colours, seen)
+        factor = CELLS // count
         alike = (_tiles(alike, factor) / np.float32(factor**2))[:, rows]
         told = shown[:, rows] & (_tiles(lost, factor)[:, rows] < 0.5 * factor**2)
         w = weight[:, rows]

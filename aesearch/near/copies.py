@@ -13,7 +13,10 @@ QUALITY = (30, 60)  # of JPEG
 SMALLER = (0.25, 0.7)
 LIGHT = (0.6, 1.5)
 BAR = (0.08, 0.15)  # of the height
-DROPPED, REPLACED = 0.04, 0.03  # of the words
+DROPPED, REPLACED = (0.02, 0.15), (0.0, 0.04)  # of the words
+STAYS = (0.75, 0.95)  # of the words, where the beginning or the end is cut off
+ADDED = (0.05, 0.30)  # of the words, as a signature or a quoting line adds some
+EDITS = ("words", "cut", "added")
 KINDS = ("crop", "recompressed", "resized", "brightness", "caption", "several")
 
 
@@ -63,24 +66,40 @@ def _captioned(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def edited_copy(words: Sequence[str], others: Sequence[str], seed: Sequence[int]) -> list[str]:
-    """Return a copy of a text, word by word, with words dropped and words replaced.
+    """Return a copy of a text, word by word, edited in one way of `EDITS`; equal for equal seeds.
+
+    Words dropped and replaced, an end cut off, or words added at an end.
 
     Parameters
     ----------
     words : sequence of str
     others : sequence of str
-        Words of the collection, which stand in for those replaced.
+        Words of the collection, which stand in for those replaced, and are added.
     seed : sequence of int
     """
     rng = np.random.default_rng(seed)
+    kind = EDITS[rng.integers(len(EDITS))]
+    at_front = rng.random() < 0.5
+    if kind == "words" or len(words) < 2:
+        return _reworded(words, others, rng)
+    if kind == "cut":
+        stays = min(len(words) - 1, round(len(words) * rng.uniform(*STAYS)))
+        return list(words[len(words) - stays :] if at_front else words[:stays])
+    more = max(1, round(len(words) * rng.uniform(*ADDED)))
+    added = [others[n] for n in rng.integers(len(others), size=more).tolist()]
+    return [*added, *words] if at_front else [*words, *added]
+
+
+def _reworded(words: Sequence[str], others: Sequence[str], rng: np.random.Generator) -> list[str]:
+    dropped, replaced = rng.uniform(*DROPPED), rng.uniform(*REPLACED)
     chances = rng.random(len(words))
     # Of a short text one word at least: it must not be the same.
-    if len(words) > 1 and not (chances < DROPPED + REPLACED).any():
-        chances[rng.integers(len(words))] = rng.choice((0.0, DROPPED))
+    if len(words) > 1 and not (chances < dropped + replaced).any():
+        chances[rng.integers(len(words))] = rng.choice((0.0, dropped))
     copy = []
     for word, chance in zip(words, chances.tolist(), strict=True):
-        if chance >= DROPPED + REPLACED:
+        if chance >= dropped + replaced:
             copy.append(word)
-        elif chance >= DROPPED:
+        elif chance >= dropped:
             copy.append(others[int(rng.integers(len(others)))])
     return copy

@@ -13,11 +13,11 @@ import xxhash
 
 from aesearch.engines.faiss import exact_neighbours
 from aesearch.errors import ContentError, SourceError
-from aesearch.features.images import ImageFeatures, load_all_formats, open_picture
+from aesearch.features.images import load_all_formats, open_picture
 from aesearch.index import Index
 from aesearch.ingest import Progress, decode, silent
 from aesearch.near import NO_PAIRS, Bools, Evidence, Floats, Ids, Pairs, joined, unique_pairs
-from aesearch.near.align import ROW, SIDE, STEPS, Pixels, agreement, mirrored, packed
+from aesearch.near.align import ROW, STEPS, Pixels, agreement, mirrored, packed
 from aesearch.near.copies import distorted_copy
 from aesearch.near.sketches import Sketcher, described, mirrored_description, similarity
 from aesearch.records import Item
@@ -30,8 +30,8 @@ MEASURED = 800  # copies to measure with, of other pictures where there are enou
 SHRUNK = 256  # pixels of the longest side from which copies are made
 FITTED = 20_000  # pictures that say how pictures differ
 FEWEST = 400  # copies, however few the pictures
-ALL_PAIRS = 48  # up to so many pictures every pair is looked at
 NEAREST = 8  # candidates for each picture and for its mirror image; more where all are copies
+LOOKED_AT = 20_000  # pairs at least: sketches learned from few pictures are weak, and these cheap
 MOST_NEAREST = 1000
 OUTSIDE = 0.004  # share of distorted copies that each step may lose
 CLEAR = 0.8  # agreement of what counts as a copy when more are looked for
@@ -101,10 +101,9 @@ def _read(
     files: Folder, items: Sequence[Item], squares: Pixels, progress: Progress
 ) -> dict[str, str]:
     """Fill in what is kept of each picture; return those that cannot be compared, and why."""
-    features = ImageFeatures(SIDE, 3)
 
     def read(content: bytes, name: str) -> Pixels:
-        return packed(features.transform(content))
+        return packed(open_picture(content))
 
     unread: dict[str, str] = {}
     decoded = decode(files, [Entry(i.key, i.size, i.mtime_ns) for i in items], read, progress)
@@ -123,14 +122,13 @@ def _distorted(
     files: Folder, items: Sequence[Item], rows: Ids, each: int, seed: int, progress: Progress
 ) -> tuple[Ids, Pixels]:
     """Return rows, `each` times, and as many distorted copies of them."""
-    features = ImageFeatures(SIDE, 3)
 
     def read(content: bytes, name: str) -> list[Pixels]:
         own = [seed, xxhash.xxh3_64_intdigest(name.encode())]
         picture = open_picture(content)
         picture.thumbnail((SHRUNK, SHRUNK))
         changed = (distorted_copy(picture, [*own, number]) for number in range(each))
-        return [packed(features.transform(copy)) for copy in changed]
+        return [packed(copy) for copy in changed]
 
     def told(stage: str, done: float, total: float) -> None:
         progress("distorting", (seed - 1) * total + done, 2 * total)
@@ -194,22 +192,28 @@ class _Measured:
         self.floors = {
             size: float(np.quantile(scores[size], OUTSIDE)) for size in STEPS if size != FINEST
         }
-        near = exact_neighbours(finder.plain, sketches, min(NEAREST, len(finder.good)))
+        k = min(_nearest(len(finder.good)), len(finder.good))
+        near = exact_neighbours(finder.plain, sketches, k)
         candidates = (finder.good[near] == originals[:, None]).any(axis=1)
-        if len(finder.good) > ALL_PAIRS:
+        if _nearest(len(finder.good)) == NEAREST:
             candidates &= nearness >= self.radius
         for size, floor in self.floors.items():
             candidates &= scores[size] >= floor
         self.scores = np.where(candidates, scores[FINEST], -1).astype(np.float32)
 
 
+def _nearest(pictures: int) -> int:
+    return max(NEAREST, LOOKED_AT // pictures)
+
+
 def _all_pairs(finder: _Finder, squares: Pixels, measured: _Measured, progress: Progress) -> Pairs:
     """Return all candidates with their scores; where nearly all are copies, look further."""
     found: list[Pairs] = []
-    queries, k, radius = finder.good, NEAREST, measured.radius
     most = min(MOST_NEAREST, len(finder.good) - 1)
-    if len(finder.good) <= ALL_PAIRS:
-        k, radius = most, -1.0
+    queries, radius = finder.good, measured.radius
+    k = min(_nearest(len(finder.good)), most)
+    if _nearest(len(finder.good)) > NEAREST:
+        radius = -1.0
     while len(queries):
         plain = _gathered(finder.near(queries, k, radius, flipped=False))
         turned = _gathered(finder.near(queries, k, radius, flipped=True))

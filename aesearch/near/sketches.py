@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.near.align import SIDE, Floats, Pixels, grey_of
+from aesearch.near.align import Floats, Pixels, shrunk_grey
 
+SIDE = 64
 CELLS = 8
 DIRECTIONS = 8
 LENGTH = 96
@@ -23,7 +24,9 @@ BLOCK = 256
 
 def described(rows: Pixels) -> Floats:
     """Return gradients and brightness of packed pictures, of shape (n, 576)."""
-    parts = [_described(grey_of(rows[at : at + BLOCK])) for at in range(0, len(rows), BLOCK)]
+    parts = [
+        _described(shrunk_grey(rows[at : at + BLOCK], SIDE)) for at in range(0, len(rows), BLOCK)
+    ]
     return np.concatenate(parts) if parts else np.empty((0, CELLS**2 * 9), dtype=np.float32)
 
 
