@@ -89,13 +89,15 @@ def plain(split: Split, sizes: tuple[int, ...], seed: int, budget: float | None)
         yield {"encoder": "plain autoencoder", "numbers": size, **found, "s": seconds}
 
 
-def default(split: Split, sizes: tuple[int, ...], seed: int, budget: float | None) -> Iterator[Row]:
+def default(
+    split: Split, sizes: tuple[int, ...], seed: int, budget: float | None, epochs: int | None
+) -> Iterator[Row]:
     """Measure the default encoder, as it is searched: by cosine.
 
     It is trained once: what it learns does not depend on the size of the code, and a smaller code
     is the leading numbers of a larger one.
     """
-    encoder = encoder_class("agreement")(max(sizes), random_state=seed)
+    encoder = encoder_class("agreement")(max(sizes), epochs=epochs, random_state=seed)
     encoder, seconds = fitted("agreement", encoder, split.train, budget)
     codes, asked = encoder.transform(split.train), encoder.transform(split.test)
     middle = codes.mean(axis=0)
@@ -110,6 +112,7 @@ def default(split: Split, sizes: tuple[int, ...], seed: int, budget: float | Non
 @click.option("--sizes", default=",".join(map(str, SIZES)), help="Numbers in a code.")
 @click.option("--encoder", "wanted", multiple=True, help="raw, pca, plain, default; all of them.")
 @click.option("--budget", type=float, help="Seconds for each training; by default by epochs.")
+@click.option("--epochs", type=int, help="Of the default encoder, instead of its own choice.")
 @click.option("--queries", default=1_000)
 @click.option("--limit", type=int, help="Only so many pictures: to try the script.")
 @click.option("--seed", default=0)
@@ -120,6 +123,7 @@ def main(
     sizes: str,
     wanted: tuple[str, ...],
     budget: float | None,
+    epochs: int | None,
     queries: int,
     limit: int | None,
     seed: int,
@@ -134,7 +138,7 @@ def main(
         "raw": lambda: iter([raw(split)]),
         "pca": lambda: components(split, numbers, seed),
         "plain": lambda: plain(split, numbers, seed, budget),
-        "default": lambda: default(split, numbers, seed, budget),
+        "default": lambda: default(split, numbers, seed, budget, epochs),
     }
     rows = []
     for way in wanted or ways:

@@ -43,11 +43,11 @@ def test_family_of_colour_or_of_grey_scenes_is_photo() -> None:
     assert family_of(red) == "photo"
 
 
-def test_family_of_solid_things_on_a_flat_ground_is_photo() -> None:
+def test_family_of_solid_grey_things_on_a_flat_ground_is_object() -> None:
     things = np.full((50, 32, 32, 1), 255, dtype=np.uint8)
     things[:, 6:26, 8:24] = np.linspace(40, 200, 16, dtype=np.uint8)[:, None]
-    assert family_of(things) == "photo"
-    assert family_of(255 - things) == "photo"
+    assert family_of(things) == "object"
+    assert family_of(255 - things) == "object"
 
 
 def test_family_of_digits_is_glyph_however_small_or_large_they_are_kept() -> None:
@@ -56,7 +56,9 @@ def test_family_of_digits_is_glyph_however_small_or_large_they_are_kept() -> Non
     assert family_of(digits.repeat(4, axis=1).repeat(4, axis=2)) == "glyph"
 
 
-@pytest.mark.parametrize(("family", "channels"), [("photo", 3), ("photo", 1), ("glyph", 1)])
+@pytest.mark.parametrize(
+    ("family", "channels"), [("photo", 3), ("photo", 1), ("object", 1), ("glyph", 1)]
+)
 def test_views_have_the_wanted_side_stay_in_range_and_differ(family: str, channels: int) -> None:
     x = torch.rand(16, channels, 32, 32)
     augment = augmenter(family, 24)

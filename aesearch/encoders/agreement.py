@@ -43,7 +43,7 @@ from aesearch.encoders.views import (
 from aesearch.errors import ParameterError
 from aesearch.prior import Prior
 
-FAMILIES = ("auto", "photo", "glyph", "table")
+FAMILIES = ("auto", "photo", "object", "glyph", "table")
 FITTED_ON = 20_000  # samples for projections and decoder: more changes nothing
 LOOKED_AT = 2_000  # samples for means, scales and the family
 DECODER_SHARE = 0.12  # of the time
@@ -76,7 +76,7 @@ class AgreementEncoder(ModuleEncoder):
         between 8 and 120 times.
     batch_size : int, default=256
         Pictures per step, two views each.
-    augment : {"auto", "photo", "glyph", "table"}, default="auto"
+    augment : {"auto", "photo", "object", "glyph", "table"}, default="auto"
         Family of distortions; "auto" tells from the pictures (see `family_of`).
     temperature : float, default=0.3
         Of the agreement: lower ranks the nearest finer, higher gathers groups.

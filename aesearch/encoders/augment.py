@@ -30,8 +30,8 @@ def family_of(pictures: Array) -> str:
     """Tell from the pictures which distortions keep their meaning.
 
     Drawings, digits and letters (grey strokes on one flat ground) are "glyph": they must not be
-    mirrored, and their strokes may bend. Everything else is "photo", a shoe before a white wall
-    too: it stands on a flat ground, but is solid, and its inside tells as much as its outline.
+    mirrored, and their strokes may bend. What is grey and on a flat ground too, but solid, as a
+    shoe, is "object": its inside tells as much as its outline. Everything else is "photo".
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def family_of(pictures: Array) -> str:
     away = np.abs(grey - ground)
     if (away <= GROUND).mean() <= GLYPH_SHARE:
         return "photo"
-    return "glyph" if _solid_share(away) <= SOLID_SHARE else "photo"
+    return "glyph" if _solid_share(away) <= SOLID_SHARE else "object"
 
 
 def _solid_share(away: Array) -> float:
@@ -69,6 +69,7 @@ def augmenter(family: str, view_side: int) -> Augmenter:
     """Return the distortion of a family: pixels in 0..1, (n, c, h, w) -> (n, c, view, view)."""
     made: dict[str, Augmenter] = {
         "photo": lambda x: photo(x, view_side),
+        "object": lambda x: photo(x, view_side, smallest=0.2),
         "glyph": lambda x: glyph(x, view_side),
         "table": table,
     }
@@ -101,7 +102,7 @@ def shifted(x: Tensor, most: int) -> Tensor:
     return moved
 
 
-def photo(x: Tensor, view_side: int) -> Tensor:
+def photo(x: Tensor, view_side: int, smallest: float = 0.35) -> Tensor:
     """Crop, mirror, tilt, change light and colour, blur.
 
     Parameters
@@ -110,6 +111,8 @@ def photo(x: Tensor, view_side: int) -> Tensor:
         Pixels in 0..1.
     view_side : int
         Side of the views in pixels.
+    smallest : float
+        Share of the area that a crop has at least.
 
     References
     ----------
@@ -117,7 +120,7 @@ def photo(x: Tensor, view_side: int) -> Tensor:
     2020: crop and colour together are what matters.
     """
     count, channels = x.shape[:2]
-    area, ratio = uniform(count, 0.35, 1), torch.exp(uniform(count, -0.29, 0.29))
+    area, ratio = uniform(count, smallest, 1), torch.exp(uniform(count, -0.29, 0.29))
     across = (area * ratio).sqrt().clamp(max=1)
     down = (area / ratio).sqrt().clamp(max=1)
     mirror = 1 - 2 * chance(count, 0.5)

@@ -151,8 +151,8 @@ def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
     if wanted == "auto":
         if is_sparse(sample):
             return MULTINOMIAL if are_counts(sample) else SQUARED
-        glyphs = pictures and family_of((sample.permute(0, 2, 3, 1) * 255).numpy()) == "glyph"
-        return CROSS_ENTROPY if glyphs else SQUARED
+        drawn = pictures and family_of((sample.permute(0, 2, 3, 1) * 255).numpy()) != "photo"
+        return CROSS_ENTROPY if drawn else SQUARED
     loss = LOSSES[wanted]
     low, high = extremes(sample) if is_sparse(sample) else map(float, sample.aminmax())
     if loss == CROSS_ENTROPY and (low < 0 or high > 1):

@@ -38,8 +38,9 @@ class AesearchRetriever:
         Glob on keys; the search looks only at these.
     threshold : float, optional
         Lowest score.
-    hybrid : bool, default=False
-        Rank by codes and words (BM25) together.
+    hybrid : bool, optional
+        Rank by codes and words (BM25) together; by default where the index found that clearly
+        better and no threshold, which is a cosine, is asked for.
 
     Raises
     ------
@@ -57,7 +58,7 @@ class AesearchRetriever:
         top_k: int = 10,
         among: str | None = None,
         threshold: float | None = None,
-        hybrid: bool = False,
+        hybrid: bool | None = None,
     ) -> None:
         if top_k < 1:
             raise ParameterError(f"top_k must be at least 1; got {top_k}")

@@ -38,8 +38,9 @@ class AesearchRetriever(BaseRetriever):
         Glob on keys; the search looks only at these.
     threshold : float, optional
         Lowest score.
-    hybrid : bool, default=False
-        Rank by codes and words (BM25) together.
+    hybrid : bool, optional
+        Rank by codes and words (BM25) together; by default where the index found that clearly
+        better and no threshold, which is a cosine, is asked for.
 
     Raises
     ------
@@ -56,7 +57,7 @@ class AesearchRetriever(BaseRetriever):
     k: int = 4
     among: str | None = None
     threshold: float | None = None
-    hybrid: bool = False
+    hybrid: bool | None = None
 
     _handle: Handle
 
