@@ -30,6 +30,17 @@ def why_nothing_is_known(features: TextFeatures, text: str) -> str:
     return f"no known word in the query: {', '.join(telling)}{hint}"
 
 
+def shared_unlearned(features: TextFeatures, one: str, other: str) -> list[str]:
+    """Return the words of one text that the other holds too and no code has learned."""
+    language = features.language
+    held = {term_of(token, language) for token in raw_tokens(other)}
+    return [
+        word
+        for word in unknown_words(features, one)
+        if any(term_of(token, language) in held for token in raw_tokens(word))
+    ]
+
+
 def unknown_words(features: TextFeatures, text: str, words: Words | None = None) -> list[str]:
     """Return the words of a text that a search does not look at, less stop words, in their order.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from aesearch.asking import unknown_words, why_nothing_is_known
+from aesearch.asking import shared_unlearned, unknown_words, why_nothing_is_known
 from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
 from aesearch.features.tokens import spans, term_of
@@ -212,8 +212,10 @@ class TextIndex(Index):
         from aesearch.explaining import explain
 
         state = self._state()
-        query, hit = (state.features.transform([t]) for t in (text, self.text_of(key).text))
-        return explain(state.features, state.encoder, query, hit, top)
+        other = self.text_of(key).text
+        query, hit = (state.features.transform([t]) for t in (text, other))
+        unlearned = shared_unlearned(state.features, text, other)
+        return explain(state.features, state.encoder, query, hit, top, unlearned)
 
     def _nearest(
         self, state: Opened, code: Floats, k: int, among: str | None, exact: Sequence[int]

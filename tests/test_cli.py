@@ -101,7 +101,7 @@ def test_query_with_standard_input_and_bad_files(
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
         assert command("query", "-", "-k", "1").out == "1.0000\tphotos/disks/000.png\n"
     mixed = command("query", "missing.png", "photos/notes.txt", "photos/disks/000.png", "-k", "1")
-    assert mixed.code == 1
+    assert mixed.code == 3
     assert mixed.out.startswith("1.0000\tphotos/disks/000.png")
     missing, text = mixed.err.splitlines()
     assert missing.startswith("aesearch: missing.png: ")

@@ -158,7 +158,7 @@ def test_files_that_cannot_be_reconstructed(home: Path, monkeypatch: pytest.Monk
     Path("notes.txt").write_text("no picture")
     good = home / "photos/disks/000.png"
     answer = command("reconstruct", "gone.png", good, "notes.txt")
-    assert answer.code == 1  # as for query
+    assert answer.code == 3
     assert answer.out.endswith(f"\t{good}\n")
     assert answer.err.splitlines() == [
         "aesearch: gone.png: there is no such file",

@@ -127,6 +127,14 @@ def check(
         np.testing.assert_allclose(scores, best, atol=case.slack)
 
 
+def test_as_many_come_back_as_are_asked_for(case: Case, built: FaissEngine) -> None:
+    # Lists and graphs stop early: 160 of 500 came back.
+    for k in (K, COUNT // 3, COUNT):
+        ids, _ = built.search(ASKED, k)
+        assert all(len(set(row)) == k for row in ids.tolist())
+        assert (ids >= 0).all()
+
+
 def table_of(case: Case, ids: np.ndarray, codes: np.ndarray) -> dict[int, np.ndarray]:
     return dict(zip(ids.tolist(), case.scores(ASKED, codes).T, strict=True))
 

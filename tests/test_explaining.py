@@ -110,3 +110,15 @@ def test_weights_of_rows_of_any_length(index: TextIndex) -> None:
     assert [term.word for term in one.shared] == ["violin"]
     assert [term.word for term in other.shared] == ["violin"]
     assert one.shared[0].weight == pytest.approx(other.shared[0].weight)
+
+
+def test_words_that_the_code_does_not_know_are_shared_without_a_weight(tmp_path: Path) -> None:
+    write_texts(tmp_path / "docs", per_topic=8)
+    with made(tmp_path / "docs", tmp_path / "index") as index:
+        text = index.text_of("music/01.txt").text
+        index.add({"later": f"{text} zymurgy".encode()})  # a word that came after training
+        assert index.explain("zymurgy", "later") == Explanation((Term("zymurgy", 0.0),), ())
+        assert index.explain("zymurgy", "gardens/01.txt") == Explanation((), ())
+        both = index.explain("violin zymurgy", "later")
+        assert both.shared[-1] == Term("zymurgy", 0.0)
+        assert both.code

@@ -102,7 +102,7 @@ def test_unknown_words_and_empty_queries_fail_in_one_line(home: Path) -> None:
 def test_several_queries_and_one_that_fails(home: Path) -> None:
     files = ("--file", "docs/music/00.txt", "--file", "no.txt", "--key", "sailing/00.txt")
     answer = command("query", *files, "roses", "and", "soil", "-k", "1")
-    assert answer.code == 1
+    assert answer.code == 3
     assert answer.err == "aesearch: no.txt: there is no such file\n"
     rows = [line.split("\t") for line in answer.out.splitlines()]
     assert [row[2] for row in rows] == ["sailing/00.txt", "docs/music/00.txt", "roses and soil"]
@@ -338,6 +338,13 @@ def test_a_question_of_the_other_kind_is_refused_in_words(home: Path, here: Path
     assert text.code == 2
     assert "photos is an index of pictures and takes files" in text.err
     assert "there is no file 'boat'" in text.err
+    mistyped = command("query", "disks/000.png")
+    assert mistyped.code == 2
+    assert "there is no file 'disks/000.png'" in mistyped.err
+    half = command("query", "photos/disks/000.png", "disks/000.png", "-k", "1")
+    assert half.code == 3
+    assert "disks/000.png: there is no such file" in half.err
+    assert len(half.out.splitlines()) == 1
     keyed = command(
         "query", "--key", "sailing/00.txt", "-k", "1", "--hybrid", "--index", home / "indexes/docs"
     )

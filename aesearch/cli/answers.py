@@ -117,6 +117,7 @@ def _marked(snippet: Snippet) -> str:
 
 def _show_reasons(why: Explanation) -> None:
     for name, terms in (("both say", why.shared), ("both are about", why.code)):
-        words = ", ".join(f"{t.word} {t.weight:.2f}" for t in terms if t.weight >= LEAST_SHOWN)
+        known = [f"{t.word} {t.weight:.2f}" for t in terms if t.weight >= LEAST_SHOWN]
+        words = ", ".join([*known, *(t.word for t in terms if not t.weight)])
         if words:
             click.secho(f"{INDENT}{name}: {words}", dim=True)

@@ -14,7 +14,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.cli import DONE, ERROR
+from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.terminal import counted, quiet_decoders
 from aesearch.errors import ContentError, ParameterError
@@ -247,7 +247,7 @@ def reconstruct_(files: tuple[str, ...], place: str | None, output: Path, as_jso
         click.echo(json.dumps(line, ensure_ascii=False) if as_json else f"{gap:.6f}\t{name}")
     write_tiles(title, groups, output, note=f"mean squared error {errors.mean():.4f} on average")
     click.echo(f"wrote {output}", err=True)
-    return DONE if len(read) == len(files) else ERROR
+    return DONE if len(read) == len(files) else SOME_SKIPPED
 
 
 def _side_by_side(name: str, content: bytes, seen: Pixels, picture: Pixels, error: float) -> Group:

@@ -103,8 +103,7 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
         f"{facts['code_size']:,} numbers from {_input(facts['features'])}",
         "trained on": _trained(facts, noun),
         "codes": f"{engine['factory']}, {engine['bytes_per_item']:.0f} bytes per item in memory",
-        "recall": f"{engine['recall']:.3f} of the exact ten nearest"
-        + (f", {engine['probes']} probes" if engine["probes"] else ""),
+        "recall": f"{engine['recall']:.3f} of the exact ten nearest" + _effort(engine),
         "on disk": amount(facts["bytes_on_disk"]),
         "drift": facts["drift"] or f"none: no {noun} came after training",
     }
@@ -124,11 +123,19 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     return DONE
 
 
+def _effort(engine: dict[str, Any]) -> str:
+    if not engine["probes"]:
+        return ""
+    return f", {engine['probes']} {'steps' if 'HNSW' in engine['factory'] else 'probes'}"
+
+
 def _plot(index: Index, out: Path) -> None:
     from aesearch.reports.plots import write_history
 
     manifest = index.encoder.manifest
-    title = f"How the encoder of {index.name} was trained ({manifest['kind']})"
+    # Where a baseline was better, what was trained is not what is searched with.
+    trained = (manifest.get("check") or {}).get("learned") or manifest["kind"]
+    title = f"How the encoder of {index.name} was trained ({trained})"
     write_history(manifest.get("history") or [], out, title=title)
     click.echo(f"wrote {out}", err=True)
 

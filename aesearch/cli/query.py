@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from aesearch.cli import DONE, ERROR
+from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.answers import Answer, print_answer
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError
@@ -135,7 +135,9 @@ def query(
         print_answer(answer, form, several=several, tabular=tabular)
     if sheet is not None and answers:
         _draw(answers, kept, sheet)
-    return ERROR if failed else DONE
+    if failed:
+        return SOME_SKIPPED if answers else ERROR
+    return DONE
 
 
 def _require_sense(
@@ -178,11 +180,14 @@ def _is_picture(name: str) -> bool:
 
 
 def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
-    """Return what is asked for, where it can be told: pictures that exist, or a text."""
+    """Return what is asked for, where it can be told: files named as pictures are, or a text.
+
+    Whether they exist is asked later: a name mistyped is no text.
+    """
     named = [name for name in (*files, *words) if name != "-"]
     if not named:
         return None
-    return IMAGES if all(map(_is_picture, named)) else TEXTS
+    return IMAGES if all(Path(name).suffix.lower() in PICTURES for name in named) else TEXTS
 
 
 def _questions(

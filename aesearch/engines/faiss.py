@@ -168,7 +168,11 @@ class FaissEngine:
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
 
     def search(self, codes: Floats, k: int, *, among: Ids | None = None) -> tuple[Ids, Floats]:
-        """Return ids and scores of the nearest, best first; -1, of score -inf, pads short rows."""
+        """Return ids and scores of the nearest, best first; -1, of score -inf, pads short rows.
+
+        Where lists or a graph hold fewer than `k` within the effort of the plan, it is doubled
+        until they do.
+        """
         if among is not None:
             among = np.unique(np.asarray(among, np.int64))
         if not len(self) or (among is not None and not len(among)):
@@ -176,7 +180,12 @@ class FaissEngine:
             return np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)
         if among is not None and not self._can_filter:
             return self._search_exactly(codes, k, among)
-        found, ids = self._index.search(self._stored(codes), k, params=self._parameters(among))
+        stored, last = self._stored(codes), min(k, len(self)) - 1
+        effort, most = self._efforts(among)
+        found, ids = self._index.search(stored, k, params=self._parameters(among, effort))
+        while effort < most and (ids[:, last] < 0).any():
+            effort = min(2 * effort, most)
+            found, ids = self._index.search(stored, k, params=self._parameters(among, effort))
         scores = 1 - 2 * found / self.plan.bits if self.plan.bits else found
         return ids, np.where(ids < 0, -np.inf, scores).astype(np.float32)
 
@@ -196,16 +205,22 @@ class FaissEngine:
         # A graph walked through a narrow filter comes back with nothing.
         return "HNSW" not in self.plan.factory
 
-    def _parameters(self, among: Ids | None) -> Any:
+    def _efforts(self, among: Ids | None) -> tuple[int, int]:
+        """Return the lists, or steps through a graph, that a search looks at, and all there are."""
+        if "IVF" in self.plan.factory:
+            lists = plan_lists(self.plan)
+            # With a filter every list is looked into: k hits come back when k exist.
+            return (self.plan.probes, lists) if among is None else (lists, lists)
+        return self.plan.probes, len(self) if "HNSW" in self.plan.factory else 0
+
+    def _parameters(self, among: Ids | None, effort: int) -> Any:
         """Give FAISS's parameters with the query, or it keeps them as state of the index."""
         make: Any = faiss  # its stubs know nothing of keywords
         selector = None if among is None else make.IDSelectorBatch(among)
         if "IVF" in self.plan.factory:
-            # With a filter every list is looked into: k hits come back when k exist.
-            probes = self.plan.probes if among is None else plan_lists(self.plan)
-            return make.SearchParametersIVF(sel=selector, nprobe=probes)
+            return make.SearchParametersIVF(sel=selector, nprobe=effort)
         if "HNSW" in self.plan.factory:
-            return make.SearchParametersHNSW(efSearch=self.plan.probes)
+            return make.SearchParametersHNSW(efSearch=effort)
         return None if selector is None else make.SearchParameters(sel=selector)
 
     def _search_exactly(self, codes: Floats, k: int, among: Ids) -> tuple[Ids, Floats]:
