@@ -411,3 +411,13 @@ def test_every_odd_picture_is_read_or_explained(data: Path) -> None:
     assert all(
         outcome[f"{kind}_{n}.jpg"] is True for kind in ("Landscape", "Portrait") for n in range(9)
     )
+
+
+def test_a_file_named_as_a_picture_is_damaged_and_not_another_file() -> None:
+    features = ImageFeatures()
+    with pytest.raises(ContentError, match="damaged or unknown") as broken:
+        features.read(b"no picture at all", "holiday/bad.png")
+    assert not isinstance(broken.value, NotAPictureError)
+    for name in ("notes.txt", "film.mpg", ""):
+        with pytest.raises(NotAPictureError):
+            features.read(b"no picture at all", name)

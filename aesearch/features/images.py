@@ -23,6 +23,7 @@ Content = bytes | str | Path | Image.Image | NDArray[Any]
 SIDES = (16, 32, 48, 64)
 MAX_PIXELS = 178_000_000  # Pillow's own limit for "could be a decompression bomb"
 ORIENTATION = 0x0112
+DAMAGED = "damaged or unknown: no decoder takes it"
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -96,8 +97,13 @@ class ImageFeatures:
         return "images"
 
     def read(self, content: bytes, name: str = "") -> Pixels:
-        """Return the pixels of a file; its name says nothing that its content does not."""
-        return self.transform(content)
+        """Return the pixels of a file; its name only tells whether it was meant to be a picture."""
+        try:
+            return self.transform(content)
+        except NotAPictureError:
+            if _is_named_as_picture(name):
+                raise ContentError(DAMAGED) from None
+            raise
 
     def stack(self, samples: Sequence[Pixels]) -> Pixels:
         """Return pictures as one array, (n, side, side, channels)."""
@@ -256,17 +262,21 @@ def _unidentified(content: Content) -> ContentError:
     if isinstance(content, bytes):
         name, head = "", content[:16]
     elif isinstance(content, str | Path):
-        name = Path(content).suffix.lower()
+        name = str(content)
         with Path(content).open("rb") as stream:
             head = stream.read(16)
     else:
         return ContentError("not a picture")
     if not head:
         return ContentError("empty file")
-    # Extensions of videos and PDF are registered too: those Pillow only names, or only writes.
-    if Image.registered_extensions().get(name) in _FORMATS or looks_like_picture(head):
-        return ContentError("damaged or unknown: no decoder takes it")
+    if _is_named_as_picture(name) or looks_like_picture(head):
+        return ContentError(DAMAGED)
     return NotAPictureError("not a picture")
+
+
+def _is_named_as_picture(name: str) -> bool:
+    # Extensions of videos and PDF are registered too: those Pillow only names, or only writes.
+    return Image.registered_extensions().get(Path(name).suffix.lower()) in _FORMATS
 
 
 def looks_like_picture(head: bytes) -> bool:
