@@ -34,11 +34,7 @@ def shared_unlearned(features: TextFeatures, one: str, other: str) -> list[str]:
     """Return the words of one text that the other holds too and no code has learned."""
     language = features.language
     held = {term_of(token, language) for token in raw_tokens(other)}
-    return [
-        word
-        for word in unknown_words(features, one)
-        if any(term_of(token, language) in held for token in raw_tokens(word))
-    ]
+    return [word for word in unknown_words(features, one) if term_of(word, language) in held]
 
 
 def unknown_words(features: TextFeatures, text: str, words: Words | None = None) -> list[str]:

@@ -18,6 +18,11 @@ SUFFIXES = """
 PICTURES = frozenset(SUFFIXES.split())
 
 
+def is_named_as_picture(name: str) -> bool:
+    """Return whether a file has the name of a picture, whatever it holds."""
+    return splitext(name)[1].lower() in PICTURES
+
+
 def kind_of(source: Source, entries: Sequence[Entry], wanted: str) -> str:
     """Return 'images' or 'texts': what is wanted, or what most of the files are.
 
@@ -42,7 +47,7 @@ def kind_of(source: Source, entries: Sequence[Entry], wanted: str) -> str:
         return TEXTS
     if wanted != "auto":
         return wanted
-    pictures = sum(splitext(entry.key)[1].lower() in PICTURES for entry in entries)
+    pictures = sum(is_named_as_picture(entry.key) for entry in entries)
     documents = sum(is_document(entry.key) for entry in entries)
     if pictures * CLEAR < documents:
         return TEXTS

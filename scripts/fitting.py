@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarking import telling
@@ -12,6 +12,11 @@ from aesearch.encoders.training import Session
 
 # Name, encoder that is not fitted yet, samples -> the encoder, fitted, and the seconds it took.
 Fit = Callable[[str, Any, Any], tuple[Any, float]]
+
+
+def written(recipe: Mapping[str, Any]) -> str:
+    """Return the parameters of an encoder as a table shows them."""
+    return ", ".join(f"{name}={value}" for name, value in recipe.items())
 
 
 def fitted(name: str, encoder: Any, X: Any, budget: float | None = None) -> tuple[Any, float]:

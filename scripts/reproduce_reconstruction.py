@@ -17,7 +17,7 @@ import click
 import numpy as np
 from benchmarking import say, show
 from data_sets import Array, Split, digits, face_patches
-from fitting import Fit, fitted
+from fitting import Fit, fitted, written
 
 from aesearch.encoders import encoder_class
 
@@ -99,7 +99,7 @@ def measure(
                 "test error": squared_error(encoder, test, spread),
                 "training error": squared_error(encoder, train[: len(test)], spread),
                 "seconds": seconds,
-                "parameters": ", ".join(f"{k}={v}" for k, v in recipe.items()),
+                "parameters": written(recipe),
             }
         )
         say(f"{name}: {rows[-1]['test error']:.3f} in {seconds:.0f} s")

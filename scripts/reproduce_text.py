@@ -23,12 +23,13 @@ from typing import Any
 import click
 from baselines import for_distance
 from benchmarking import cache_folder, say, show
+from literature.drawing import over_cuts
 from text_sets import Classed, Codes, Terms, newsgroups, precisions, with_words
 
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.dbn import DBNEncoder
 from aesearch.encoders.text import TextEncoder
-from aesearch.reports.drawing import EDGE, FAINT
+from aesearch.reports.drawing import FAINT
 from aesearch.reports.plots import COLOURS
 
 WEIGHTING, DISTANCE = "log-entropy", ", by distance"
@@ -111,17 +112,8 @@ def draw(curves: dict[str, list[float]], cuts: Sequence[int], chance: float, out
         )
     axes.axhline(100 * chance, color=FAINT, linewidth=0.9)
     axes.text(cuts[0], 98 * chance, "chance", color=FAINT, fontsize=9, va="top")
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(cuts, [f"{cut}" for cut in cuts])
-    axes.minorticks_off()
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("documents retrieved")
-    axes.set_ylabel("of them in the query's group, %")
+    over_cuts(axes, cuts)
     axes.set_title("20 Newsgroups, 2,000 words", loc="left", fontsize=11)
-    axes.grid(color=EDGE, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=FAINT)
     axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     figure.savefig(out)
     say(f"wrote {out}")

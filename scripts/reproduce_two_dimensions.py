@@ -16,7 +16,7 @@ from typing import Any
 import click
 from benchmarking import say, show
 from data_sets import Split, digits
-from fitting import Fit, fitted
+from fitting import Fit, fitted, written
 from sklearn.neighbors import KNeighborsClassifier
 
 from aesearch.encoders import encoder_class
@@ -53,7 +53,7 @@ def measure(
                 "encoder": name,
                 "5-NN accuracy": accuracy,
                 "seconds": seconds,
-                "parameters": ", ".join(f"{k}={v}" for k, v in recipe.items()),
+                "parameters": written(recipe),
             }
         )
     return rows, encoders

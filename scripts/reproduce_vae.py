@@ -15,7 +15,7 @@ from typing import Any
 import click
 from benchmarking import say, show
 from data_sets import Split, digits
-from fitting import Fit, fitted
+from fitting import Fit, fitted, written
 
 from aesearch.encoders.vae import VAEEncoder
 
@@ -59,7 +59,7 @@ def measure(
                 "test ELBO": float(encoder.elbo(split.test, DRAWS).mean()),
                 "training ELBO": float(encoder.elbo(split.train[:10_000], DRAWS).mean()),
                 "seconds": seconds,
-                "parameters": ", ".join(f"{k}={v}" for k, v in recipe.items()),
+                "parameters": written(recipe),
             }
         )
         say(f"{name}: {rows[-1]['test ELBO']:.2f} in {seconds:.0f} s")

@@ -15,7 +15,7 @@ from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError
 from aesearch.features import IMAGES, TEXTS
 from aesearch.index import Index, open_at
-from aesearch.kinds import PICTURES
+from aesearch.kinds import is_named_as_picture
 from aesearch.layout import find
 
 
@@ -176,7 +176,7 @@ def _tell_unknown(index: Any, text: str, hybrid: bool | None) -> None:
 
 
 def _is_picture(name: str) -> bool:
-    return Path(name).suffix.lower() in PICTURES and Path(name).is_file()
+    return is_named_as_picture(name) and Path(name).is_file()
 
 
 def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
@@ -187,7 +187,7 @@ def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
     named = [name for name in (*files, *words) if name != "-"]
     if not named:
         return None
-    return IMAGES if all(Path(name).suffix.lower() in PICTURES for name in named) else TEXTS
+    return IMAGES if all(map(is_named_as_picture, named)) else TEXTS
 
 
 def _questions(

@@ -182,10 +182,11 @@ class FaissEngine:
             return self._search_exactly(codes, k, among)
         stored, last = self._stored(codes), min(k, len(self)) - 1
         effort, most = self._efforts(among)
-        found, ids = self._index.search(stored, k, params=self._parameters(among, effort))
-        while effort < most and (ids[:, last] < 0).any():
-            effort = min(2 * effort, most)
+        while True:
             found, ids = self._index.search(stored, k, params=self._parameters(among, effort))
+            if effort >= most or (ids[:, last] >= 0).all():
+                break
+            effort = min(2 * effort, most)
         scores = 1 - 2 * found / self.plan.bits if self.plan.bits else found
         return ids, np.where(ids < 0, -np.inf, scores).astype(np.float32)
 

@@ -231,18 +231,23 @@ def curves(
             )
         axes.axhline(100 * chance, color=FAINT, linewidth=0.9)
         axes.text(cuts[-1], 100 * chance, "chance ", color=FAINT, va="top", ha="right")
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(cuts, [f"{cut}" for cut in cuts])
-        axes.minorticks_off()
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("documents retrieved")
-        axes.set_ylabel("of them in the query's group, %")
-        axes.grid(color=EDGE, linewidth=0.7)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(colors=FAINT)
+        over_cuts(axes, cuts)
         _name(axes, lines, cuts[0], styles)
         save(figure, out)
+
+
+def over_cuts(axes: Axes, cuts: Sequence[int]) -> None:
+    """Dress axes on which precision is drawn against the number of documents retrieved."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(cuts, [f"{cut}" for cut in cuts])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("documents retrieved")
+    axes.set_ylabel("of them in the query's group, %")
+    axes.grid(color=EDGE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=FAINT)
 
 
 def _name(
