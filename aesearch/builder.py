@@ -38,7 +38,7 @@ from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources import Entry, Source
 from aesearch.store import Store
 from aesearch.sync import synchronise
-from aesearch.tabular import Columns, Table
+from aesearch.tabular import Columns, Table, Taken, columns_taken
 from aesearch.writer import NO_IDS, nothing, publish
 
 
@@ -54,11 +54,14 @@ class Summary:
         Whether an encoder was trained and the check was made.
     stages : dict
         Seconds of each step.
+    columns : Taken, optional
+        Of a table: what was taken for text, key and label.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     trained: bool = False
     stages: dict[str, float] = field(default_factory=dict)
+    columns: Taken | None = None
 
 
 def build(
@@ -140,6 +143,7 @@ def update(
             choose_settings(Settings(), settings, kind, retrain=True)
         index, corpus = _create(layout, folder, settings, seconds, progress, summary)
         chosen = index.settings
+    summary.columns = columns_taken(folder)
     try:
         wanted = retrain or (bool(seconds) and was_never_trained(index))
         if wanted and corpus is None:

@@ -21,6 +21,7 @@ from aesearch.hybrid_check import check_words, openings_of
 from aesearch.ingest import Decoded, Progress, decode, probe, silent
 from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.passages import half_of
+from aesearch.plurals import counted
 from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources import Entry, Source
@@ -344,9 +345,10 @@ def _gather(
 
 def _require(items: list[NewItem], skipped: list[Skipped], source: Source, noun: str) -> None:
     if not items:
+        others = counted(len(skipped), "other file")
         raise SourceError(
-            f"{source.root} holds no {noun} that can be read ({len(skipped)} other files); name "
-            f"the folder that holds the {noun}s"
+            f"{source.root} holds no {noun} that can be read ({others}); name the folder that "
+            f"holds the {noun}s"
         )
 
 

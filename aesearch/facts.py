@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aesearch.frozen import FrozenEncoder
 from aesearch.opening import Opened
+from aesearch.plurals import counted
 from aesearch.store import Store
 
 if TYPE_CHECKING:
@@ -38,10 +39,9 @@ class Drift:
         return self.items >= DRIFT_ITEMS and self.ratio > DRIFT_RATIO
 
     def __str__(self) -> str:
-        items = "1 item" if self.items == 1 else f"{self.items:,} items"
         return (
-            f"{items} ({self.share:.0%}) came after training, with {self.ratio:.2f} times its "
-            "reconstruction error"
+            f"{counted(self.items, 'item')} ({self.share:.0%}) came after training, with "
+            f"{self.ratio:.2f} times its reconstruction error"
         )
 
 

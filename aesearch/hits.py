@@ -36,7 +36,7 @@ class TextHit(Hit):
     Attributes
     ----------
     title : str
-        Of the document, "" where it has none.
+        Of the document; where it has none, its first words.
     snippet : Snippet
         The part of it that shows best why it was found, with the words of the query marked.
     passage : Passage or None

@@ -7,6 +7,7 @@ from os.path import splitext
 
 from aesearch.errors import ParameterError
 from aesearch.features import IMAGES, TEXTS
+from aesearch.plurals import counted
 from aesearch.sources import Entry, Source
 
 # A few notes beside many photos, or a few figures beside many notes, leave no doubt.
@@ -55,8 +56,9 @@ def kind_of(source: Source, entries: Sequence[Entry], wanted: str) -> str:
         return IMAGES
     if pictures and documents:
         raise ParameterError(
-            f"{source.root} holds {pictures:,} pictures and {documents:,} documents; say which "
-            "are meant with --kind images or --kind texts"
+            f"{source.root} holds {counted(pictures, 'picture')} and "
+            f"{counted(documents, 'document')}; say which are meant with "
+            "--kind images or --kind texts"
         )
     if pictures:
         return IMAGES

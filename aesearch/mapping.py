@@ -33,6 +33,7 @@ from aesearch.features import IMAGES, NOUNS
 from aesearch.ingest import Progress, decode, silent
 from aesearch.passage_codes import DOCUMENT
 from aesearch.planes import Panel, laid_out, neighbour_accuracy, plane_of
+from aesearch.plurals import counted
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources import Entry, Folder, folder_names
 
@@ -156,8 +157,7 @@ def map_of(index: Index, by: str = "auto", progress: Progress = silent) -> Map:
     count = len(material.items)
     if count < FEWEST:
         raise UnsupportedError(
-            f"{index.name} holds {count} {NOUNS[index.kind]}{'s' * (count != 1)}; a map needs "
-            f"at least {FEWEST}"
+            f"{index.name} holds {counted(count, NOUNS[index.kind])}; a map needs at least {FEWEST}"
         )
     own = material.encoder.code_size == 2
     if by == "auto":

@@ -168,6 +168,18 @@ def snippet(
     return Snippet("".join(pieces), tuple(marks))
 
 
+def opening(text: str, width: int) -> str:
+    """Return the first words of a text, in one line of at most `width` characters.
+
+    It is cut between words where the script has spaces.
+    """
+    text = _clean(text[: 4 * width], ()).strip()
+    if len(text) <= width:
+        return text
+    end = text.rfind(" ", width // 2, width)
+    return text[: end if end > 0 else width - 1].rstrip() + ELLIPSIS
+
+
 def _best_window(matches: Sequence[tuple[int, float, int, int]], width: int) -> tuple[int, int]:
     """Return where the matches begin and end whose distinct terms weigh most in one window."""
     best, place = 0.0, (0, 0)

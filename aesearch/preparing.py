@@ -20,7 +20,7 @@ from aesearch.layout import Layout, place_for
 from aesearch.settings import FEWEST_TO_TRAIN, Settings, parse_seconds
 from aesearch.sources import Entry, Source, folder_names
 from aesearch.sync import differences
-from aesearch.tabular import STANDARD_INPUT, Columns, open_source
+from aesearch.tabular import STANDARD_INPUT, Columns, Taken, columns_taken, open_source
 
 LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "write.", ".")
 
@@ -40,11 +40,14 @@ class Forecast:
         are.
     trains : {None, 'anew', 'on'}
         Whether an index that exists would be trained anew, or its training gone on with.
+    columns : Taken, optional
+        Of a table: what would be taken for text, key and label.
     """
 
     layout: Layout
     counts: dict[str, int]
     trains: str | None = None
+    columns: Taken | None = None
 
 
 def prepare(
@@ -103,14 +106,15 @@ def foretell(
         refuse_foreign(layout)
         entries = walk(folder)
         require_choices(folder, entries, wanted)
-        return Forecast(layout, _only_new(len(entries)))
+        return Forecast(layout, _only_new(len(entries)), columns=columns_taken(folder))
     with reopen(layout, folder) as index:
         chosen = choose_settings(index.settings, wanted, index.kind, retrain=retrain)
         trains = retrain or (bool(seconds) and was_never_trained(index))
         if trains:
             require_labels(chosen, labels_of(index))
         goes_on = "on" if layout.plan.exists() else None
-        return Forecast(layout, differences(index, folder).counts(), "anew" if trains else goes_on)
+        counts = differences(index, folder).counts()
+        return Forecast(layout, counts, "anew" if trains else goes_on, columns_taken(folder))
 
 
 def _only_new(count: int) -> dict[str, int]:

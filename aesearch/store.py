@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, StorageError
+from aesearch.plurals import counted
 from aesearch.records import SCHEMA, Item, NewItem, Revision, Skipped
 from aesearch.sources import Known
 from aesearch.text_rows import TextRows
@@ -259,10 +260,10 @@ class Store(TextRows):
             "SELECT count(*) FROM items LEFT JOIN codes USING (id) WHERE codes.id IS NULL"
         )[0][0]
         if without:
-            found.append(f"{without} items have no code")
+            found.append(f"{counted(without, 'item')} without a code")
         orphans = self._rows("SELECT count(*) FROM codes WHERE id NOT IN (SELECT id FROM items)")
         if orphans[0][0]:
-            found.append(f"{orphans[0][0]} codes have no item")
+            found.append(f"{counted(orphans[0][0], 'code')} without an item")
         lengths = self._rows("SELECT count(DISTINCT length(code)) FROM codes")[0][0]
         if lengths > 1:
             found.append(f"codes have {lengths} different lengths")

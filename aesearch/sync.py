@@ -20,6 +20,7 @@ from aesearch.ingest import Decoded, Progress, decode, silent
 from aesearch.layout import key_for
 from aesearch.locking import hold
 from aesearch.passage_codes import PassageCodes, encode_passages
+from aesearch.plurals import counted
 from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.sources import Changes, Source, compare, digest_of
 from aesearch.store import Store
@@ -55,8 +56,9 @@ def differences(index: Index, folder: Source | None = None) -> Changes:
     first = next(entries, None)
     if first is None and items and not folder.unreadable:
         raise SourceError(
-            f"{folder.root} is empty, {len(items):,} {NOUNS[index.kind]}s were there; is its disk "
-            "mounted? Nothing was removed"
+            f"{folder.root} is empty, {counted(len(items), NOUNS[index.kind])} "
+            f"{'was' if len(items) == 1 else 'were'} there; is its disk mounted? "
+            "Nothing was removed"
         )
     entries = entries if first is None else chain([first], entries)
     changes = compare(entries, items, store.known_skipped(), digest)

@@ -29,6 +29,7 @@ TEXTS = ("text", "body", "content", "abstract", "description")
 TITLE = "title"
 KEYS = ("id", "_id", "key", "url", "path")
 LABELS = ("label", "class", "category", "target", "topic")
+REPEATED = "has the key "  # how the reason begins where an earlier row of the same key was kept
 
 
 class Row(NamedTuple):
@@ -166,7 +167,7 @@ class Rows(Iterator[Row | Refused]):
             elif not key:
                 yield Refused(line, f"has no key in '{self.key}'")
             elif self.key and first.setdefault(key, line) != line:
-                yield Refused(line, f"has the key '{key}' of line {first[key]}")
+                yield Refused(line, f"{REPEATED}'{key}' of line {first[key]}")
             else:
                 label = " ".join(_as_text(values.get(self.label)).split()) if self.label else ""
                 yield Row(key, text, label)

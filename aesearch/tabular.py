@@ -48,6 +48,25 @@ class Columns:
         return Columns(self.text or known.text, self.key or known.key, self.label or known.label)
 
 
+@dataclass(frozen=True)
+class Taken:
+    """Which columns of a table were taken for what, chosen or guessed.
+
+    Attributes
+    ----------
+    text : tuple of str
+    key, label : str or None
+        None where rows are named by their numbers, and where they have no labels.
+    unused : tuple of str
+        All other columns.
+    """
+
+    text: tuple[str, ...]
+    key: str | None
+    label: str | None
+    unused: tuple[str, ...] = ()
+
+
 class Table:
     """The rows of a .csv, .tsv or .jsonl file, or of standard input.
 
@@ -59,6 +78,12 @@ class Table:
         None for standard input, which `stream` then is.
     columns : Columns
     stream : text file, optional
+
+    Attributes
+    ----------
+    taken : Taken or None
+        What the last walk took for text, key and label; None before it, and of plain lines, which
+        have no columns.
 
     Raises
     ------
@@ -76,6 +101,7 @@ class Table:
         self.root = path.resolve() if path is not None else Path(STANDARD_INPUT)
         self.columns = columns or Columns()
         self.unreadable: list[tuple[str, str]] = []
+        self.taken: Taken | None = None
         self._path, self._stream = path, stream
         self._rows: dict[str, tuple[str, str]] = {}
 
@@ -90,6 +116,10 @@ class Table:
             found = read_table(
                 self._path, self._stream, text=chosen.text, key=chosen.key, label=chosen.label
             )
+            used = {*found.text, *filter(None, (found.key, found.label))}
+            rest = tuple(name for name in found.columns if name not in used)
+            if found.columns:
+                self.taken = Taken(found.text, found.key or None, found.label or None, rest)
             for row in found:
                 if isinstance(row, Refused):
                     self.unreadable.append((f"line {row.line}", row.reason))
@@ -117,6 +147,11 @@ def document_reader(source: Source) -> Read:
 
 def _as_it_is(content: bytes, name: str) -> Document:
     return Document(content.decode(), "")
+
+
+def columns_taken(source: Source) -> Taken | None:
+    """Return which columns a source was found to have; None of what has none."""
+    return source.taken if isinstance(source, Table) else None
 
 
 def open_source(

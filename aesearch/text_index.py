@@ -17,7 +17,7 @@ from aesearch.index import Index
 from aesearch.layout import key_for
 from aesearch.opening import Opened
 from aesearch.passage_codes import DOCUMENT
-from aesearch.passages import Passage, snippet
+from aesearch.passages import Passage, opening, snippet
 from aesearch.sources import read_file
 from aesearch.spoken import terms_in, words_of
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aesearch.words import Words
 
 Text = str | bytes | Path
+OPENING = 80  # characters of a document without a title, that stand for one
 DEEPER = 4  # times as many passages are looked for, where they crowd documents out
 
 
@@ -321,8 +322,16 @@ class TextIndex(Index):
                 if (term := term_of(token, language)) in asked
             ]
             shown = snippet(text, matches)
-            hits.append(TextHit(score, keys[id], paths[id], own.title, shown, passage))
+            hits.append(TextHit(score, keys[id], paths[id], _title(own), shown, passage))
         return hits
+
+
+def _title(own: KeptText) -> str:
+    """Return the title of a document, or the opening of its first paragraph.
+
+    That is the title where the text of a table's row begins with a column of titles.
+    """
+    return own.title or opening(own.text.lstrip().partition("\n\n")[0], OPENING)
 
 
 def _asked(features: TextFeatures, query: str) -> dict[str, tuple[int, float]]:

@@ -11,6 +11,7 @@ from aesearch.features import TEXTS
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout
 from aesearch.opening import file_problem
+from aesearch.plurals import counted
 from aesearch.store import Store
 
 SAMPLE = 100
@@ -48,7 +49,7 @@ def problem_of_cache(layout: Layout, store: Store) -> str | None:
     ids, codes = store.codes()
     engine = engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
     if len(engine) != len(ids):
-        return f"{path.name} holds {len(engine)} codes, items.db {len(ids)}"
+        return f"{path.name} holds {counted(len(engine), 'code')}, items.db {len(ids)}"
     step = max(1, len(ids) // SAMPLE)
     for id, code in zip(ids[::step], codes[::step], strict=True):
         only = np.array([id], dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from collections_ import command, write_pictures
 
-from aesearch.cli import ALIASES, COMMANDS, cli
+from aesearch.cli import ALIASES, COMMANDS, UNREAD, cli
 
 N = 36
 
@@ -118,7 +119,7 @@ def test_sheets(suffix: str, home: Path, tmp_path: Path) -> None:
     assert out.stat().st_size > 1000
     unwritable = tmp_path / "no" / f"sheet{suffix}"
     failed = command("query", "photos/disks/000.png", "--sheet", unwritable)
-    assert failed.code == 1
+    assert (failed.code, failed.out) == (2, "")
     assert len(failed.err.splitlines()) == 1
 
 
@@ -189,6 +190,7 @@ def test_several_indexes(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (away / "first" / "index.json").exists()
 
 
+MODULES = {"sample": "generate", "reconstruct": "generate", "info": "manage"}
 HEAVY = ("torch", "torchvision", "sklearn", "scipy", "rich", "onnx")
 
 
@@ -210,11 +212,24 @@ def test_a_query_imports_nothing_heavy(home: Path) -> None:
     assert done.stderr == ""
 
 
+def closed_pipe(*words: str) -> tuple[int, bytes]:
+    """Return the exit code and standard error of a command whose output nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    finally:
+        os.close(writer)
+    return done.returncode, done.stderr
+
+
 def test_as_a_module_and_into_a_closed_pipe(home: Path) -> None:
     words = [sys.executable, "-m", "aesearch", "query", "photos/disks/000.png"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 10
+    assert closed_pipe(*words) == closed_pipe(*words[:3], "--help") == (UNREAD, b"")
+    assert closed_pipe(*words[:3], "list", "--json") == (UNREAD, b"")
     piped = subprocess.run(
         f"{sys.executable} -m aesearch query photos/disks/000.png -k 36 | head -1",
         shell=True, capture_output=True, text=True, timeout=60,
@@ -247,6 +262,55 @@ def test_output_is_called_the_same_everywhere(home: Path, tmp_path: Path) -> Non
     for verb in ("duplicates", "map", "compare", "info"):
         options = {name for param in cli.get_command(None, verb).params for name in param.opts}
         assert {"-o", "--output"} <= options
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("query", "photos/disks/000.png"), ("sample",), ("reconstruct", "photos/disks/000.png"),
+     ("map",), ("compare", "photos"), ("duplicates",), ("info",)],
+)  # fmt: skip
+def test_a_folder_that_is_missing_is_refused_before_anything_is_done(
+    words: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "out.html"
+    verb = importlib.import_module(f"aesearch.cli.{MODULES.get(words[0], words[0])}")
+    for opens in ("find", "Index", "open_at"):
+        monkeypatch.delattr(verb, opens, raising=False)  # nothing may be looked for
+    missing = command(*words, "-o", Path("nowhere", name))
+    told = "aesearch: nowhere/out.html cannot be written: there is no folder nowhere; make it, or"
+    assert (missing.code, missing.out) == (2, "")
+    assert missing.err == f"{told} name another place\n"
+    on_a_file = command(*words, "-o", Path("photos/notes.txt", name))
+    assert (on_a_file.code, on_a_file.out) == (2, "")
+    assert "photos/notes.txt is no folder" in on_a_file.err
+
+
+def test_the_name_of_an_index_is_not_taken_for_the_folder_of_an_export(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AESEARCH_HOME", str(made / "indexes"))
+    monkeypatch.chdir(tmp_path)
+    alone = command("export", "photos")
+    assert (alone.code, alone.out) == (2, "")
+    assert alone.err == (
+        "aesearch: 'photos' is an index: say where to with 'aesearch export photos -o DIR'; "
+        "nothing was written\n"
+    )
+    by_path = command("export", made / "indexes/photos")
+    assert (by_path.code, "is an index" in by_path.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+    assert command("export", "photos", "--index", "photos").code == 0  # so it can only be DIR
+    assert (tmp_path / "photos/export.json").is_file()
+    assert command("export", "photos", "-o", "out").code == 0
+    assert (tmp_path / "out/export.json").is_file()
+
+
+def test_one_picture_and_one_document_are_counted_as_such(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "both", 1)
+    (tmp_path / "both/notes.txt").write_text("A boat.")
+    told = command("index", tmp_path / "both", "--index", tmp_path / "ix")
+    assert told.code == 2
+    assert "both holds 1 picture and 1 document; say which are meant" in told.err
 
 
 def test_the_size_on_disk_is_the_same_wherever_it_is_told(tmp_path: Path) -> None:

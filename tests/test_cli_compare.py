@@ -111,7 +111,7 @@ def test_queries_without_texts_are_told(tmp_path: Path) -> None:
     words = ("compare", tmp_path / "notes", "--encoders", "bm25", "--judgements", right)
     answer = command(*words)
     assert answer.code == 0, answer.err
-    assert "1 of 2 queries are the items of such a key" in answer.err
+    assert "items of the same key ask 1 of 2 queries; the others are asked by name" in answer.err
     assert "no such file" in command(*words, "--queries", tmp_path / "gone.csv").err
 
 
@@ -247,6 +247,47 @@ def test_labels_of_points_cover_neither_points_nor_each_other() -> None:
         for (a, b, c, d), (e, f, g, h) in combinations(boxes, 2):
             assert c <= e or g <= a or d <= f or h <= b
         assert all(spot.anchor in own for spot, own in zip(spots, anchors, strict=True))
+
+
+def boxes_of(chart: str) -> list[tuple[str, tuple[float, float, float, float]]]:
+    """Return each name in a chart, and at least what it takes of it: 7.2 units for a letter."""
+    found = []
+    for element in ElementTree.fromstring(chart).iter("text"):
+        said, look = element.text or "", element.attrib.get("class", "").split()
+        if "method" in said:
+            x, base, wide = float(element.attrib["x"]), float(element.attrib["y"]), 7.2 * len(said)
+            left = x - wide * (0.0 if "start" in look else 1.0 if "end" in look else 0.5)
+            found.append((said, (left, base - 9, left + wide, base + 2)))
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 8, 14, 20, 40])
+@pytest.mark.parametrize("sizes", [(64,), (8, 64, 256)])
+def test_names_in_charts_keep_apart_however_many_there_are(
+    count: int, sizes: tuple[int, ...]
+) -> None:
+    draw = np.random.default_rng(count).normal(0.6, 0.004, (count, 3)).tolist()
+    dots = [
+        Dot(f"method {n:02}", float(size), draw[n][k], min(n, 6), line="all")
+        for n in range(count)
+        for k, size in enumerate(sizes)
+    ]
+    lines = [Line(f"method {n:02}", [(row[0],) * 3] * 20, min(n, 6)) for n, row in enumerate(draw)]
+    for chart in (cloud(dots, "bytes", "P@10"), curves(lines, "k", "precision")):
+        height = float(ElementTree.fromstring(chart).attrib["viewBox"].split()[3])
+        boxes = boxes_of(chart)
+        assert sorted(name for name, _ in boxes) == [f"method {n:02}" for n in range(count)]
+        for (one, (a, b, c, d)), (other, (e, f, g, h)) in combinations(boxes, 2):
+            assert c <= e or g <= a or d <= f or h <= b, f"{one} covers {other}"
+        assert all(top >= -1 and bottom <= height for _, (_, top, _, bottom) in boxes)
+
+
+def test_labels_beside_a_crowded_chart_stand_in_the_order_of_its_points() -> None:
+    dots = [Dot(f"method {n:02}", 64.0, 0.6 + 0.001 * n, 0) for n in range(30)]
+    boxes = boxes_of(cloud(dots, "bytes", "P@10"))
+    assert len({left for _, (left, _, _, _) in boxes}) == 1
+    by_place = sorted(boxes, key=lambda one: -one[1][1])
+    assert [name for name, _ in by_place] == [f"method {n:02}" for n in range(30)]
 
 
 def test_charts_take_a_single_value() -> None:

@@ -107,7 +107,7 @@ def test_a_plane_and_a_way(home: Path) -> None:
         ),
         (["--number", "0"], 2, "0 is not in the range"),
         (["--output", "a.gif"], 2, "'a.gif' must end in .png, .jpg, .webp or .html"),
-        (["--output", "no/a.png"], 1, "no/a.png cannot be written: No such file or directory"),
+        (["--output", "no/a.png"], 2, "no/a.png cannot be written: there is no folder no"),
         (["--between", "a.png", "b.png"], 1, "a.png: neither a file nor an item of photos"),
         (["nothing"], 1, "nothing"),
     ],
@@ -124,7 +124,7 @@ def test_too_few_pictures_for_a_figure(home: Path, tmp_path: Path) -> None:
     assert command("index", "few", "--index", tmp_path / "ix", "--budget", "0").code == 0
     answer = command("sample", tmp_path / "ix")
     assert answer.out.startswith("a Fréchet distance needs ")
-    assert answer.out.endswith(" pictures; there are 33\n")
+    assert answer.out.endswith(" pictures; ix holds 33\n")
     assert json.loads(command("sample", tmp_path / "ix", "--json").out)["frechet"] is None
 
 

@@ -89,7 +89,7 @@ def test_a_figure_that_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
         (["nothing"], 1, "there is no index at"),
         (["photos", "-o", "map.gif"], 2, "a map is written as .html, .png, .pdf, .svg; got"),
         (["photos", "--by", "isomap"], 2, "'isomap' is not one of 'auto', 'code'"),
-        (["photos", "-o", "none/map.png"], 1, "none/map.png cannot be written: there is no folder"),
+        (["photos", "-o", "none/map.png"], 2, "none/map.png cannot be written: there is no folder"),
     ],
 )
 def test_maps_that_cannot_be(words: list[str], code: int, told: str) -> None:

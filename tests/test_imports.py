@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "aesearch"
 LAYERS = [
-    {"errors"},
+    {"errors", "plurals"},
     {"sources", "features", "prior", "frozen", "records", "store", "engines", "settings", "layout"}
     | {"tables", "tabular", "text_rows", "passages", "hits", "words", "hybrid", "explaining"},
     {"locking", "ingest", "writer", "opening", "verification", "facts", "sync", "index", "kinds"}

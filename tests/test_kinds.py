@@ -10,6 +10,7 @@ from texts_ import NAMES, one_line, write_texts
 
 from aesearch.errors import ParameterError
 from aesearch.kinds import CLEAR, PICTURES, kind_of
+from aesearch.plurals import counted
 from aesearch.sources import Entry, Folder
 from aesearch.tabular import Table
 
@@ -48,7 +49,8 @@ def test_where_both_are_there_the_user_must_say(pictures: int, tmp_path: Path) -
     names = {".png": pictures, ".txt": CLEAR if pictures == 1 else pictures // CLEAR}
     with pytest.raises(ParameterError) as caught:
         kind(tmp_path / "s", names)
-    assert f"holds {pictures} pictures and {names['.txt']} documents" in str(caught.value)
+    both = f"{counted(pictures, 'picture')} and {counted(names['.txt'], 'document')}"
+    assert f"holds {both}; say which" in str(caught.value)
     assert "--kind images or --kind texts" in str(caught.value)
     for wanted in ("images", "texts"):
         assert kind(tmp_path / "s", names, wanted) == wanted

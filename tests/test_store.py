@@ -364,8 +364,8 @@ def test_problems_finds_planted_faults(filled: Store) -> None:
         db.execute("INSERT INTO codes VALUES (77, x'00000000')")
     db.close()
     found = filled.problems()
-    assert "1 items have no code" in found
-    assert "1 codes have no item" in found
+    assert "1 item without a code" in found
+    assert "1 code without an item" in found
     assert "codes have 2 different lengths" in found
     with pytest.raises(DamagedError, match="differ in length"):
         filled.codes()

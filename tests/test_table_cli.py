@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from collections_ import command
 from texts_ import NAMES, feed, make_text, one_line, table_rows, write_table
 
+from aesearch.cli.answers import Answer, print_answer
 from aesearch.index import open_at
 
 
@@ -87,8 +90,15 @@ def test_rows_that_cannot_be_used(here: Path) -> None:
     write_table(here / "data.csv", rows)
     made_now = command("index", "data.csv", *CHOSEN, "--budget", "0")
     assert made_now.code == 3
-    assert "left out: 2 rows that could not be read" in made_now.out
-    assert "2 rows could not be read" in command("info").out
+    assert (
+        "left out: 1 row with the key of an earlier row, which was kept (line 4 has the key 'c0' "
+        "of line 2), 1 row that could not be read; 'aesearch info "
+    ) in made_now.out
+    told = command("info").out
+    assert "\n1 row with the key of an earlier row, which was kept\n  line 4: " in told
+    assert "\n1 row could not be read\n  line 6: has no text" in told
+    summary = json.loads(command("index", "data.csv", "--json").out)
+    assert (summary["skipped"], summary["repeated_keys"], summary["ignored"]) == (2, 1, 0)
     with open_at(here / "indexes/data.csv") as index:
         assert len(index) == 12
         assert {file.key: file.reason for file in index.skipped()} == {
@@ -100,6 +110,82 @@ def test_rows_that_cannot_be_used(here: Path) -> None:
     assert command("index", "data.csv").code == 3
     write_table(here / "data.csv", table_rows(3))
     assert command("index", "data.csv").code == 0
+
+
+def test_the_columns_that_were_taken_are_told(here: Path) -> None:
+    rows = [
+        {"id": r["id"], "subject": "no", "story": r["body"], "topic": r["topic"]}
+        for r in table_rows(3)
+    ]
+    write_table(here / "data.csv", rows)
+    line = "  columns: text from story, key from id, label from topic; not used: subject"
+    assert line in command("index", "data.csv", "--dry-run").out.splitlines()
+    guessed = {"text": ["story"], "key": "id", "label": "topic", "unused": ["subject"]}
+    assert json.loads(command("index", "data.csv", "--dry-run", "--json").out)["columns"] == guessed
+    assert line in command("index", "data.csv", "--budget", "0").out.splitlines()
+    assert json.loads(command("index", "data.csv", "--json").out)["columns"] == guessed
+    other = command("index", "data.csv", "--text", "subject", "--text", "story").out
+    assert "  columns: text from subject and story, key from id, label from topic\n" in other
+
+
+def test_rows_without_key_label_or_columns(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"n": "same", **{f"c{n}": "" for n in range(9)}, "": "", "body": "a boat"}] * 3
+    write_table(here / "data.csv", rows)
+    told = command("index", "data.csv", "--budget", "0").out
+    assert (
+        "  columns: text from body, key the number of the row, no label; not used: n, c0, c1, c2, "
+        "c3, c4 and 5 more\n"
+    ) in told
+    feed(monkeypatch, "a boat\na harbour\n")
+    lines = command("index", "-", "--index", "lines", "--budget", "0", "--json")
+    assert json.loads(lines.out)["columns"] is None
+    feed(monkeypatch, "a boat\na harbour\n")
+    assert "columns:" not in command("index", "-", "--index", "lines").out
+
+
+def test_rows_that_repeat_a_key_are_counted_in_the_order_of_their_lines(here: Path) -> None:
+    rows = table_rows(3)
+    write_table(here / "data.csv", [*rows, *rows])
+    told = command("index", "data.csv", *CHOSEN, "--budget", "0")
+    assert told.code == 3
+    assert (
+        "  left out: 12 rows with the key of an earlier row, which was kept (line 14 has the key "
+        "'c0' of line 2); 'aesearch info "
+    ) in told.out
+    assert "could not be read" not in told.out + command("info").out
+    lines = [line for line in command("info").out.splitlines() if line.startswith("  line ")]
+    assert [line.split()[1] for line in lines] == [f"{n}:" for n in range(14, 26)]
+
+
+def test_hits_without_a_title_carry_the_first_words(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = make_text("sailing", 0, 60)
+    write_table(
+        here / "one.csv", [{"title": words}, {"title": "roses"}, {"title": "a pepper oven"}]
+    )
+    write_table(
+        here / "two.csv", [{"title": "My boat", "text": words}, {"title": "b", "text": "c"}]
+    )
+    for name in ("one", "two"):
+        assert command("index", f"{name}.csv", "--index", name, "--budget", "0").code == 0
+    hits = {}
+    for name in ("one", "two"):
+        answer = command("query", "boat harbour", "-k", "1", "--json", "--index", name)
+        hits[name] = json.loads(answer.out)
+    title = hits["one"]["title"]
+    assert title.endswith("…")
+    assert len(title) <= 80
+    assert words.startswith(title.removesuffix("…"))
+    assert hits["two"]["title"] == "My boat"
+    with open_at(here / "indexes/one") as index:
+        found = index.search("roses", k=1) + index.search("pepper", k=1)
+        assert [hit.title for hit in found] == ["roses", "a pepper oven"]
+        screen = io.StringIO()
+        monkeypatch.setattr(screen, "isatty", lambda: True)
+        with contextlib.redirect_stdout(screen):
+            print_answer(Answer("roses", "roses", found), None, several=False, tabular=True)
+    assert screen.getvalue().count("roses") == 1  # not once as a title and once as what was found
 
 
 def test_other_columns_hold_from_then_on(here: Path) -> None:

@@ -13,7 +13,15 @@ from aesearch.builder import build
 from aesearch.errors import ContentError, IndexExistsError, ParameterError, SourceError
 from aesearch.features.documents import Document
 from aesearch.sources import Folder
-from aesearch.tabular import STANDARD_INPUT, Columns, Table, document_reader, open_source
+from aesearch.tabular import (
+    STANDARD_INPUT,
+    Columns,
+    Table,
+    Taken,
+    columns_taken,
+    document_reader,
+    open_source,
+)
 
 COLUMNS = Columns(("body",), "id", "topic")
 
@@ -66,6 +74,19 @@ def test_rows_that_are_refused_are_kept_with_their_lines(tmp_path: Path) -> None
     for _ in range(2):
         assert [entry.key for entry in table.walk()] == ["a", "d"]
         assert [place for place, _ in table.unreadable] == ["line 3", "line 4", "line 5", "line 6"]
+
+
+def test_what_columns_were_taken(tmp_path: Path) -> None:
+    table = Table(write_table(tmp_path / "a.csv", table_rows(1)))
+    assert columns_taken(table) is None  # nothing was read yet
+    list(table.walk())
+    assert columns_taken(table) == Taken(("body",), "id", "topic")
+    table = Table(tmp_path / "a.csv", Columns(("topic",), "body"))
+    list(table.walk())
+    assert columns_taken(table) == Taken(("topic",), "body", None, ("id",))
+    lines = Table(None, None, io.StringIO("one\ntwo\n"))
+    list(lines.walk())
+    assert columns_taken(lines) is columns_taken(Folder(tmp_path)) is None
 
 
 def test_standard_input_is_read_once() -> None:

@@ -1,15 +1,19 @@
 """The command line: verbs of a few lines each over the Python API.
 
-Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 3 done, but some files could not
-be read; 130 interrupted.
+Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 3 done, but some files or rows
+could not be used; 130 interrupted; 141 whoever read the output closed it.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +21,7 @@ from aesearch import __version__
 from aesearch.errors import AesearchError, ParameterError
 
 DONE, ERROR, USAGE, SOME_SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130
+UNREAD = 141  # 128 + SIGPIPE: what a shell says of grep and git after '| head'
 
 # Each verb is loaded when it is called: 'query' must not pay for what 'index' needs.
 COMMANDS = {
@@ -38,7 +43,17 @@ ALIASES = {"search"}
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported on first use."""
+    """A group whose commands are imported on first use, and which ends quietly when unread."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the command line, and print the help of the group."""
+        with _until_closed():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        with _until_closed():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order in which one needs them."""
@@ -61,8 +76,24 @@ aesearch query photo.png                find what is similar
 aesearch index ./papers                 documents likewise
 aesearch query laminar flow over wings  find what is about this
 
-Exit codes: 0 done, 1 error, 2 usage, 3 done but some files could not be read, 130 interrupted.
+Exit codes: 0 done, 1 error, 2 usage, 3 done but some files or rows could not be used, 130
+interrupted, 141 the reader of the output closed it, as 'head' does.
 """
+
+
+@contextmanager
+def _until_closed() -> Iterator[None]:
+    """Leave with `UNREAD` as soon as nobody reads any more; click alone would leave with 1."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        # What is still in a buffer is written when the interpreter ends: into nothing.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        raise click.exceptions.Exit(UNREAD) from error
 
 
 @click.group(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,9 +119,6 @@ def run() -> int:
     except (click.Abort, KeyboardInterrupt):
         _complain("stopped; nothing is lost, the same command goes on from here")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader, 'head' perhaps, has seen enough
-        sys.stdout = None
-        return DONE
     except OSError as error:
         _complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         return ERROR

@@ -101,7 +101,9 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
 
 
 def _show_text(hit: TextHit) -> None:
-    if hit.title and not hit.snippet.text.startswith(legible(hit.title)):
+    from aesearch.passages import ELLIPSIS  # nothing that pictures need
+
+    if hit.title and not hit.snippet.text.startswith(legible(hit.title).removesuffix(ELLIPSIS)):
         click.echo(f"{INDENT}{click.style(legible(hit.title), bold=True)}")
     if hit.snippet.text:
         click.echo(f"{INDENT}{_marked(hit.snippet)}")

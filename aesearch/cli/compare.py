@@ -11,9 +11,11 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.terminal import clock, counted, progress_bars, quiet_decoders, shown
-from aesearch.errors import ParameterError, StorageError
+from aesearch.cli.outputs import output_option
+from aesearch.cli.terminal import clock, progress_bars, quiet_decoders, shown
+from aesearch.errors import ParameterError
 from aesearch.features import NOUNS, TEXTS
+from aesearch.plurals import counted
 from aesearch.settings import KINDS
 
 
@@ -63,12 +65,9 @@ from aesearch.settings import KINDS
 )
 @click.option("--key", "key_column", metavar="COLUMN", help="Of a table: what names a row.")
 @click.option("--label", "label_column", metavar="COLUMN", help="Of a table: its classes.")
-@click.option(
-    "-o",
-    "--output",
+@output_option(
     "--report",
     "report",
-    type=click.Path(path_type=Path, dir_okay=False),
     metavar="OUT.html",
     help="Write a page with the table, curves, examples and a map; one file. Replaced if it "
     "exists.",
@@ -110,8 +109,6 @@ def compare_(
     """
     if report is not None and report.suffix.lower() != ".html":
         raise ParameterError(f"the report is a page: name it .html; got {report.name!r}")
-    if report is not None and not report.parent.is_dir():  # rather now than after the training
-        raise StorageError(f"{report} cannot be written: there is no folder {report.parent}")
     sizes = _numbers(code_sizes)
     started = time.perf_counter()
     from aesearch.comparing.run import compare
@@ -162,13 +159,13 @@ def compare_(
     if judged is not None and queries is None and found.kind == TEXTS:
         keys = sum(row >= 0 for row in judged.rows)
         click.echo(
-            f"aesearch: without --queries, {keys:,} of {len(judged.rows):,} queries are the items "
-            "of such a key, and the others are asked by name",
+            f"aesearch: without --queries, items of the same key ask {keys:,} of "
+            f"{counted(len(judged.rows), 'query', 'queries')}; the others are asked by name",
             err=True,
         )
     if found.skipped:
         what = counted(found.skipped, "item")
-        click.echo(f"aesearch: {what} that could not be read took no part", err=True)
+        click.echo(f"aesearch: {what} that could not be used took no part", err=True)
     where = f"wrote {shown(report)}, " if report is not None else ""
     kept = f"results in {shown(found.work)}"
     click.echo(f"{where}{kept}; {clock(time.perf_counter() - started)}", err=True)

@@ -10,12 +10,14 @@ import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.terminal import counted, legible, progress_bars, quiet_decoders, shown
+from aesearch.cli.outputs import output_option
+from aesearch.cli.terminal import legible, progress_bars, quiet_decoders, shown
 from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
 from aesearch.features import NOUNS, TEXTS
 from aesearch.index import open_at
 from aesearch.layout import find
 from aesearch.near.alarm import ALARM
+from aesearch.plurals import counted
 
 TITLES = {
     EXACT: "the same, byte for byte",
@@ -52,14 +54,8 @@ PER_LINE = 8
     help="Least agreement, from 0 to 1, instead of a measured one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per group and line.")
-@click.option(
-    "-o",
-    "--output",
-    "--sheet",
-    "sheet",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT",
-    help="Also draw the groups of pictures, a row for each: .png or .html.",
+@output_option(
+    "--sheet", "sheet", help="Also draw the groups of pictures, a row for each: .png or .html."
 )
 def duplicates(
     place: str | None,

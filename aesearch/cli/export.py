@@ -9,9 +9,10 @@ import click
 from aesearch.cli import DONE
 from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.terminal import amount
+from aesearch.errors import ParameterError
 from aesearch.exporting import FORMATS, PARTS, export
 from aesearch.index import open_at
-from aesearch.layout import find
+from aesearch.layout import Layout, find, place_for
 
 
 @click.command("export", short_help="Write codes, encoder and FAISS file for use elsewhere.")
@@ -49,10 +50,16 @@ def export_(
     text to its code, and back, with what prepares their input. faiss: the file that is searched,
     with the key of each id. export.json says what each file holds: names, shapes, units.
 
-    DIR must be new or empty. It is there complete or not at all.
+    DIR must be new or empty. It is there complete or not at all. A name alone is DIR, unless
+    there is an index of that name: then -o says where to.
     """
     if output is None and given is None:
         raise click.UsageError("name the folder to write: 'aesearch export DIR', or -o DIR")
+    if output is None and named is None and Layout(place_for(Path(given or ""), given)).exists():
+        raise ParameterError(
+            f"'{given}' is an index: say where to with 'aesearch export {given} -o DIR'; "
+            "nothing was written"
+        )
     folder = Path(output or given or "")
     with open_at(find(named if output is None else given or named)) as index:
         files = export(index, folder, parts=parts or PARTS, format=form, replace=force)

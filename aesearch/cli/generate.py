@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import numpy as np
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.terminal import counted, quiet_decoders
+from aesearch.cli.outputs import output_option
+from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError, ParameterError
 from aesearch.features import IMAGES
 from aesearch.features.images import open_picture
@@ -24,33 +24,22 @@ from aesearch.frechet import SampleDistance
 from aesearch.generation import MOST_STEPS, REACH, reconstruct
 from aesearch.index import Index, open_at
 from aesearch.layout import find
+from aesearch.plurals import counted
 from aesearch.reports.drawing import FORMATS
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
 from aesearch.sources import read_file
 
 Pixels = NDArray[np.uint8]
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 NUMBER, STEPS = 16, 8
 MOST = 10_000
+DRAWN_TO = "Where to draw it: .png, .jpg, .webp or .html. Replaced if it exists."
 # Which options mean nothing beside which choice.
 BESIDE: dict[str | None, tuple[str, ...]] = {
     "plane": ("between", "number", "seed"),
     "between": ("plane", "number", "seed", "groups"),
     None: ("steps",),
 }
-
-
-def _output_option(default: str) -> Callable[[Command], Command]:
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path, dir_okay=False),
-        default=Path(default),
-        show_default=True,
-        metavar="OUT",
-        help="Where to draw it: .png, .jpg, .webp or .html. Replaced if it exists.",
-    )
 
 
 @click.command(short_help="Make new pictures, as the encoder has learned them.")
@@ -94,7 +83,7 @@ def _output_option(default: str) -> Callable[[Command], Command]:
     metavar="N",
     help="Another seed draws other pictures. Default: 0.",
 )
-@_output_option("samples.png")
+@output_option(help=DRAWN_TO, default="samples.png")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as one JSON object.")
 def sample(place: str | None, named: str | None, output: Path, as_json: bool, **asked: Any) -> int:
     """Draw pictures that the encoder generates: at random, by class, on a plane, on a way.
@@ -131,7 +120,7 @@ def sample(place: str | None, named: str | None, output: Path, as_json: bool, **
 def _figure(index: Index, distance: SampleDistance | None) -> str:
     if distance is None:
         needed = 2 * index.encoder.code_size + 2
-        return f"a Fréchet distance needs {needed:,} pictures; there are {len(index):,}"
+        return f"a Fréchet distance needs {needed:,} pictures; {index.name} holds {len(index):,}"
     return (
         f"Fréchet distance of {distance.count:,} samples {distance.samples:.4f}, of as many real "
         f"pictures {distance.floor:.4f} (the floor)"
@@ -217,7 +206,7 @@ def _seen(pictures: Pixels) -> Pixels:
     metavar="PATH",
     help="The index: a path, or a name in the home. Needed only where several fit.",
 )
-@_output_option("reconstructions.png")
+@output_option(help=DRAWN_TO, default="reconstructions.png")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file and line.")
 def reconstruct_(files: tuple[str, ...], place: str | None, output: Path, as_json: bool) -> int:
     """Encode each FILE, decode the code again, and draw both; - is a picture on standard input.

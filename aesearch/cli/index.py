@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.terminal import amount, clock, counted, progress_bars, quiet_decoders
-from aesearch.cli.verdicts import thing_of, told, untrained
+from aesearch.cli.taken import LeftOut, left_out_of, thing_of, told_columns, told_left_out
+from aesearch.cli.terminal import amount, clock, progress_bars, quiet_decoders
+from aesearch.cli.verdicts import told, untrained
 from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.making import parse_choices
 from aesearch.engines.choose import ENGINES, FORMS
 from aesearch.features import NOUNS
+from aesearch.plurals import counted
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 
 if TYPE_CHECKING:
@@ -131,7 +134,7 @@ def index(
         found = foretell(
             source, place, settings, budget=budget, retrain=retrain, columns=columns or None
         )
-        return _tell_forecast(found, table=source.is_file(), as_json=as_json)
+        return _tell_forecast(found, as_json=as_json)
     from aesearch.builder import update
 
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
@@ -146,13 +149,16 @@ def index(
         )
     with opened:
         facts, drift = opened.info(), opened.drift()
-    unreadable = sum(not file["ignored"] for file in facts["skipped"])
+    left_out = left_out_of(facts)
+    unreadable = len(left_out.repeated) + len(left_out.unreadable)
     summary = {
         "index": str(opened.layout.root),
         "items": facts["items"],
         **done.counts,
         "skipped": unreadable,
-        "ignored": len(facts["skipped"]) - unreadable,
+        "repeated_keys": len(left_out.repeated),
+        "ignored": len(left_out.ignored),
+        "columns": asdict(done.columns) if done.columns else None,
         "encoder": facts["encoder"],
         "check": facts["check"],
         "trained": facts["trained"],
@@ -162,22 +168,25 @@ def index(
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        _tell(facts, summary, drift, done)
+        _tell(facts, summary, drift, done, left_out)
     return SOME_SKIPPED if unreadable else DONE
 
 
-def _tell_forecast(found: Forecast, *, table: bool, as_json: bool) -> int:
+def _tell_forecast(found: Forecast, *, as_json: bool) -> int:
     """Say what a run would do."""
     root, exists = found.layout.root, found.layout.exists()
     if as_json:
         facts = {"index": str(root), "dry_run": True, "retrain": found.trains == "anew"}
-        click.echo(json.dumps({**facts, **found.counts}))
+        columns = asdict(found.columns) if found.columns else None
+        click.echo(json.dumps({**facts, **found.counts, "columns": columns}))
         return DONE
     verb = "would be brought up to date" if exists else "would be made"
     if found.trains is not None:
         verb += " and trained anew" if found.trains == "anew" else ", its training gone on with"
-    things = _counted(found.counts, "row" if table else "file")
+    things = _counted(found.counts, "row" if found.columns else "file")
     click.echo(f"{root} {verb}: {things}; nothing was changed")
+    if found.columns:
+        click.echo(f"  {told_columns(found.columns)}")
     return DONE
 
 
@@ -187,7 +196,11 @@ def _counted(counts: dict[str, int], thing: str) -> str:
 
 
 def _tell(
-    facts: dict[str, Any], summary: dict[str, Any], drift: Drift | None, done: Summary
+    facts: dict[str, Any],
+    summary: dict[str, Any],
+    drift: Drift | None,
+    done: Summary,
+    left_out: LeftOut,
 ) -> None:
     """Print the closing summary."""
     noun, thing = NOUNS[facts["kind"]], thing_of(facts)
@@ -197,12 +210,10 @@ def _tell(
         what += ", trained"
     items = counted(summary["items"], noun)
     click.echo(f"{facts['name']}: {items} ({what}) in {clock(summary['seconds'])}")
-    if summary["skipped"] or summary["ignored"]:
-        click.echo(
-            f"  left out: {counted(summary['skipped'], thing)} that could not be read, "
-            f"{counted(summary['ignored'], f'other {thing}')} (no {noun}s, or removed); "
-            f"'aesearch info {summary['index']}' lists them"
-        )
+    if done.columns:
+        click.echo(f"  {told_columns(done.columns)}")
+    if left_out:
+        click.echo(f"  {told_left_out(left_out, facts)}")
     for line in told(facts, noun) if done.trained else untrained(facts, noun):
         click.echo(f"  {line}")
     if drift and drift.has_drifted:

@@ -10,12 +10,15 @@ from typing import Any
 import click
 
 from aesearch.cli import DONE, ERROR
-from aesearch.cli.terminal import amount, clock, counted
-from aesearch.cli.verdicts import BASELINES, epochs, reasons, thing_of
+from aesearch.cli.outputs import output_option
+from aesearch.cli.taken import left_out_of, listed
+from aesearch.cli.terminal import amount, clock
+from aesearch.cli.verdicts import BASELINES, epochs, reasons
 from aesearch.errors import AesearchError
 from aesearch.features import NOUNS, TEXTS
 from aesearch.index import Index, open_at
 from aesearch.layout import all_places, find, home
+from aesearch.plurals import counted
 from aesearch.settings import spelled
 
 COLUMNS = {
@@ -74,13 +77,9 @@ def list_(as_json: bool) -> int:
 @click.command(short_help="Show what an index holds, and how good it is.")
 @click.argument("place", required=False, metavar="[INDEX]")
 @INDEX_OPTION
-@click.option(
-    "-o",
-    "--output",
+@output_option(
     "--plot",
     "plot",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT",
     help="Also draw how the training went, loss by epoch: .png, .svg or .html.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
@@ -100,7 +99,7 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     lines = {
         "revision": f"{facts['revision']}, {made}",
         "encoder": f"{facts['encoder']}{chosen} {facts['fingerprint']}, "
-        f"{facts['code_size']:,} numbers from {_input(facts['features'])}",
+        f"{counted(facts['code_size'], 'number')} from {_input(facts['features'])}",
         "trained on": _trained(facts, noun),
         "codes": f"{engine['factory']}, {engine['bytes_per_item']:.0f} bytes per item in memory",
         "recall": f"{engine['recall']:.3f} of the exact ten nearest" + _effort(engine),
@@ -114,19 +113,17 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     for line in reasons(facts, noun):
         click.echo(f"  {line}")
     _show_check(facts["check"], noun)
-    for ignored, title in ((False, "could not be read"), (True, "passed over")):
-        files = [f for f in facts["skipped"] if f["ignored"] is ignored]
-        if files:
-            click.echo(f"\n{counted(len(files), thing_of(facts))} {title}")
-            for file in files:
-                click.echo(f"  {file['key']}: {file['reason']}")
+    for heading, files in listed(left_out_of(facts), facts):
+        click.echo(f"\n{heading}")
+        for file in files:
+            click.echo(f"  {file['key']}: {file['reason']}")
     return DONE
 
 
 def _effort(engine: dict[str, Any]) -> str:
     if not engine["probes"]:
         return ""
-    return f", {engine['probes']} {'steps' if 'HNSW' in engine['factory'] else 'probes'}"
+    return f", {counted(engine['probes'], 'step' if 'HNSW' in engine['factory'] else 'probe')}"
 
 
 def _plot(index: Index, out: Path) -> None:
@@ -143,7 +140,7 @@ def _plot(index: Index, out: Path) -> None:
 def _input(features: dict[str, Any]) -> str:
     if features["kind"] == TEXTS:
         language = f", {features['language']}" if features["language"] else ""
-        return f"{features['terms']:,} terms ({features['weighting']}{language})"
+        return f"{counted(features['terms'], 'term')} ({features['weighting']}{language})"
     return f"{features['side']}x{features['side']} pixels"
 
 

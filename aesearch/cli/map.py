@@ -12,8 +12,8 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.manage import INDEX_OPTION
+from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import clock, progress_bars, quiet_decoders
-from aesearch.errors import StorageError
 from aesearch.features import IMAGES
 from aesearch.index import Index, open_at
 from aesearch.ingest import Progress
@@ -38,13 +38,8 @@ LONG = 160
     help="code: the index's own code if it has two numbers, else one learned now; pca, tsne, umap "
     "of the codes (umap needs umap-learn).",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("map.html"),
-    show_default=True,
-    metavar="OUT",
+@output_option(
+    default="map.html",
     help="Where to draw it: .html to look around in; .png, .pdf, .svg. Replaced if it exists.",
 )
 @click.option("--open", "show", is_flag=True, help="Open it when it is drawn.")
@@ -59,8 +54,6 @@ def map_(
     pointed at, and the pictures themselves where few are in view (of up to 3,000).
     """
     check_suffix(output)
-    if not output.parent.is_dir():  # rather now than after the training
-        raise StorageError(f"{output} cannot be written: there is no folder {output.parent}")
     started = time.perf_counter()
     with open_at(find(place or named)) as index, quiet_decoders():
         from aesearch.mapping import map_of

@@ -11,6 +11,7 @@ import click
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.answers import Answer, print_answer
+from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError
 from aesearch.features import IMAGES, TEXTS
@@ -53,15 +54,7 @@ from aesearch.layout import find
 )
 @click.option("--json", "form", flag_value="json", help="One JSON object per hit and line.")
 @click.option("-0", "--print0", "form", flag_value="null", help="Paths only, each ended by NUL.")
-@click.option(
-    "-o",
-    "--output",
-    "--sheet",
-    "sheet",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT",
-    help="Also draw the query picture and its hits: .png or .html.",
-)
+@output_option("--sheet", "sheet", help="Also draw the query picture and its hits: .png or .html.")
 def query(
     words: tuple[str, ...],
     files: tuple[str, ...],

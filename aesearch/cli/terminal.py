@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from aesearch.ingest import Progress, silent
+from aesearch.plurals import counted
 
 STAGES = {
     "reading": "reading",
@@ -95,16 +96,11 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things: 1 file, 2 files."""
-    return f"{number:,} {noun}" + "s" * (number != 1)
-
-
 def amount(size: float) -> str:
     """Return a number of bytes as a person says it."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+            return counted(round(size), "byte") if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1000
     return ""
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from math import exp
 from typing import Any
 
-from aesearch.cli.terminal import clock, counted
+from aesearch.cli.terminal import clock
 from aesearch.hybrid_check import WordsCheck
+from aesearch.plurals import counted
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
 
 MEASURES = {"reciprocal_rank": "MRR of distorted copies", "by_folder": "mean of P@10 and mAP"}
@@ -45,11 +46,6 @@ def _words(check: Mapping[str, Any]) -> str:
     if not check.get("hybrid"):
         return f"{found}; 'aesearch query --hybrid' uses both"
     return f"{found}: texts are searched by both, unless with --no-hybrid"
-
-
-def thing_of(facts: Mapping[str, Any]) -> str:
-    """Return what the source of an index holds: files, or the rows of a table."""
-    return "row" if facts["tabular"] else "file"
 
 
 def verdict(check: Mapping[str, Any], noun: str) -> str:

@@ -19,6 +19,8 @@ from aesearch.index import Index, open_at
 from aesearch.ingest import Progress
 from aesearch.kinds import kind_of
 from aesearch.layout import Layout, home
+from aesearch.passages import opening as first_words
+from aesearch.plurals import counted
 from aesearch.settings import Settings
 from aesearch.sources import Entry, Folder, Source
 from aesearch.tabular import Columns, document_reader, open_source
@@ -112,15 +114,8 @@ class Collection:
 
 
 def opening(document: Document, width: int) -> str:
-    """Return the title of a document, or its first words, in one line of at most `width` letters.
-
-    It is cut between words where the script has spaces.
-    """
-    text = " ".join((document.title or document.text[: 4 * width]).split())
-    if len(text) <= width:
-        return text
-    end = text.rfind(" ", width // 2, width)
-    return text[: end if end > 0 else width - 1].rstrip() + "…"
+    """Return the title of a document, or its first words, in a line of at most `width` letters."""
+    return first_words(document.title or document.text, width)
 
 
 def open_collection(place: str | Path, kind: str, columns: Columns | None) -> Collection:
@@ -151,5 +146,7 @@ def _of_index(index: Index) -> Collection:
 
 def _sorted(entries: Sequence[Entry], root: Path) -> list[Entry]:
     if len(entries) < 2:
-        raise SourceError(f"{root} holds {len(entries)} files; there is nothing to compare on")
+        raise SourceError(
+            f"{root} holds {counted(len(entries), 'item')}; there is nothing to compare on"
+        )
     return sorted(entries)

@@ -15,6 +15,7 @@ from aesearch.comparing.metrics import Estimate, bootstrap
 from aesearch.comparing.steps import HYBRID
 from aesearch.comparing.tasks import COPIES, JUDGEMENTS, LABELS, main_metric
 from aesearch.evaluation import SIGNAL
+from aesearch.plurals import counted
 
 if TYPE_CHECKING:
     from aesearch.planes import Panel
@@ -229,11 +230,12 @@ class Comparison:
         codes = [row for row in self.rows if row.form != HYBRID]
         learned = self.best([row for row in codes if row.learned])
         baseline = self.best([row for row in codes if not row.learned])
-        metric, count = METRICS[self.metric], len(self.tasks[self.main].names)
+        metric = METRICS[self.metric]
+        asked = counted(len(self.tasks[self.main].names), "query", "queries")
         if learned is None or baseline is None:
             only = learned or baseline or self.best(self.rows)
             assert only is not None
-            told = f"{metric} {spelled(self.estimate(only))}, {count:,} queries."
+            told = f"{metric} {spelled(self.estimate(only))}, {asked}."
             return Verdict(f"{self.named(only)} is best here: {told}{self._beside(only)}", "none")
         gap = self.gap(learned, baseline)
         figures = (
@@ -253,7 +255,7 @@ class Comparison:
                 f"queries tell: {figures}"
             )
             outcome = "even"
-        text += f", {count:,} queries.{self._beside(learned)}"
+        text += f", {asked}.{self._beside(learned)}"
         return Verdict(text, outcome, learned, baseline, gap)
 
     def gap(self, one: Row, other: Row) -> Estimate:

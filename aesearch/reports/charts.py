@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aesearch.reports.labels import LETTER, arranged
+from aesearch.reports.labels import arranged, can_be_read, width_of
 
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 42, 190, 16, 40  # what lies around the data; right, at most
 
+BESIDE = 15  # between the data and a label at its right
 LINE = 15  # between two labels
 LONGEST = 170  # of a label at a point
 COLOURS = 7  # --c0 to --c6 of the page's style
@@ -59,7 +60,7 @@ class Dot:
 
 def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> str:
     """Return means with their intervals, one below the other."""
-    room = min(220.0, 12 + max(_wide(bar.name, strong=bar.strong) for bar in bars))
+    room = min(220.0, 12 + max(width_of(bar.name, strong=bar.strong) for bar in bars))
     right, row = 52, 25
     height = TOP + row * len(bars) + BOTTOM
     low = min([0.0, *(bar.value[1] for bar in bars)])
@@ -84,25 +85,27 @@ def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> s
             f'<path class="bar" d="M{x(start):.1f} {y}H{x(end):.1f}"/>'
             f'<circle cx="{x(mean):.1f}" cy="{y}" r="4.5"/></g>'
         )
-        parts.append(text_at(room - 8, y + 4, _cut(bar.name, room), "end" + weight))
+        parts.append(
+            text_at(room - 8, y + 4, _cut(bar.name, room - 8, strong=bar.strong), "end" + weight)
+        )
         parts.append(text_at(WIDTH, y + 4, short(mean), "end figure" + weight))
     return _svg(parts, height, f"{label}, with 95 % intervals")
 
 
 def curves(lines: Sequence[Line], x_label: str, y_label: str) -> str:
-    """Return curves against 1, 2, 3..., labelled at their ends."""
+    """Return curves against 1, 2, 3..., labelled at their ends; higher where there are many."""
+    height = _height(len(lines))
     last = max(len(line.points) for line in lines)
     high = max(band[2 if line.strong else 0] for line in lines for band in line.points)
     low = min(band[1 if line.strong else 0] for line in lines for band in line.points)
     ticks = _ticks(0.0 if low < 0.5 * high else low, high)
-    bottom = HEIGHT - BOTTOM
-    beyond = 15 + max(_wide(line.name, strong=line.strong) for line in lines)
-    edge = WIDTH - min(max(beyond, 100), RIGHT)
+    bottom = height - BOTTOM
+    edge = _edge([(line.name, line.strong) for line in lines])
     x = _scale(1, last, LEFT, edge)
     y = _scale(ticks[0], max(high, ticks[-1]), bottom, TOP)
     cuts = [1, *range(10, last + 1, 10)]
-    parts = [_grid_y(ticks, y, LEFT, edge), _axis_x(cuts, [str(c) for c in cuts], x)]
-    parts.append(text_at((LEFT + edge) / 2, HEIGHT - 6, x_label))
+    parts = [_grid_y(ticks, y, LEFT, edge), _axis_x(cuts, [str(c) for c in cuts], x, bottom)]
+    parts.append(text_at((LEFT + edge) / 2, height - 6, x_label))
     parts.append(text_at(LEFT, TOP - 3, y_label, "start small"))
     ends = [y(line.points[-1][0]) for line in lines]
     for number, (line, at, place) in enumerate(
@@ -119,26 +122,38 @@ def curves(lines: Sequence[Line], x_label: str, y_label: str) -> str:
         dashed = f' stroke-dasharray="{dash}"' if dash and not line.strong else ""
         parts.append(f'<path class="line" d="{_path(middle)}"{dashed}/>')
         parts.append(f'<path class="leader" d="M{edge + 2} {at:.1f}L{edge + 12} {place:.1f}"/></g>')
-        parts.append(
-            text_at(edge + 15, place + 4, _cut(line.name, WIDTH - edge - 14), "start" + weight)
-        )
-    return _svg(parts, HEIGHT, f"{y_label} against {x_label}")
+        name = _cut(line.name, WIDTH - edge - BESIDE, strong=line.strong)
+        parts.append(text_at(edge + BESIDE, place + 4, name, "start" + weight))
+    return _svg(parts, height, f"{y_label} against {x_label}")
 
 
 def cloud(dots: Sequence[Dot], x_label: str, y_label: str) -> str:
-    """Return points, x on a logarithmic scale to the base of two, each group labelled once."""
-    bottom = HEIGHT - BOTTOM
+    """Return points, x on a logarithmic scale to the base of two, each group labelled once.
+
+    Labels stand at the points; where they would cover each other, beside the chart.
+    """
+    return _cloud(dots, x_label, y_label) or _cloud(dots, x_label, y_label, beside=True)
+
+
+def _cloud(dots: Sequence[Dot], x_label: str, y_label: str, *, beside: bool = False) -> str:
+    """Draw `cloud`; nothing where labels at the points cover each other."""
+    groups: dict[str, list[int]] = {}
+    for number, dot in enumerate(dots):
+        groups.setdefault(dot.group, []).append(number)
+    height = _height(len(groups)) if beside else HEIGHT
+    edge = _edge([(name, True) for name in groups]) if beside else WIDTH - 6
+    bottom = height - BOTTOM
     first = math.floor(math.log2(max(1e-9, min(dot.x for dot in dots))))
     last = math.ceil(math.log2(max(dot.x for dot in dots)))
     last += last == first
-    along = _scale(first, last, LEFT + 12, WIDTH - 18)
+    along = _scale(first, last, LEFT + 12, edge - 12)
     high, low = max(dot.y for dot in dots), min(dot.y for dot in dots)
     ticks = _ticks(0.0 if low < 0.5 * high else low, high)
     y = _scale(ticks[0], max(high, ticks[-1]), bottom, TOP)
     powers = list(range(first, last + 1, max(1, -(-(last - first) // 7))))
-    parts = [_grid_y(ticks, y, LEFT, WIDTH - 6)]
-    parts.append(_axis_x(powers, [_bytes(2.0**power) for power in powers], along))
-    parts.append(text_at((LEFT + WIDTH) / 2, HEIGHT - 6, x_label))
+    parts = [_grid_y(ticks, y, LEFT, edge)]
+    parts.append(_axis_x(powers, [_bytes(2.0**power) for power in powers], along, bottom))
+    parts.append(text_at((LEFT + edge) / 2, height - 6, x_label))
     parts.append(text_at(LEFT, TOP - 3, y_label, "start small"))
     places = [(along(math.log2(max(1e-9, dot.x))), y(dot.y)) for dot in dots]
     joined: dict[tuple[str, str], list[int]] = {}
@@ -155,31 +170,65 @@ def cloud(dots: Sequence[Dot], x_label: str, y_label: str) -> str:
             f'<g class="c{dot.colour}"><title>{html.escape(dot.title or dot.group)}</title>'
             f"{_mark(dot.shape, *place)}</g>"
         )
-    parts += _labels(dots, places, paths)
-    return _svg(parts, HEIGHT, f"{y_label} against {x_label}")
+    if beside:
+        parts += _labels_beside(dots, groups, places, edge, bottom)
+    elif labels := _labels(dots, groups, places, paths):
+        parts += labels
+    else:
+        return ""
+    return _svg(parts, height, f"{y_label} against {x_label}")
+
+
+def _labels_beside(
+    dots: Sequence[Dot],
+    groups: dict[str, list[int]],
+    places: Sequence[Point],
+    edge: float,
+    bottom: float,
+) -> list[str]:
+    """Name each group in a column at the right, where a line leads from its last point."""
+    ends = [max(places[n] for n in numbers) for numbers in groups.values()]
+    rows = _apart([y for _, y in ends], TOP, bottom)
+    parts = []
+    for (group, numbers), (x, y), row in zip(groups.items(), ends, rows, strict=True):
+        colour = dots[numbers[0]].colour
+        name = _cut(group, WIDTH - edge - BESIDE, strong=True)
+        parts.append(
+            f'<g class="c{colour}"><title>{html.escape(group)}</title>'
+            f'<path class="leader" stroke-dasharray="1 3" d="M{x + 6:.1f} {y:.1f}H{edge + 2:.1f}"/>'
+            f'<path class="leader" d="M{edge + 2:.1f} {y:.1f}L{edge + 12:.1f} {row:.1f}"/>'
+            f"{text_at(edge + BESIDE, row + 4, name, f'start named c{colour}')}</g>"
+        )
+    return parts
 
 
 def _labels(
-    dots: Sequence[Dot], places: Sequence[Point], paths: Sequence[Sequence[Point]]
+    dots: Sequence[Dot],
+    groups: dict[str, list[int]],
+    places: Sequence[Point],
+    paths: Sequence[Sequence[Point]],
 ) -> list[str]:
-    """Name each group at one of its points, where there is most room."""
-    groups: dict[str, list[int]] = {}
-    for number, dot in enumerate(dots):
-        groups.setdefault(dot.group, []).append(number)
-    names = [_cut(name, LONGEST) for name in groups]
+    """Name each group at one of its points, where there is most room; none if there is too little.
+
+    Returns
+    -------
+    list of str
+        Empty where labels would cover each other.
+    """
+    names = [_cut(name, LONGEST, strong=True) for name in groups]
     anchors = [
         [places[n] for n in sorted(numbers, key=lambda n: -dots[n].y)]
         for numbers in groups.values()
     ]
     room = (LEFT + 2, TOP - 8, WIDTH, HEIGHT - BOTTOM)
     spots = arranged(names, anchors, places, paths, room)
+    if not can_be_read(names, spots, places, room):
+        return []
     parts = []
     for (group, numbers), name, spot in zip(groups.items(), names, spots, strict=True):
         colour = dots[numbers[0]].colour
         if spot.far:
-            left, top, right, bottom = spot.box(name)
-            x, y = spot.anchor
-            u, v = min(max(x, left), right), min(max(y, top), bottom)
+            (x, y), (u, v) = spot.leader(name)
             parts.append(f'<path class="c{colour} leader" d="M{x:.1f} {y:.1f}L{u:.1f} {v:.1f}"/>')
         look = f"{spot.align} halo named c{colour}"
         said = text_at(spot.x, spot.base, name, look)
@@ -201,13 +250,22 @@ def _said(name: str, value: Band) -> str:
     return html.escape(f"{name}: {mean} ({low}–{high})")
 
 
-def _wide(text: str, *, strong: bool = False) -> float:
-    return LETTER * len(text) * (1.08 if strong else 1.0)
+def _cut(text: str, room: float, *, strong: bool = False) -> str:
+    kept = text
+    while width_of(kept, strong=strong) > room and len(kept) > 4:
+        kept = kept.removesuffix("…")[:-1].rstrip() + "…"
+    return kept
 
 
-def _cut(text: str, room: float) -> str:
-    most = max(4, int(room / LETTER))
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _height(labels: int) -> float:
+    """Return how high a chart is whose labels stand below each other."""
+    return max(HEIGHT, TOP + LINE * (labels - 1) + BOTTOM)
+
+
+def _edge(names: Sequence[tuple[str, bool]]) -> float:
+    """Return where the data ends beside which these labels stand, each bold or not."""
+    beyond = BESIDE + max(width_of(name, strong=strong) for name, strong in names)
+    return WIDTH - min(max(beyond, 100), RIGHT)
 
 
 def _scale(low: float, high: float, start: float, end: float) -> _Scale:
@@ -241,7 +299,7 @@ def _apart(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
     last = top - LINE
     for number in order:
         last = places[number] = max(wanted[number], last + LINE)
-    last = max(bottom + LINE, last - bottom) if last > bottom + LINE else bottom + LINE
+    last = bottom + LINE
     for number in reversed(order):
         last = places[number] = min(places[number], last - LINE)
     return places
@@ -277,8 +335,7 @@ def _grid_x(ticks: Sequence[float], x: _Scale, top: float, bottom: float) -> str
     return "".join(parts)
 
 
-def _axis_x(values: Sequence[float], names: Sequence[str], x: _Scale) -> str:
-    base = HEIGHT - BOTTOM
+def _axis_x(values: Sequence[float], names: Sequence[str], x: _Scale, base: float) -> str:
     parts = []
     for value, name in zip(values, names, strict=True):
         parts.append(f'<path class="tick" d="M{x(value):.1f} {base}v4"/>')

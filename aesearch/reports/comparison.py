@@ -22,6 +22,7 @@ from aesearch.comparing.table import (
 )
 from aesearch.comparing.tasks import COPIES
 from aesearch.features import IMAGES, NOUNS
+from aesearch.plurals import counted
 from aesearch.reports.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals, short
 from aesearch.reports.comparison_map import map_section
 from aesearch.reports.comparison_notes import method_section
@@ -87,11 +88,10 @@ def _colours(main: Sequence[Row]) -> dict[str, int]:
 def _head(found: Comparison, verdict: Verdict) -> str:
     task = found.tasks[found.main]
     noun = NOUNS[found.kind]
+    asked = counted(len(task.names), "query", "queries")
     facts = [
-        f"{len(found.keys):,} {noun}s, {found.training:,} of them learned from",
-        f"{len(task.names):,} queries; right: {task.title}"
-        if found.main != COPIES
-        else f"{len(task.names):,} queries: {task.title}",
+        f"{counted(len(found.keys), noun)}, {found.training:,} of them learned from",
+        f"{asked}; right: {task.title}" if found.main != COPIES else f"{asked}: {task.title}",
         "95 % intervals over the queries in brackets",
     ]
     first, rest = _halved(verdict.text)

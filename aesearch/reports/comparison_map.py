@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aesearch.features import NOUNS
 from aesearch.reports.charts import text_at
-from aesearch.reports.labels import LETTER
+from aesearch.reports.labels import width_of
 from aesearch.reports.maps import (
     GREY,
     NAMED,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SIDE, EDGE = 480, 14  # width of a panel, in units of its drawing, and what is left free
 LEAST = 0.6  # height, in shares of the width
 LARGEST, SMALLEST = 9.0, 4.0  # dots, across
-BOLD, TALL = 1.12 * LETTER, 12  # the letters of names
+TALL = 12  # the letters of names
 LONGEST_NAME = 24
 # Round and square dots are ends of lines without a length, which takes fewest bytes.
 ROUND, TRIANGLE, SQUARE, DIAMOND = range(4)  # as in maps.SHAPES
@@ -213,7 +213,9 @@ def _names(
         for number, style in enumerate(styles)
         if style.colour != GREY and (numbers == number).any()
     ]
-    boxes = [(*middle_of(own), BOLD * len(_cut(style.name)), TALL) for style, own in named]
+    boxes = [
+        (*middle_of(own), width_of(_cut(style.name), strong=True), TALL) for style, own in named
+    ]
     return [
         text_at(place[0], place[1] + 4, _cut(style.name), "halo", tinted(style.colour))
         for (style, _), place in zip(named, names_placed(boxes, SIDE, height, NAMED), strict=True)

@@ -1,0 +1,61 @@
+"""Where commands write what they draw: one option, refused at once where it cannot be written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from aesearch.errors import ParameterError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def output_option(
+    *names: str, help: str, metavar: str = "OUT", default: str | None = None
+) -> Callable[[Command], Command]:
+    """Return the option ``-o/--output`` for a file.
+
+    Its folder is looked for while the command line is read: a training or a search whose result
+    cannot be kept is not begun.
+
+    Parameters
+    ----------
+    *names : str
+        More names of the option; the last is that of the parameter, 'output' where there is none.
+    help : str
+    metavar : str
+    default : str, optional
+
+    Raises
+    ------
+    ParameterError
+        When the command is called, if the folder is missing or cannot be written to.
+    """
+    return click.option(
+        "-o",
+        "--output",
+        *names,
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=None if default is None else Path(default),
+        show_default=default is not None,
+        metavar=metavar,
+        help=help,
+        callback=_in_a_folder,
+    )
+
+
+def _in_a_folder(context: click.Context, option: click.Parameter, out: Path | None) -> Path | None:
+    """Return a path of which the folder is there."""
+    if out is None:
+        return None
+    folder = out.parent
+    if not folder.is_dir():
+        what = f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}"
+        raise ParameterError(f"{out} cannot be written: {what}; make it, or name another place")
+    if not os.access(folder, os.W_OK):
+        raise ParameterError(f"{out} cannot be written: no permission to write into {folder}")
+    return out
