@@ -160,6 +160,14 @@ def test_tsne_of_the_codes(index: Index) -> None:
     np.testing.assert_array_equal(found.places, map_of(index, "tsne").places)
 
 
+def test_umap_of_the_codes(index: Index) -> None:
+    pytest.importorskip("umap")
+    found = map_of(index, "umap")
+    assert found.method == "umap"
+    assert np.isfinite(found.places).all()
+    np.testing.assert_array_equal(found.places, map_of(index, "umap").places)
+
+
 def test_umap_that_is_not_installed_names_the_extra(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
