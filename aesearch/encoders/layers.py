@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.ops import Conv2dNormActivation
 
 SMALLEST_MAP = 4  # maps of this side are not halved again
 SMALLEST_NORM = 1e-6
@@ -58,13 +59,6 @@ class Resample(nn.Module):
         return resampled
 
 
-def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """Return a 3x3 convolution, batch normalisation and rectification."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )
-
-
 class Residual(nn.Module):
     """What layers add to their input; it starts as the identity.
 
@@ -96,7 +90,7 @@ class Residual(nn.Module):
 def residual(channels: int) -> Residual:
     """Return two 3x3 convolutions added to their input."""
     last = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-    body = nn.Sequential(conv(channels, channels), last, nn.BatchNorm2d(channels))
+    body = nn.Sequential(Conv2dNormActivation(channels, channels), last, nn.BatchNorm2d(channels))
     return Residual(body, nn.ReLU())
 
 
@@ -204,7 +198,7 @@ class Backbone(nn.Module):
         self.register_buffer("mean", torch.full((1, channels, 1, 1), 0.5))
         self.register_buffer("scale", torch.full((1, channels, 1, 1), 4.0))
         stride = 2 if side > 2 * SMALLEST_MAP else 1
-        self.stem = conv(channels, width, stride)
+        self.stem = Conv2dNormActivation(channels, width, stride=stride)
         self.orientations = Orientations()
         self.stride = stride
         self.strides = [stride]
@@ -213,7 +207,7 @@ class Backbone(nn.Module):
         for depth, outputs in enumerate((2 * width, 4 * width, 8 * width)):
             halve = size > SMALLEST_MAP
             self.strides.append(2 if halve else 1)
-            stages.append(conv(inputs, outputs, self.strides[-1]))
+            stages.append(Conv2dNormActivation(inputs, outputs, stride=self.strides[-1]))
             if depth < 2:  # one on the smallest maps would cost as much as these two together
                 stages.append(residual(outputs))
             size, inputs = -(-size // 2) if halve else size, outputs
@@ -267,7 +261,7 @@ class Decoder(nn.Module):
         inputs = first
         for _ in range(doublings):
             outputs = max(width, inputs // 2)
-            layers += [nn.Upsample(scale_factor=2.0), conv(inputs, outputs)]
+            layers += [nn.Upsample(scale_factor=2.0), Conv2dNormActivation(inputs, outputs)]
             inputs = outputs
         self.body = nn.Sequential(*layers)
         last = nn.Conv2d(inputs, 4 * channels, 3, 1, 1)
