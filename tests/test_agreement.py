@@ -46,12 +46,16 @@ def run(path: Path, name: str, x: np.ndarray) -> list[np.ndarray]:
     return session.run(None, {name: x})
 
 
-@pytest.mark.parametrize("shape", [(5, 8, 8, 1), (12, 64, 64, 3)])
+@pytest.mark.parametrize(
+    ("shape", "family"),
+    [((5, 8, 8, 1), "auto"), ((12, 64, 64, 3), "auto"), ((9, 28, 28, 1), "object")]
+    + [((6, 7, 7, 3), family) for family in ("photo", "object", "glyph")],
+)
 def test_graphs_agree_with_torch_at_every_batch_size(
-    shape: tuple[int, ...], tmp_path: Path
+    shape: tuple[int, ...], family: str, tmp_path: Path
 ) -> None:
     X = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    encoder = AgreementEncoder(8, width=4, epochs=1).fit(X)
+    encoder = AgreementEncoder(8, width=4, epochs=1, augment=family).fit(X)
     encoder.write_graphs(tmp_path)
     latents = encoder.transform(X)
     for rows in (X, X[:1], X[:3]):
