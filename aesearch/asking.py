@@ -25,7 +25,10 @@ def why_nothing_is_known(features: TextFeatures, text: str) -> str:
             f"the query holds only stop words ({', '.join(words[:SHOWN])}), which any document "
             "may hold; add a word that says what it is about"
         )
-    similar = [near for word in telling for near in features.suggest(word, SUGGESTED)]
+    # A word that all documents hold is in the vocabulary and weighs nothing.
+    similar = [
+        near for word in telling for near in features.suggest(word, SUGGESTED) if near != word
+    ]
     hint = f"; similar words that it knows: {', '.join(similar)}" if similar else ""
     return f"no known word in the query: {', '.join(telling)}{hint}"
 

@@ -99,6 +99,7 @@ class TextIndex(Index):
             Scores are then in [0, 1], 1 for what is best in both. The first time after a change
             the words of all documents are counted. By default so where `is_hybrid`, for a str
             without `threshold`: that is what the check has asked, and a threshold is a cosine.
+            By default too, a str of which the code knows no word is searched by words alone.
 
         Returns
         -------
@@ -112,22 +113,21 @@ class TextIndex(Index):
         """
         document, raw, path = self.taken(content)
         key = None if path is None else key_for(self.source, path)
-        if hybrid is None:
-            hybrid = self.is_hybrid and isinstance(content, str) and threshold is None
+        typed = isinstance(content, str) and threshold is None
+        by_both = self.is_hybrid and typed if hybrid is None else hybrid
+        may_be_words = by_both or (hybrid is None and typed)
 
         def answer(state: Opened) -> list[Hit]:
             row = state.features.transform([document.text])
             known = bool(row.values.any())
-            code = state.encoder.encode(row)
-            found: list[Found] = []
-            exact = [] if isinstance(content, str) else self._exact(raw, key)
-            if hybrid:
-                text = document.text
-                found = self._fused(state, code if known else None, text, k, among, exact)
-            elif known:
-                found = self._nearest(state, code, k, among, exact)
-            if not known and not (hybrid and self._is_spoken(state, document.text)):
+            if not known and not (may_be_words and self._is_spoken(state, document.text)):
                 raise ContentError(why_nothing_is_known(state.features, document.text))
+            code = state.encoder.encode(row) if known else None
+            exact = [] if isinstance(content, str) else self._exact(raw, key)
+            if code is None or by_both:
+                found = self._fused(state, code, document.text, k, among, exact)
+            else:
+                found = self._nearest(state, code, k, among, exact)
             return self._as_hits(state, found, document.text, threshold)
 
         return self._of_one_revision(answer)
@@ -157,8 +157,9 @@ class TextIndex(Index):
         all; without, they may be in a few, too few to be learned.
         """
         state = self._state()
-        spoken = self._words(state) if (self.is_hybrid if hybrid is None else hybrid) else None
-        return unknown_words(state.features, text, spoken)
+        if hybrid is None:
+            hybrid = self.is_hybrid or not state.features.transform([text]).values.any()
+        return unknown_words(state.features, text, self._words(state) if hybrid else None)
 
     def text_of(self, key: str) -> KeptText:
         """Return the plain text of a document, as it is kept in the index, and its title.
@@ -288,7 +289,7 @@ class TextIndex(Index):
     def _is_spoken(self, state: Opened, text: str) -> bool:
         """Return whether any document holds a word of a text, known to the code or not."""
         terms = terms_in(text, state.features.language)
-        return bool(self._words(state).scores_of(terms).any())
+        return bool(terms) and bool(self._words(state).scores_of(terms).any())
 
     def prepare_queries(self) -> None:
         """Count the words of all documents where queries need them, so that none waits for it."""

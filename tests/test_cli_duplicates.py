@@ -116,7 +116,7 @@ def test_sheets_are_for_pictures(tmp_path: Path) -> None:
     aesearch.build(root, tmp_path / "index", aesearch.Settings(encoder="lsa")).close()
     done = command("duplicates", tmp_path / "index", "--sheet", tmp_path / "x.png")
     assert done.code == 2
-    assert "--sheet draws pictures" in done.err
+    assert "-o draws pictures" in done.err
     assert command("duplicates", tmp_path / "index").code == 0
 
 

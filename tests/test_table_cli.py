@@ -120,6 +120,9 @@ def test_the_columns_that_were_taken_are_told(here: Path) -> None:
     write_table(here / "data.csv", rows)
     line = "  columns: text from story, key from id, label from topic; not used: subject"
     assert line in command("index", "data.csv", "--dry-run").out.splitlines()
+    write_table(here / "twice.csv", [*rows, rows[-1]])
+    told = "key the number of the row (id repeats itself, or has gaps), label from topic"
+    assert told in command("index", "twice.csv", "--dry-run").out
     guessed = {"text": ["story"], "key": "id", "label": "topic", "unused": ["subject"]}
     assert json.loads(command("index", "data.csv", "--dry-run", "--json").out)["columns"] == guessed
     assert line in command("index", "data.csv", "--budget", "0").out.splitlines()

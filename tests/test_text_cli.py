@@ -157,7 +157,7 @@ def test_pictures_are_refused_in_one_line(home: Path) -> None:
         assert "docs is an index of documents" in answer.err
     sheet = command("query", "boat", "--sheet", "out.png")
     assert sheet.code == 2
-    assert "--sheet draws pictures" in sheet.err
+    assert "-o draws pictures" in sheet.err
     assert not (home / "out.png").exists()
 
 

@@ -132,6 +132,23 @@ def test_words_that_are_passed_over_are_named(index: TextIndex) -> None:
     assert "zeppelin" in index.unknown_words(text, hybrid=False)
 
 
+def test_words_that_no_code_knows_are_found_all_the_same(tmp_path: Path) -> None:
+    source = tmp_path / "notes"
+    source.mkdir()
+    for number in range(12):
+        (source / f"{number:02}.txt").write_text(f"The gull swims, like number{number % 4}.")
+    with aesearch.build(source, tmp_path / "ix", budget="0") as index:
+        index.add({"later": b"The penguin swims."})  # after the vocabulary was learned
+        for word in ("penguin", "swims"):  # a word of all documents weighs nothing
+            assert not index.features.transform([word]).values.any()
+        assert [hit.key for hit in index.search("penguin")] == ["later"]
+        assert index.unknown_words("penguin puffin") == ["puffin"]
+        assert len(index.search("swims", 20)) == 13
+        for refused in ({"hybrid": False}, {"threshold": 0.1}):
+            with pytest.raises(ContentError, match=r"^no known word in the query: swims$"):
+                index.search("swims", **refused)
+
+
 def test_unknown_words_are_named_with_those_spelled_like_them(index: TextIndex) -> None:
     with pytest.raises(ContentError) as caught:
         index.search("harbur orchestr qqqq")

@@ -72,11 +72,11 @@ def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bo
     for rank, hit in enumerate(answer.hits, 1):
         place = legible(hit.key) if tabular or hit.path is None else shown(hit.path)
         if terminal:
-            click.echo(f"{rank:>4}  {hit.score:6.3f}  {place}")
+            click.echo(f"{rank:>4}  {hit.score:z6.3f}  {place}")
             if isinstance(hit, TextHit):
                 _show_text(hit)
         else:
-            click.echo(f"{hit.score:.4f}\t{place}{tail}")
+            click.echo(f"{hit.score:z.4f}\t{place}{tail}")
         if answer.reasons:
             _show_reasons(answer.reasons[rank - 1])
     if terminal and not answer.hits:

@@ -80,7 +80,7 @@ def duplicates(
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
     with open_at(find(place or named)) as index:
         if index.kind == TEXTS and sheet is not None:
-            raise click.UsageError("--sheet draws pictures; this is an index of documents")
+            raise click.UsageError("-o draws pictures; this is an index of documents")
         noun = NOUNS[index.kind]
         with quiet_decoders(), progress_bars(sys.stderr) as progress:
             found = survey(index, alarm=alarm, threshold=threshold, progress=progress)

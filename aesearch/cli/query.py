@@ -145,7 +145,7 @@ def _require_sense(
     """Refuse what an index of pictures, or of documents, cannot be asked."""
     if index.kind == TEXTS:
         if sheet is not None:
-            raise click.UsageError("--sheet draws pictures; this is an index of documents")
+            raise click.UsageError("-o draws pictures; this is an index of documents")
         shown = [name for name in (*files, *words) if _is_picture(name)]
         if shown and len(shown) == len(files) + len(words):
             raise click.UsageError(

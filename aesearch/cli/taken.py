@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aesearch.cli.terminal import legible
 from aesearch.features import NOUNS
 from aesearch.plurals import counted
-from aesearch.tables import REPEATED
+from aesearch.tables import KEYS, REPEATED
 
 if TYPE_CHECKING:
     from aesearch.tabular import Taken
@@ -94,9 +94,11 @@ def listed(found: LeftOut, facts: Mapping[str, Any]) -> Iterator[tuple[str, list
 
 def told_columns(columns: Taken) -> str:
     """Return a line on which columns of a table were taken for what."""
+    usual = [name for name in columns.unused if name.strip().lower() in KEYS]
+    why = f" ({_named(usual[0])} repeats itself, or has gaps)" if usual else ""
     parts = [
         f"text from {' and '.join(map(_named, columns.text))}",
-        f"key from {_named(columns.key)}" if columns.key else "key the number of the row",
+        f"key from {_named(columns.key)}" if columns.key else f"key the number of the row{why}",
         f"label from {_named(columns.label)}" if columns.label else "no label",
     ]
     line = f"columns: {', '.join(parts)}"
