@@ -177,13 +177,21 @@ def test_what_is_wrong_is_said_in_one_line(source: Path, tmp_path: Path) -> None
         (["--set", "colour"], "--set takes KEY=VALUE"),
         (["--forms", "hybrid"], "pictures have none"),
         (["--judgements", tmp_path / "none"], "cannot be read"),
-        ([], "too few to train agreement"),
+        (["--encoders", "auto"], "too few to train agreement"),
     ):
         answer = command("compare", source, *words)
         assert answer.code in (1, 2)
         assert said in answer.err
         assert answer.err.count("\n") == 1
     assert command("compare", tmp_path / "nowhere").code == 1
+
+
+def test_what_cannot_be_trained_is_left_out_where_nothing_was_named(source: Path) -> None:
+    answer = command("compare", source)
+    assert answer.code == 0
+    assert "note: 60 pictures are too few to train agreement, which needs 128: only" in answer.err
+    assert "PCA whitened" in answer.out
+    assert "agreement" not in answer.out
 
 
 def test_a_file_that_cannot_be_read_is_told_by_the_exit_code(source: Path) -> None:

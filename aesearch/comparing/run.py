@@ -18,7 +18,14 @@ from aesearch.comparing.judgements import known, read_judgements, read_queries
 from aesearch.comparing.methods import REBUILT, Stage
 from aesearch.comparing.metrics import bootstrap
 from aesearch.comparing.places import choose_mapped, panels_of
-from aesearch.comparing.steps import FORMS, HYBRID, Step, check_forms, choose_steps, require_enough
+from aesearch.comparing.steps import (
+    FORMS,
+    HYBRID,
+    Step,
+    check_forms,
+    choose_steps,
+    without_untrainable,
+)
 from aesearch.comparing.table import Comparison, Row, TaskFacts
 from aesearch.comparing.tasks import (
     COPIES,
@@ -123,7 +130,8 @@ def compare(
         has_own, kind = collection.own is not None, collection.kind
         check_forms(forms, kind)
         steps = choose_steps(encoders, code_sizes, kind, parameters, has_own=has_own, seed=seed)
-        require_enough(steps, len(collection.entries), kind)
+        count = len(collection.entries)
+        steps = without_untrainable(steps, count, kind, named=bool(encoders))
         for step in steps:
             if step.learned:
                 require_folders(step.method, collection.labels())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from aesearch.encoders.making import (
 from aesearch.engines.choose import FORMS as CODE_FORMS
 from aesearch.errors import ParameterError
 from aesearch.features import IMAGES, NOUNS, TEXTS
+from aesearch.plurals import counted
 from aesearch.settings import FEWEST_TO_TRAIN, spelled
 
 OWN = "index"  # the encoder of the index that is compared
@@ -154,14 +156,27 @@ def _shares(
     return shares
 
 
-def require_enough(steps: Sequence[Step], count: int, kind: str) -> None:
-    """Refuse to train on fewer items than there is anything to learn from."""
+def without_untrainable(
+    steps: list[Step], count: int, kind: str, *, named: bool = False
+) -> list[Step]:
+    """Leave out, with a warning, what cannot be trained where there are too few items.
+
+    Raises
+    ------
+    ParameterError
+        If it was asked for by its name.
+    """
     learned = [step.method for step in steps if step.learned]
-    if learned and count < FEWEST_TO_TRAIN:
-        raise ParameterError(
-            f"{count} {NOUNS[kind]}s are too few to train {learned[0]}, which needs "
-            f"{FEWEST_TO_TRAIN}; name baselines with --encoders"
-        )
+    if not learned or count >= FEWEST_TO_TRAIN:
+        return steps
+    told = (
+        f"{counted(count, NOUNS[kind])} are too few to train {learned[0]}, which needs "
+        f"{FEWEST_TO_TRAIN}"
+    )
+    if named:
+        raise ParameterError(f"{told}; name baselines with --encoders")
+    warnings.warn(f"{told}: only baselines are compared", stacklevel=2)
+    return [step for step in steps if not step.learned]
 
 
 def check_forms(forms: Sequence[str], kind: str) -> None:
