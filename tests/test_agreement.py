@@ -48,8 +48,7 @@ def run(path: Path, name: str, x: np.ndarray) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(
     ("shape", "family"),
-    [((5, 8, 8, 1), "auto"), ((12, 64, 64, 3), "auto"), ((9, 28, 28, 1), "object")]
-    + [((6, 7, 7, 3), family) for family in ("photo", "object", "glyph")],
+    [((5, 8, 8, 1), "auto"), ((12, 64, 64, 3), "auto"), ((6, 7, 7, 1), "object")],
 )
 def test_graphs_agree_with_torch_at_every_batch_size(
     shape: tuple[int, ...], family: str, tmp_path: Path
