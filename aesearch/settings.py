@@ -10,6 +10,7 @@ from typing import Any
 
 from aesearch.engines.choose import ENGINES, FORMS
 from aesearch.errors import ParameterError
+from aesearch.plurals import counted
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -129,6 +130,11 @@ def _plain(name: str, value: Any) -> Any:
         f"{name} must be a number, true or false, text, None or a tuple of whole numbers; "
         f"got {value!r}"
     )
+
+
+def too_few_to_train(count: int, noun: str, encoder: str) -> str:
+    """Return what to say where there are fewer than `FEWEST_TO_TRAIN` items."""
+    return f"{counted(count, noun)} are too few to train {encoder}, which needs {FEWEST_TO_TRAIN}"
 
 
 def spelled(parameters: Mapping[str, Any]) -> str:

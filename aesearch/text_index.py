@@ -115,7 +115,7 @@ class TextIndex(Index):
         key = None if path is None else key_for(self.source, path)
         typed = isinstance(content, str) and threshold is None
         by_both = self.is_hybrid and typed if hybrid is None else hybrid
-        may_be_words = by_both or (hybrid is None and typed)
+        may_be_words = typed if hybrid is None else hybrid
 
         def answer(state: Opened) -> list[Hit]:
             row = state.features.transform([document.text])

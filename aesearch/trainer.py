@@ -25,7 +25,7 @@ from aesearch.features.images import load_all_formats
 from aesearch.ingest import Progress
 from aesearch.layout import Layout, write_atomically
 from aesearch.locking import hold
-from aesearch.settings import FEWEST_TO_TRAIN
+from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
 from aesearch.sources import Entry, Folder
 from aesearch.store import Store
 from aesearch.writer import clean
@@ -128,8 +128,8 @@ def _is_worth_training(learned: str, wanted: str, corpus: Corpus, seconds: float
         return learned != baseline
     if count < FEWEST_TO_TRAIN and wanted != "auto":
         warnings.warn(
-            f"{count} {NOUNS[corpus.kind]}s are too few to train {learned}, which needs "
-            f"{FEWEST_TO_TRAIN}: {baseline.upper()} is published",
+            f"{too_few_to_train(count, NOUNS[corpus.kind], learned)}: {baseline.upper()} is "
+            "published",
             stacklevel=3,
         )
     return seconds > 0 and count >= FEWEST_TO_TRAIN

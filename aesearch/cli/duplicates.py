@@ -10,7 +10,7 @@ import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.outputs import output_option
+from aesearch.cli.outputs import output_option, refuse_documents
 from aesearch.cli.terminal import legible, progress_bars, quiet_decoders, shown
 from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
 from aesearch.features import NOUNS, TEXTS
@@ -79,8 +79,8 @@ def duplicates(
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
     with open_at(find(place or named)) as index:
-        if index.kind == TEXTS and sheet is not None:
-            raise click.UsageError("-o draws pictures; this is an index of documents")
+        if index.kind == TEXTS:
+            refuse_documents(sheet)
         noun = NOUNS[index.kind]
         with quiet_decoders(), progress_bars(sys.stderr) as progress:
             found = survey(index, alarm=alarm, threshold=threshold, progress=progress)

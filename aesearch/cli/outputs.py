@@ -48,6 +48,12 @@ def output_option(
     )
 
 
+def refuse_documents(out: Path | None) -> None:
+    """Refuse to draw what an index of documents found, where it was asked for."""
+    if out is not None:
+        raise click.UsageError("-o draws pictures; this is an index of documents")
+
+
 def _in_a_folder(context: click.Context, option: click.Parameter, out: Path | None) -> Path | None:
     """Return a path of which the folder is there."""
     if out is None:

@@ -11,7 +11,7 @@ import click
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.answers import Answer, print_answer
-from aesearch.cli.outputs import output_option
+from aesearch.cli.outputs import output_option, refuse_documents
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError
 from aesearch.features import IMAGES, TEXTS
@@ -144,8 +144,7 @@ def _require_sense(
 ) -> None:
     """Refuse what an index of pictures, or of documents, cannot be asked."""
     if index.kind == TEXTS:
-        if sheet is not None:
-            raise click.UsageError("-o draws pictures; this is an index of documents")
+        refuse_documents(sheet)
         shown = [name for name in (*files, *words) if _is_picture(name)]
         if shown and len(shown) == len(files) + len(words):
             raise click.UsageError(

@@ -21,8 +21,7 @@ from aesearch.encoders.making import (
 from aesearch.engines.choose import FORMS as CODE_FORMS
 from aesearch.errors import ParameterError
 from aesearch.features import IMAGES, NOUNS, TEXTS
-from aesearch.plurals import counted
-from aesearch.settings import FEWEST_TO_TRAIN, spelled
+from aesearch.settings import FEWEST_TO_TRAIN, spelled, too_few_to_train
 
 OWN = "index"  # the encoder of the index that is compared
 HYBRID = "hybrid"  # codes as floats, fused with BM25
@@ -169,10 +168,7 @@ def without_untrainable(
     learned = [step.method for step in steps if step.learned]
     if not learned or count >= FEWEST_TO_TRAIN:
         return steps
-    told = (
-        f"{counted(count, NOUNS[kind])} are too few to train {learned[0]}, which needs "
-        f"{FEWEST_TO_TRAIN}"
-    )
+    told = too_few_to_train(count, NOUNS[kind], learned[0])
     if named:
         raise ParameterError(f"{told}; name baselines with --encoders")
     warnings.warn(f"{told}: only baselines are compared", stacklevel=2)
