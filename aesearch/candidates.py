@@ -22,9 +22,9 @@ from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats, Ids
 from aesearch.errors import DamagedError
 from aesearch.features import Features
-from aesearch.features.bags import Bags
 from aesearch.frozen import MANIFEST, WEIGHTS, FrozenEncoder, seal
 from aesearch.layout import Layout, sync_to_disk
+from aesearch.sparse import Bags
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder

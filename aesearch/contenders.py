@@ -13,9 +13,9 @@ from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.features import IMAGES
-from aesearch.features.bags import Bags
 from aesearch.layout import Layout
 from aesearch.settings import FEWEST_TO_FIT, Settings
+from aesearch.sparse import Bags
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder

@@ -15,17 +15,17 @@ from aesearch.engines import Ids
 from aesearch.errors import SourceError
 from aesearch.evaluation import distorted
 from aesearch.features import IMAGES, TEXTS
-from aesearch.features.bags import Bags
 from aesearch.features.documents import Document
 from aesearch.hybrid_check import check_words, openings_of
 from aesearch.ingest import Decoded, Progress, decode, probe, silent
 from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.passages import half_of
-from aesearch.plurals import counted
 from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources import Entry, Source
+from aesearch.sparse import Bags
 from aesearch.tabular import document_reader
+from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.features.images import ImageFeatures, Pixels

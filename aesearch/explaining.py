@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from aesearch.features.bags import Bags
     from aesearch.features.texts import TextFeatures
     from aesearch.frozen import FrozenEncoder
+    from aesearch.sparse import Bags
 
 
 class Term(NamedTuple):

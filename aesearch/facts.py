@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aesearch.frozen import FrozenEncoder
 from aesearch.opening import Opened
-from aesearch.plurals import counted
 from aesearch.store import Store
+from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.index import Index

@@ -18,8 +18,8 @@ import xxhash
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, ParameterError, UnsupportedError
-from aesearch.features.bags import Bags
 from aesearch.prior import NAME, Prior
+from aesearch.sparse import Bags
 
 Floats = NDArray[np.float32]
 Rows = NDArray[Any] | Bags

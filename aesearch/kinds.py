@@ -7,8 +7,8 @@ from os.path import splitext
 
 from aesearch.errors import ParameterError
 from aesearch.features import IMAGES, TEXTS
-from aesearch.plurals import counted
 from aesearch.sources import Entry, Source
+from aesearch.wording import counted
 
 # A few notes beside many photos, or a few figures beside many notes, leave no doubt.
 CLEAR = 10

@@ -33,9 +33,9 @@ from aesearch.features import IMAGES, NOUNS
 from aesearch.ingest import Progress, decode, silent
 from aesearch.passage_codes import DOCUMENT
 from aesearch.planes import Panel, laid_out, neighbour_accuracy, plane_of
-from aesearch.plurals import counted
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources import Entry, Folder, folder_names
+from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.features.images import Pixels

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, StorageError
-from aesearch.plurals import counted
 from aesearch.records import SCHEMA, Item, NewItem, Revision, Skipped
 from aesearch.sources import Known
 from aesearch.text_rows import TextRows
+from aesearch.wording import counted
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]

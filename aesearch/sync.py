@@ -20,11 +20,11 @@ from aesearch.ingest import Decoded, Progress, decode, silent
 from aesearch.layout import key_for
 from aesearch.locking import hold
 from aesearch.passage_codes import PassageCodes, encode_passages
-from aesearch.plurals import counted
 from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.sources import Changes, Source, compare, digest_of
 from aesearch.store import Store
 from aesearch.tabular import Columns, document_reader, open_source
+from aesearch.wording import counted
 from aesearch.writer import NO_IDS, Edit, nothing
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from aesearch.features import TEXTS
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout
 from aesearch.opening import file_problem
-from aesearch.plurals import counted
 from aesearch.store import Store
+from aesearch.wording import counted
 
 SAMPLE = 100
 LONGEST = 1.001

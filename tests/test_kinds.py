@@ -10,9 +10,9 @@ from texts_ import NAMES, one_line, write_texts
 
 from aesearch.errors import ParameterError
 from aesearch.kinds import CLEAR, PICTURES, kind_of
-from aesearch.plurals import counted
 from aesearch.sources import Entry, Folder
 from aesearch.tabular import Table
+from aesearch.wording import counted
 
 
 def kind(root: Path, names: dict[str, int], wanted: str = "auto") -> str:

@@ -12,9 +12,9 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from aesearch.errors import ContentError, DamagedError, ParameterError
-from aesearch.features.bags import Bags
 from aesearch.features.texts import WEIGHTINGS, TextFeatures, fit_features
 from aesearch.features.tokens import term_of, tokenize
+from aesearch.sparse import Bags
 
 SUBJECTS = ("planet orbit moon", "engine wheel brake", "goalie puck ice", "choir organ hymn")
 FILLING = ["the", "of", "a", "and", "is", "that", "this", "running", "readers", "café"]

@@ -15,8 +15,8 @@ from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import clock, progress_bars, quiet_decoders, shown
 from aesearch.errors import ParameterError
 from aesearch.features import NOUNS, TEXTS
-from aesearch.plurals import counted
 from aesearch.settings import KINDS
+from aesearch.wording import counted
 
 
 @click.command("compare", short_help="Compare encoders and baselines on one collection.")

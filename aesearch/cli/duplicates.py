@@ -17,7 +17,7 @@ from aesearch.features import NOUNS, TEXTS
 from aesearch.index import open_at
 from aesearch.layout import find
 from aesearch.near.alarm import ALARM
-from aesearch.plurals import counted
+from aesearch.wording import counted
 
 TITLES = {
     EXACT: "the same, byte for byte",

@@ -24,10 +24,10 @@ from aesearch.frechet import SampleDistance
 from aesearch.generation import MOST_STEPS, REACH, reconstruct
 from aesearch.index import Index, open_at
 from aesearch.layout import find
-from aesearch.plurals import counted
 from aesearch.reports.drawing import FORMATS
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
 from aesearch.sources import read_file
+from aesearch.wording import counted
 
 Pixels = NDArray[np.uint8]
 

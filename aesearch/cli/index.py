@@ -19,8 +19,8 @@ from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.making import parse_choices
 from aesearch.engines.choose import ENGINES, FORMS
 from aesearch.features import NOUNS
-from aesearch.plurals import counted
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
+from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.builder import Summary

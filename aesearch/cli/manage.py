@@ -18,8 +18,8 @@ from aesearch.errors import AesearchError
 from aesearch.features import NOUNS, TEXTS
 from aesearch.index import Index, open_at
 from aesearch.layout import all_places, find, home
-from aesearch.plurals import counted
 from aesearch.settings import spelled
+from aesearch.wording import counted
 
 COLUMNS = {
     "precision_at_10": "P@10",

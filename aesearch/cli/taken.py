@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aesearch.cli.terminal import legible
 from aesearch.features import NOUNS
-from aesearch.plurals import counted
 from aesearch.tables import KEYS, REPEATED
+from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.tabular import Taken

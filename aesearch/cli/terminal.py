@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from aesearch.ingest import Progress, silent
-from aesearch.plurals import counted
+from aesearch.wording import counted
 
 STAGES = {
     "reading": "reading",

@@ -8,8 +8,8 @@ from typing import Any
 
 from aesearch.cli.terminal import clock
 from aesearch.hybrid_check import WordsCheck
-from aesearch.plurals import counted
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
+from aesearch.wording import counted
 
 MEASURES = {"reciprocal_rank": "MRR of distorted copies", "by_folder": "mean of P@10 and mAP"}
 # Where the budget left less of the epochs than this, more time is likely to help.

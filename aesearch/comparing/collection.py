@@ -20,10 +20,10 @@ from aesearch.ingest import Progress
 from aesearch.kinds import kind_of
 from aesearch.layout import Layout, home
 from aesearch.passages import opening as first_words
-from aesearch.plurals import counted
 from aesearch.settings import Settings
 from aesearch.sources import Entry, Folder, Source
 from aesearch.tabular import Columns, document_reader, open_source
+from aesearch.wording import counted
 
 
 @dataclass

@@ -15,7 +15,7 @@ from aesearch.comparing.metrics import Estimate, bootstrap
 from aesearch.comparing.steps import HYBRID
 from aesearch.comparing.tasks import COPIES, JUDGEMENTS, LABELS, main_metric
 from aesearch.evaluation import SIGNAL
-from aesearch.plurals import counted
+from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.planes import Panel

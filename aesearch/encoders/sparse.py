@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
-from aesearch.features.bags import Bags
+from aesearch.sparse import Bags
 
 Floats = NDArray[np.float32]
 

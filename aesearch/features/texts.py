@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, ParameterError
-from aesearch.features.bags import Bags, Floats
 from aesearch.features.tokens import (
     ENGLISH,
     language_of_counts,
@@ -23,6 +22,7 @@ from aesearch.features.tokens import (
     term_of,
     tokenize,
 )
+from aesearch.sparse import Bags, Floats
 
 if TYPE_CHECKING:
     from aesearch.features.documents import Document

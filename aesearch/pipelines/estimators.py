@@ -27,11 +27,11 @@ from aesearch.engines import engine_class
 from aesearch.engines.choose import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
 from aesearch.features import TEXTS
-from aesearch.features.bags import Bags
 from aesearch.features.documents import Document
 from aesearch.frozen import Floats
 from aesearch.index import Index
 from aesearch.pipelines.handle import Handle
+from aesearch.sparse import Bags
 
 BATCH = 1024  # pictures that are decoded at once: 12 MB
 
