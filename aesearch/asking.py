@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aesearch.features.tokens import raw_tokens, term_of, tokenize
+from aesearch.modalities.texts.tokenizer import raw_tokens, term_of, tokenize
 
 if TYPE_CHECKING:
-    from aesearch.features.texts import TextFeatures
+    from aesearch.modalities.texts.features import TextFeatures
     from aesearch.words import Words
 
 SHOWN = 3

@@ -17,12 +17,12 @@ from aesearch.corpus import Corpus, read_corpus
 from aesearch.encoders.making import kind_learned_from
 from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError
-from aesearch.features import IMAGES
-from aesearch.features.images import load_all_formats
 from aesearch.index import Index, open_at
 from aesearch.ingest import Progress, silent
 from aesearch.layout import Layout
 from aesearch.locking import hold
+from aesearch.modalities import IMAGES
+from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.preparing import (
     kind_wanted,
     labels_of,

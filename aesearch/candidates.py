@@ -21,9 +21,9 @@ from aesearch.encoders.making import changed_parameters
 from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats, Ids
 from aesearch.errors import DamagedError
-from aesearch.features import Features
 from aesearch.frozen import MANIFEST, WEIGHTS, FrozenEncoder, seal
 from aesearch.layout import Layout, sync_to_disk
+from aesearch.modalities import Features
 from aesearch.sparse import Bags
 
 if TYPE_CHECKING:

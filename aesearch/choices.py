@@ -14,7 +14,7 @@ from aesearch.encoders.making import (
     require_kind,
 )
 from aesearch.errors import ParameterError
-from aesearch.features import NOUNS
+from aesearch.modalities import NOUNS
 from aesearch.settings import Settings, plain, spelled
 
 NEED_TRAINING = ("encoder", "code_size", "seed", "parameters", "weighting", "vocabulary")

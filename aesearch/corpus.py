@@ -14,12 +14,12 @@ import xxhash
 from aesearch.engines import Ids
 from aesearch.errors import SourceError
 from aesearch.evaluation import distorted
-from aesearch.features import IMAGES, TEXTS
-from aesearch.features.documents import Document
 from aesearch.hybrid_check import check_words, openings_of
 from aesearch.ingest import Decoded, Progress, decode, probe, silent
+from aesearch.modalities import IMAGES, TEXTS
+from aesearch.modalities.texts.extract import Document
+from aesearch.modalities.texts.passages import half_of
 from aesearch.passage_codes import PassageCodes, encode_passages
-from aesearch.passages import half_of
 from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources import Entry, Source
@@ -28,9 +28,9 @@ from aesearch.tabular import document_reader
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.features.images import ImageFeatures, Pixels
-    from aesearch.features.texts import TextFeatures
     from aesearch.frozen import FrozenEncoder
+    from aesearch.modalities.images.pixels import ImageFeatures, Pixels
+    from aesearch.modalities.texts.features import TextFeatures
     from aesearch.settings import Settings
     from aesearch.store import Store
 
@@ -300,7 +300,7 @@ def _counted(
     settings: Settings,
     features: TextFeatures | None,
 ) -> TextCorpus:
-    from aesearch.features.texts import fit_features
+    from aesearch.modalities.texts.features import fit_features
 
     texts = [document.text for document in documents]
     if features is None:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from aesearch.errors import ParameterError
-from aesearch.features import IMAGES
-from aesearch.features.images import size_of
 from aesearch.index import Index
 from aesearch.ingest import Progress, silent
+from aesearch.modalities import IMAGES
+from aesearch.modalities.images.pixels import size_of
 from aesearch.near import Evidence, Pairs
 from aesearch.near.alarm import ALARM, Calibration, calibrated
 from aesearch.records import Item

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from aesearch.features.texts import TextFeatures
     from aesearch.frozen import FrozenEncoder
+    from aesearch.modalities.texts.features import TextFeatures
     from aesearch.sparse import Bags
 
 

@@ -30,10 +30,10 @@ from aesearch.errors import (
     StorageError,
     UnsupportedError,
 )
-from aesearch.features import TEXTS
 from aesearch.frozen import FrozenEncoder
 from aesearch.index import Index
 from aesearch.layout import Layout, sync_to_disk
+from aesearch.modalities import TEXTS
 from aesearch.opening import TRIES, file_problem
 from aesearch.passage_codes import DOCUMENT
 from aesearch.portable_encoder import SCORE, write_encoder

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ContentError, ParameterError
-from aesearch.features.images import Content
 from aesearch.frozen import Floats, FrozenEncoder
+from aesearch.modalities.images.pixels import Content
 from aesearch.prior import Prior
 from aesearch.sources import read_file
 

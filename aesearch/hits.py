@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aesearch.passages import Passage, Snippet
+    from aesearch.modalities.texts.passages import Passage, Snippet
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ import numpy as np
 
 from aesearch.comparing.metrics import bootstrap
 from aesearch.engines import Floats, Ids
-from aesearch.features.tokens import raw_tokens, term_of
 from aesearch.hybrid import LEAST, UNKNOWN, WEIGHTS
+from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
 from aesearch.words import Words
 
 if TYPE_CHECKING:
-    from aesearch.features.documents import Document
-    from aesearch.features.texts import TextFeatures
     from aesearch.frozen import FrozenEncoder
+    from aesearch.modalities.texts.extract import Document
+    from aesearch.modalities.texts.features import TextFeatures
 
 QUESTIONS = 400
 OPENING = 16  # words of a question: about a title and a sentence

@@ -12,12 +12,12 @@ import numpy as np
 from aesearch.engines import Floats
 from aesearch.errors import DamagedError, IndexExistsError, ParameterError, UnknownKeyError
 from aesearch.facts import Drift, drift_of, facts
-from aesearch.features import IMAGES
 from aesearch.frozen import FrozenEncoder
 from aesearch.hits import Hit
 from aesearch.ingest import Progress, silent
 from aesearch.layout import Layout, find, key_for
 from aesearch.locking import hold
+from aesearch.modalities import IMAGES
 from aesearch.opening import Opened, open_revision
 from aesearch.records import Item, Revision, Skipped
 from aesearch.settings import Settings
@@ -27,8 +27,8 @@ from aesearch.verification import problem_of_cache, problems_of_truth
 from aesearch.writer import Edit, nothing, publish
 
 if TYPE_CHECKING:
-    from aesearch.features.images import Content
     from aesearch.generation import Generator
+    from aesearch.modalities.images.pixels import Content
 
 TRIES = 5
 

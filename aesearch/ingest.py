@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
-from aesearch.features import Read
+from aesearch.modalities import Read
 from aesearch.records import NewItem, Skipped
 from aesearch.sources import Entry, Source, digest_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from aesearch.features.images import ImageFeatures, Pixels
+    from aesearch.modalities.images.pixels import ImageFeatures, Pixels
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
 CHUNK = 32
@@ -107,7 +107,7 @@ def probe(source: Source, entries: Sequence[Entry]) -> ImageFeatures:
     edge; at most 48 from 50,000 pictures on, which costs half a percent of precision and saves
     half of the memory. One channel is enough where every picture looked at is grey.
     """
-    from aesearch.features.images import SIDES, ImageFeatures, size_of
+    from aesearch.modalities.images.pixels import SIDES, ImageFeatures, size_of
 
     largest = LARGEST_SIDE if len(entries) < MANY else SIDE_OF_MANY
     sample = entries[:: max(1, len(entries) // PROBED)][:PROBED]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os.path import splitext
 
 from aesearch.errors import ParameterError
-from aesearch.features import IMAGES, TEXTS
+from aesearch.modalities import IMAGES, TEXTS
 from aesearch.sources import Entry, Source
 from aesearch.wording import counted
 
@@ -40,7 +40,7 @@ def kind_of(source: Source, entries: Sequence[Entry], wanted: str) -> str:
     ParameterError
         If it holds both, or if what is wanted cannot be.
     """
-    from aesearch.features.documents import is_document
+    from aesearch.modalities.texts.extract import is_document
 
     if source.plain:
         if wanted == IMAGES:
@@ -68,7 +68,7 @@ def kind_of(source: Source, entries: Sequence[Entry], wanted: str) -> str:
 def _look_like_texts(source: Source, entries: Sequence[Entry]) -> bool:
     """Return whether files whose names say nothing are texts: messages of a mail folder, say."""
     from aesearch.errors import ContentError
-    from aesearch.features.documents import extract
+    from aesearch.modalities.texts.extract import extract
 
     for entry in entries[:: max(1, len(entries) // 8)][:8]:
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aesearch.errors import DamagedError, FormatError, IndexNotFoundError
-from aesearch.features import IMAGES
+from aesearch.modalities import IMAGES
 
 FORMAT = 2  # 1: pictures only, and the kind of FAISS index was called `kind`
 JOURNALS = ("-shm", "-wal")

@@ -29,8 +29,8 @@ from aesearch.errors import (
     UnsupportedError,
 )
 from aesearch.evaluation import label_numbers
-from aesearch.features import IMAGES, NOUNS
 from aesearch.ingest import Progress, decode, silent
+from aesearch.modalities import IMAGES, NOUNS
 from aesearch.passage_codes import DOCUMENT
 from aesearch.planes import Panel, laid_out, neighbour_accuracy, plane_of
 from aesearch.settings import FEWEST_TO_FIT
@@ -38,8 +38,8 @@ from aesearch.sources import Entry, Folder, folder_names
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.features.images import Pixels
     from aesearch.index import Index
+    from aesearch.modalities.images.pixels import Pixels
     from aesearch.records import Item
 
 METHODS = ("auto", "code", "pca", "tsne", "umap")

@@ -10,9 +10,9 @@ from typing import Any
 from aesearch.engines import Floats, engine_class
 from aesearch.engines.choose import Plan
 from aesearch.errors import DamagedError, EncoderMismatchError, IndexNotFoundError
-from aesearch.features import load_features
 from aesearch.frozen import FrozenEncoder, checksum
 from aesearch.layout import Layout
+from aesearch.modalities import load_features
 from aesearch.records import Revision
 from aesearch.settings import Settings
 from aesearch.store import Store

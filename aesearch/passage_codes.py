@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aesearch.engines import Floats
-from aesearch.passages import Passage, passages_of
+from aesearch.modalities.texts.passages import Passage, passages_of
 
 if TYPE_CHECKING:
-    from aesearch.features.documents import Document
     from aesearch.frozen import FrozenEncoder
+    from aesearch.modalities.texts.extract import Document
     from aesearch.store import Store
 
 # The engine knows a passage by the id of its document, and its own number, from 1, above that.

@@ -12,9 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from aesearch.features import IMAGES
-from aesearch.features.texts import TERMS, WEIGHTS
 from aesearch.frozen import DECODER, ENCODER, FrozenEncoder
+from aesearch.modalities import IMAGES
+from aesearch.modalities.texts.features import TERMS, WEIGHTS
 
 SCORE = "inner product of two codes, their cosine: 1 is the same, higher is closer"
 FILES = {

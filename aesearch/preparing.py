@@ -13,10 +13,10 @@ import numpy as np
 from aesearch.choices import as_changes, choose_settings, require_labels
 from aesearch.encoders import UNTRAINED
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
-from aesearch.features import TEXTS
 from aesearch.index import Index, open_at
 from aesearch.kinds import kind_of
 from aesearch.layout import Layout, place_for
+from aesearch.modalities import TEXTS
 from aesearch.settings import FEWEST_TO_TRAIN, Settings, parse_seconds
 from aesearch.sources import Entry, Source, folder_names
 from aesearch.sync import differences

@@ -7,8 +7,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from aesearch.errors import DamagedError
-from aesearch.features.tokens import raw_tokens, term_of
 from aesearch.layout import Layout
+from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
 from aesearch.store import Store
 from aesearch.words import Words
 

@@ -14,11 +14,11 @@ from PIL import Image
 
 from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, SourceError, UnknownKeyError
-from aesearch.features import NOUNS, TEXTS, Read
-from aesearch.features.images import Pixels, load_all_formats
 from aesearch.ingest import Decoded, Progress, decode, silent
 from aesearch.layout import key_for
 from aesearch.locking import hold
+from aesearch.modalities import NOUNS, TEXTS, Read
+from aesearch.modalities.images.pixels import Pixels, load_all_formats
 from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.sources import Changes, Source, compare, digest_of

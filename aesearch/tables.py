@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, NamedTuple, cast
 
 from aesearch.errors import ContentError, ParameterError, SourceError
-from aesearch.features.decoding import LONGEST_LINE, decoded_lines, tidy
+from aesearch.modalities.texts.charset import LONGEST_LINE, decoded_lines, tidy
 
 SEPARATED = (".csv", ".tsv")
 JSON_LINES = (".jsonl", ".ndjson")

@@ -10,8 +10,8 @@ from typing import Any, TextIO
 import xxhash
 
 from aesearch.errors import SourceError
-from aesearch.features import Read
-from aesearch.features.documents import Document, extract
+from aesearch.modalities import Read
+from aesearch.modalities.texts.extract import Document, extract
 from aesearch.sources import Entry, Folder, Source
 from aesearch.tables import Refused, is_table, read_table
 

@@ -11,21 +11,21 @@ import numpy as np
 from aesearch.asking import shared_unlearned, unknown_words, why_nothing_is_known
 from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
-from aesearch.features.tokens import spans, term_of
 from aesearch.hits import Hit, TextHit
 from aesearch.index import Index
 from aesearch.layout import key_for
+from aesearch.modalities.texts.passages import Passage, opening, snippet
+from aesearch.modalities.texts.tokenizer import spans, term_of
 from aesearch.opening import Opened
 from aesearch.passage_codes import DOCUMENT
-from aesearch.passages import Passage, opening, snippet
 from aesearch.sources import read_file
 from aesearch.spoken import terms_in, words_of
 
 if TYPE_CHECKING:
     from aesearch.explaining import Explanation
-    from aesearch.features.documents import Document
-    from aesearch.features.texts import TextFeatures
     from aesearch.generation import Generator
+    from aesearch.modalities.texts.extract import Document
+    from aesearch.modalities.texts.features import TextFeatures
     from aesearch.records import KeptText
     from aesearch.words import Words
 
@@ -62,7 +62,7 @@ class TextIndex(Index):
 
     def taken(self, content: Any) -> tuple[Document, bytes, Path | None]:
         """Return the document that a text, the content of a file, or a path stands for."""
-        from aesearch.features.documents import Document, extract
+        from aesearch.modalities.texts.extract import Document, extract
 
         if isinstance(content, str):
             if not content.strip():

@@ -20,11 +20,11 @@ from aesearch.encoders.making import learned_by, make_encoder, require_folders
 from aesearch.engines import Ids
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation import Check
-from aesearch.features import NOUNS, TEXTS
-from aesearch.features.images import load_all_formats
 from aesearch.ingest import Progress
 from aesearch.layout import Layout, write_atomically
 from aesearch.locking import hold
+from aesearch.modalities import NOUNS, TEXTS
+from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
 from aesearch.sources import Entry, Folder
 from aesearch.store import Store

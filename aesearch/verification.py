@@ -7,9 +7,9 @@ import numpy as np
 from aesearch.engines import engine_class
 from aesearch.engines.choose import Plan
 from aesearch.errors import DamagedError
-from aesearch.features import TEXTS
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout
+from aesearch.modalities import TEXTS
 from aesearch.opening import file_problem
 from aesearch.store import Store
 from aesearch.wording import counted

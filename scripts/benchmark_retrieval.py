@@ -22,7 +22,7 @@ from data_sets import digits
 from PIL import Image
 
 import aesearch
-from aesearch.features.images import ImageFeatures
+from aesearch.modalities.images.pixels import ImageFeatures
 
 KEPT_OUT = 0.2
 DIGIT_QUERIES = 1_000

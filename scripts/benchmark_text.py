@@ -44,9 +44,9 @@ from text_sets import (
 )
 from timing import aesearch, alternating, row, seconds_of, until_searchable
 
-from aesearch.features.documents import Document
 from aesearch.hybrid import CANDIDATES, with_feedback
 from aesearch.hybrid_check import check_words
+from aesearch.modalities.texts.extract import Document
 from aesearch.spoken import terms_in
 from aesearch.words import Words
 

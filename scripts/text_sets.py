@@ -37,9 +37,9 @@ from aesearch.encoders.text import TextEncoder
 from aesearch.engines.choose import choose
 from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
 from aesearch.evaluation import average_precision, precision_at
-from aesearch.features.texts import TextFeatures, fit_features
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout
+from aesearch.modalities.texts.features import TextFeatures, fit_features
 from aesearch.sparse import Bags
 
 HEADLINES_ASKED = 2_000

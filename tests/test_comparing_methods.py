@@ -27,7 +27,7 @@ from aesearch.comparing.tasks import (
 from aesearch.contenders import features_for
 from aesearch.corpus import PictureCorpus, TextCorpus, read_corpus
 from aesearch.errors import ParameterError
-from aesearch.features.images import ImageFeatures
+from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.records import NewItem
 from aesearch.settings import Settings
 from aesearch.sources import Folder

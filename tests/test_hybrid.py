@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from texts_ import NAMES, RARE, TOPICS, made, make_text, write_texts
 
 from aesearch import hybrid_check
-from aesearch.features.documents import Document
 from aesearch.hybrid import FEEDBACK, LEAST, UNKNOWN, WEIGHTS, Scored, fuse, with_feedback
 from aesearch.hybrid_check import WordsCheck, check_words
+from aesearch.modalities.texts.extract import Document
 from aesearch.text_index import TextIndex
 
 

@@ -89,8 +89,8 @@ def test_only_the_training_side_knows_torch_and_scikit_learn(path: Path) -> None
     "modules",
     [
         "aesearch, aesearch.encoders, aesearch.sources, aesearch.store, aesearch.errors",
-        "aesearch.engines.faiss, aesearch.frozen, aesearch.features.images",
-        "aesearch.index, aesearch.engines.faiss, aesearch.frozen, aesearch.features.images",
+        "aesearch.engines.faiss, aesearch.frozen, aesearch.modalities.images.pixels",
+        "aesearch.index, aesearch.engines.faiss, aesearch.frozen, aesearch.modalities.images.pixels",
         "aesearch.generation, aesearch.frechet, aesearch.reports.plots, aesearch.reports.tiles",
         "aesearch.cli.generate, aesearch.cli.manage, aesearch.cli.query",
     ],

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from aesearch import ingest
-from aesearch.features.images import ImageFeatures
 from aesearch.ingest import decode, probe
+from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.sources import Folder
 
 

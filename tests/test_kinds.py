@@ -77,7 +77,7 @@ def test_a_table_holds_documents(tmp_path: Path) -> None:
 
 
 def test_suffixes_are_those_of_no_document(tmp_path: Path) -> None:
-    from aesearch.features.documents import SUFFIXES
+    from aesearch.modalities.texts.extract import SUFFIXES
 
     assert not PICTURES & SUFFIXES
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in PICTURES)

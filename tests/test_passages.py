@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from texts_ import long_text
 
-from aesearch.passages import (
+from aesearch.modalities.texts.passages import (
     ELLIPSIS,
     LENGTH,
     LONG,

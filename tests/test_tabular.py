@@ -11,7 +11,7 @@ from texts_ import made, make_text, table_rows, write_table
 
 from aesearch.builder import build
 from aesearch.errors import ContentError, IndexExistsError, ParameterError, SourceError
-from aesearch.features.documents import Document
+from aesearch.modalities.texts.extract import Document
 from aesearch.sources import Folder
 from aesearch.tabular import (
     STANDARD_INPUT,

@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 
 from aesearch.builder import build
 from aesearch.errors import ContentError
-from aesearch.features.documents import extract
+from aesearch.modalities.texts.extract import extract
 from aesearch.text_index import TextIndex
 
 TOPICS = {

@@ -15,7 +15,7 @@ from aesearch.hits import Hit, TextHit
 
 if TYPE_CHECKING:
     from aesearch.explaining import Explanation
-    from aesearch.passages import Snippet
+    from aesearch.modalities.texts.passages import Snippet
 
 INDENT = " " * 14
 LEAST_SHOWN = 0.005  # of a term's weight: less is printed as nothing
@@ -101,7 +101,7 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
 
 
 def _show_text(hit: TextHit) -> None:
-    from aesearch.passages import ELLIPSIS  # nothing that pictures need
+    from aesearch.modalities.texts.passages import ELLIPSIS  # nothing that pictures need
 
     if hit.title and not hit.snippet.text.startswith(legible(hit.title).removesuffix(ELLIPSIS)):
         click.echo(f"{INDENT}{click.style(legible(hit.title), bold=True)}")

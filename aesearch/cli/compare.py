@@ -14,7 +14,7 @@ from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import clock, progress_bars, quiet_decoders, shown
 from aesearch.errors import ParameterError
-from aesearch.features import NOUNS, TEXTS
+from aesearch.modalities import NOUNS, TEXTS
 from aesearch.settings import KINDS
 from aesearch.wording import counted
 

@@ -13,9 +13,9 @@ from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.outputs import output_option, refuse_documents
 from aesearch.cli.terminal import legible, progress_bars, quiet_decoders, shown
 from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
-from aesearch.features import NOUNS, TEXTS
 from aesearch.index import open_at
 from aesearch.layout import find
+from aesearch.modalities import NOUNS, TEXTS
 from aesearch.near.alarm import ALARM
 from aesearch.wording import counted
 

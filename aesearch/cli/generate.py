@@ -18,12 +18,12 @@ from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError, ParameterError
-from aesearch.features import IMAGES
-from aesearch.features.images import open_picture
 from aesearch.frechet import SampleDistance
 from aesearch.generation import MOST_STEPS, REACH, reconstruct
 from aesearch.index import Index, open_at
 from aesearch.layout import find
+from aesearch.modalities import IMAGES
+from aesearch.modalities.images.pixels import open_picture
 from aesearch.reports.drawing import FORMATS
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
 from aesearch.sources import read_file

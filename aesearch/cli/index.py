@@ -18,7 +18,7 @@ from aesearch.cli.verdicts import told, untrained
 from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.making import parse_choices
 from aesearch.engines.choose import ENGINES, FORMS
-from aesearch.features import NOUNS
+from aesearch.modalities import NOUNS
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.wording import counted
 

@@ -14,10 +14,10 @@ from aesearch.cli import DONE
 from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import clock, progress_bars, quiet_decoders
-from aesearch.features import IMAGES
 from aesearch.index import Index, open_at
 from aesearch.ingest import Progress
 from aesearch.layout import find
+from aesearch.modalities import IMAGES
 from aesearch.reports.drawing import encoded, fitted, opened
 from aesearch.reports.maps import check_suffix, write_map
 

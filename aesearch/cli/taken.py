@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aesearch.cli.terminal import legible
-from aesearch.features import NOUNS
+from aesearch.modalities import NOUNS
 from aesearch.tables import KEYS, REPEATED
 from aesearch.wording import counted
 

@@ -11,15 +11,15 @@ import xxhash
 
 from aesearch.corpus import Corpus, read_corpus, stored_corpus
 from aesearch.errors import ContentError, SourceError
-from aesearch.features import IMAGES
-from aesearch.features.documents import Document
-from aesearch.features.images import load_all_formats
 from aesearch.frozen import FrozenEncoder
 from aesearch.index import Index, open_at
 from aesearch.ingest import Progress
 from aesearch.kinds import kind_of
 from aesearch.layout import Layout, home
-from aesearch.passages import opening as first_words
+from aesearch.modalities import IMAGES
+from aesearch.modalities.images.pixels import load_all_formats
+from aesearch.modalities.texts.extract import Document
+from aesearch.modalities.texts.passages import opening as first_words
 from aesearch.settings import Settings
 from aesearch.sources import Entry, Folder, Source
 from aesearch.tabular import Columns, document_reader, open_source

@@ -17,7 +17,7 @@ from aesearch.corpus import Corpus, TextCorpus
 from aesearch.engines import Floats, Ids
 from aesearch.frozen import FrozenEncoder
 from aesearch.hybrid import CANDIDATES, with_feedback
-from aesearch.passages import passages_of
+from aesearch.modalities.texts.passages import passages_of
 from aesearch.sparse import Bags
 from aesearch.spoken import terms_in
 from aesearch.words import Words

@@ -27,9 +27,9 @@ from aesearch.engines import Floats, Ids
 from aesearch.engines.choose import choose
 from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
 from aesearch.evaluation import Pixels
-from aesearch.features import IMAGES, TEXTS
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout
+from aesearch.modalities import IMAGES, TEXTS
 from aesearch.trainer import MOST_TURNED
 
 REBUILT = 8  # pictures whose reconstructions are kept

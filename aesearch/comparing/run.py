@@ -41,9 +41,9 @@ from aesearch.comparing.work import StepResult, Work
 from aesearch.corpus import Corpus, TextCorpus
 from aesearch.encoders.making import require_folders
 from aesearch.errors import ParameterError, SourceError
-from aesearch.features import IMAGES, TEXTS
 from aesearch.ingest import Progress, silent
 from aesearch.layout import home, write_atomically
+from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import Settings, parse_seconds
 from aesearch.sources import Folder
 from aesearch.tabular import Columns

@@ -20,7 +20,7 @@ from aesearch.encoders.making import (
 )
 from aesearch.engines.choose import FORMS as CODE_FORMS
 from aesearch.errors import ParameterError
-from aesearch.features import IMAGES, NOUNS, TEXTS
+from aesearch.modalities import IMAGES, NOUNS, TEXTS
 from aesearch.settings import FEWEST_TO_TRAIN, spelled, too_few_to_train
 
 OWN = "index"  # the encoder of the index that is compared

@@ -16,8 +16,8 @@ from aesearch.comparing.metrics import ndcg_at, nearest_label, precision_curve, 
 from aesearch.corpus import Corpus, TextCorpus
 from aesearch.errors import ParameterError
 from aesearch.evaluation import Doubles, Floats, Ints
-from aesearch.features import IMAGES
-from aesearch.passages import half_of
+from aesearch.modalities import IMAGES
+from aesearch.modalities.texts.passages import half_of
 
 COPIES, LABELS, JUDGEMENTS = "copies", "labels", "judgements"
 MOST_ASKED, FEWEST_ASKED = 1_000, 200

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aesearch.encoders import ENCODERS, LEARNED, encoder_class
 from aesearch.errors import ParameterError
-from aesearch.features import IMAGES, TEXTS
+from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import plain
 
 if TYPE_CHECKING:

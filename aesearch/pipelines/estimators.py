@@ -26,10 +26,10 @@ from sklearn.utils.validation import check_is_fitted
 from aesearch.engines import engine_class
 from aesearch.engines.choose import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
-from aesearch.features import TEXTS
-from aesearch.features.documents import Document
 from aesearch.frozen import Floats
 from aesearch.index import Index
+from aesearch.modalities import TEXTS
+from aesearch.modalities.texts.extract import Document
 from aesearch.pipelines.handle import Handle
 from aesearch.sparse import Bags
 

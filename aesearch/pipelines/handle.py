@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
-from aesearch.features import TEXTS
 from aesearch.hits import Hit, TextHit
 from aesearch.index import Index, open_at
 from aesearch.layout import find
+from aesearch.modalities import TEXTS
 
 
 class Retrieved(NamedTuple):

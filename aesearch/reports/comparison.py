@@ -21,7 +21,7 @@ from aesearch.comparing.table import (
     spelled,
 )
 from aesearch.comparing.tasks import COPIES
-from aesearch.features import IMAGES, NOUNS
+from aesearch.modalities import IMAGES, NOUNS
 from aesearch.reports.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals, short
 from aesearch.reports.comparison_map import map_section
 from aesearch.reports.comparison_notes import method_section

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.features import NOUNS
+from aesearch.modalities import NOUNS
 from aesearch.reports.charts import text_at
 from aesearch.reports.labels import width_of
 from aesearch.reports.maps import (

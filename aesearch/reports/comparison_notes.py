@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aesearch.comparing.steps import HYBRID
 from aesearch.comparing.table import METRICS, columns_of
-from aesearch.features import IMAGES
+from aesearch.modalities import IMAGES
 
 if TYPE_CHECKING:
     from aesearch.comparing.table import Comparison

@@ -12,8 +12,8 @@ from aesearch.errors import DamagedError
 IMAGES, TEXTS = "images", "texts"
 NOUNS = {IMAGES: "picture", TEXTS: "document"}
 FEATURES = {
-    IMAGES: "aesearch.features.images:ImageFeatures",
-    TEXTS: "aesearch.features.texts:TextFeatures",
+    IMAGES: "aesearch.modalities.images.pixels:ImageFeatures",
+    TEXTS: "aesearch.modalities.texts.features:TextFeatures",
 }
 
 # From the bytes of a file, and its name, to what is kept of it: pixels, or a Document.

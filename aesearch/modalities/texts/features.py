@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, ParameterError
-from aesearch.features.tokens import (
+from aesearch.modalities.texts.tokenizer import (
     ENGLISH,
     language_of_counts,
     raw_tokens,
@@ -25,7 +25,7 @@ from aesearch.features.tokens import (
 from aesearch.sparse import Bags, Floats
 
 if TYPE_CHECKING:
-    from aesearch.features.documents import Document
+    from aesearch.modalities.texts.extract import Document
 
 Ints = NDArray[np.int64]
 
@@ -142,7 +142,7 @@ class TextFeatures:
 
     def read(self, content: bytes, name: str = "") -> Document:
         """Return the text of a file; raises ContentError with the reason."""
-        from aesearch.features.documents import extract
+        from aesearch.modalities.texts.extract import extract
 
         return extract(content, name)
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from aesearch.errors import ContentError
-from aesearch.features.decoding import decode, tidy
+from aesearch.modalities.texts.charset import decode, tidy
 
 if TYPE_CHECKING:  # the package takes 25 ms to load, and most messages do without it
     from email.message import EmailMessage
@@ -120,7 +120,7 @@ def _body(part: EmailMessage) -> str:
     except Exception:
         charset, kind = "", "plain"
     if kind == "html":
-        from aesearch.features.markup import declared_charset, page_text
+        from aesearch.modalities.texts.markup import declared_charset, page_text
 
         return page_text(_lenient(content, charset or declared_charset(content)))[0]
     return _lenient(content, charset)

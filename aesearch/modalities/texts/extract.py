@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from aesearch.errors import ContentError, NotADocumentError
-from aesearch.features.decoding import BINARY, decode, mark_of, refuse_binary, tidy
+from aesearch.modalities.texts.charset import BINARY, decode, mark_of, refuse_binary, tidy
 
 MAX_BYTES = 32 << 20
 
@@ -118,17 +118,17 @@ def _written(content: bytes, suffix: str) -> tuple[str, str]:
         return decode(content), ""
     # Neither the package nor a search for mails and pages is loaded before there is one.
     if suffix in HTML or (not suffix and PAGE.match(content, len(mark_of(content)[0]))):
-        from aesearch.features.markup import declared_charset, page_text
+        from aesearch.modalities.texts.markup import declared_charset, page_text
 
         return page_text(decode(content, declared_charset(content)))
     if suffix in MAIL or not suffix:
-        from aesearch.features.mail import begins_with_header, looks_like_mail, mail_text
+        from aesearch.modalities.texts.mail import begins_with_header, looks_like_mail, mail_text
 
         lines = _newlines(content)
         if begins_with_header(lines) if suffix else looks_like_mail(lines):
             return mail_text(lines)
         return decode(content), ""
-    from aesearch.features.markup import markdown_title, rst_title
+    from aesearch.modalities.texts.markup import markdown_title, rst_title
 
     text = decode(content)
     return text, markdown_title(text) if suffix in MARKDOWN else rst_title(text)

@@ -11,8 +11,8 @@ from itertools import pairwise
 from operator import add
 from unicodedata import normalize
 
-from aesearch.features.stems import stem
-from aesearch.features.stopwords import STOP_WORDS, TELLING
+from aesearch.modalities.texts.stemmer import stem
+from aesearch.modalities.texts.stopwords import STOP_WORDS, TELLING
 
 ENGLISH = "english"
 LONGEST_WORD = 40  # longer are lines of encoded files, not words
