@@ -35,10 +35,10 @@ from aesearch.preparing import (
 )
 from aesearch.records import Skipped
 from aesearch.settings import FEWEST_TO_FIT, Settings
-from aesearch.sources import Entry, Source
+from aesearch.sources.folder import Entry, Source
+from aesearch.sources.table import Columns, Table, Taken, columns_taken
 from aesearch.store import Store
 from aesearch.sync import synchronise
-from aesearch.tabular import Columns, Table, Taken, columns_taken
 from aesearch.writer import NO_IDS, nothing, publish
 
 

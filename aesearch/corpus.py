@@ -22,9 +22,9 @@ from aesearch.modalities.texts.passages import half_of
 from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.settings import FEWEST_TO_FIT
-from aesearch.sources import Entry, Source
+from aesearch.sources.folder import Entry, Source
+from aesearch.sources.table import document_reader
 from aesearch.sparse import Bags
-from aesearch.tabular import document_reader
 from aesearch.wording import counted
 
 if TYPE_CHECKING:

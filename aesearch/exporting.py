@@ -38,7 +38,7 @@ from aesearch.opening import TRIES, file_problem
 from aesearch.passage_codes import DOCUMENT
 from aesearch.portable_encoder import SCORE, write_encoder
 from aesearch.records import Revision
-from aesearch.sources import folder_names
+from aesearch.sources.folder import folder_names
 from aesearch.store import Store
 
 PARTS = ("codes", "encoder", "faiss")

@@ -16,7 +16,7 @@ from aesearch.errors import ContentError, ParameterError
 from aesearch.frozen import Floats, FrozenEncoder
 from aesearch.modalities.images.pixels import Content
 from aesearch.prior import Prior
-from aesearch.sources import read_file
+from aesearch.sources.folder import read_file
 
 if TYPE_CHECKING:
     from aesearch.frechet import SampleDistance

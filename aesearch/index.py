@@ -21,7 +21,7 @@ from aesearch.modalities import IMAGES
 from aesearch.opening import Opened, open_revision
 from aesearch.records import Item, Revision, Skipped
 from aesearch.settings import Settings
-from aesearch.sources import digest_of, read_file
+from aesearch.sources.folder import digest_of, read_file
 from aesearch.store import Store
 from aesearch.verification import problem_of_cache, problems_of_truth
 from aesearch.writer import Edit, nothing, publish

@@ -34,7 +34,7 @@ from aesearch.modalities import IMAGES, NOUNS
 from aesearch.passage_codes import DOCUMENT
 from aesearch.planes import Panel, laid_out, neighbour_accuracy, plane_of
 from aesearch.settings import FEWEST_TO_FIT
-from aesearch.sources import Entry, Folder, folder_names
+from aesearch.sources.folder import Entry, Folder, folder_names
 from aesearch.wording import counted
 
 if TYPE_CHECKING:

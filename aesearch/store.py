@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, StorageError
 from aesearch.records import SCHEMA, Item, NewItem, Revision, Skipped
-from aesearch.sources import Known
+from aesearch.sources.folder import Known
 from aesearch.text_rows import TextRows
 from aesearch.wording import counted
 

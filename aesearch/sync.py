@@ -21,9 +21,9 @@ from aesearch.modalities import NOUNS, TEXTS, Read
 from aesearch.modalities.images.pixels import Pixels, load_all_formats
 from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.records import KeptText, NewItem, Skipped
-from aesearch.sources import Changes, Source, compare, digest_of
+from aesearch.sources.folder import Changes, Source, compare, digest_of
+from aesearch.sources.table import Columns, document_reader, open_source
 from aesearch.store import Store
-from aesearch.tabular import Columns, document_reader, open_source
 from aesearch.wording import counted
 from aesearch.writer import NO_IDS, Edit, nothing
 

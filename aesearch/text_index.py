@@ -18,7 +18,7 @@ from aesearch.modalities.texts.passages import Passage, opening, snippet
 from aesearch.modalities.texts.tokenizer import spans, term_of
 from aesearch.opening import Opened
 from aesearch.passage_codes import DOCUMENT
-from aesearch.sources import read_file
+from aesearch.sources.folder import read_file
 from aesearch.spoken import terms_in, words_of
 
 if TYPE_CHECKING:

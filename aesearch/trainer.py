@@ -26,7 +26,7 @@ from aesearch.locking import hold
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
-from aesearch.sources import Entry, Folder
+from aesearch.sources.folder import Entry, Folder
 from aesearch.store import Store
 from aesearch.writer import clean
 

@@ -28,7 +28,7 @@ import aesearch.trainer
 from aesearch.engines.faiss import FaissEngine
 from aesearch.index import Index
 from aesearch.layout import Layout
-from aesearch.sources import digest_of
+from aesearch.sources.folder import digest_of
 from aesearch.writer import nothing
 
 AUDITED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "shutil.rmtree"}

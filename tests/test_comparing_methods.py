@@ -30,7 +30,7 @@ from aesearch.errors import ParameterError
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.records import NewItem
 from aesearch.settings import Settings
-from aesearch.sources import Folder
+from aesearch.sources.folder import Folder
 
 
 def picture_corpus(count: int = 60, training: int = 48, side: int = 32) -> PictureCorpus:

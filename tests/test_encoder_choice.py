@@ -194,7 +194,9 @@ def test_parameters_are_kept_and_need_a_training_to_change(
 def test_bad_parameters_are_refused_before_the_source_is_read(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aesearch.sources.Folder, "read", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(
+        aesearch.sources.folder.Folder, "read", lambda *_: pytest.fail("it was read")
+    )
     for encoder, parameters, message in (
         ("raw", {"resolution": 3}, "resolution must be"),
         ("auto", {"temperature": -1}, "temperature must be"),

@@ -23,7 +23,7 @@ from aesearch.evaluation import (
     ranks_of,
     reciprocal_rank,
 )
-from aesearch.sources import folder_names
+from aesearch.sources.folder import folder_names
 
 RANKED = np.array(
     [

@@ -88,7 +88,7 @@ def test_only_the_training_side_knows_torch_and_scikit_learn(path: Path) -> None
 @pytest.mark.parametrize(
     "modules",
     [
-        "aesearch, aesearch.encoders, aesearch.sources, aesearch.store, aesearch.errors",
+        "aesearch, aesearch.encoders, aesearch.sources.folder, aesearch.store, aesearch.errors",
         "aesearch.engines.faiss, aesearch.frozen, aesearch.modalities.images.pixels",
         "aesearch.index, aesearch.engines.faiss, aesearch.frozen, aesearch.modalities.images.pixels",
         "aesearch.generation, aesearch.frechet, aesearch.reports.plots, aesearch.reports.tiles",

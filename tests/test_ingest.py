@@ -9,7 +9,7 @@ from PIL import Image
 from aesearch import ingest
 from aesearch.ingest import decode, probe
 from aesearch.modalities.images.pixels import ImageFeatures
-from aesearch.sources import Folder
+from aesearch.sources.folder import Folder
 
 
 def entries_of(folder: Path):

@@ -9,9 +9,9 @@ from collections_ import command, write_pictures
 from texts_ import NAMES, one_line, write_texts
 
 from aesearch.errors import ParameterError
-from aesearch.kinds import CLEAR, PICTURES, kind_of
-from aesearch.sources import Entry, Folder
-from aesearch.tabular import Table
+from aesearch.sources.detect import CLEAR, PICTURES, kind_of
+from aesearch.sources.folder import Entry, Folder
+from aesearch.sources.table import Table
 from aesearch.wording import counted
 
 

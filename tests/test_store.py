@@ -17,7 +17,7 @@ import pytest
 
 from aesearch.errors import DamagedError, StorageError
 from aesearch.records import NewItem, Revision, Skipped
-from aesearch.sources import Known
+from aesearch.sources.folder import Known
 from aesearch.store import Store
 from aesearch.text_rows import CHUNK
 

@@ -12,8 +12,8 @@ from texts_ import made, make_text, table_rows, write_table
 from aesearch.builder import build
 from aesearch.errors import ContentError, IndexExistsError, ParameterError, SourceError
 from aesearch.modalities.texts.extract import Document
-from aesearch.sources import Folder
-from aesearch.tabular import (
+from aesearch.sources.folder import Folder
+from aesearch.sources.table import (
     STANDARD_INPUT,
     Columns,
     Table,

@@ -115,7 +115,7 @@ def compare_(
     from aesearch.comparing.table import written
     from aesearch.comparing.tasks import JUDGEMENTS
     from aesearch.encoders.making import parse_choices
-    from aesearch.tabular import Columns
+    from aesearch.sources.table import Columns
 
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
         found = compare(

@@ -26,7 +26,7 @@ from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import open_picture
 from aesearch.reports.drawing import FORMATS
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
-from aesearch.sources import read_file
+from aesearch.sources.folder import read_file
 from aesearch.wording import counted
 
 Pixels = NDArray[np.uint8]

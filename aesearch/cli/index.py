@@ -120,7 +120,7 @@ def index(
     SOURCE.
     """
     started = time.perf_counter()
-    from aesearch.tabular import Columns
+    from aesearch.sources.table import Columns
 
     columns = Columns(text_columns, key_column, label_column)
     settings = {name: value for name, value in choices.items() if value is not None}

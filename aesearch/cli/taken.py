@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from aesearch.cli.terminal import legible
 from aesearch.modalities import NOUNS
-from aesearch.tables import KEYS, REPEATED
+from aesearch.sources.rows import KEYS, REPEATED
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.tabular import Taken
+    from aesearch.sources.table import Taken
 
 MOST_NAMED = 6  # columns that are not used
 

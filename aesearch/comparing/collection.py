@@ -14,15 +14,15 @@ from aesearch.errors import ContentError, SourceError
 from aesearch.frozen import FrozenEncoder
 from aesearch.index import Index, open_at
 from aesearch.ingest import Progress
-from aesearch.kinds import kind_of
 from aesearch.layout import Layout, home
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.passages import opening as first_words
 from aesearch.settings import Settings
-from aesearch.sources import Entry, Folder, Source
-from aesearch.tabular import Columns, document_reader, open_source
+from aesearch.sources.detect import kind_of
+from aesearch.sources.folder import Entry, Folder, Source
+from aesearch.sources.table import Columns, document_reader, open_source
 from aesearch.wording import counted
 
 

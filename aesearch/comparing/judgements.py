@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aesearch.errors import ParameterError, SourceError
-from aesearch.tables import Row, is_table, read_table
+from aesearch.sources.rows import Row, is_table, read_table
 
 HEADINGS = frozenset({"query", "query-id", "query_id", "qid", "topic"})
 DELIMITERS = ",;\t"

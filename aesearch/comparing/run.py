@@ -45,8 +45,8 @@ from aesearch.ingest import Progress, silent
 from aesearch.layout import home, write_atomically
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import Settings, parse_seconds
-from aesearch.sources import Folder
-from aesearch.tabular import Columns
+from aesearch.sources.folder import Folder
+from aesearch.sources.table import Columns
 from aesearch.trainer import default_budget
 
 BOARD = "board.json"

@@ -21,7 +21,7 @@ from aesearch.near.align import ROW, STEPS, Pixels, agreement, mirrored, packed
 from aesearch.near.copies import distorted_copy
 from aesearch.near.sketches import Sketcher, described, mirrored_description, similarity
 from aesearch.records import Item
-from aesearch.sources import Entry, Folder
+from aesearch.sources.folder import Entry, Folder
 
 FINEST = max(STEPS)
 IN_MEMORY = 2 << 30

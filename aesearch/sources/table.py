@@ -12,8 +12,8 @@ import xxhash
 from aesearch.errors import SourceError
 from aesearch.modalities import Read
 from aesearch.modalities.texts.extract import Document, extract
-from aesearch.sources import Entry, Folder, Source
-from aesearch.tables import Refused, is_table, read_table
+from aesearch.sources.folder import Entry, Folder, Source
+from aesearch.sources.rows import Refused, is_table, read_table
 
 STANDARD_INPUT = "-"
 
