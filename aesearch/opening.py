@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aesearch.engines import Floats, engine_class
-from aesearch.engines.choose import Plan
+from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError, EncoderMismatchError, IndexNotFoundError
 from aesearch.frozen import FrozenEncoder, checksum
 from aesearch.layout import Layout

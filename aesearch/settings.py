@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
-from aesearch.engines.choose import ENGINES, FORMS
+from aesearch.engines.plan import ENGINES, FORMS
 from aesearch.errors import ParameterError
 from aesearch.wording import counted
 

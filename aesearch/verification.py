@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aesearch.engines import engine_class
-from aesearch.engines.choose import Plan
+from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from aesearch.engines import Floats, Ids, engine_class
-from aesearch.engines.choose import Plan, choose
+from aesearch.engines.plan import Plan, choose
 from aesearch.errors import StorageError
 from aesearch.frozen import checksum
 from aesearch.layout import Layout, sync_to_disk

@@ -34,8 +34,8 @@ from aesearch.candidates import freeze
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.text import TextEncoder
-from aesearch.engines.choose import choose
 from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
+from aesearch.engines.plan import choose
 from aesearch.evaluation import average_precision, precision_at
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout

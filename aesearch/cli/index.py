@@ -17,7 +17,7 @@ from aesearch.cli.terminal import amount, clock, progress_bars, quiet_decoders
 from aesearch.cli.verdicts import told, untrained
 from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.making import parse_choices
-from aesearch.engines.choose import ENGINES, FORMS
+from aesearch.engines.plan import ENGINES, FORMS
 from aesearch.modalities import NOUNS
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.wording import counted

@@ -24,8 +24,8 @@ from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.encoders.making import make_encoder
 from aesearch.engines import Floats, Ids
-from aesearch.engines.choose import choose
 from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
+from aesearch.engines.plan import choose
 from aesearch.evaluation import Pixels
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout

@@ -18,7 +18,7 @@ from aesearch.encoders.making import (
     learned_by,
     require_kind,
 )
-from aesearch.engines.choose import FORMS as CODE_FORMS
+from aesearch.engines.plan import FORMS as CODE_FORMS
 from aesearch.errors import ParameterError
 from aesearch.modalities import IMAGES, NOUNS, TEXTS
 from aesearch.settings import FEWEST_TO_TRAIN, spelled, too_few_to_train

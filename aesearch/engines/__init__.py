@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.engines.choose import Plan
+from aesearch.engines.plan import Plan
 from aesearch.errors import ParameterError
 
 Ids = NDArray[np.int64]

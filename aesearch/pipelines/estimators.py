@@ -24,7 +24,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from aesearch.engines import engine_class
-from aesearch.engines.choose import choose
+from aesearch.engines.plan import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
 from aesearch.frozen import Floats
 from aesearch.index import Index
