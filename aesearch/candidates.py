@@ -21,7 +21,7 @@ from aesearch.encoders.making import changed_parameters
 from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats, Ids
 from aesearch.errors import DamagedError
-from aesearch.frozen import MANIFEST, WEIGHTS, FrozenEncoder, seal
+from aesearch.inference.encoder import MANIFEST, WEIGHTS, FrozenEncoder, seal
 from aesearch.layout import Layout, sync_to_disk
 from aesearch.modalities import Features
 from aesearch.sparse import Bags

@@ -28,7 +28,7 @@ from aesearch.sparse import Bags
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.frozen import FrozenEncoder
+    from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.images.pixels import ImageFeatures, Pixels
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.settings import Settings

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from aesearch.frozen import FrozenEncoder
+    from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.sparse import Bags
 

@@ -30,8 +30,8 @@ from aesearch.errors import (
     StorageError,
     UnsupportedError,
 )
-from aesearch.frozen import FrozenEncoder
 from aesearch.index import Index
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.layout import Layout, sync_to_disk
 from aesearch.modalities import TEXTS
 from aesearch.opening import TRIES, file_problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aesearch.frozen import FrozenEncoder
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.opening import Opened
 from aesearch.store import Store
 from aesearch.wording import counted

@@ -15,7 +15,7 @@ from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
 from aesearch.words import Words
 
 if TYPE_CHECKING:
-    from aesearch.frozen import FrozenEncoder
+    from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
 

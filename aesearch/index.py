@@ -12,8 +12,8 @@ import numpy as np
 from aesearch.engines import Floats
 from aesearch.errors import DamagedError, IndexExistsError, ParameterError, UnknownKeyError
 from aesearch.facts import Drift, drift_of, facts
-from aesearch.frozen import FrozenEncoder
 from aesearch.hits import Hit
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest import Progress, silent
 from aesearch.layout import Layout, find, key_for
 from aesearch.locking import hold
@@ -27,7 +27,7 @@ from aesearch.verification import problem_of_cache, problems_of_truth
 from aesearch.writer import Edit, nothing, publish
 
 if TYPE_CHECKING:
-    from aesearch.generation import Generator
+    from aesearch.inference.generate import Generator
     from aesearch.modalities.images.pixels import Content
 
 TRIES = 5
@@ -307,7 +307,7 @@ class Index:
     @property
     def generate(self) -> Generator:
         """What makes pictures: sample, plane, interpolate, decode, reconstruct."""
-        from aesearch.generation import Generator
+        from aesearch.inference.generate import Generator
 
         return Generator(self)
 

@@ -10,7 +10,7 @@ from typing import Any
 from aesearch.engines import Floats, engine_class
 from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError, EncoderMismatchError, IndexNotFoundError
-from aesearch.frozen import FrozenEncoder, checksum
+from aesearch.inference.encoder import FrozenEncoder, checksum
 from aesearch.layout import Layout
 from aesearch.modalities import load_features
 from aesearch.records import Revision

@@ -12,7 +12,7 @@ from aesearch.engines import Floats
 from aesearch.modalities.texts.passages import Passage, passages_of
 
 if TYPE_CHECKING:
-    from aesearch.frozen import FrozenEncoder
+    from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.extract import Document
     from aesearch.store import Store
 

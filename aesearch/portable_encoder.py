@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from aesearch.frozen import DECODER, ENCODER, FrozenEncoder
+from aesearch.inference.encoder import DECODER, ENCODER, FrozenEncoder
 from aesearch.modalities import IMAGES
 from aesearch.modalities.texts.features import TERMS, WEIGHTS
 

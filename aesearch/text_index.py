@@ -23,7 +23,7 @@ from aesearch.spoken import terms_in, words_of
 
 if TYPE_CHECKING:
     from aesearch.explaining import Explanation
-    from aesearch.generation import Generator
+    from aesearch.inference.generate import Generator
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.records import KeptText

@@ -7,7 +7,7 @@ import numpy as np
 from aesearch.engines import engine_class
 from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError
-from aesearch.frozen import FrozenEncoder
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.layout import Layout
 from aesearch.modalities import TEXTS
 from aesearch.opening import file_problem

@@ -17,7 +17,7 @@ import numpy as np
 from aesearch.engines import Floats, Ids, engine_class
 from aesearch.engines.plan import Plan, choose
 from aesearch.errors import StorageError
-from aesearch.frozen import checksum
+from aesearch.inference.encoder import checksum
 from aesearch.layout import Layout, sync_to_disk
 from aesearch.records import Revision
 from aesearch.settings import Settings

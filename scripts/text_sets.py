@@ -37,7 +37,7 @@ from aesearch.encoders.text import TextEncoder
 from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
 from aesearch.engines.plan import choose
 from aesearch.evaluation import average_precision, precision_at
-from aesearch.frozen import FrozenEncoder
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.layout import Layout
 from aesearch.modalities.texts.features import TextFeatures, fit_features
 from aesearch.sparse import Bags

@@ -23,7 +23,7 @@ from aesearch.encoders.baselines import LSAEncoder, RawEncoder
 from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.noise import NOISES
 from aesearch.errors import DamagedError, ParameterError
-from aesearch.frozen import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal
+from aesearch.inference.encoder import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal
 
 CODE_SIZE = 16
 # What keeps an encoder's training short enough for a test; nothing where it is short anyway.

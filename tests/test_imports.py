@@ -89,9 +89,9 @@ def test_only_the_training_side_knows_torch_and_scikit_learn(path: Path) -> None
     "modules",
     [
         "aesearch, aesearch.encoders, aesearch.sources.folder, aesearch.store, aesearch.errors",
-        "aesearch.engines.faiss, aesearch.frozen, aesearch.modalities.images.pixels",
-        "aesearch.index, aesearch.engines.faiss, aesearch.frozen, aesearch.modalities.images.pixels",
-        "aesearch.generation, aesearch.frechet, aesearch.reports.plots, aesearch.reports.tiles",
+        "aesearch.engines.faiss, aesearch.inference.encoder, aesearch.modalities.images.pixels",
+        "aesearch.index, aesearch.engines.faiss, aesearch.inference.encoder, aesearch.modalities.images.pixels",
+        "aesearch.inference.generate, aesearch.inference.frechet, aesearch.reports.plots, aesearch.reports.tiles",
         "aesearch.cli.generate, aesearch.cli.manage, aesearch.cli.query",
     ],
 )

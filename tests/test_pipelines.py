@@ -34,7 +34,7 @@ from aesearch.errors import (
     ParameterError,
     UnknownKeyError,
 )
-from aesearch.frozen import FrozenEncoder
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.pipelines.estimators import Codes, Neighbours
 from aesearch.pipelines.handle import Handle
 

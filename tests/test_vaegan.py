@@ -23,7 +23,7 @@ from aesearch.encoders.vaegan import (
     convolutional_discriminator,
     dense_discriminator,
 )
-from aesearch.frechet import frechet_distance
+from aesearch.inference.frechet import frechet_distance
 
 SMALL: dict[str, Any] = {"hidden": (128,), "epochs": 40}
 SIZE, CODE = 6, 2

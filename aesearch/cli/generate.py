@@ -18,9 +18,9 @@ from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError, ParameterError
-from aesearch.frechet import SampleDistance
-from aesearch.generation import MOST_STEPS, REACH, reconstruct
 from aesearch.index import Index, open_at
+from aesearch.inference.frechet import SampleDistance
+from aesearch.inference.generate import MOST_STEPS, REACH, reconstruct
 from aesearch.layout import find
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import open_picture

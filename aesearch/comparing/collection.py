@@ -11,8 +11,8 @@ import xxhash
 
 from aesearch.corpus import Corpus, read_corpus, stored_corpus
 from aesearch.errors import ContentError, SourceError
-from aesearch.frozen import FrozenEncoder
 from aesearch.index import Index, open_at
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest import Progress
 from aesearch.layout import Layout, home
 from aesearch.modalities import IMAGES

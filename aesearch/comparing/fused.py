@@ -15,8 +15,8 @@ from aesearch.comparing.steps import HYBRID
 from aesearch.comparing.tasks import Asked
 from aesearch.corpus import Corpus, TextCorpus
 from aesearch.engines import Floats, Ids
-from aesearch.frozen import FrozenEncoder
 from aesearch.hybrid import CANDIDATES, with_feedback
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.passages import passages_of
 from aesearch.sparse import Bags
 from aesearch.spoken import terms_in

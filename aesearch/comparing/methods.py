@@ -27,7 +27,7 @@ from aesearch.engines import Floats, Ids
 from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
 from aesearch.engines.plan import choose
 from aesearch.evaluation import Pixels
-from aesearch.frozen import FrozenEncoder
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.layout import Layout
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.trainer import MOST_TURNED

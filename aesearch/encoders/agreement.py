@@ -41,7 +41,7 @@ from aesearch.encoders.views import (
     trusted_neighbours,
 )
 from aesearch.errors import ParameterError
-from aesearch.prior import Prior
+from aesearch.inference.prior import Prior
 
 FAMILIES = ("auto", "photo", "object", "glyph", "table")
 FITTED_ON = 20_000  # samples for projections and decoder: more changes nothing

@@ -25,7 +25,7 @@ from aesearch.encoders.parameters import require_number, require_one_of, require
 from aesearch.encoders.sparse import is_sparse, tidied
 from aesearch.encoders.training import History, Session, train
 from aesearch.encoders.units import LOSSES, Units, loss_for
-from aesearch.prior import Prior
+from aesearch.inference.prior import Prior
 
 SAMPLES_SHOWN = 1_000_000  # in all epochs of a default training
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 200

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aesearch.errors import ParameterError
-from aesearch.prior import Prior
+from aesearch.inference.prior import Prior
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]

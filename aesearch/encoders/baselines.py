@@ -10,7 +10,7 @@ from sklearn.utils.extmath import randomized_svd
 from aesearch.encoders.base import BATCH, Array, Floats
 from aesearch.encoders.linear import MANY_FEATURES, SAMPLE, SMALLEST_SIDE, LinearEncoder
 from aesearch.encoders.parameters import require_whole
-from aesearch.prior import Prior
+from aesearch.inference.prior import Prior
 
 MOST_NUMBERS = 25_000_000  # in a sample: 100 MB
 

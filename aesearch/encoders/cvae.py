@@ -20,7 +20,7 @@ from aesearch.encoders.parameters import require_number
 from aesearch.encoders.units import Units
 from aesearch.encoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
 from aesearch.errors import ParameterError
-from aesearch.prior import Prior
+from aesearch.inference.prior import Prior
 
 # Between the means of two classes, about, before anything is learned; little drives them apart
 # later. Measured on digits: at 2 half of the samples drawn by class are of that class, at 8 97 %,

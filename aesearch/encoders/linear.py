@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from aesearch.encoders.base import BATCH, Array, Encoder, Floats
 from aesearch.encoders.graphs import write_linear_decoder, write_linear_encoder
 from aesearch.encoders.parameters import require_number, require_whole
-from aesearch.prior import Prior
+from aesearch.inference.prior import Prior
 
 RESOLUTION = 16
 SMALLEST_SIDE = 8

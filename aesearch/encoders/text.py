@@ -40,7 +40,7 @@ from aesearch.encoders.text_network import (
 from aesearch.encoders.text_tasks import PLANE, RefiningTask, TextTask
 from aesearch.encoders.training import History, Session, train
 from aesearch.errors import ParameterError
-from aesearch.prior import Prior
+from aesearch.inference.prior import Prior
 
 LOSSES = ("auto", COSINE, MULTINOMIAL)
 COMPONENTS = 150  # of the LSA in which neighbours are found, and which weights start from

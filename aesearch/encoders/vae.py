@@ -23,7 +23,7 @@ from aesearch.encoders.parameters import (
     require_widths,
 )
 from aesearch.encoders.units import SQUARED, Units
-from aesearch.prior import Prior
+from aesearch.inference.prior import Prior
 
 BODIES = ("mlp", "conv")
 LARGEST_LOG = 10.0  # of a variance: beyond it bfloat16 overflows, and no code is that uncertain

@@ -26,8 +26,8 @@ from sklearn.utils.validation import check_is_fitted
 from aesearch.engines import engine_class
 from aesearch.engines.plan import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
-from aesearch.frozen import Floats
 from aesearch.index import Index
+from aesearch.inference.encoder import Floats
 from aesearch.modalities import TEXTS
 from aesearch.modalities.texts.extract import Document
 from aesearch.pipelines.handle import Handle

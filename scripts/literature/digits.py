@@ -13,7 +13,7 @@ from data_sets import Array, Split
 
 from aesearch.encoders.linear import PCAEncoder
 from aesearch.encoders.mlp import MLPEncoder
-from aesearch.frechet import frechet_distance
+from aesearch.inference.frechet import frechet_distance
 from aesearch.mapping import Map
 from aesearch.planes import Panel
 from aesearch.reports.maps import write_map

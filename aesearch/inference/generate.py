@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ContentError, ParameterError
-from aesearch.frozen import Floats, FrozenEncoder
+from aesearch.inference.encoder import Floats, FrozenEncoder
+from aesearch.inference.prior import Prior
 from aesearch.modalities.images.pixels import Content
-from aesearch.prior import Prior
 from aesearch.sources.folder import read_file
 
 if TYPE_CHECKING:
-    from aesearch.frechet import SampleDistance
     from aesearch.index import Index
+    from aesearch.inference.frechet import SampleDistance
 
 Array = NDArray[Any]
 Pixels = NDArray[np.uint8]
@@ -266,7 +266,7 @@ class Generator:
 
     def distance(self, *, seed: int = 0) -> SampleDistance | None:
         """Return how near samples come to the real pictures; see `frechet.sample_distance`."""
-        from aesearch.frechet import sample_distance
+        from aesearch.inference.frechet import sample_distance
 
         return sample_distance(self._index.encoder, self._index.store.codes()[1], seed=seed)
 

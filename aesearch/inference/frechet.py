@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
-from aesearch.frozen import FrozenEncoder
-from aesearch.generation import sample
+from aesearch.inference.encoder import FrozenEncoder
+from aesearch.inference.generate import sample
 
 Doubles = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, ParameterError, UnsupportedError
-from aesearch.prior import NAME, Prior
+from aesearch.inference.prior import NAME, Prior
 from aesearch.sparse import Bags
 
 Floats = NDArray[np.float32]

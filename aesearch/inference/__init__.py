@@ -1,0 +1,1 @@
+"""A trained encoder without torch: ONNX graphs, prior, generation."""
