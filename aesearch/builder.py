@@ -19,8 +19,6 @@ from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError
 from aesearch.index import Index, open_at
 from aesearch.ingest import Progress, silent
-from aesearch.layout import Layout
-from aesearch.locking import hold
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.preparing import (
@@ -33,13 +31,15 @@ from aesearch.preparing import (
     walk,
     was_never_trained,
 )
-from aesearch.records import Skipped
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources.folder import Entry, Source
 from aesearch.sources.table import Columns, Table, Taken, columns_taken
-from aesearch.store import Store
+from aesearch.storage.commit import NO_IDS, nothing, publish
+from aesearch.storage.database import Store
+from aesearch.storage.layout import Layout
+from aesearch.storage.lock import hold
+from aesearch.storage.schema import Skipped
 from aesearch.sync import synchronise
-from aesearch.writer import NO_IDS, nothing, publish
 
 
 @dataclass

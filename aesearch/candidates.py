@@ -22,9 +22,9 @@ from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats, Ids
 from aesearch.errors import DamagedError
 from aesearch.inference.encoder import MANIFEST, WEIGHTS, FrozenEncoder, seal
-from aesearch.layout import Layout, sync_to_disk
 from aesearch.modalities import Features
 from aesearch.sparse import Bags
+from aesearch.storage.layout import Layout, sync_to_disk
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder

@@ -12,10 +12,10 @@ from aesearch.corpus import Corpus
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
-from aesearch.layout import Layout
 from aesearch.modalities import IMAGES
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sparse import Bags
+from aesearch.storage.layout import Layout
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder

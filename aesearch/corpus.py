@@ -20,11 +20,11 @@ from aesearch.modalities import IMAGES, TEXTS
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.passages import half_of
 from aesearch.passage_codes import PassageCodes, encode_passages
-from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources.folder import Entry, Source
 from aesearch.sources.table import document_reader
 from aesearch.sparse import Bags
+from aesearch.storage.schema import KeptText, NewItem, Skipped
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aesearch.modalities.images.pixels import ImageFeatures, Pixels
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.settings import Settings
-    from aesearch.store import Store
+    from aesearch.storage.database import Store
 
 # Above this the pictures lie in an unnamed file, which the system may push out of memory.
 IN_MEMORY = 2 << 30

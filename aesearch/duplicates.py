@@ -20,7 +20,7 @@ from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import size_of
 from aesearch.near import Evidence, Pairs
 from aesearch.near.alarm import ALARM, Calibration, calibrated
-from aesearch.records import Item
+from aesearch.storage.schema import Item
 
 EXACT, NEAR, MIRRORED = "exact", "near", "mirrored"
 # Of two copies of one representative: both may have been changed, each in its own way.

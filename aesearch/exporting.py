@@ -32,14 +32,14 @@ from aesearch.errors import (
 )
 from aesearch.index import Index
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.layout import Layout, sync_to_disk
 from aesearch.modalities import TEXTS
-from aesearch.opening import TRIES, file_problem
 from aesearch.passage_codes import DOCUMENT
 from aesearch.portable_encoder import SCORE, write_encoder
-from aesearch.records import Revision
 from aesearch.sources.folder import folder_names
-from aesearch.store import Store
+from aesearch.storage.database import Store
+from aesearch.storage.layout import Layout, sync_to_disk
+from aesearch.storage.schema import Revision
+from aesearch.storage.snapshot import TRIES, file_problem
 
 PARTS = ("codes", "encoder", "faiss")
 FORMATS = ("npy", "parquet")

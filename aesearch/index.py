@@ -11,20 +11,20 @@ import numpy as np
 
 from aesearch.engines import Floats
 from aesearch.errors import DamagedError, IndexExistsError, ParameterError, UnknownKeyError
-from aesearch.facts import Drift, drift_of, facts
 from aesearch.hits import Hit
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest import Progress, silent
-from aesearch.layout import Layout, find, key_for
-from aesearch.locking import hold
 from aesearch.modalities import IMAGES
-from aesearch.opening import Opened, open_revision
-from aesearch.records import Item, Revision, Skipped
 from aesearch.settings import Settings
 from aesearch.sources.folder import digest_of, read_file
-from aesearch.store import Store
-from aesearch.verification import problem_of_cache, problems_of_truth
-from aesearch.writer import Edit, nothing, publish
+from aesearch.storage.commit import Edit, nothing, publish
+from aesearch.storage.database import Store
+from aesearch.storage.info import Drift, drift_of, facts
+from aesearch.storage.layout import Layout, find, key_for
+from aesearch.storage.lock import hold
+from aesearch.storage.schema import Item, Revision, Skipped
+from aesearch.storage.snapshot import Opened, open_revision
+from aesearch.storage.verify import problem_of_cache, problems_of_truth
 
 if TYPE_CHECKING:
     from aesearch.inference.generate import Generator

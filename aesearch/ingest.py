@@ -12,8 +12,8 @@ import numpy as np
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.modalities import Read
-from aesearch.records import NewItem, Skipped
 from aesearch.sources.folder import Entry, Source, digest_of
+from aesearch.storage.schema import NewItem, Skipped
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -40,7 +40,7 @@ from aesearch.wording import counted
 if TYPE_CHECKING:
     from aesearch.index import Index
     from aesearch.modalities.images.pixels import Pixels
-    from aesearch.records import Item
+    from aesearch.storage.schema import Item
 
 METHODS = ("auto", "code", "pca", "tsne", "umap")
 FEWEST = 4  # items: fewer have no shape

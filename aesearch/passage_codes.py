@@ -14,7 +14,7 @@ from aesearch.modalities.texts.passages import Passage, passages_of
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.extract import Document
-    from aesearch.store import Store
+    from aesearch.storage.database import Store
 
 # The engine knows a passage by the id of its document, and its own number, from 1, above that.
 SHIFT = 40

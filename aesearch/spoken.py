@@ -7,13 +7,13 @@ import shutil
 from typing import TYPE_CHECKING
 
 from aesearch.errors import DamagedError
-from aesearch.layout import Layout
 from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
-from aesearch.store import Store
+from aesearch.storage.database import Store
+from aesearch.storage.layout import Layout
 from aesearch.words import Words
 
 if TYPE_CHECKING:
-    from aesearch.opening import Opened
+    from aesearch.storage.snapshot import Opened
 
 
 def terms_in(text: str, language: str) -> list[str]:

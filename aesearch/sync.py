@@ -15,17 +15,17 @@ from PIL import Image
 from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, SourceError, UnknownKeyError
 from aesearch.ingest import Decoded, Progress, decode, silent
-from aesearch.layout import key_for
-from aesearch.locking import hold
 from aesearch.modalities import NOUNS, TEXTS, Read
 from aesearch.modalities.images.pixels import Pixels, load_all_formats
 from aesearch.passage_codes import PassageCodes, encode_passages
-from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.sources.folder import Changes, Source, compare, digest_of
 from aesearch.sources.table import Columns, document_reader, open_source
-from aesearch.store import Store
+from aesearch.storage.commit import NO_IDS, Edit, nothing
+from aesearch.storage.database import Store
+from aesearch.storage.layout import key_for
+from aesearch.storage.lock import hold
+from aesearch.storage.schema import KeptText, NewItem, Skipped
 from aesearch.wording import counted
-from aesearch.writer import NO_IDS, Edit, nothing
 
 if TYPE_CHECKING:
     from aesearch.index import Index

@@ -13,20 +13,20 @@ from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
 from aesearch.hits import Hit, TextHit
 from aesearch.index import Index
-from aesearch.layout import key_for
 from aesearch.modalities.texts.passages import Passage, opening, snippet
 from aesearch.modalities.texts.tokenizer import spans, term_of
-from aesearch.opening import Opened
 from aesearch.passage_codes import DOCUMENT
 from aesearch.sources.folder import read_file
 from aesearch.spoken import terms_in, words_of
+from aesearch.storage.layout import key_for
+from aesearch.storage.snapshot import Opened
 
 if TYPE_CHECKING:
     from aesearch.explaining import Explanation
     from aesearch.inference.generate import Generator
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
-    from aesearch.records import KeptText
+    from aesearch.storage.schema import KeptText
     from aesearch.words import Words
 
 Text = str | bytes | Path

@@ -21,14 +21,14 @@ from aesearch.engines import Ids
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation import Check
 from aesearch.ingest import Progress
-from aesearch.layout import Layout, write_atomically
-from aesearch.locking import hold
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
 from aesearch.sources.folder import Entry, Folder
-from aesearch.store import Store
-from aesearch.writer import clean
+from aesearch.storage.commit import clean
+from aesearch.storage.database import Store
+from aesearch.storage.layout import Layout, write_atomically
+from aesearch.storage.lock import hold
 
 if TYPE_CHECKING:
     from aesearch.index import Index

@@ -38,9 +38,9 @@ from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
 from aesearch.engines.plan import choose
 from aesearch.evaluation import average_precision, precision_at
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.layout import Layout
 from aesearch.modalities.texts.features import TextFeatures, fit_features
 from aesearch.sparse import Bags
+from aesearch.storage.layout import Layout
 
 HEADLINES_ASKED = 2_000
 CODE = 64  # numbers, or bits

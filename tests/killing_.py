@@ -27,9 +27,9 @@ import aesearch.builder  # imported before forking
 import aesearch.trainer
 from aesearch.engines.faiss import FaissEngine
 from aesearch.index import Index
-from aesearch.layout import Layout
 from aesearch.sources.folder import digest_of
-from aesearch.writer import nothing
+from aesearch.storage.commit import nothing
+from aesearch.storage.layout import Layout
 
 AUDITED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "shutil.rmtree"}
 State = dict[str, str]

@@ -28,9 +28,9 @@ from aesearch.contenders import features_for
 from aesearch.corpus import PictureCorpus, TextCorpus, read_corpus
 from aesearch.errors import ParameterError
 from aesearch.modalities.images.pixels import ImageFeatures
-from aesearch.records import NewItem
 from aesearch.settings import Settings
 from aesearch.sources.folder import Folder
+from aesearch.storage.schema import NewItem
 
 
 def picture_corpus(count: int = 60, training: int = 48, side: int = 32) -> PictureCorpus:

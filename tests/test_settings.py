@@ -19,7 +19,8 @@ from aesearch.encoders.making import (
     require_folders,
 )
 from aesearch.errors import IndexNotFoundError, ParameterError
-from aesearch.layout import (
+from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
+from aesearch.storage.layout import (
     Layout,
     all_places,
     find,
@@ -29,7 +30,6 @@ from aesearch.layout import (
     sync_to_disk,
     write_atomically,
 )
-from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
 
 
 @pytest.mark.parametrize(

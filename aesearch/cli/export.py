@@ -12,7 +12,7 @@ from aesearch.cli.terminal import amount
 from aesearch.errors import ParameterError
 from aesearch.exporting import FORMATS, PARTS, export
 from aesearch.index import open_at
-from aesearch.layout import Layout, find, place_for
+from aesearch.storage.layout import Layout, find, place_for
 
 
 @click.command("export", short_help="Write codes, encoder and FAISS file for use elsewhere.")

@@ -24,8 +24,8 @@ from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.builder import Summary
-    from aesearch.facts import Drift
     from aesearch.preparing import Forecast
+    from aesearch.storage.info import Drift
 
 
 @click.command(short_help="Learn from pictures or documents, or bring their index up to date.")

@@ -16,9 +16,9 @@ from aesearch.cli.terminal import amount, clock
 from aesearch.cli.verdicts import BASELINES, epochs, reasons
 from aesearch.errors import AesearchError
 from aesearch.index import Index, open_at
-from aesearch.layout import all_places, find, home
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.settings import spelled
+from aesearch.storage.layout import all_places, find, home
 from aesearch.wording import counted
 
 COLUMNS = {

@@ -16,10 +16,10 @@ from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import clock, progress_bars, quiet_decoders
 from aesearch.index import Index, open_at
 from aesearch.ingest import Progress
-from aesearch.layout import find
 from aesearch.modalities import IMAGES
 from aesearch.reports.drawing import encoded, fitted, opened
 from aesearch.reports.maps import check_suffix, write_map
+from aesearch.storage.layout import find
 
 BY = ("auto", "code", "pca", "tsne", "umap")
 MOST_THUMBNAILS, THUMBNAIL = 3_000, 96  # how many, and their longest side

@@ -15,9 +15,9 @@ from aesearch.cli.outputs import output_option, refuse_documents
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError
 from aesearch.index import Index, open_at
-from aesearch.layout import find
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.sources.detect import is_named_as_picture
+from aesearch.storage.layout import find
 
 
 @click.command(short_help="Find what is similar to a picture or a text.")

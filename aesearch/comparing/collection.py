@@ -14,7 +14,6 @@ from aesearch.errors import ContentError, SourceError
 from aesearch.index import Index, open_at
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest import Progress
-from aesearch.layout import Layout, home
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.modalities.texts.extract import Document
@@ -23,6 +22,7 @@ from aesearch.settings import Settings
 from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Entry, Folder, Source
 from aesearch.sources.table import Columns, document_reader, open_source
+from aesearch.storage.layout import Layout, home
 from aesearch.wording import counted
 
 

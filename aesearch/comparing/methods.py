@@ -28,8 +28,8 @@ from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measu
 from aesearch.engines.plan import choose
 from aesearch.evaluation import Pixels
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.layout import Layout
 from aesearch.modalities import IMAGES, TEXTS
+from aesearch.storage.layout import Layout
 from aesearch.trainer import MOST_TURNED
 
 REBUILT = 8  # pictures whose reconstructions are kept

@@ -42,11 +42,11 @@ from aesearch.corpus import Corpus, TextCorpus
 from aesearch.encoders.making import require_folders
 from aesearch.errors import ParameterError, SourceError
 from aesearch.ingest import Progress, silent
-from aesearch.layout import home, write_atomically
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import Settings, parse_seconds
 from aesearch.sources.folder import Folder
 from aesearch.sources.table import Columns
+from aesearch.storage.layout import home, write_atomically
 from aesearch.trainer import default_budget
 
 BOARD = "board.json"

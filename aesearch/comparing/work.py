@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, ParameterError
-from aesearch.layout import write_atomically
+from aesearch.storage.layout import write_atomically
 
 CARD, SPENT = "comparison.json", "seconds"
 ARRAYS, RESULT = ".npz", ".json"

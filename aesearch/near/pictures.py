@@ -20,8 +20,8 @@ from aesearch.near import NO_PAIRS, Bools, Evidence, Floats, Ids, Pairs, joined,
 from aesearch.near.align import ROW, STEPS, Pixels, agreement, mirrored, packed
 from aesearch.near.copies import distorted_copy
 from aesearch.near.sketches import Sketcher, described, mirrored_description, similarity
-from aesearch.records import Item
 from aesearch.sources.folder import Entry, Folder
+from aesearch.storage.schema import Item
 
 FINEST = max(STEPS)
 IN_MEMORY = 2 << 30

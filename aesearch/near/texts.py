@@ -21,7 +21,7 @@ from aesearch.ingest import Progress, silent
 from aesearch.modalities.texts.tokenizer import raw_tokens
 from aesearch.near import NO_PAIRS, Bools, Evidence, Floats, Ids, Pairs, unique_pairs
 from aesearch.near.copies import edited_copy
-from aesearch.records import Item
+from aesearch.storage.schema import Item
 
 Hashes = NDArray[np.uint64]
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.hits import Hit, TextHit
 from aesearch.index import Index, open_at
-from aesearch.layout import find
 from aesearch.modalities import TEXTS
+from aesearch.storage.layout import find
 
 
 class Retrieved(NamedTuple):

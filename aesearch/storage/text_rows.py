@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.records import KeptText, NewItem
+from aesearch.storage.schema import KeptText, NewItem
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]

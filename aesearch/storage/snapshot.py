@@ -11,12 +11,12 @@ from aesearch.engines import Floats, engine_class
 from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError, EncoderMismatchError, IndexNotFoundError
 from aesearch.inference.encoder import FrozenEncoder, checksum
-from aesearch.layout import Layout
 from aesearch.modalities import load_features
-from aesearch.records import Revision
 from aesearch.settings import Settings
-from aesearch.store import Store
-from aesearch.writer import build_engine
+from aesearch.storage.commit import build_engine
+from aesearch.storage.database import Store
+from aesearch.storage.layout import Layout
+from aesearch.storage.schema import Revision
 
 TRIES = 5
 

@@ -18,10 +18,10 @@ from aesearch.engines import Floats, Ids, engine_class
 from aesearch.engines.plan import Plan, choose
 from aesearch.errors import StorageError
 from aesearch.inference.encoder import checksum
-from aesearch.layout import Layout, sync_to_disk
-from aesearch.records import Revision
 from aesearch.settings import Settings
-from aesearch.store import Store
+from aesearch.storage.database import Store
+from aesearch.storage.layout import Layout, sync_to_disk
+from aesearch.storage.schema import Revision
 
 # Up to here building the whole FAISS file anew takes a fraction of a second.
 INCREMENTAL_FROM = 50_000

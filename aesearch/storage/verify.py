@@ -8,10 +8,10 @@ from aesearch.engines import engine_class
 from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.layout import Layout
 from aesearch.modalities import TEXTS
-from aesearch.opening import file_problem
-from aesearch.store import Store
+from aesearch.storage.database import Store
+from aesearch.storage.layout import Layout
+from aesearch.storage.snapshot import file_problem
 from aesearch.wording import counted
 
 SAMPLE = 100

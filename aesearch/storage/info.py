@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.opening import Opened
-from aesearch.store import Store
+from aesearch.storage.database import Store
+from aesearch.storage.snapshot import Opened
 from aesearch.wording import counted
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aesearch.errors import LockedError, StorageError
-from aesearch.layout import Layout, write_atomically
+from aesearch.storage.layout import Layout, write_atomically
 
 
 @contextmanager

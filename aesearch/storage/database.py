@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, StorageError
-from aesearch.records import SCHEMA, Item, NewItem, Revision, Skipped
 from aesearch.sources.folder import Known
-from aesearch.text_rows import TextRows
+from aesearch.storage.schema import SCHEMA, Item, NewItem, Revision, Skipped
+from aesearch.storage.text_rows import TextRows
 from aesearch.wording import counted
 
 Ids = NDArray[np.int64]
