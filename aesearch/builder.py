@@ -18,7 +18,8 @@ from aesearch.encoders.making import kind_learned_from
 from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError
 from aesearch.index import Index, open_at
-from aesearch.ingest import Progress, silent
+from aesearch.ingest.decode import Progress, silent
+from aesearch.ingest.update import synchronise
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.preparing import (
@@ -39,7 +40,6 @@ from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import Skipped
-from aesearch.sync import synchronise
 
 
 @dataclass

@@ -15,11 +15,11 @@ from aesearch.engines import Ids
 from aesearch.errors import SourceError
 from aesearch.evaluation import distorted
 from aesearch.hybrid_check import check_words, openings_of
-from aesearch.ingest import Decoded, Progress, decode, probe, silent
+from aesearch.ingest.decode import Decoded, Progress, decode, probe, silent
+from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.passages import half_of
-from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources.folder import Entry, Source
 from aesearch.sources.table import document_reader

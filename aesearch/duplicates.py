@@ -15,7 +15,7 @@ import numpy as np
 
 from aesearch.errors import ParameterError
 from aesearch.index import Index
-from aesearch.ingest import Progress, silent
+from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import size_of
 from aesearch.near import Evidence, Pairs

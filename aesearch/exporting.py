@@ -32,8 +32,8 @@ from aesearch.errors import (
 )
 from aesearch.index import Index
 from aesearch.inference.encoder import FrozenEncoder
+from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities import TEXTS
-from aesearch.passage_codes import DOCUMENT
 from aesearch.portable_encoder import SCORE, write_encoder
 from aesearch.sources.folder import folder_names
 from aesearch.storage.database import Store

@@ -13,7 +13,7 @@ from aesearch.engines import Floats
 from aesearch.errors import DamagedError, IndexExistsError, ParameterError, UnknownKeyError
 from aesearch.hits import Hit
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.ingest import Progress, silent
+from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES
 from aesearch.settings import Settings
 from aesearch.sources.folder import digest_of, read_file
@@ -343,7 +343,7 @@ class Index:
         ContentError
             If one cannot be read; then nothing is added.
         """
-        from aesearch.sync import add
+        from aesearch.ingest.update import add
 
         return add(self, contents)
 
@@ -355,13 +355,13 @@ class Index:
         UnknownKeyError
             If one is not in the index; then nothing is removed.
         """
-        from aesearch.sync import remove
+        from aesearch.ingest.update import remove
 
         return remove(self, list(keys))
 
     def sync(self, progress: Progress = silent) -> dict[str, int]:
         """Bring the index up to date with its source, without training; returns the counts."""
-        from aesearch.sync import synchronise
+        from aesearch.ingest.update import synchronise
 
         return synchronise(self, progress).counts()
 

@@ -29,9 +29,9 @@ from aesearch.errors import (
     UnsupportedError,
 )
 from aesearch.evaluation import label_numbers
-from aesearch.ingest import Progress, decode, silent
+from aesearch.ingest.decode import Progress, decode, silent
+from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities import IMAGES, NOUNS
-from aesearch.passage_codes import DOCUMENT
 from aesearch.planes import Panel, laid_out, neighbour_accuracy, plane_of
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources.folder import Entry, Folder, folder_names

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from aesearch.encoders.linear import PCAEncoder
 from aesearch.engines import Floats, Ids
 from aesearch.errors import UnsupportedError
-from aesearch.ingest import Progress
+from aesearch.ingest.decode import Progress
 
 NEIGHBOURS = 5  # that vote on the group of an item
 PERPLEXITY = 30.0

@@ -14,13 +14,13 @@ from aesearch.choices import as_changes, choose_settings, require_labels
 from aesearch.encoders import UNTRAINED
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.index import Index, open_at
+from aesearch.ingest.update import differences
 from aesearch.modalities import TEXTS
 from aesearch.settings import FEWEST_TO_TRAIN, Settings, parse_seconds
 from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Entry, Source, folder_names
 from aesearch.sources.table import STANDARD_INPUT, Columns, Taken, columns_taken, open_source
 from aesearch.storage.layout import Layout, place_for
-from aesearch.sync import differences
 
 LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "write.", ".")
 

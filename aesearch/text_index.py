@@ -13,9 +13,9 @@ from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
 from aesearch.hits import Hit, TextHit
 from aesearch.index import Index
+from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities.texts.passages import Passage, opening, snippet
 from aesearch.modalities.texts.tokenizer import spans, term_of
-from aesearch.passage_codes import DOCUMENT
 from aesearch.sources.folder import read_file
 from aesearch.spoken import terms_in, words_of
 from aesearch.storage.layout import key_for

@@ -20,7 +20,7 @@ from aesearch.encoders.making import learned_by, make_encoder, require_folders
 from aesearch.engines import Ids
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation import Check
-from aesearch.ingest import Progress
+from aesearch.ingest.decode import Progress
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train

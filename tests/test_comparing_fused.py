@@ -20,7 +20,7 @@ from aesearch.comparing.table import Comparison
 from aesearch.comparing.tasks import Asked, copies_task, labels_task
 from aesearch.corpus import TextCorpus
 from aesearch.hits import TextHit
-from aesearch.ingest import silent
+from aesearch.ingest.decode import silent
 from aesearch.settings import Settings
 
 QUERIES = ["planet orbit", "violin concert hymn choir", "gearbox", "nothing astronaut cafés"]

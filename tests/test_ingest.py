@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aesearch import ingest
-from aesearch.ingest import decode, probe
+from aesearch.ingest import decode as ingest
+from aesearch.ingest.decode import decode, probe
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.sources.folder import Folder
 

@@ -26,7 +26,7 @@ from aesearch.errors import (
     UnsupportedError,
 )
 from aesearch.hits import TextHit
-from aesearch.passage_codes import DOCUMENT
+from aesearch.ingest.passages import DOCUMENT
 from aesearch.text_index import TextIndex
 
 N = 12 * len(NAMES) + 2

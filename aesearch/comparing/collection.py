@@ -13,7 +13,7 @@ from aesearch.corpus import Corpus, read_corpus, stored_corpus
 from aesearch.errors import ContentError, SourceError
 from aesearch.index import Index, open_at
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.ingest import Progress
+from aesearch.ingest.decode import Progress
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.modalities.texts.extract import Document

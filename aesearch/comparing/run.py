@@ -41,7 +41,7 @@ from aesearch.comparing.work import StepResult, Work
 from aesearch.corpus import Corpus, TextCorpus
 from aesearch.encoders.making import require_folders
 from aesearch.errors import ParameterError, SourceError
-from aesearch.ingest import Progress, silent
+from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import Settings, parse_seconds
 from aesearch.sources.folder import Folder

@@ -14,10 +14,10 @@ from PIL import Image
 
 from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, SourceError, UnknownKeyError
-from aesearch.ingest import Decoded, Progress, decode, silent
+from aesearch.ingest.decode import Decoded, Progress, decode, silent
+from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities import NOUNS, TEXTS, Read
 from aesearch.modalities.images.pixels import Pixels, load_all_formats
-from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.sources.folder import Changes, Source, compare, digest_of
 from aesearch.sources.table import Columns, document_reader, open_source
 from aesearch.storage.commit import NO_IDS, Edit, nothing
