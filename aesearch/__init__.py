@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aesearch.builder import build
     from aesearch.errors import AesearchError
-    from aesearch.hits import Hit
-    from aesearch.index import Index
-    from aesearch.index import open_index as open
+    from aesearch.search.hits import Hit
+    from aesearch.search.index import Index
+    from aesearch.search.index import open_index as open
     from aesearch.settings import Settings
 
 __version__ = "0.1.0"
@@ -31,10 +31,10 @@ __all__ = ["AesearchError", "Hit", "Index", "Settings", "__version__", "build", 
 _HOMES = {
     "AesearchError": "aesearch.errors:AesearchError",
     "build": "aesearch.builder:build",
-    "Hit": "aesearch.hits:Hit",
-    "Index": "aesearch.index:Index",
+    "Hit": "aesearch.search.hits:Hit",
+    "Index": "aesearch.search.index:Index",
     "Settings": "aesearch.settings:Settings",
-    "open": "aesearch.index:open_index",
+    "open": "aesearch.search.index:open_index",
 }
 
 

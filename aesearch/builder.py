@@ -17,7 +17,6 @@ from aesearch.corpus import Corpus, read_corpus
 from aesearch.encoders.making import kind_learned_from
 from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError
-from aesearch.index import Index, open_at
 from aesearch.ingest.decode import Progress, silent
 from aesearch.ingest.update import synchronise
 from aesearch.modalities import IMAGES
@@ -32,6 +31,7 @@ from aesearch.preparing import (
     walk,
     was_never_trained,
 )
+from aesearch.search.index import Index, open_at
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources.folder import Entry, Source
 from aesearch.sources.table import Columns, Table, Taken, columns_taken

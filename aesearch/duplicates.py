@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from aesearch.errors import ParameterError
-from aesearch.index import Index
 from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import size_of
 from aesearch.near import Evidence, Pairs
 from aesearch.near.alarm import ALARM, Calibration, calibrated
+from aesearch.search.index import Index
 from aesearch.storage.schema import Item
 
 EXACT, NEAR, MIRRORED = "exact", "near", "mirrored"

@@ -30,11 +30,11 @@ from aesearch.errors import (
     StorageError,
     UnsupportedError,
 )
-from aesearch.index import Index
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities import TEXTS
 from aesearch.portable_encoder import SCORE, write_encoder
+from aesearch.search.index import Index
 from aesearch.sources.folder import folder_names
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout, sync_to_disk

@@ -10,9 +10,9 @@ import numpy as np
 
 from aesearch.comparing.metrics import bootstrap
 from aesearch.engines import Floats, Ids
-from aesearch.hybrid import LEAST, UNKNOWN, WEIGHTS
 from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
-from aesearch.words import Words
+from aesearch.search.bm25 import Words
+from aesearch.search.fusion import LEAST, UNKNOWN, WEIGHTS
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder

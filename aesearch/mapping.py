@@ -38,8 +38,8 @@ from aesearch.sources.folder import Entry, Folder, folder_names
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.index import Index
     from aesearch.modalities.images.pixels import Pixels
+    from aesearch.search.index import Index
     from aesearch.storage.schema import Item
 
 METHODS = ("auto", "code", "pca", "tsne", "umap")

@@ -13,9 +13,9 @@ import numpy as np
 from aesearch.choices import as_changes, choose_settings, require_labels
 from aesearch.encoders import UNTRAINED
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
-from aesearch.index import Index, open_at
 from aesearch.ingest.update import differences
 from aesearch.modalities import TEXTS
+from aesearch.search.index import Index, open_at
 from aesearch.settings import FEWEST_TO_TRAIN, Settings, parse_seconds
 from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Entry, Source, folder_names

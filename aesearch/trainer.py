@@ -31,7 +31,7 @@ from aesearch.storage.layout import Layout, write_atomically
 from aesearch.storage.lock import hold
 
 if TYPE_CHECKING:
-    from aesearch.index import Index
+    from aesearch.search.index import Index
 
 DEFAULT_BITS = 64
 MOST_TURNED = 2048  # numbers in a code; above, the rotation that makes bits takes minutes

@@ -44,11 +44,11 @@ from text_sets import (
 )
 from timing import aesearch, alternating, row, seconds_of, until_searchable
 
-from aesearch.hybrid import CANDIDATES, with_feedback
 from aesearch.hybrid_check import check_words
 from aesearch.modalities.texts.extract import Document
-from aesearch.spoken import terms_in
-from aesearch.words import Words
+from aesearch.search.bm25 import Words
+from aesearch.search.fusion import CANDIDATES, with_feedback
+from aesearch.search.lexical import terms_in
 
 SIZES = {"med": (50, 64), "cran": (64, 100, 200)}
 HYBRID_SIZES = (32, 64)

@@ -26,7 +26,7 @@ from collections_ import assert_exact, write_pictures
 import aesearch.builder  # imported before forking
 import aesearch.trainer
 from aesearch.engines.faiss import FaissEngine
-from aesearch.index import Index
+from aesearch.search.index import Index
 from aesearch.sources.folder import digest_of
 from aesearch.storage.commit import nothing
 from aesearch.storage.layout import Layout

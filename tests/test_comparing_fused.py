@@ -19,8 +19,8 @@ from aesearch.comparing.steps import HYBRID, Step
 from aesearch.comparing.table import Comparison
 from aesearch.comparing.tasks import Asked, copies_task, labels_task
 from aesearch.corpus import TextCorpus
-from aesearch.hits import TextHit
 from aesearch.ingest.decode import silent
+from aesearch.search.hits import TextHit
 from aesearch.settings import Settings
 
 QUERIES = ["planet orbit", "violin concert hymn choir", "gearbox", "nothing astronaut cafés"]

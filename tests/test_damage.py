@@ -15,7 +15,7 @@ from collections_ import Answer, command, state_of, write_pictures
 
 import aesearch
 from aesearch.errors import DamagedError, EncoderMismatchError, LockedError
-from aesearch.index import Index
+from aesearch.search.index import Index
 from aesearch.storage.lock import hold
 
 N = 36

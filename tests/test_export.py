@@ -25,7 +25,7 @@ from aesearch.errors import (
     UnsupportedError,
 )
 from aesearch.exporting import export
-from aesearch.index import Index
+from aesearch.search.index import Index
 
 QUESTION = "A rocket in the orbit of a planet"  # as docs/export.md asks
 N = 36

@@ -90,7 +90,7 @@ def test_only_the_training_side_knows_torch_and_scikit_learn(path: Path) -> None
     [
         "aesearch, aesearch.encoders, aesearch.sources.folder, aesearch.storage.database, aesearch.errors",
         "aesearch.engines.faiss, aesearch.inference.encoder, aesearch.modalities.images.pixels",
-        "aesearch.index, aesearch.engines.faiss, aesearch.inference.encoder, aesearch.modalities.images.pixels",
+        "aesearch.search.index, aesearch.engines.faiss, aesearch.inference.encoder, aesearch.modalities.images.pixels",
         "aesearch.inference.generate, aesearch.inference.frechet, aesearch.reports.plots, aesearch.reports.tiles",
         "aesearch.cli.generate, aesearch.cli.manage, aesearch.cli.query",
     ],

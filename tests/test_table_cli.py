@@ -12,7 +12,7 @@ from collections_ import command
 from texts_ import NAMES, feed, make_text, one_line, table_rows, write_table
 
 from aesearch.cli.answers import Answer, print_answer
-from aesearch.index import open_at
+from aesearch.search.index import open_at
 
 
 @pytest.fixture

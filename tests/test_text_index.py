@@ -25,9 +25,9 @@ from aesearch.errors import (
     UnknownKeyError,
     UnsupportedError,
 )
-from aesearch.hits import TextHit
 from aesearch.ingest.passages import DOCUMENT
-from aesearch.text_index import TextIndex
+from aesearch.search.hits import TextHit
+from aesearch.search.text_index import TextIndex
 
 N = 12 * len(NAMES) + 2
 LONG = "long/mixed.txt"

@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from aesearch.builder import build
 from aesearch.errors import ContentError
 from aesearch.modalities.texts.extract import extract
-from aesearch.text_index import TextIndex
+from aesearch.search.text_index import TextIndex
 
 TOPICS = {
     "cooking": "soup onion garlic butter flour oven recipe spoon pepper simmer",

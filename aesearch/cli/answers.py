@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aesearch.cli.terminal import legible, shown
-from aesearch.hits import Hit, TextHit
+from aesearch.search.hits import Hit, TextHit
 
 if TYPE_CHECKING:
-    from aesearch.explaining import Explanation
     from aesearch.modalities.texts.passages import Snippet
+    from aesearch.search.explain import Explanation
 
 INDENT = " " * 14
 LEAST_SHOWN = 0.005  # of a term's weight: less is printed as nothing

@@ -13,9 +13,9 @@ from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.outputs import output_option, refuse_documents
 from aesearch.cli.terminal import legible, progress_bars, quiet_decoders, shown
 from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
-from aesearch.index import open_at
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.near.alarm import ALARM
+from aesearch.search.index import open_at
 from aesearch.storage.layout import find
 from aesearch.wording import counted
 

@@ -18,13 +18,13 @@ from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError, ParameterError
-from aesearch.index import Index, open_at
 from aesearch.inference.frechet import SampleDistance
 from aesearch.inference.generate import MOST_STEPS, REACH, reconstruct
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import open_picture
 from aesearch.reports.drawing import FORMATS
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
+from aesearch.search.index import Index, open_at
 from aesearch.sources.folder import read_file
 from aesearch.storage.layout import find
 from aesearch.wording import counted

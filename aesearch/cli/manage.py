@@ -15,8 +15,8 @@ from aesearch.cli.taken import left_out_of, listed
 from aesearch.cli.terminal import amount, clock
 from aesearch.cli.verdicts import BASELINES, epochs, reasons
 from aesearch.errors import AesearchError
-from aesearch.index import Index, open_at
 from aesearch.modalities import NOUNS, TEXTS
+from aesearch.search.index import Index, open_at
 from aesearch.settings import spelled
 from aesearch.storage.layout import all_places, find, home
 from aesearch.wording import counted

@@ -14,11 +14,11 @@ from aesearch.cli import DONE
 from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.outputs import output_option
 from aesearch.cli.terminal import clock, progress_bars, quiet_decoders
-from aesearch.index import Index, open_at
 from aesearch.ingest.decode import Progress
 from aesearch.modalities import IMAGES
 from aesearch.reports.drawing import encoded, fitted, opened
 from aesearch.reports.maps import check_suffix, write_map
+from aesearch.search.index import Index, open_at
 from aesearch.storage.layout import find
 
 BY = ("auto", "code", "pca", "tsne", "umap")

@@ -14,8 +14,8 @@ from aesearch.cli.answers import Answer, print_answer
 from aesearch.cli.outputs import output_option, refuse_documents
 from aesearch.cli.terminal import quiet_decoders
 from aesearch.errors import ContentError
-from aesearch.index import Index, open_at
 from aesearch.modalities import IMAGES, TEXTS
+from aesearch.search.index import Index, open_at
 from aesearch.sources.detect import is_named_as_picture
 from aesearch.storage.layout import find
 

@@ -11,13 +11,13 @@ import xxhash
 
 from aesearch.corpus import Corpus, read_corpus, stored_corpus
 from aesearch.errors import ContentError, SourceError
-from aesearch.index import Index, open_at
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest.decode import Progress
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.passages import opening as first_words
+from aesearch.search.index import Index, open_at
 from aesearch.settings import Settings
 from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Entry, Folder, Source

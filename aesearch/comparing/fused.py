@@ -15,12 +15,12 @@ from aesearch.comparing.steps import HYBRID
 from aesearch.comparing.tasks import Asked
 from aesearch.corpus import Corpus, TextCorpus
 from aesearch.engines import Floats, Ids
-from aesearch.hybrid import CANDIDATES, with_feedback
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.passages import passages_of
+from aesearch.search.bm25 import Words
+from aesearch.search.fusion import CANDIDATES, with_feedback
+from aesearch.search.lexical import terms_in
 from aesearch.sparse import Bags
-from aesearch.spoken import terms_in
-from aesearch.words import Words
 
 NOT_FOUND = -1.0  # below all scores of a fusion, which are in [0, 1]
 

@@ -19,8 +19,8 @@ from aesearch.modalities.images.pixels import Content
 from aesearch.sources.folder import read_file
 
 if TYPE_CHECKING:
-    from aesearch.index import Index
     from aesearch.inference.frechet import SampleDistance
+    from aesearch.search.index import Index
 
 Array = NDArray[Any]
 Pixels = NDArray[np.uint8]

@@ -28,7 +28,7 @@ from aesearch.storage.schema import KeptText, NewItem, Skipped
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.index import Index
+    from aesearch.search.index import Index
 
 # Each batch is a revision of its own, so that an interrupted run keeps what it has done.
 BATCH = 20_000

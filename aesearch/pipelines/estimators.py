@@ -26,11 +26,11 @@ from sklearn.utils.validation import check_is_fitted
 from aesearch.engines import engine_class
 from aesearch.engines.plan import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
-from aesearch.index import Index
 from aesearch.inference.encoder import Floats
 from aesearch.modalities import TEXTS
 from aesearch.modalities.texts.extract import Document
 from aesearch.pipelines.handle import Handle
+from aesearch.search.index import Index
 from aesearch.sparse import Bags
 
 BATCH = 1024  # pictures that are decoded at once: 12 MB

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
-from aesearch.hits import Hit, TextHit
-from aesearch.index import Index, open_at
 from aesearch.modalities import TEXTS
+from aesearch.search.hits import Hit, TextHit
+from aesearch.search.index import Index, open_at
 from aesearch.storage.layout import find
 
 

@@ -11,7 +11,7 @@ from aesearch.storage.snapshot import Opened
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.index import Index
+    from aesearch.search.index import Index
 
 DRIFT_ITEMS = 20
 DRIFT_RATIO = 1.3

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from aesearch.asking import shared_unlearned, unknown_words, why_nothing_is_known
 from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
-from aesearch.hits import Hit, TextHit
-from aesearch.index import Index
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities.texts.passages import Passage, opening, snippet
 from aesearch.modalities.texts.tokenizer import spans, term_of
+from aesearch.search.hits import Hit, TextHit
+from aesearch.search.index import Index
+from aesearch.search.lexical import terms_in, words_of
+from aesearch.search.unknown_words import shared_unlearned, unknown_words, why_nothing_is_known
 from aesearch.sources.folder import read_file
-from aesearch.spoken import terms_in, words_of
 from aesearch.storage.layout import key_for
 from aesearch.storage.snapshot import Opened
 
 if TYPE_CHECKING:
-    from aesearch.explaining import Explanation
     from aesearch.inference.generate import Generator
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
+    from aesearch.search.bm25 import Words
+    from aesearch.search.explain import Explanation
     from aesearch.storage.schema import KeptText
-    from aesearch.words import Words
 
 Text = str | bytes | Path
 OPENING = 80  # characters of a document without a title, that stand for one
@@ -211,7 +211,7 @@ class TextIndex(Index):
         )
 
     def _explained(self, text: str, key: str, top: int) -> Explanation:
-        from aesearch.explaining import explain
+        from aesearch.search.explain import explain
 
         state = self._state()
         other = self.text_of(key).text
@@ -255,7 +255,7 @@ class TextIndex(Index):
         exact: Sequence[int],
     ) -> list[Found]:
         """Return the best by codes and words together; by words alone where no code is had."""
-        from aesearch.hybrid import CANDIDATES, UNKNOWN, with_feedback
+        from aesearch.search.fusion import CANDIDATES, UNKNOWN, with_feedback
 
         if k < 1:
             raise ParameterError(f"k must be at least 1; got {k}")

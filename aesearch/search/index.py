@@ -11,10 +11,10 @@ import numpy as np
 
 from aesearch.engines import Floats
 from aesearch.errors import DamagedError, IndexExistsError, ParameterError, UnknownKeyError
-from aesearch.hits import Hit
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES
+from aesearch.search.hits import Hit
 from aesearch.settings import Settings
 from aesearch.sources.folder import digest_of, read_file
 from aesearch.storage.commit import Edit, nothing, publish
@@ -414,7 +414,7 @@ def open_at(path: Path) -> Index:
     index = Index(path)
     if index.kind == IMAGES:
         return index
-    from aesearch.text_index import TextIndex
+    from aesearch.search.text_index import TextIndex
 
     index.close()
     return TextIndex(path)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from aesearch.errors import DamagedError
 from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
+from aesearch.search.bm25 import Words
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
-from aesearch.words import Words
 
 if TYPE_CHECKING:
     from aesearch.storage.snapshot import Opened

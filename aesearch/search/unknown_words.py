@@ -8,7 +8,7 @@ from aesearch.modalities.texts.tokenizer import raw_tokens, term_of, tokenize
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.features import TextFeatures
-    from aesearch.words import Words
+    from aesearch.search.bm25 import Words
 
 SHOWN = 3
 SUGGESTED = 3

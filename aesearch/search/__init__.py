@@ -1,0 +1,1 @@
+"""A query to hits: dense, hybrid, BM25, fusion, explanation."""
