@@ -14,7 +14,7 @@ from typing import Any
 import aesearch
 from aesearch.choices import as_changes, choose_settings, require_labels
 from aesearch.corpus import Corpus, read_corpus
-from aesearch.encoders.making import kind_learned_from
+from aesearch.encoders.factory import kind_learned_from
 from aesearch.engines import Ids
 from aesearch.errors import IndexExistsError, ParameterError
 from aesearch.ingest.decode import Progress, silent

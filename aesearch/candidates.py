@@ -17,7 +17,7 @@ import aesearch
 from aesearch import evaluation
 from aesearch.corpus import Corpus
 from aesearch.deciding import Verdict, choose
-from aesearch.encoders.making import changed_parameters
+from aesearch.encoders.factory import changed_parameters
 from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats, Ids
 from aesearch.errors import DamagedError

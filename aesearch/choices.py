@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from aesearch.encoders import ENCODERS, UNTRAINED
-from aesearch.encoders.making import (
+from aesearch.encoders.factory import (
     chosen_parameters,
     learned_by,
     require_folders,

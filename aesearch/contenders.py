@@ -9,8 +9,8 @@ import numpy as np
 
 from aesearch.candidates import Contest, Finalist, freeze, unit
 from aesearch.corpus import Corpus
-from aesearch.encoders.baselines import LSAEncoder
-from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
+from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.modalities import IMAGES
 from aesearch.settings import FEWEST_TO_FIT, Settings

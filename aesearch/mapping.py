@@ -13,12 +13,12 @@ import numpy as np
 
 from aesearch.contenders import features_for
 from aesearch.corpus import stored_corpus
-from aesearch.encoders.baselines import LSAEncoder
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.neighbours import NeighbourEncoder
+from aesearch.encoders.autoencoders.neighbours import NeighbourEncoder
+from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.encoders.sparse import csr_of
-from aesearch.encoders.text import TextEncoder
-from aesearch.encoders.training import Session
+from aesearch.encoders.texts.encoder import TextEncoder
+from aesearch.encoders.training.loop import Session
 from aesearch.engines import Floats, Ids
 from aesearch.errors import (
     ContentError,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from aesearch.encoders.linear import PCAEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.engines import Floats, Ids
 from aesearch.errors import UnsupportedError
 from aesearch.ingest.decode import Progress

@@ -16,7 +16,7 @@ from aesearch.contenders import BASELINES, enter_baselines, features_wanted, lea
 from aesearch.corpus import Corpus, read_corpus, stored_corpus
 from aesearch.deciding import Verdict
 from aesearch.encoders import UNTRAINED
-from aesearch.encoders.making import learned_by, make_encoder, require_folders
+from aesearch.encoders.factory import learned_by, make_encoder, require_folders
 from aesearch.engines import Ids
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation import Check
@@ -159,7 +159,7 @@ def _fit(
     index: Index, name: str, contest: Contest, seconds: float, progress: Progress
 ) -> tuple[Finalist, dict[str, Any]]:
     """Fit the learned encoder within its budget, going on from a checkpoint if there is one."""
-    from aesearch.encoders.training import Session
+    from aesearch.encoders.training.loop import Session
 
     started = time.perf_counter()
     session = Session(

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.encoders.vae import VAEEncoder
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.vae import VAEEncoder
 
 PLAIN_EPOCHS, PLAIN_BATCH, PLAIN_RATE = 10, 128, 1e-3
 WIDTHS = (784, 128, 64, 12, 3)

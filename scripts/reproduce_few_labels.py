@@ -26,10 +26,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aesearch.encoders.agreement import AgreementEncoder
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.encoders.training import Session
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.contrastive.encoder import AgreementEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.encoders.training.loop import Session
 
 CLASSES, CODE_SIZE = 10, 30
 STEPS, BATCH, RATE = 600, 100, 1e-3

@@ -26,9 +26,9 @@ from benchmarking import cache_folder, say, show
 from literature.drawing import over_cuts
 from text_sets import Classed, Codes, Terms, newsgroups, precisions, with_words
 
-from aesearch.encoders.baselines import LSAEncoder
-from aesearch.encoders.dbn import DBNEncoder
-from aesearch.encoders.text import TextEncoder
+from aesearch.encoders.autoencoders.dbn import DBNEncoder
+from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.reports.drawing import FAINT
 from aesearch.reports.plots import COLOURS
 

@@ -17,7 +17,7 @@ from benchmarking import say, show
 from data_sets import Split, digits
 from fitting import Fit, fitted, written
 
-from aesearch.encoders.vae import VAEEncoder
+from aesearch.encoders.autoencoders.vae import VAEEncoder
 
 CODE_SIZE, DRAWS = 20, 5
 # Found by trying; see docs/recipes.md.

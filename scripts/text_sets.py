@@ -31,9 +31,9 @@ from sklearn.datasets._twenty_newsgroups import (
 from sklearn.preprocessing import normalize
 
 from aesearch.candidates import freeze
-from aesearch.encoders.baselines import LSAEncoder
+from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import csr_of
-from aesearch.encoders.text import TextEncoder
+from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
 from aesearch.engines.plan import choose
 from aesearch.evaluation import average_precision, precision_at

@@ -16,7 +16,7 @@ import aesearch
 from aesearch import trainer
 from aesearch.cli.index import index as index_command
 from aesearch.encoders import ENCODERS
-from aesearch.encoders.linear import PCAEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.errors import ParameterError
 
 N = 42

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aesearch.encoders import ENCODERS
-from aesearch.encoders.making import (
+from aesearch.encoders.factory import (
     changed_parameters,
     chosen_parameters,
     make_encoder,

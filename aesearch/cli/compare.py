@@ -114,7 +114,7 @@ def compare_(
     from aesearch.comparing.run import compare
     from aesearch.comparing.table import written
     from aesearch.comparing.tasks import JUDGEMENTS
-    from aesearch.encoders.making import parse_choices
+    from aesearch.encoders.factory import parse_choices
     from aesearch.sources.table import Columns
 
     with quiet_decoders(), progress_bars(sys.stderr) as progress:

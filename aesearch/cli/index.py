@@ -16,7 +16,7 @@ from aesearch.cli.taken import LeftOut, left_out_of, thing_of, told_columns, tol
 from aesearch.cli.terminal import amount, clock, progress_bars, quiet_decoders
 from aesearch.cli.verdicts import told, untrained
 from aesearch.encoders import ENCODERS, UNTRAINED
-from aesearch.encoders.making import parse_choices
+from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import ENGINES, FORMS
 from aesearch.modalities import NOUNS
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory

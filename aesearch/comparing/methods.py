@@ -20,9 +20,9 @@ from aesearch.comparing.tasks import Asked
 from aesearch.contenders import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
 from aesearch.corpus import Corpus
 from aesearch.encoders import UNTRAINED
-from aesearch.encoders.baselines import LSAEncoder
-from aesearch.encoders.linear import SMALLEST_VARIANCE, PCAEncoder
-from aesearch.encoders.making import make_encoder
+from aesearch.encoders.factory import make_encoder
+from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.engines import Floats, Ids
 from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
 from aesearch.engines.plan import choose
@@ -34,7 +34,7 @@ from aesearch.trainer import MOST_TURNED
 
 REBUILT = 8  # pictures whose reconstructions are kept
 
-Session = Any  # aesearch.encoders.training.Session, which needs torch
+Session = Any  # aesearch.encoders.training.loop.Session, which needs torch
 
 
 @dataclass

@@ -39,7 +39,7 @@ from aesearch.comparing.tasks import (
 )
 from aesearch.comparing.work import StepResult, Work
 from aesearch.corpus import Corpus, TextCorpus
-from aesearch.encoders.making import require_folders
+from aesearch.encoders.factory import require_folders
 from aesearch.errors import ParameterError, SourceError
 from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES, TEXTS
@@ -268,7 +268,7 @@ class _Run:
         return [*tasks, judged_task(corpus, kept.grades, queries, self.seed)], kept.unknown
 
     def _session(self, step: Step) -> Any:
-        from aesearch.encoders.training import Session
+        from aesearch.encoders.training.loop import Session
 
         stage = f"training {step.name}"
         return Session(

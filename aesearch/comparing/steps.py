@@ -11,7 +11,7 @@ from typing import Any
 import xxhash
 
 from aesearch.encoders import ENCODERS, LEARNED, UNTRAINED, encoder_class
-from aesearch.encoders.making import (
+from aesearch.encoders.factory import (
     CHECKED,
     chosen_parameters,
     encoders_for,

@@ -11,8 +11,8 @@ import reproduce_two_dimensions
 import reproduce_vae
 from data_sets import Array, Split
 
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.inference.frechet import frechet_distance
 from aesearch.mapping import Map
 from aesearch.planes import Panel

@@ -11,9 +11,9 @@ from benchmarking import data_folder
 from data_sets import Array
 from PIL import Image
 
-from aesearch.encoders.agreement import MOST_EPOCHS, AgreementEncoder
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.contrastive.encoder import MOST_EPOCHS, AgreementEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.evaluation import average_precision, precision_at
 from literature.drawing import Strip, strips
 from literature.work import Picture, Step, Work

@@ -9,9 +9,9 @@ import numpy as np
 from data_sets import Array
 from reproduce_reconstruction import RECIPES, squared_error
 
-from aesearch.encoders.conv import ConvEncoder
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.conv import ConvEncoder
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
 from literature.drawing import Strip, first_of_each, strips
 from literature.work import Picture, Step, Work
 

@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aesearch.encoders.augment import shifted
 from aesearch.encoders.base import Array
-from aesearch.encoders.batches import Batches, from_pixels, to_pixels
-from aesearch.encoders.layers import unit
-from aesearch.encoders.machine import training_device
-from aesearch.encoders.noise import Noise
-from aesearch.encoders.training import Task
-from aesearch.encoders.units import Units
+from aesearch.encoders.layers.blocks import unit
+from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.training.augment import shifted
+from aesearch.encoders.training.data import Batches, from_pixels, to_pixels
+from aesearch.encoders.training.device import training_device
+from aesearch.encoders.training.loop import Task
+from aesearch.encoders.training.noise import Noise
 
 UNSHIFTED_FROM = 0.9  # share of training
 

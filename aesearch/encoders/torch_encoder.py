@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from aesearch.encoders.base import Array, Encoder, Floats
-from aesearch.encoders.export import export
 from aesearch.encoders.sparse import filled, is_sparse
+from aesearch.encoders.torch_export import export
 
 
 class ModuleEncoder(Encoder):

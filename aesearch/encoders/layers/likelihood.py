@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aesearch.encoders.augment import family_of
 from aesearch.encoders.sparse import Moments, are_counts, extremes, is_sparse
+from aesearch.encoders.training.augment import family_of
 from aesearch.errors import ParameterError
 
 SQUARED, CROSS_ENTROPY, MULTINOMIAL = "squared", "cross-entropy", "multinomial"

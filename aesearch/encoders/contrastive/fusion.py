@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.base import Array
-from aesearch.encoders.batches import Source, TableSource, fold, from_pixels, to_pixels
-from aesearch.encoders.layers import (
+from aesearch.encoders.layers.blocks import (
     Backbone,
     ContourGrid,
     Decoder,
@@ -20,6 +19,7 @@ from aesearch.encoders.layers import (
     averaging,
     unit,
 )
+from aesearch.encoders.training.data import Source, TableSource, fold, from_pixels, to_pixels
 
 BLOCK = 512
 BRANCH_SIZE = 64

@@ -8,17 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.augment import augmenter, family_of
 from aesearch.encoders.base import Array
-from aesearch.encoders.batches import (
-    PictureSource,
-    Source,
-    TableSource,
-    signature_of,
-    spread_rows,
-    square_side,
-)
-from aesearch.encoders.fusion import (
+from aesearch.encoders.contrastive.fusion import (
     BRANCH_SIZE,
     FUSIONS,
     DecoderGraph,
@@ -28,18 +19,27 @@ from aesearch.encoders.fusion import (
     solve_linear_part,
     view_side,
 )
-from aesearch.encoders.layers import Backbone, ContourGrid, Decoder, unit
-from aesearch.encoders.machine import autocast
-from aesearch.encoders.modules import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
-from aesearch.encoders.noise import check_noise, noise_of
-from aesearch.encoders.parameters import require_number, require_one_of, require_whole
-from aesearch.encoders.training import History, Session, train
-from aesearch.encoders.views import (
+from aesearch.encoders.contrastive.task import (
     AgreementNetwork,
     AgreementTask,
     DecoderTask,
     trusted_neighbours,
 )
+from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder, unit
+from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
+from aesearch.encoders.training.augment import augmenter, family_of
+from aesearch.encoders.training.data import (
+    PictureSource,
+    Source,
+    TableSource,
+    signature_of,
+    spread_rows,
+    square_side,
+)
+from aesearch.encoders.training.device import autocast
+from aesearch.encoders.training.loop import History, Session, train
+from aesearch.encoders.training.noise import check_noise, noise_of
+from aesearch.encoders.validation import require_number, require_one_of, require_whole
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 

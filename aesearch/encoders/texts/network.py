@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aesearch.encoders.base import Array
-from aesearch.encoders.bodies import ACTIVATIONS
-from aesearch.encoders.layers import unit
+from aesearch.encoders.layers.blocks import unit
+from aesearch.encoders.layers.mlp import ACTIVATIONS
 
 COSINE, MULTINOMIAL = "cosine", "multinomial"
 SMALLEST = 1e-9

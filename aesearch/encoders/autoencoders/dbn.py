@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
 
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.encoders.parameters import require_number, require_whole
-from aesearch.encoders.pretraining import Pretraining
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.training.pretraining import Pretraining
+from aesearch.encoders.validation import require_number, require_whole
 
 
 @dataclass(eq=False, repr=False)

@@ -9,20 +9,20 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from aesearch.encoders.autoencoder import Autoencoder
+from aesearch.encoders.autoencoders.base import Autoencoder
+from aesearch.encoders.autoencoders.mlp import PlainNetwork
+from aesearch.encoders.autoencoders.network import Network
 from aesearch.encoders.base import BATCH, Array
-from aesearch.encoders.batches import from_pixels, stored_values
-from aesearch.encoders.bodies import ACTIVATIONS
-from aesearch.encoders.conv_body import POOLINGS, UNPOOLINGS, ConvBody, check_unpooling
-from aesearch.encoders.mlp import PlainNetwork
-from aesearch.encoders.network import Network
-from aesearch.encoders.parameters import (
+from aesearch.encoders.layers.conv import POOLINGS, UNPOOLINGS, ConvBody, check_unpooling
+from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.mlp import ACTIVATIONS
+from aesearch.encoders.training.data import from_pixels, stored_values
+from aesearch.encoders.validation import (
     require_flag,
     require_number,
     require_one_of,
     require_whole,
 )
-from aesearch.encoders.units import Units
 
 
 class ConvNetwork(PlainNetwork):

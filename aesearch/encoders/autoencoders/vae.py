@@ -9,20 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.autoencoder import Autoencoder
+from aesearch.encoders.autoencoders.base import Autoencoder
+from aesearch.encoders.autoencoders.network import Network
 from aesearch.encoders.base import BATCH, Array, Floats, rows_at_once
-from aesearch.encoders.batches import stored_values
-from aesearch.encoders.bodies import ACTIVATIONS, Body, MLPBody
-from aesearch.encoders.conv_body import ConvBody
-from aesearch.encoders.network import Network
-from aesearch.encoders.parameters import (
+from aesearch.encoders.layers.conv import ConvBody
+from aesearch.encoders.layers.likelihood import SQUARED, Units
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, MLPBody
+from aesearch.encoders.training.data import stored_values
+from aesearch.encoders.validation import (
     require_flag,
     require_number,
     require_one_of,
     require_whole,
     require_widths,
 )
-from aesearch.encoders.units import SQUARED, Units
 from aesearch.inference.prior import Prior
 
 BODIES = ("mlp", "conv")

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aesearch.encoders import losses
 from aesearch.encoders.base import Array
-from aesearch.encoders.text_network import COSINE, SparseRows, TextNetwork
-from aesearch.encoders.training import Task
+from aesearch.encoders.texts.network import COSINE, SparseRows, TextNetwork
+from aesearch.encoders.training import losses
+from aesearch.encoders.training.loop import Task
 
 PLANE = 3  # numbers in a code, up to which it is a map, where distance counts and not direction
 

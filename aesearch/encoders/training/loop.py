@@ -24,8 +24,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aesearch.encoders.checkpoints import read, restore, snapshot, write
-from aesearch.encoders.machine import autocast, memory_kept
+from aesearch.encoders.training.checkpoints import read, restore, snapshot, write
+from aesearch.encoders.training.device import autocast, memory_kept
 
 WARM_UP = 0.03  # share of training over which the learning rate rises
 RESTORES = 3  # times a broken state is undone before training ends

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aesearch.encoders.units import SMALLEST_SHARE, log_shares
+from aesearch.encoders.layers.likelihood import SMALLEST_SHARE, log_shares
 
 BINARY, GAUSSIAN, COUNTS = "binary", "gaussian", "counts"
 BINARY_RATE, GAUSSIAN_RATE = 0.1, 0.02

@@ -13,12 +13,12 @@ from sklearn.utils import column_or_1d
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aesearch.encoders.autoencoders.network import Labels
+from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
 from aesearch.encoders.base import Array, Floats
-from aesearch.encoders.bodies import Body
-from aesearch.encoders.network import Labels
-from aesearch.encoders.parameters import require_number
-from aesearch.encoders.units import Units
-from aesearch.encoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
+from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.mlp import Body
+from aesearch.encoders.validation import require_number
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 

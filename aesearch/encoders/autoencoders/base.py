@@ -10,21 +10,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aesearch.encoders.autoencoders.network import (
+    DecoderModule,
+    EncoderModule,
+    Labels,
+    Network,
+    NetworkTask,
+)
 from aesearch.encoders.base import BATCH, Array, Floats, rows_at_once
-from aesearch.encoders.batches import (
+from aesearch.encoders.layers.likelihood import LOSSES, Units, loss_for
+from aesearch.encoders.sparse import is_sparse, tidied
+from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
+from aesearch.encoders.training.data import (
     Batches,
     PictureSource,
     RowSource,
     signature_of,
     spread_rows,
 )
-from aesearch.encoders.modules import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
-from aesearch.encoders.network import DecoderModule, EncoderModule, Labels, Network, NetworkTask
-from aesearch.encoders.noise import check_noise, noise_of
-from aesearch.encoders.parameters import require_number, require_one_of, require_whole
-from aesearch.encoders.sparse import is_sparse, tidied
-from aesearch.encoders.training import History, Session, train
-from aesearch.encoders.units import LOSSES, Units, loss_for
+from aesearch.encoders.training.loop import History, Session, train
+from aesearch.encoders.training.noise import check_noise, noise_of
+from aesearch.encoders.validation import require_number, require_one_of, require_whole
 from aesearch.inference.prior import Prior
 
 SAMPLES_SHOWN = 1_000_000  # in all epochs of a default training

@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from aesearch.encoders.base import BATCH, Array, Encoder, Floats
-from aesearch.encoders.graphs import write_linear_decoder, write_linear_encoder
-from aesearch.encoders.parameters import require_number, require_whole
+from aesearch.encoders.linear.onnx import write_linear_decoder, write_linear_encoder
+from aesearch.encoders.validation import require_number, require_whole
 from aesearch.inference.prior import Prior
 
 RESOLUTION = 16

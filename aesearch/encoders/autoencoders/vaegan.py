@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from aesearch.encoders.batches import Batches
-from aesearch.encoders.bodies import Body, initialise
-from aesearch.encoders.layers import SMALLEST_MAP
-from aesearch.encoders.network import Labels, NetworkTask
-from aesearch.encoders.parameters import require_number, require_one_of
-from aesearch.encoders.training import Task
-from aesearch.encoders.units import SQUARED, Units
-from aesearch.encoders.vae import VAEEncoder, VariationalNetwork
+from aesearch.encoders.autoencoders.network import Labels, NetworkTask
+from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork
+from aesearch.encoders.layers.blocks import SMALLEST_MAP
+from aesearch.encoders.layers.likelihood import SQUARED, Units
+from aesearch.encoders.layers.mlp import Body, initialise
+from aesearch.encoders.training.data import Batches
+from aesearch.encoders.training.loop import Task
+from aesearch.encoders.validation import require_number, require_one_of
 
 NON_SATURATING, WASSERSTEIN = "non-saturating", "wasserstein"
 ADVERSARIES = (NON_SATURATING, WASSERSTEIN)

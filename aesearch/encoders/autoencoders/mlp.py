@@ -7,20 +7,26 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from aesearch.encoders.autoencoder import Autoencoder
-from aesearch.encoders.batches import Batches
-from aesearch.encoders.bodies import ACTIVATIONS, Body, MLPBody
-from aesearch.encoders.network import Labels, Network
-from aesearch.encoders.parameters import (
+from aesearch.encoders.autoencoders.base import Autoencoder
+from aesearch.encoders.autoencoders.network import Labels, Network
+from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, MLPBody
+from aesearch.encoders.training.data import Batches
+from aesearch.encoders.training.loop import History, Session, train
+from aesearch.encoders.training.pretraining import (
+    PRETRAININGS,
+    RBMS,
+    Pretraining,
+    pretrain,
+    seconds_of,
+)
+from aesearch.encoders.validation import (
     require_flag,
     require_number,
     require_one_of,
     require_whole,
     require_widths,
 )
-from aesearch.encoders.pretraining import PRETRAININGS, RBMS, Pretraining, pretrain, seconds_of
-from aesearch.encoders.training import History, Session, train
-from aesearch.encoders.units import Units
 from aesearch.errors import ParameterError
 
 PRETRAINING_SHARE = 0.3  # of a session; what it leaves of the time goes to the whole network

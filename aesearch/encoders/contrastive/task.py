@@ -7,14 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders import losses
-from aesearch.encoders.augment import Augmenter
 from aesearch.encoders.base import Array
-from aesearch.encoders.batches import Source
-from aesearch.encoders.layers import Backbone, ContourGrid, Decoder
-from aesearch.encoders.machine import training_device
-from aesearch.encoders.noise import Noise
-from aesearch.encoders.training import Task
+from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder
+from aesearch.encoders.training import losses
+from aesearch.encoders.training.augment import Augmenter
+from aesearch.encoders.training.data import Source
+from aesearch.encoders.training.device import training_device
+from aesearch.encoders.training.loop import Task
+from aesearch.encoders.training.noise import Noise
 
 DECODED = 64  # pictures of a batch that are also reconstructed
 NEIGHBOURS_FROM = 0.35  # share of training after which neighbours are trusted

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aesearch.encoders.batches import square_side
-from aesearch.encoders.bodies import ACTIVATIONS, Body, initialise
-from aesearch.encoders.layers import SMALLEST_MAP, Residual
+from aesearch.encoders.layers.blocks import SMALLEST_MAP, Residual
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, initialise
+from aesearch.encoders.training.data import square_side
 from aesearch.errors import ParameterError
 
 STRIDE, MAXIMA = "stride", "max"

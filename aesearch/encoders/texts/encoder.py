@@ -14,22 +14,12 @@ from sklearn.preprocessing import normalize
 from torch import Tensor
 from torch.nn import functional
 
+from aesearch.encoders.autoencoders.neighbours import nearest
 from aesearch.encoders.base import BATCH, Array
-from aesearch.encoders.baselines import LSAEncoder
-from aesearch.encoders.batches import spread_rows
-from aesearch.encoders.bodies import ACTIVATIONS
-from aesearch.encoders.modules import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
-from aesearch.encoders.neighbours import nearest
-from aesearch.encoders.noise import check_noise
-from aesearch.encoders.parameters import (
-    require_flag,
-    require_number,
-    require_one_of,
-    require_whole,
-    require_widths,
-)
+from aesearch.encoders.layers.mlp import ACTIVATIONS
+from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import is_sparse, tidied
-from aesearch.encoders.text_network import (
+from aesearch.encoders.texts.network import (
     COSINE,
     MULTINOMIAL,
     SparseRows,
@@ -37,8 +27,18 @@ from aesearch.encoders.text_network import (
     TextEncoderModule,
     TextNetwork,
 )
-from aesearch.encoders.text_tasks import PLANE, RefiningTask, TextTask
-from aesearch.encoders.training import History, Session, train
+from aesearch.encoders.texts.tasks import PLANE, RefiningTask, TextTask
+from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
+from aesearch.encoders.training.data import spread_rows
+from aesearch.encoders.training.loop import History, Session, train
+from aesearch.encoders.training.noise import check_noise
+from aesearch.encoders.validation import (
+    require_flag,
+    require_number,
+    require_one_of,
+    require_whole,
+    require_widths,
+)
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from aesearch.encoders import losses
-from aesearch.encoders.augment import Augmenter, augmenter, family_of
+from aesearch.encoders.autoencoders.mlp import MLPEncoder, PlainNetwork
+from aesearch.encoders.autoencoders.network import Labels, Network, NetworkTask
 from aesearch.encoders.base import Array
-from aesearch.encoders.batches import Batches, spread_rows
-from aesearch.encoders.bodies import Body
-from aesearch.encoders.fusion import blocks, principal
-from aesearch.encoders.mlp import MLPEncoder, PlainNetwork
-from aesearch.encoders.network import Labels, Network, NetworkTask
-from aesearch.encoders.parameters import require_flag, require_number, require_whole
-from aesearch.encoders.units import Units
+from aesearch.encoders.contrastive.fusion import blocks, principal
+from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.mlp import Body
+from aesearch.encoders.training import losses
+from aesearch.encoders.training.augment import Augmenter, augmenter, family_of
+from aesearch.encoders.training.data import Batches, spread_rows
+from aesearch.encoders.validation import require_flag, require_number, require_whole
 
 COMPONENTS = 48  # in which neighbours are looked for: the rest is mostly noise
 FITTED_ON = 10_000  # samples for these

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.batches import spread_rows
-from aesearch.encoders.bodies import ACTIVATIONS, MLPBody, Tied
-from aesearch.encoders.network import NetworkTask
-from aesearch.encoders.rbm import BINARY, COUNTS, GAUSSIAN, RBM, rate_for
-from aesearch.encoders.training import History, Session, Task, train
-from aesearch.encoders.units import CROSS_ENTROPY, MULTINOMIAL, SQUARED, Units
+from aesearch.encoders.autoencoders.network import NetworkTask
+from aesearch.encoders.layers.likelihood import CROSS_ENTROPY, MULTINOMIAL, SQUARED, Units
+from aesearch.encoders.layers.mlp import ACTIVATIONS, MLPBody, Tied
+from aesearch.encoders.layers.rbm import BINARY, COUNTS, GAUSSIAN, RBM, rate_for
+from aesearch.encoders.training.data import spread_rows
+from aesearch.encoders.training.loop import History, Session, Task, train
 
 RBMS, LAYERWISE = "rbm", "layerwise"
 PRETRAININGS = (None, RBMS, LAYERWISE)
