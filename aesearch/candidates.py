@@ -14,13 +14,13 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import aesearch
-from aesearch import evaluation
 from aesearch.corpus import Corpus
-from aesearch.deciding import Verdict, choose
 from aesearch.encoders.factory import changed_parameters
 from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats, Ids
 from aesearch.errors import DamagedError
+from aesearch.evaluation import check as evaluation
+from aesearch.evaluation.decision import Verdict, choose
 from aesearch.inference.encoder import MANIFEST, WEIGHTS, FrozenEncoder, seal
 from aesearch.modalities import Features
 from aesearch.sparse import Bags

@@ -13,7 +13,7 @@ import xxhash
 
 from aesearch.engines import Ids
 from aesearch.errors import SourceError
-from aesearch.evaluation import distorted
+from aesearch.evaluation.check import distorted
 from aesearch.hybrid_check import check_words, openings_of
 from aesearch.ingest.decode import Decoded, Progress, decode, probe, silent
 from aesearch.ingest.passages import PassageCodes, encode_passages

@@ -28,7 +28,7 @@ from aesearch.errors import (
     SourceError,
     UnsupportedError,
 )
-from aesearch.evaluation import label_numbers
+from aesearch.evaluation.check import label_numbers
 from aesearch.ingest.decode import Progress, decode, silent
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities import IMAGES, NOUNS

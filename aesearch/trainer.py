@@ -14,12 +14,12 @@ import numpy as np
 from aesearch.candidates import Contest, Finalist, freeze
 from aesearch.contenders import BASELINES, enter_baselines, features_wanted, learned_from
 from aesearch.corpus import Corpus, read_corpus, stored_corpus
-from aesearch.deciding import Verdict
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
 from aesearch.engines import Ids
 from aesearch.errors import DamagedError, ParameterError
-from aesearch.evaluation import Check
+from aesearch.evaluation.check import Check
+from aesearch.evaluation.decision import Verdict
 from aesearch.ingest.decode import Progress
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.modalities.images.pixels import load_all_formats

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from aesearch.candidates import unit
-from aesearch.evaluation import average_precision, precision_at, ranked_relevance
+from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
 
 Array = NDArray[Any]
 

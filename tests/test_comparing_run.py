@@ -16,11 +16,11 @@ from aesearch.builder import build
 from aesearch.comparing import run as running
 from aesearch.comparing.collection import Collection
 from aesearch.comparing.methods import Stage
-from aesearch.comparing.metrics import bootstrap
 from aesearch.comparing.run import compare
 from aesearch.comparing.table import Comparison, Row, TaskFacts, written
 from aesearch.comparing.work import CARD
 from aesearch.errors import ParameterError, SourceError
+from aesearch.evaluation.metrics import bootstrap
 
 BASELINES = ("raw", "phash", "pca")
 

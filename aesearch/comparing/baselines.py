@@ -14,7 +14,7 @@ from aesearch.corpus import TextCorpus
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats
-from aesearch.evaluation import Pixels
+from aesearch.evaluation.check import Pixels
 
 HASHED = 32  # pixels to a side, of which the cosine transform is taken
 KEPT = 8  # frequencies in each direction

@@ -26,7 +26,7 @@ from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.engines import Floats, Ids
 from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
 from aesearch.engines.plan import choose
-from aesearch.evaluation import Pixels
+from aesearch.evaluation.check import Pixels
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.storage.layout import Layout

@@ -11,7 +11,7 @@ import xxhash
 
 from aesearch.comparing.work import StepResult, Work
 from aesearch.engines import Ids
-from aesearch.evaluation import label_numbers
+from aesearch.evaluation.check import label_numbers
 from aesearch.ingest.decode import Progress, silent
 from aesearch.planes import Panel, laid_out, neighbour_accuracy
 

@@ -16,7 +16,6 @@ from aesearch.comparing.baselines import Searcher
 from aesearch.comparing.collection import Collection, open_collection, opening
 from aesearch.comparing.judgements import known, read_judgements, read_queries
 from aesearch.comparing.methods import REBUILT, Stage
-from aesearch.comparing.metrics import bootstrap
 from aesearch.comparing.places import choose_mapped, panels_of
 from aesearch.comparing.steps import (
     FORMS,
@@ -41,6 +40,7 @@ from aesearch.comparing.work import StepResult, Work
 from aesearch.corpus import Corpus, TextCorpus
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import ParameterError, SourceError
+from aesearch.evaluation.metrics import bootstrap
 from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import Settings, parse_seconds

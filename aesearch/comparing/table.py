@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.comparing.collection import Collection
-from aesearch.comparing.metrics import Estimate, bootstrap
 from aesearch.comparing.steps import HYBRID
 from aesearch.comparing.tasks import COPIES, JUDGEMENTS, LABELS, main_metric
-from aesearch.evaluation import SIGNAL
+from aesearch.evaluation.check import SIGNAL
+from aesearch.evaluation.metrics import Estimate, bootstrap
 from aesearch.wording import counted
 
 if TYPE_CHECKING:

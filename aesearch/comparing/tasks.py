@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch import evaluation
 from aesearch.comparing.judgements import Grades
-from aesearch.comparing.metrics import ndcg_at, nearest_label, precision_curve, ranking, recall_at
 from aesearch.corpus import Corpus, TextCorpus
 from aesearch.errors import ParameterError
-from aesearch.evaluation import Doubles, Floats, Ints
+from aesearch.evaluation import check as evaluation
+from aesearch.evaluation.check import Doubles, Floats, Ints
+from aesearch.evaluation.metrics import ndcg_at, nearest_label, precision_curve, ranking, recall_at
 from aesearch.modalities import IMAGES
 from aesearch.modalities.texts.passages import half_of
 

@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from aesearch.comparing.collection import opening
-from aesearch.comparing.metrics import Estimate
 from aesearch.comparing.steps import HYBRID
 from aesearch.comparing.table import (
     METRICS,
@@ -21,6 +20,7 @@ from aesearch.comparing.table import (
     spelled,
 )
 from aesearch.comparing.tasks import COPIES
+from aesearch.evaluation.metrics import Estimate
 from aesearch.modalities import IMAGES, NOUNS
 from aesearch.reports.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals, short
 from aesearch.reports.comparison_map import map_section

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
-from aesearch.evaluation import Bools, Doubles, Floats, Ints, sortable
+from aesearch.evaluation.check import Bools, Doubles, Floats, Ints, sortable
 
 RESAMPLES = 1_000
 LEVEL = 0.95

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aesearch.comparing.metrics import Estimate, bootstrap
 from aesearch.errors import ParameterError
-from aesearch.evaluation import SIGNAL, Check
+from aesearch.evaluation.check import SIGNAL, Check
+from aesearch.evaluation.metrics import Estimate, bootstrap
 
 SECOND = "opening_rank"
 
