@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aesearch.builder import build
+    from aesearch.build.build import build
     from aesearch.errors import AesearchError
     from aesearch.search.hits import Hit
     from aesearch.search.index import Index
@@ -30,7 +30,7 @@ __all__ = ["AesearchError", "Hit", "Index", "Settings", "__version__", "build", 
 
 _HOMES = {
     "AesearchError": "aesearch.errors:AesearchError",
-    "build": "aesearch.builder:build",
+    "build": "aesearch.build.build:build",
     "Hit": "aesearch.search.hits:Hit",
     "Index": "aesearch.search.index:Index",
     "Settings": "aesearch.settings:Settings",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.contenders import features_for
-from aesearch.corpus import stored_corpus
+from aesearch.build.baselines import features_for
+from aesearch.build.datasets import stored_corpus
 from aesearch.encoders.autoencoders.neighbours import NeighbourEncoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import PCAEncoder

@@ -11,7 +11,7 @@ from benchmarking import say
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from aesearch.candidates import unit
+from aesearch.build.selection import unit
 from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
 
 Array = NDArray[Any]

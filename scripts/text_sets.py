@@ -30,7 +30,7 @@ from sklearn.datasets._twenty_newsgroups import (
 )
 from sklearn.preprocessing import normalize
 
-from aesearch.candidates import freeze
+from aesearch.build.selection import freeze
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.texts.encoder import TextEncoder

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from notes_ import write_notes
 
-from aesearch.builder import build
+from aesearch.build.build import build
+from aesearch.build.datasets import TextCorpus
 from aesearch.comparing.collection import Collection, open_collection
 from aesearch.comparing.fused import NOT_FOUND, Long, Spoken
 from aesearch.comparing.methods import Stage
@@ -18,7 +19,6 @@ from aesearch.comparing.run import compare
 from aesearch.comparing.steps import HYBRID, Step
 from aesearch.comparing.table import Comparison
 from aesearch.comparing.tasks import Asked, copies_task, labels_task
-from aesearch.corpus import TextCorpus
 from aesearch.ingest.decode import silent
 from aesearch.search.hits import TextHit
 from aesearch.settings import Settings

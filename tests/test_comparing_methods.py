@@ -10,6 +10,8 @@ from conftest import make_pictures
 from notes_ import write_notes
 from scipy.fft import dctn
 
+from aesearch.build.baselines import features_for
+from aesearch.build.datasets import PictureCorpus, TextCorpus, read_corpus
 from aesearch.comparing.baselines import hash_bits, perceptual_hash, raw_pixels, weighted_words
 from aesearch.comparing.fused import Spoken
 from aesearch.comparing.methods import Stage
@@ -24,8 +26,6 @@ from aesearch.comparing.tasks import (
     judged_task,
     labels_task,
 )
-from aesearch.contenders import features_for
-from aesearch.corpus import PictureCorpus, TextCorpus, read_corpus
 from aesearch.errors import ParameterError
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.settings import Settings

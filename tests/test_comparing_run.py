@@ -12,7 +12,7 @@ import pytest
 from collections_ import write_pictures
 from notes_ import write_notes
 
-from aesearch.builder import build
+from aesearch.build.build import build
 from aesearch.comparing import run as running
 from aesearch.comparing.collection import Collection
 from aesearch.comparing.methods import Stage

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from aesearch.builder import build
+from aesearch.build.build import build
 from aesearch.errors import ContentError
 from aesearch.modalities.texts.extract import extract
 from aesearch.search.text_index import TextIndex

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from aesearch.build.datasets import TextCorpus
 from aesearch.comparing.tasks import Asked
-from aesearch.corpus import TextCorpus
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats

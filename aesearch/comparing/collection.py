@@ -9,7 +9,7 @@ from typing import Any
 
 import xxhash
 
-from aesearch.corpus import Corpus, read_corpus, stored_corpus
+from aesearch.build.datasets import Corpus, read_corpus, stored_corpus
 from aesearch.errors import ContentError, SourceError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest.decode import Progress

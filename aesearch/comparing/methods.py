@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.candidates import freeze, unit
+from aesearch.build.baselines import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
+from aesearch.build.datasets import Corpus
+from aesearch.build.selection import freeze, unit
+from aesearch.build.train import MOST_TURNED
 from aesearch.comparing.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
 from aesearch.comparing.fused import Fusion, Long, Spoken
 from aesearch.comparing.steps import HYBRID, OWN, Step
 from aesearch.comparing.tasks import Asked
-from aesearch.contenders import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
-from aesearch.corpus import Corpus
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
@@ -30,7 +31,6 @@ from aesearch.evaluation.check import Pixels
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.storage.layout import Layout
-from aesearch.trainer import MOST_TURNED
 
 REBUILT = 8  # pictures whose reconstructions are kept
 

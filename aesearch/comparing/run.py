@@ -12,6 +12,8 @@ import numpy as np
 import xxhash
 
 import aesearch
+from aesearch.build.datasets import Corpus, TextCorpus
+from aesearch.build.train import default_budget
 from aesearch.comparing.baselines import Searcher
 from aesearch.comparing.collection import Collection, open_collection, opening
 from aesearch.comparing.judgements import known, read_judgements, read_queries
@@ -37,7 +39,6 @@ from aesearch.comparing.tasks import (
     named,
 )
 from aesearch.comparing.work import StepResult, Work
-from aesearch.corpus import Corpus, TextCorpus
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import ParameterError, SourceError
 from aesearch.evaluation.metrics import bootstrap
@@ -47,7 +48,6 @@ from aesearch.settings import Settings, parse_seconds
 from aesearch.sources.folder import Folder
 from aesearch.sources.table import Columns
 from aesearch.storage.layout import home, write_atomically
-from aesearch.trainer import default_budget
 
 BOARD = "board.json"
 PLACE = ".comparisons"  # in the home; no index is named like this, as hidden folders are no source

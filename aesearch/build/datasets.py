@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import xxhash
 
+from aesearch.build.hybrid_weight import check_words, openings_of
 from aesearch.engines import Ids
 from aesearch.errors import SourceError
 from aesearch.evaluation.check import distorted
-from aesearch.hybrid_check import check_words, openings_of
 from aesearch.ingest.decode import Decoded, Progress, decode, probe, silent
 from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities import IMAGES, TEXTS

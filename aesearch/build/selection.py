@@ -14,7 +14,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import aesearch
-from aesearch.corpus import Corpus
+from aesearch.build.datasets import Corpus
 from aesearch.encoders.factory import changed_parameters
 from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats, Ids

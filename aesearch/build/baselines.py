@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.candidates import Contest, Finalist, freeze, unit
-from aesearch.corpus import Corpus
+from aesearch.build.datasets import Corpus
+from aesearch.build.selection import Contest, Finalist, freeze, unit
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of

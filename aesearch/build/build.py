@@ -12,16 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import aesearch
-from aesearch.choices import as_changes, choose_settings, require_labels
-from aesearch.corpus import Corpus, read_corpus
-from aesearch.encoders.factory import kind_learned_from
-from aesearch.engines import Ids
-from aesearch.errors import IndexExistsError, ParameterError
-from aesearch.ingest.decode import Progress, silent
-from aesearch.ingest.update import synchronise
-from aesearch.modalities import IMAGES
-from aesearch.modalities.images.pixels import load_all_formats
-from aesearch.preparing import (
+from aesearch.build.choices import as_changes, choose_settings, require_labels
+from aesearch.build.datasets import Corpus, read_corpus
+from aesearch.build.preflight import (
     kind_wanted,
     labels_of,
     prepare,
@@ -31,6 +24,13 @@ from aesearch.preparing import (
     walk,
     was_never_trained,
 )
+from aesearch.encoders.factory import kind_learned_from
+from aesearch.engines import Ids
+from aesearch.errors import IndexExistsError, ParameterError
+from aesearch.ingest.decode import Progress, silent
+from aesearch.ingest.update import synchronise
+from aesearch.modalities import IMAGES
+from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.search.index import Index, open_at
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources.folder import Entry, Source
@@ -152,12 +152,12 @@ def update(
         if chosen != before:
             _apply(index, chosen)
         if wanted or _has_outgrown(index, chosen):
-            from aesearch.trainer import Plan
+            from aesearch.build.train import Plan
 
             with hold(layout):  # or a training that runs would lose its checkpoint
                 Plan(chosen.encoder, seconds).write(layout)
         if layout.plan.exists():
-            from aesearch.trainer import Plan, train
+            from aesearch.build.train import Plan, train
 
             started = time.perf_counter()
             try:
@@ -237,7 +237,7 @@ def _create(
             _publish_first(layout, store, corpus, settings, goes_on=goes_on)
             store.close()
             if goes_on:
-                from aesearch.trainer import Plan
+                from aesearch.build.train import Plan
 
                 Plan(settings.encoder, budget).write(layout)
             layout.write_card(
@@ -266,7 +266,7 @@ def _create(
 
 
 def _load_training_side() -> None:
-    import aesearch.trainer  # noqa: F401
+    import aesearch.build.train  # noqa: F401
 
 
 def _read(
@@ -288,7 +288,7 @@ def _publish_first(
     Where the check is to follow, the passages of long documents come with what it finds best:
     they take as long as all the rest.
     """
-    from aesearch.contenders import first_encoder
+    from aesearch.build.baselines import first_encoder
 
     finalist = first_encoder(corpus, settings, layout)
     features = finalist.features

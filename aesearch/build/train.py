@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.candidates import Contest, Finalist, freeze
-from aesearch.contenders import BASELINES, enter_baselines, features_wanted, learned_from
-from aesearch.corpus import Corpus, read_corpus, stored_corpus
+from aesearch.build.baselines import BASELINES, enter_baselines, features_wanted, learned_from
+from aesearch.build.datasets import Corpus, read_corpus, stored_corpus
+from aesearch.build.selection import Contest, Finalist, freeze
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
 from aesearch.engines import Ids

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.choices import as_changes, choose_settings, require_labels
+from aesearch.build.choices import as_changes, choose_settings, require_labels
 from aesearch.encoders import UNTRAINED
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.ingest.update import differences
@@ -29,7 +29,7 @@ Wanted = Settings | Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class Forecast:
-    """What `aesearch.builder.update` would do.
+    """What `aesearch.build.build.update` would do.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ def foretell(
     retrain: bool = False,
     columns: Columns | None = None,
 ) -> Forecast:
-    """Return what `aesearch.builder.update` would do, or raise what it would; nothing is written.
+    """Return what `aesearch.build.build.update` would do, or raise what it would; nothing is written.
 
     Files are listed, but only read where their names say nothing. The parameters are those of
     `update`.

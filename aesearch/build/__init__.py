@@ -1,0 +1,1 @@
+"""A source becomes an index: preflight, datasets, baselines, training, selection."""
