@@ -12,13 +12,13 @@ from notes_ import write_notes
 
 from aesearch.build.build import build
 from aesearch.build.datasets import TextCorpus
-from aesearch.comparing.collection import Collection, open_collection
-from aesearch.comparing.fused import NOT_FOUND, Long, Spoken
-from aesearch.comparing.methods import Stage
-from aesearch.comparing.run import compare
-from aesearch.comparing.steps import HYBRID, Step
-from aesearch.comparing.table import Comparison
-from aesearch.comparing.tasks import Asked, copies_task, labels_task
+from aesearch.compare.collection import Collection, open_collection
+from aesearch.compare.hybrid import NOT_FOUND, Long, Spoken
+from aesearch.compare.methods import Stage
+from aesearch.compare.plan import HYBRID, Step
+from aesearch.compare.results import Comparison
+from aesearch.compare.run import compare
+from aesearch.compare.tasks import Asked, copies_task, labels_task
 from aesearch.ingest.decode import silent
 from aesearch.search.hits import TextHit
 from aesearch.settings import Settings

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, ndcg_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from aesearch.comparing.tasks import graded
+from aesearch.compare.tasks import graded
 from aesearch.errors import ParameterError
 from aesearch.evaluation.check import average_precision
 from aesearch.evaluation.metrics import (

@@ -111,9 +111,9 @@ def compare_(
         raise ParameterError(f"the report is a page: name it .html; got {report.name!r}")
     sizes = _numbers(code_sizes)
     started = time.perf_counter()
-    from aesearch.comparing.run import compare
-    from aesearch.comparing.table import written
-    from aesearch.comparing.tasks import JUDGEMENTS
+    from aesearch.compare.results import written
+    from aesearch.compare.run import compare
+    from aesearch.compare.tasks import JUDGEMENTS
     from aesearch.encoders.factory import parse_choices
     from aesearch.sources.table import Columns
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from aesearch.comparing.collection import opening
-from aesearch.comparing.steps import HYBRID
-from aesearch.comparing.table import (
+from aesearch.compare.collection import opening
+from aesearch.compare.plan import HYBRID
+from aesearch.compare.results import (
     METRICS,
     Comparison,
     Row,
@@ -19,7 +19,7 @@ from aesearch.comparing.table import (
     points_of,
     spelled,
 )
-from aesearch.comparing.tasks import COPIES
+from aesearch.compare.tasks import COPIES
 from aesearch.evaluation.metrics import Estimate
 from aesearch.modalities import IMAGES, NOUNS
 from aesearch.reports.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals, short

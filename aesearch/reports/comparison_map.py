@@ -26,7 +26,7 @@ from aesearch.reports.maps import (
 from aesearch.reports.plots import COLOURS
 
 if TYPE_CHECKING:
-    from aesearch.comparing.table import Comparison
+    from aesearch.compare.results import Comparison
     from aesearch.planes import Panel
 
 SIDE, EDGE = 480, 14  # width of a panel, in units of its drawing, and what is left free

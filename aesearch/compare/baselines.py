@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from aesearch.build.datasets import TextCorpus
-from aesearch.comparing.tasks import Asked
+from aesearch.compare.tasks import Asked
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.sparse import csr_of
 from aesearch.engines import Floats

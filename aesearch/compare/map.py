@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xxhash
 
-from aesearch.comparing.work import StepResult, Work
+from aesearch.compare.cache import StepResult, Work
 from aesearch.engines import Ids
 from aesearch.evaluation.check import label_numbers
 from aesearch.ingest.decode import Progress, silent
 from aesearch.planes import Panel, laid_out, neighbour_accuracy
 
 if TYPE_CHECKING:
-    from aesearch.comparing.table import Comparison, Row
+    from aesearch.compare.results import Comparison, Row
 
 MOST_MAPPED = 1_500  # items: t-SNE of so many takes six seconds
 FEWEST_MAPPED = 4

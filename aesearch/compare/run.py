@@ -14,12 +14,12 @@ import xxhash
 import aesearch
 from aesearch.build.datasets import Corpus, TextCorpus
 from aesearch.build.train import default_budget
-from aesearch.comparing.baselines import Searcher
-from aesearch.comparing.collection import Collection, open_collection, opening
-from aesearch.comparing.judgements import known, read_judgements, read_queries
-from aesearch.comparing.methods import REBUILT, Stage
-from aesearch.comparing.places import choose_mapped, panels_of
-from aesearch.comparing.steps import (
+from aesearch.compare.baselines import Searcher
+from aesearch.compare.cache import StepResult, Work
+from aesearch.compare.collection import Collection, open_collection, opening
+from aesearch.compare.map import choose_mapped, panels_of
+from aesearch.compare.methods import REBUILT, Stage
+from aesearch.compare.plan import (
     FORMS,
     HYBRID,
     Step,
@@ -27,8 +27,9 @@ from aesearch.comparing.steps import (
     choose_steps,
     without_untrainable,
 )
-from aesearch.comparing.table import Comparison, Row, TaskFacts
-from aesearch.comparing.tasks import (
+from aesearch.compare.qrels import known, read_judgements, read_queries
+from aesearch.compare.results import Comparison, Row, TaskFacts
+from aesearch.compare.tasks import (
     COPIES,
     Answers,
     Task,
@@ -38,7 +39,6 @@ from aesearch.comparing.tasks import (
     labels_task,
     named,
 )
-from aesearch.comparing.work import StepResult, Work
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import ParameterError, SourceError
 from aesearch.evaluation.metrics import bootstrap

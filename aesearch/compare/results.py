@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.comparing.collection import Collection
-from aesearch.comparing.steps import HYBRID
-from aesearch.comparing.tasks import COPIES, JUDGEMENTS, LABELS, main_metric
+from aesearch.compare.collection import Collection
+from aesearch.compare.plan import HYBRID
+from aesearch.compare.tasks import COPIES, JUDGEMENTS, LABELS, main_metric
 from aesearch.evaluation.check import SIGNAL
 from aesearch.evaluation.metrics import Estimate, bootstrap
 from aesearch.wording import counted

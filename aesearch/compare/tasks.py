@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.build.datasets import Corpus, TextCorpus
-from aesearch.comparing.judgements import Grades
+from aesearch.compare.qrels import Grades
 from aesearch.errors import ParameterError
 from aesearch.evaluation import check as evaluation
 from aesearch.evaluation.check import Doubles, Floats, Ints

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from aesearch.build.datasets import Corpus, TextCorpus
-from aesearch.comparing.baselines import Searcher
-from aesearch.comparing.steps import HYBRID
-from aesearch.comparing.tasks import Asked
+from aesearch.compare.baselines import Searcher
+from aesearch.compare.plan import HYBRID
+from aesearch.compare.tasks import Asked
 from aesearch.engines import Floats, Ids
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.passages import passages_of

@@ -16,10 +16,10 @@ from aesearch.build.baselines import COUNTING, FORMS, LSA_WEIGHTINGS, features_f
 from aesearch.build.datasets import Corpus
 from aesearch.build.selection import freeze, unit
 from aesearch.build.train import MOST_TURNED
-from aesearch.comparing.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
-from aesearch.comparing.fused import Fusion, Long, Spoken
-from aesearch.comparing.steps import HYBRID, OWN, Step
-from aesearch.comparing.tasks import Asked
+from aesearch.compare.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
+from aesearch.compare.hybrid import Fusion, Long, Spoken
+from aesearch.compare.plan import HYBRID, OWN, Step
+from aesearch.compare.tasks import Asked
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
