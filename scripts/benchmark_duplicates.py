@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
 import aesearch
-from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, survey
+from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, survey
 
 Pair = tuple[str, str, bool]
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]

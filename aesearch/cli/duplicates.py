@@ -12,9 +12,9 @@ from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.outputs import output_option, refuse_documents
 from aesearch.cli.terminal import legible, progress_bars, quiet_decoders, shown
-from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
+from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
+from aesearch.duplicates.threshold import ALARM
 from aesearch.modalities import NOUNS, TEXTS
-from aesearch.near.alarm import ALARM
 from aesearch.search.index import open_at
 from aesearch.storage.layout import find
 from aesearch.wording import counted

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from aesearch.duplicates.pairs import Evidence, Pairs
+from aesearch.duplicates.threshold import ALARM, Calibration, calibrated
 from aesearch.errors import ParameterError
 from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import size_of
-from aesearch.near import Evidence, Pairs
-from aesearch.near.alarm import ALARM, Calibration, calibrated
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
 
@@ -183,9 +183,9 @@ def survey(
         alike[item.digest].append(item)
     copies = list(alike.values())
     if pictures:
-        from aesearch.near.pictures import evidence
+        from aesearch.duplicates.images import evidence
     else:
-        from aesearch.near.texts import evidence
+        from aesearch.duplicates.texts import evidence
     proof = evidence(index, [same[0] for same in copies], progress)
     calibration = None
     pairs = proof.pairs

@@ -11,14 +11,23 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
+from aesearch.duplicates.descriptors import Sketcher, described, mirrored_description, similarity
+from aesearch.duplicates.pairs import (
+    NO_PAIRS,
+    Bools,
+    Evidence,
+    Floats,
+    Ids,
+    Pairs,
+    joined,
+    unique_pairs,
+)
+from aesearch.duplicates.perturb import distorted_copy
+from aesearch.duplicates.registration import ROW, STEPS, Pixels, agreement, mirrored, packed
 from aesearch.engines.faiss import exact_neighbours
 from aesearch.errors import ContentError, SourceError
 from aesearch.ingest.decode import Progress, decode, silent
 from aesearch.modalities.images.pixels import load_all_formats, open_picture
-from aesearch.near import NO_PAIRS, Bools, Evidence, Floats, Ids, Pairs, joined, unique_pairs
-from aesearch.near.align import ROW, STEPS, Pixels, agreement, mirrored, packed
-from aesearch.near.copies import distorted_copy
-from aesearch.near.sketches import Sketcher, described, mirrored_description, similarity
 from aesearch.search.index import Index
 from aesearch.sources.folder import Entry, Folder
 from aesearch.storage.schema import Item

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.near.align import Floats, Pixels, shrunk_grey
+from aesearch.duplicates.registration import Floats, Pixels, shrunk_grey
 
 SIDE = 64
 CELLS = 8

@@ -1,0 +1,1 @@
+"""Near-duplicates: candidate pairs, a threshold, groups."""
