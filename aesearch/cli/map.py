@@ -56,7 +56,7 @@ def map_(
     check_suffix(output)
     started = time.perf_counter()
     with open_at(find(place or named)) as index, quiet_decoders():
-        from aesearch.mapping import map_of
+        from aesearch.maps.map import map_of
 
         words: list[str] = []
         pictures: dict[int, bytes] = {}

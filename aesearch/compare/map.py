@@ -13,7 +13,7 @@ from aesearch.compare.cache import StepResult, Work
 from aesearch.engines import Ids
 from aesearch.evaluation.check import label_numbers
 from aesearch.ingest.decode import Progress, silent
-from aesearch.planes import Panel, laid_out, neighbour_accuracy
+from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy
 
 if TYPE_CHECKING:
     from aesearch.compare.results import Comparison, Row

@@ -18,7 +18,7 @@ from aesearch.evaluation.metrics import Estimate, bootstrap
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.planes import Panel
+    from aesearch.maps.layouts import Panel
 
 METRICS = {
     "precision_at_1": "P@1",

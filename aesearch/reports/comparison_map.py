@@ -27,7 +27,7 @@ from aesearch.reports.plots import COLOURS
 
 if TYPE_CHECKING:
     from aesearch.compare.results import Comparison
-    from aesearch.planes import Panel
+    from aesearch.maps.layouts import Panel
 
 SIDE, EDGE = 480, 14  # width of a panel, in units of its drawing, and what is left free
 LEAST = 0.6  # height, in shares of the width

@@ -14,8 +14,8 @@ from data_sets import Array, Split
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.inference.frechet import frechet_distance
-from aesearch.mapping import Map
-from aesearch.planes import Panel
+from aesearch.maps.layouts import Panel
+from aesearch.maps.map import Map
 from aesearch.reports.maps import write_map
 from literature.drawing import Square, Strip, first_of_each, small, squares, strips
 from literature.work import Picture, Step, Work

@@ -13,8 +13,8 @@ import reproduce_text
 from reproduce_text import CUTS, DISTANCE, QUICK, WORDS, contenders, measure
 from text_sets import Classed, Codes, Terms, newsgroup_files, newsgroups, with_words
 
-from aesearch.mapping import Map
-from aesearch.planes import Panel, neighbour_accuracy
+from aesearch.maps.layouts import Panel, neighbour_accuracy
+from aesearch.maps.map import Map
 from aesearch.reports.maps import write_map
 from literature.drawing import curves, small
 from literature.work import Picture, Step, Work

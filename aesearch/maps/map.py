@@ -31,8 +31,8 @@ from aesearch.errors import (
 from aesearch.evaluation.check import label_numbers
 from aesearch.ingest.decode import Progress, decode, silent
 from aesearch.ingest.passages import DOCUMENT
+from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy, plane_of
 from aesearch.modalities import IMAGES, NOUNS
-from aesearch.planes import Panel, laid_out, neighbour_accuracy, plane_of
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources.folder import Entry, Folder, folder_names
 from aesearch.wording import counted

@@ -1,0 +1,1 @@
+"""A collection in two dimensions, learned or not."""
