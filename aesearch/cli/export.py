@@ -10,7 +10,7 @@ from aesearch.cli import DONE
 from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.terminal import amount
 from aesearch.errors import ParameterError
-from aesearch.exporting import FORMATS, PARTS, export
+from aesearch.export.index import FORMATS, PARTS, export
 from aesearch.search.index import open_at
 from aesearch.storage.layout import Layout, find, place_for
 

@@ -30,10 +30,10 @@ from aesearch.errors import (
     StorageError,
     UnsupportedError,
 )
+from aesearch.export.encoder import SCORE, write_encoder
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities import TEXTS
-from aesearch.portable_encoder import SCORE, write_encoder
 from aesearch.search.index import Index
 from aesearch.sources.folder import folder_names
 from aesearch.storage.database import Store

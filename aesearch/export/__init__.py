@@ -1,0 +1,1 @@
+"""Codes, encoder and FAISS file for use without aesearch."""
