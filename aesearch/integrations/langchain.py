@@ -9,14 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aesearch.pipelines.handle import Handle
+from aesearch.integrations.handle import Handle
 
 try:
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
 except ImportError as error:
     raise ImportError(
-        "aesearch.pipelines.langchain needs langchain-core: pip install 'aesearch[langchain]'"
+        "aesearch.integrations.langchain needs langchain-core: pip install 'aesearch[langchain]'"
     ) from error
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from aesearch.errors import ParameterError
-from aesearch.pipelines.handle import Handle
+from aesearch.integrations.handle import Handle
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
 except ImportError as error:
     raise ImportError(
-        "aesearch.pipelines.haystack needs haystack-ai: pip install 'aesearch[haystack]'"
+        "aesearch.integrations.haystack needs haystack-ai: pip install 'aesearch[haystack]'"
     ) from error
 
 

@@ -27,9 +27,9 @@ from aesearch.engines import engine_class
 from aesearch.engines.plan import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
 from aesearch.inference.encoder import Floats
+from aesearch.integrations.handle import Handle
 from aesearch.modalities import TEXTS
 from aesearch.modalities.texts.extract import Document
-from aesearch.pipelines.handle import Handle
 from aesearch.search.index import Index
 from aesearch.sparse import Bags
 
