@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aesearch.cli.terminal import amount
+from aesearch.cli.console import amount
 from aesearch.wording import counted
 
 

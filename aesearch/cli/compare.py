@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.outputs import output_option
-from aesearch.cli.terminal import clock, progress_bars, quiet_decoders, shown
+from aesearch.cli.console import clock, progress_bars, quiet_decoders, shown
+from aesearch.cli.options import output_option
 from aesearch.errors import ParameterError
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.settings import KINDS

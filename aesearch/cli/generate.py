@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
+from aesearch.cli.console import quiet_decoders
 from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.outputs import output_option
-from aesearch.cli.terminal import quiet_decoders
+from aesearch.cli.options import output_option
 from aesearch.errors import ContentError, ParameterError
 from aesearch.inference.frechet import SampleDistance
 from aesearch.inference.generate import MOST_STEPS, REACH, reconstruct

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.taken import LeftOut, left_out_of, thing_of, told_columns, told_left_out
-from aesearch.cli.terminal import amount, clock, progress_bars, quiet_decoders
-from aesearch.cli.verdicts import told, untrained
+from aesearch.cli.console import amount, clock, progress_bars, quiet_decoders
+from aesearch.cli.format_check import told, untrained
+from aesearch.cli.format_skipped import LeftOut, left_out_of, thing_of, told_columns, told_left_out
 from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import ENGINES, FORMS

@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE
+from aesearch.cli.console import clock, progress_bars, quiet_decoders
 from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.outputs import output_option
-from aesearch.cli.terminal import clock, progress_bars, quiet_decoders
+from aesearch.cli.options import output_option
 from aesearch.ingest.decode import Progress
 from aesearch.modalities import IMAGES
 from aesearch.reports.drawing import encoded, fitted, opened

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
-from aesearch.cli.answers import Answer, print_answer
-from aesearch.cli.outputs import output_option, refuse_documents
-from aesearch.cli.terminal import quiet_decoders
+from aesearch.cli.console import quiet_decoders
+from aesearch.cli.format_hits import Answer, print_answer
+from aesearch.cli.options import output_option, refuse_documents
 from aesearch.errors import ContentError
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.search.index import Index, open_at

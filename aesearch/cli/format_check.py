@@ -7,7 +7,7 @@ from math import exp
 from typing import Any
 
 from aesearch.build.hybrid_weight import WordsCheck
-from aesearch.cli.terminal import clock
+from aesearch.cli.console import clock
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
 from aesearch.wording import counted
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aesearch.cli.terminal import legible, shown
+from aesearch.cli.console import legible, shown
 from aesearch.search.hits import Hit, TextHit
 
 if TYPE_CHECKING:

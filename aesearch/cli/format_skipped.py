@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aesearch.cli.terminal import legible
+from aesearch.cli.console import legible
 from aesearch.modalities import NOUNS
 from aesearch.sources.rows import KEYS, REPEATED
 from aesearch.wording import counted
