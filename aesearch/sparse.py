@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
-
-Floats = NDArray[np.float32]
+from aesearch.types import Floats
 
 
 @dataclass(frozen=True, eq=False)

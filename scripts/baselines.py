@@ -11,8 +11,8 @@ from benchmarking import say
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from aesearch.build.selection import unit
 from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
+from aesearch.indexing.selection import unit
 
 Array = NDArray[Any]
 

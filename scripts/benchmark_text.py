@@ -44,7 +44,7 @@ from text_sets import (
 )
 from timing import aesearch, alternating, row, seconds_of, until_searchable
 
-from aesearch.build.hybrid_weight import check_words
+from aesearch.indexing.hybrid_weight import check_words
 from aesearch.modalities.texts.extract import Document
 from aesearch.search.bm25 import Words
 from aesearch.search.fusion import CANDIDATES, with_feedback

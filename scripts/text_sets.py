@@ -30,13 +30,13 @@ from sklearn.datasets._twenty_newsgroups import (
 )
 from sklearn.preprocessing import normalize
 
-from aesearch.build.selection import freeze
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
 from aesearch.engines.plan import choose
 from aesearch.evaluation.check import average_precision, precision_at
+from aesearch.indexing.selection import freeze
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.features import TextFeatures, fit_features
 from aesearch.sparse import Bags

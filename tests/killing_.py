@@ -23,8 +23,8 @@ from typing import Any
 
 from collections_ import assert_exact, write_pictures
 
-import aesearch.build.build  # imported before forking
-import aesearch.build.train
+import aesearch.indexing.build  # imported before forking
+import aesearch.indexing.train
 from aesearch.engines.faiss import FaissEngine
 from aesearch.search.index import Index
 from aesearch.sources.folder import digest_of

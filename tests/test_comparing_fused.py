@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from notes_ import write_notes
 
-from aesearch.build.build import build
-from aesearch.build.datasets import TextCorpus
 from aesearch.compare.collection import Collection, open_collection
 from aesearch.compare.hybrid import NOT_FOUND, Long, Spoken
 from aesearch.compare.methods import Stage
@@ -19,9 +17,11 @@ from aesearch.compare.plan import HYBRID, Step
 from aesearch.compare.results import Comparison
 from aesearch.compare.run import compare
 from aesearch.compare.tasks import Asked, copies_task, labels_task
-from aesearch.ingest.decode import silent
+from aesearch.indexing.build import build
+from aesearch.indexing.datasets import TextCorpus
 from aesearch.search.hits import TextHit
 from aesearch.settings import Settings
+from aesearch.types import silent
 
 QUERIES = ["planet orbit", "violin concert hymn choir", "gearbox", "nothing astronaut cafés"]
 

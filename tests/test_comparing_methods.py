@@ -10,8 +10,6 @@ from conftest import make_pictures
 from notes_ import write_notes
 from scipy.fft import dctn
 
-from aesearch.build.baselines import features_for
-from aesearch.build.datasets import PictureCorpus, TextCorpus, read_corpus
 from aesearch.compare.baselines import hash_bits, perceptual_hash, raw_pixels, weighted_words
 from aesearch.compare.hybrid import Spoken
 from aesearch.compare.methods import Stage
@@ -27,6 +25,8 @@ from aesearch.compare.tasks import (
     labels_task,
 )
 from aesearch.errors import ParameterError
+from aesearch.indexing.baselines import features_for
+from aesearch.indexing.datasets import PictureCorpus, TextCorpus, read_corpus
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.settings import Settings
 from aesearch.sources.folder import Folder

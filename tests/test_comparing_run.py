@@ -12,7 +12,6 @@ import pytest
 from collections_ import write_pictures
 from notes_ import write_notes
 
-from aesearch.build.build import build
 from aesearch.compare import run as running
 from aesearch.compare.cache import CARD
 from aesearch.compare.collection import Collection
@@ -21,6 +20,7 @@ from aesearch.compare.results import Comparison, Row, TaskFacts, written
 from aesearch.compare.run import compare
 from aesearch.errors import ParameterError, SourceError
 from aesearch.evaluation.metrics import bootstrap
+from aesearch.indexing.build import build
 
 BASELINES = ("raw", "phash", "pca")
 

@@ -339,7 +339,8 @@ def test_without_pypdf(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_loaded_before_it_is_needed() -> None:
     code = (
-        "import sys; from aesearch.modalities.texts.extract import extract; extract(b'words', 'a.txt');"
+        "import sys; from aesearch.modalities.texts.extract import extract;"
+        "extract(b'words', 'a.txt');"
         "extract(b'From: a\\nSubject: b\\n\\nwords', '17');"
         "print(*{'charset_normalizer', 'pypdf', 'email.parser', 'html.parser', 'PIL', 'numpy'}"
         " & set(sys.modules))"

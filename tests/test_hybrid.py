@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from texts_ import NAMES, RARE, TOPICS, made, make_text, write_texts
 
-from aesearch.build import hybrid_weight as hybrid_check
-from aesearch.build.hybrid_weight import WordsCheck, check_words
+from aesearch.indexing import hybrid_weight as hybrid_check
+from aesearch.indexing.hybrid_weight import WordsCheck, check_words
 from aesearch.modalities.texts.extract import Document
 from aesearch.search.fusion import FEEDBACK, LEAST, UNKNOWN, WEIGHTS, Scored, fuse, with_feedback
 from aesearch.search.text_index import TextIndex

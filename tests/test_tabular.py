@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from texts_ import made, make_text, table_rows, write_table
 
-from aesearch.build.build import build
 from aesearch.errors import ContentError, IndexExistsError, ParameterError, SourceError
+from aesearch.indexing.build import build
 from aesearch.modalities.texts.extract import Document
 from aesearch.sources.folder import Folder
 from aesearch.sources.table import (

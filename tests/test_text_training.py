@@ -92,7 +92,7 @@ def test_an_interrupted_training_is_gone_on_with(
 ) -> None:
     place = tmp_path / "index"
     words = ("--encoder", "text", "--code-size", "40", "--set", "epochs=3", "--budget", "30s")
-    freeze = "aesearch.build.train.freeze"
+    freeze = "aesearch.indexing.train.freeze"
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from aesearch.build.build import build
 from aesearch.errors import ContentError
+from aesearch.indexing.build import build
 from aesearch.modalities.texts.extract import extract
 from aesearch.search.text_index import TextIndex
 

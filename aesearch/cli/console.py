@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from aesearch.ingest.decode import Progress, silent
+from aesearch.types import Progress, silent
 from aesearch.wording import counted
 
 STAGES = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from math import exp
 from typing import Any
 
-from aesearch.build.hybrid_weight import WordsCheck
 from aesearch.cli.console import clock
+from aesearch.indexing.hybrid_weight import WordsCheck
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
 from aesearch.wording import counted
 

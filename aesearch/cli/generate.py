@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import quiet_decoders
@@ -27,9 +26,8 @@ from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
 from aesearch.search.index import Index, open_at
 from aesearch.sources.folder import read_file
 from aesearch.storage.layout import find
+from aesearch.types import Pixels
 from aesearch.wording import counted
-
-Pixels = NDArray[np.uint8]
 
 NUMBER, STEPS = 16, 8
 MOST = 10_000

@@ -23,8 +23,8 @@ from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.build.build import Summary
-    from aesearch.build.preflight import Forecast
+    from aesearch.indexing.build import Summary
+    from aesearch.indexing.preflight import Forecast
     from aesearch.storage.info import Drift
 
 
@@ -129,13 +129,13 @@ def index(
     if max_memory is not None:
         settings["max_memory"] = parse_memory(max_memory)
     if dry_run:
-        from aesearch.build.preflight import foretell
+        from aesearch.indexing.preflight import foretell
 
         found = foretell(
             source, place, settings, budget=budget, retrain=retrain, columns=columns or None
         )
         return _tell_forecast(found, as_json=as_json)
-    from aesearch.build.build import update
+    from aesearch.indexing.build import update
 
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
         opened, done = update(

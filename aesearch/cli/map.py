@@ -14,12 +14,12 @@ from aesearch.cli import DONE
 from aesearch.cli.console import clock, progress_bars, quiet_decoders
 from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.options import output_option
-from aesearch.ingest.decode import Progress
 from aesearch.modalities import IMAGES
 from aesearch.reports.drawing import encoded, fitted, opened
 from aesearch.reports.maps import check_suffix, write_map
 from aesearch.search.index import Index, open_at
 from aesearch.storage.layout import find
+from aesearch.types import Progress
 
 BY = ("auto", "code", "pca", "tsne", "umap")
 MOST_THUMBNAILS, THUMBNAIL = 3_000, 96  # how many, and their longest side

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from aesearch.build.datasets import TextCorpus
 from aesearch.compare.tasks import Asked
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.sparse import csr_of
-from aesearch.engines import Floats
-from aesearch.evaluation.check import Pixels
+from aesearch.indexing.datasets import TextCorpus
+from aesearch.types import Floats, Pixels
 
 HASHED = 32  # pixels to a side, of which the cosine transform is taken
 KEPT = 8  # frequencies in each direction

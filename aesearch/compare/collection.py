@@ -9,10 +9,9 @@ from typing import Any
 
 import xxhash
 
-from aesearch.build.datasets import Corpus, read_corpus, stored_corpus
 from aesearch.errors import ContentError, SourceError
+from aesearch.indexing.datasets import Corpus, read_corpus, stored_corpus
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.ingest.decode import Progress
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.modalities.texts.extract import Document
@@ -23,6 +22,7 @@ from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Entry, Folder, Source
 from aesearch.sources.table import Columns, document_reader, open_source
 from aesearch.storage.layout import Layout, home
+from aesearch.types import Progress
 from aesearch.wording import counted
 
 

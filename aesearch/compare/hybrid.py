@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.build.datasets import Corpus, TextCorpus
 from aesearch.compare.baselines import Searcher
 from aesearch.compare.plan import HYBRID
 from aesearch.compare.tasks import Asked
-from aesearch.engines import Floats, Ids
+from aesearch.indexing.datasets import Corpus, TextCorpus
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.passages import passages_of
 from aesearch.search.bm25 import Words
 from aesearch.search.fusion import CANDIDATES, with_feedback
 from aesearch.search.lexical import terms_in
 from aesearch.sparse import Bags
+from aesearch.types import Floats, Ids
 
 NOT_FOUND = -1.0  # below all scores of a fusion, which are in [0, 1]
 

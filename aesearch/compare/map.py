@@ -10,10 +10,9 @@ import numpy as np
 import xxhash
 
 from aesearch.compare.cache import StepResult, Work
-from aesearch.engines import Ids
 from aesearch.evaluation.check import label_numbers
-from aesearch.ingest.decode import Progress, silent
 from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy
+from aesearch.types import Ids, Progress, silent
 
 if TYPE_CHECKING:
     from aesearch.compare.results import Comparison, Row

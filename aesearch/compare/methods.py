@@ -12,10 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.build.baselines import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
-from aesearch.build.datasets import Corpus
-from aesearch.build.selection import freeze, unit
-from aesearch.build.train import MOST_TURNED
 from aesearch.compare.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
 from aesearch.compare.hybrid import Fusion, Long, Spoken
 from aesearch.compare.plan import HYBRID, OWN, Step
@@ -24,13 +20,16 @@ from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
-from aesearch.engines import Floats, Ids
 from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
 from aesearch.engines.plan import choose
-from aesearch.evaluation.check import Pixels
+from aesearch.indexing.baselines import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
+from aesearch.indexing.datasets import Corpus
+from aesearch.indexing.selection import freeze, unit
+from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.storage.layout import Layout
+from aesearch.types import Floats, Ids, Pixels
 
 REBUILT = 8  # pictures whose reconstructions are kept
 

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-import aesearch
-from aesearch.build.datasets import Corpus, TextCorpus
-from aesearch.build.train import default_budget
+from aesearch._version import __version__
 from aesearch.compare.baselines import Searcher
 from aesearch.compare.cache import StepResult, Work
 from aesearch.compare.collection import Collection, open_collection, opening
@@ -42,12 +40,14 @@ from aesearch.compare.tasks import (
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import ParameterError, SourceError
 from aesearch.evaluation.metrics import bootstrap
-from aesearch.ingest.decode import Progress, silent
+from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.train import default_budget
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import Settings, parse_seconds
 from aesearch.sources.folder import Folder
 from aesearch.sources.table import Columns
 from aesearch.storage.layout import home, write_atomically
+from aesearch.types import Progress, silent
 
 BOARD = "board.json"
 PLACE = ".comparisons"  # in the home; no index is named like this, as hidden folders are no source
@@ -140,7 +140,7 @@ def compare(
             "kind": kind,
             "seed": seed,
             "judgements": _sum({"judged": judged, "queries": asked} if judged else {}),
-            "aesearch": aesearch.__version__,
+            "aesearch": __version__,
         }
         default = home() / PLACE / f"{collection.name}-{_sum(identity)[:8]}"
         done = Work(work or default, identity)

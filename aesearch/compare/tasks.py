@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.build.datasets import Corpus, TextCorpus
 from aesearch.compare.qrels import Grades
 from aesearch.errors import ParameterError
 from aesearch.evaluation import check as evaluation
-from aesearch.evaluation.check import Doubles, Floats, Ints
 from aesearch.evaluation.metrics import ndcg_at, nearest_label, precision_curve, ranking, recall_at
+from aesearch.indexing.datasets import Corpus, TextCorpus
 from aesearch.modalities import IMAGES
 from aesearch.modalities.texts.passages import half_of
+from aesearch.types import Doubles, Floats, Ints
 
 COPIES, LABELS, JUDGEMENTS = "copies", "labels", "judgements"
 MOST_ASKED, FEWEST_ASKED = 1_000, 200

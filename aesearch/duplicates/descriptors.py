@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.duplicates.registration import Floats, Pixels, shrunk_grey
+from aesearch.duplicates.registration import shrunk_grey
+from aesearch.types import Floats, Pixels
 
 SIDE = 64
 CELLS = 8

@@ -16,11 +16,11 @@ import numpy as np
 from aesearch.duplicates.pairs import Evidence, Pairs
 from aesearch.duplicates.threshold import ALARM, Calibration, calibrated
 from aesearch.errors import ParameterError
-from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import size_of
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
+from aesearch.types import Progress, silent
 
 EXACT, NEAR, MIRRORED = "exact", "near", "mirrored"
 # Of two copies of one representative: both may have been changed, each in its own way.

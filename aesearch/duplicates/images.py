@@ -12,25 +12,17 @@ import numpy as np
 import xxhash
 
 from aesearch.duplicates.descriptors import Sketcher, described, mirrored_description, similarity
-from aesearch.duplicates.pairs import (
-    NO_PAIRS,
-    Bools,
-    Evidence,
-    Floats,
-    Ids,
-    Pairs,
-    joined,
-    unique_pairs,
-)
+from aesearch.duplicates.pairs import NO_PAIRS, Evidence, Pairs, joined, unique_pairs
 from aesearch.duplicates.perturb import distorted_copy
-from aesearch.duplicates.registration import ROW, STEPS, Pixels, agreement, mirrored, packed
+from aesearch.duplicates.registration import ROW, STEPS, agreement, mirrored, packed
 from aesearch.engines.faiss import exact_neighbours
 from aesearch.errors import ContentError, SourceError
-from aesearch.ingest.decode import Progress, decode, silent
+from aesearch.ingest.decode import decode
 from aesearch.modalities.images.pixels import load_all_formats, open_picture
 from aesearch.search.index import Index
 from aesearch.sources.folder import Entry, Folder
 from aesearch.storage.schema import Item
+from aesearch.types import Bools, Floats, Ids, Pixels, Progress, silent
 
 FINEST = max(STEPS)
 IN_MEMORY = 2 << 30

@@ -11,11 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ids = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float32]
+from aesearch.types import Bools, Floats, Ids
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
+from aesearch.types import Bools, Floats, Pixels
 
 SIDE = 128
 COLOUR_SIDE = 32

@@ -15,13 +15,13 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from aesearch.duplicates.pairs import NO_PAIRS, Bools, Evidence, Floats, Ids, Pairs, unique_pairs
+from aesearch.duplicates.pairs import NO_PAIRS, Evidence, Pairs, unique_pairs
 from aesearch.duplicates.perturb import edited_copy
 from aesearch.engines.faiss import exact_neighbours
-from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities.texts.tokenizer import raw_tokens
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
+from aesearch.types import Bools, Floats, Ids, Progress, silent
 
 Hashes = NDArray[np.uint64]
 

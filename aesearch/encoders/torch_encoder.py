@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from aesearch.encoders.base import Array, Encoder, Floats
+from aesearch.encoders.base import Encoder
 from aesearch.encoders.sparse import filled, is_sparse
 from aesearch.encoders.torch_export import export
+from aesearch.types import Array, Floats
 
 
 class ModuleEncoder(Encoder):

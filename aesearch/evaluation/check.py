@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from aesearch.errors import ParameterError
-
-Bools = NDArray[np.bool_]
-Doubles = NDArray[np.float64]
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Pixels = NDArray[np.uint8]
+from aesearch.types import Bools, Doubles, Floats, Ints, Pixels
 
 K = 10
 BLOCK = 2_000_000  # scores held at once; a ranking takes about 30 bytes for each

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
-from aesearch.evaluation.check import Bools, Doubles, Floats, Ints, sortable
+from aesearch.evaluation.check import sortable
+from aesearch.types import Bools, Doubles, Floats, Ints
 
 RESAMPLES = 1_000
 LEVEL = 0.95

@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch import __version__
-from aesearch.engines import Floats
+from aesearch._version import __version__
 from aesearch.errors import (
     DamagedError,
     IndexExistsError,
@@ -40,6 +39,7 @@ from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout, sync_to_disk
 from aesearch.storage.schema import Revision
 from aesearch.storage.snapshot import TRIES, file_problem
+from aesearch.types import Floats
 
 PARTS = ("codes", "encoder", "faiss")
 FORMATS = ("npy", "parquet")

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from aesearch.errors import DamagedError, ParameterError, UnsupportedError
 from aesearch.inference.prior import NAME, Prior
 from aesearch.sparse import Bags
+from aesearch.types import Floats
 
-Floats = NDArray[np.float32]
 Rows = NDArray[Any] | Bags
 
 ENCODER = "encoder.onnx"

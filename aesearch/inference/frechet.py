@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from aesearch.errors import ParameterError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.inference.generate import sample
-
-Doubles = NDArray[np.float64]
+from aesearch.types import Doubles
 
 SAMPLES = 1_000
 

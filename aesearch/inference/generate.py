@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aesearch.errors import ContentError, ParameterError
-from aesearch.inference.encoder import Floats, FrozenEncoder
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.inference.prior import Prior
 from aesearch.modalities.images.pixels import Content
 from aesearch.sources.folder import read_file
+from aesearch.types import Array, Floats, Pixels
 
 if TYPE_CHECKING:
     from aesearch.inference.frechet import SampleDistance
     from aesearch.search.index import Index
 
-Array = NDArray[Any]
-Pixels = NDArray[np.uint8]
 
 REACH = 2.0  # standard deviations: 95 % of codes lie within it, and beyond it pictures dissolve
 MOST_STEPS = 100

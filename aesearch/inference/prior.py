@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
-
-Floats = NDArray[np.float32]
+from aesearch.types import Floats
 
 LARGEST_FULL = 512  # numbers in a code, up to which the covariance is kept whole
 NAME = "prior."  # what the arrays are called in the weights, with a dot behind

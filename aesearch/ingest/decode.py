@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +14,19 @@ from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.modalities import Read
 from aesearch.sources.folder import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
+from aesearch.types import Progress, silent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from aesearch.modalities.images.pixels import ImageFeatures, Pixels
+    from aesearch.modalities.images.pixels import ImageFeatures
+    from aesearch.types import Pixels
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
 CHUNK = 32
 WINDOW = 4  # chunks in flight per worker, so that memory stays bounded
 PROBED = 64
 LARGEST_SIDE, SIDE_OF_MANY, MANY = 64, 48, 50_000
-
-Progress = Callable[[str, float, float], None]
-
-
-def silent(stage: str, done: float, total: float) -> None:
-    """Report progress to nobody."""
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.engines import Floats
 from aesearch.modalities.texts.passages import Passage, passages_of
+from aesearch.types import Floats
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder

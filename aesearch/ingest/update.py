@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, SourceError, UnknownKeyError
-from aesearch.ingest.decode import Decoded, Progress, decode, silent
+from aesearch.ingest.decode import Decoded, decode
 from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities import NOUNS, TEXTS, Read
-from aesearch.modalities.images.pixels import Pixels, load_all_formats
+from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.sources.folder import Changes, Source, compare, digest_of
 from aesearch.sources.table import Columns, document_reader, open_source
 from aesearch.storage.commit import NO_IDS, Edit, nothing
@@ -25,6 +24,7 @@ from aesearch.storage.database import Store
 from aesearch.storage.layout import key_for
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import KeptText, NewItem, Skipped
+from aesearch.types import Floats, Ids, Pixels, Progress, silent
 from aesearch.wording import counted
 
 if TYPE_CHECKING:

@@ -26,12 +26,12 @@ from sklearn.utils.validation import check_is_fitted
 from aesearch.engines import engine_class
 from aesearch.engines.plan import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
-from aesearch.inference.encoder import Floats
 from aesearch.integrations.handle import Handle
 from aesearch.modalities import TEXTS
 from aesearch.modalities.texts.extract import Document
 from aesearch.search.index import Index
 from aesearch.sparse import Bags
+from aesearch.types import Floats
 
 BATCH = 1024  # pictures that are decoded at once: 12 MB
 

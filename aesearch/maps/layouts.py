@@ -10,9 +10,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from aesearch.encoders.linear.pca import PCAEncoder
-from aesearch.engines import Floats, Ids
 from aesearch.errors import UnsupportedError
-from aesearch.ingest.decode import Progress
+from aesearch.types import Floats, Ids, Progress
 
 NEIGHBOURS = 5  # that vote on the group of an item
 PERPLEXITY = 30.0

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.build.baselines import features_for
-from aesearch.build.datasets import stored_corpus
 from aesearch.encoders.autoencoders.neighbours import NeighbourEncoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.encoders.training.loop import Session
-from aesearch.engines import Floats, Ids
 from aesearch.errors import (
     ContentError,
     DamagedError,
@@ -29,18 +26,21 @@ from aesearch.errors import (
     UnsupportedError,
 )
 from aesearch.evaluation.check import label_numbers
-from aesearch.ingest.decode import Progress, decode, silent
+from aesearch.indexing.baselines import features_for
+from aesearch.indexing.datasets import stored_corpus
+from aesearch.ingest.decode import decode
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy, plane_of
 from aesearch.modalities import IMAGES, NOUNS
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sources.folder import Entry, Folder, folder_names
+from aesearch.types import Floats, Ids, Progress, silent
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.modalities.images.pixels import Pixels
     from aesearch.search.index import Index
     from aesearch.storage.schema import Item
+    from aesearch.types import Pixels
 
 METHODS = ("auto", "code", "pca", "tsne", "umap")
 FEWEST = 4  # items: fewer have no shape

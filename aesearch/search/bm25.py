@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError
-
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float32]
+from aesearch.types import Floats, Ids
 
 K1, B = 1.2, 0.75
 ARRAYS = ("scores", "documents", "starts", "ids", "term_ends")

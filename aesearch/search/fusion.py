@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float32]
+from aesearch.types import Floats, Ids
+
 Scored = tuple[Ids, Floats]
 
 CANDIDATES = 1000  # of each ranking

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from aesearch.engines import Floats
 from aesearch.errors import DamagedError, IndexExistsError, ParameterError, UnknownKeyError
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.ingest.decode import Progress, silent
 from aesearch.modalities import IMAGES
 from aesearch.search.hits import Hit
 from aesearch.settings import Settings
@@ -25,6 +23,7 @@ from aesearch.storage.lock import hold
 from aesearch.storage.schema import Item, Revision, Skipped
 from aesearch.storage.snapshot import Opened, open_revision
 from aesearch.storage.verify import problem_of_cache, problems_of_truth
+from aesearch.types import Floats, Progress, silent
 
 if TYPE_CHECKING:
     from aesearch.inference.generate import Generator

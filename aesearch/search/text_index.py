@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities.texts.passages import Passage, opening, snippet
@@ -20,6 +19,7 @@ from aesearch.search.unknown_words import shared_unlearned, unknown_words, why_n
 from aesearch.sources.folder import read_file
 from aesearch.storage.layout import key_for
 from aesearch.storage.snapshot import Opened
+from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
     from aesearch.inference.generate import Generator

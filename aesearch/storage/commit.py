@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.engines import Floats, Ids, engine_class
+from aesearch.engines import engine_class
 from aesearch.engines.plan import Plan, choose
 from aesearch.errors import StorageError
 from aesearch.inference.encoder import checksum
@@ -22,6 +22,7 @@ from aesearch.settings import Settings
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout, sync_to_disk
 from aesearch.storage.schema import Revision
+from aesearch.types import Floats, Ids
 
 # Up to here building the whole FAISS file anew takes a fraction of a second.
 INCREMENTAL_FROM = 50_000

@@ -14,16 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, StorageError
 from aesearch.sources.folder import Known
 from aesearch.storage.schema import SCHEMA, Item, NewItem, Revision, Skipped
 from aesearch.storage.text_rows import TextRows
+from aesearch.types import Floats, Ids
 from aesearch.wording import counted
-
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float32]
 
 
 def _cannot_write(error: sqlite3.Error) -> bool:

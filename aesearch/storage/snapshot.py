@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aesearch.engines import Floats, engine_class
+from aesearch.engines import engine_class
 from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError, EncoderMismatchError, IndexNotFoundError
 from aesearch.inference.encoder import FrozenEncoder, checksum
@@ -17,6 +17,7 @@ from aesearch.storage.commit import build_engine
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
 from aesearch.storage.schema import Revision
+from aesearch.types import Floats
 
 TRIES = 5
 

@@ -10,12 +10,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aesearch.storage.schema import KeptText, NewItem
-
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float32]
+from aesearch.types import Floats, Ids
 
 PassageRow = tuple[int, int, int, int, Floats]  # id, that of the document, start, stop, code
 CHUNK = 500  # SQLite allows 999 variables in one statement even in old builds

@@ -17,7 +17,7 @@ from aesearch.encoders.autoencoders.network import (
     Network,
     NetworkTask,
 )
-from aesearch.encoders.base import BATCH, Array, Floats, rows_at_once
+from aesearch.encoders.base import BATCH, rows_at_once
 from aesearch.encoders.layers.likelihood import LOSSES, Units, loss_for
 from aesearch.encoders.sparse import is_sparse, tidied
 from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
@@ -32,6 +32,7 @@ from aesearch.encoders.training.loop import History, Session, train
 from aesearch.encoders.training.noise import check_noise, noise_of
 from aesearch.encoders.validation import require_number, require_one_of, require_whole
 from aesearch.inference.prior import Prior
+from aesearch.types import Array, Floats
 
 SAMPLES_SHOWN = 1_000_000  # in all epochs of a default training
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 200

@@ -12,7 +12,7 @@ from torch import Tensor
 from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.mlp import PlainNetwork
 from aesearch.encoders.autoencoders.network import Network
-from aesearch.encoders.base import BATCH, Array
+from aesearch.encoders.base import BATCH
 from aesearch.encoders.layers.conv import POOLINGS, UNPOOLINGS, ConvBody, check_unpooling
 from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.layers.mlp import ACTIVATIONS
@@ -23,6 +23,7 @@ from aesearch.encoders.validation import (
     require_one_of,
     require_whole,
 )
+from aesearch.types import Array
 
 
 class ConvNetwork(PlainNetwork):

@@ -15,12 +15,12 @@ from torch.nn import functional
 
 from aesearch.encoders.autoencoders.network import Labels
 from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
-from aesearch.encoders.base import Array, Floats
 from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.layers.mlp import Body
 from aesearch.encoders.validation import require_number
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
+from aesearch.types import Array, Floats
 
 # Between the means of two classes, about, before anything is learned; little drives them apart
 # later. Measured on digits: at 2 half of the samples drawn by class are of that class, at 8 97 %,

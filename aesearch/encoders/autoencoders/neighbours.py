@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from aesearch.encoders.autoencoders.mlp import MLPEncoder, PlainNetwork
 from aesearch.encoders.autoencoders.network import Labels, Network, NetworkTask
-from aesearch.encoders.base import Array
 from aesearch.encoders.contrastive.fusion import blocks, principal
 from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.layers.mlp import Body
@@ -20,6 +19,7 @@ from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter, augmenter, family_of
 from aesearch.encoders.training.data import Batches, spread_rows
 from aesearch.encoders.validation import require_flag, require_number, require_whole
+from aesearch.types import Array
 
 COMPONENTS = 48  # in which neighbours are looked for: the rest is mostly noise
 FITTED_ON = 10_000  # samples for these

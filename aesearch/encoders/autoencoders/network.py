@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aesearch.encoders.base import Array
 from aesearch.encoders.layers.blocks import unit
 from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.training.augment import shifted
@@ -18,6 +17,7 @@ from aesearch.encoders.training.data import Batches, from_pixels, to_pixels
 from aesearch.encoders.training.device import training_device
 from aesearch.encoders.training.loop import Task
 from aesearch.encoders.training.noise import Noise
+from aesearch.types import Array
 
 UNSHIFTED_FROM = 0.9  # share of training
 

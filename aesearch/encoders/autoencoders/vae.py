@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.network import Network
-from aesearch.encoders.base import BATCH, Array, Floats, rows_at_once
+from aesearch.encoders.base import BATCH, rows_at_once
 from aesearch.encoders.layers.conv import ConvBody
 from aesearch.encoders.layers.likelihood import SQUARED, Units
 from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, MLPBody
@@ -24,6 +24,7 @@ from aesearch.encoders.validation import (
     require_widths,
 )
 from aesearch.inference.prior import Prior
+from aesearch.types import Array, Floats
 
 BODIES = ("mlp", "conv")
 LARGEST_LOG = 10.0  # of a variance: beyond it bfloat16 overflows, and no code is that uncertain

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.base import Array
 from aesearch.encoders.contrastive.fusion import (
     BRANCH_SIZE,
     FUSIONS,
@@ -42,6 +41,7 @@ from aesearch.encoders.training.noise import check_noise, noise_of
 from aesearch.encoders.validation import require_number, require_one_of, require_whole
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
+from aesearch.types import Array
 
 FAMILIES = ("auto", "photo", "object", "glyph", "table")
 FITTED_ON = 20_000  # samples for projections and decoder: more changes nothing

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.base import Array
 from aesearch.encoders.layers.blocks import (
     Backbone,
     ContourGrid,
@@ -20,6 +19,7 @@ from aesearch.encoders.layers.blocks import (
     unit,
 )
 from aesearch.encoders.training.data import Source, TableSource, fold, from_pixels, to_pixels
+from aesearch.types import Array
 
 BLOCK = 512
 BRANCH_SIZE = 64

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.base import Array
 from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder
 from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter
@@ -15,6 +14,7 @@ from aesearch.encoders.training.data import Source
 from aesearch.encoders.training.device import training_device
 from aesearch.encoders.training.loop import Task
 from aesearch.encoders.training.noise import Noise
+from aesearch.types import Array
 
 DECODED = 64  # pictures of a batch that are also reconstructed
 NEIGHBOURS_FROM = 0.35  # share of training after which neighbours are trusted

@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
-from aesearch.encoders.base import BATCH, Array, Floats
+from aesearch.encoders.base import BATCH
 from aesearch.encoders.linear.pca import MANY_FEATURES, SAMPLE, SMALLEST_SIDE, LinearEncoder
 from aesearch.encoders.validation import require_whole
 from aesearch.inference.prior import Prior
+from aesearch.types import Array, Floats
 
 MOST_NUMBERS = 25_000_000  # in a sample: 100 MB
 

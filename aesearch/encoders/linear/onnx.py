@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from aesearch.encoders.base import Array
+from aesearch.types import Array
 
 OPSET = 18
 IR_VERSION = 9  # of the same age as the opset, so that an older onnxruntime reads it

@@ -11,10 +11,11 @@ from typing import Self
 import numpy as np
 from sklearn.decomposition import PCA
 
-from aesearch.encoders.base import BATCH, Array, Encoder, Floats
+from aesearch.encoders.base import BATCH, Encoder
 from aesearch.encoders.linear.onnx import write_linear_decoder, write_linear_encoder
 from aesearch.encoders.validation import require_number, require_whole
 from aesearch.inference.prior import Prior
+from aesearch.types import Array, Floats
 
 RESOLUTION = 16
 SMALLEST_SIDE = 8

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from aesearch.encoders.autoencoders.neighbours import nearest
-from aesearch.encoders.base import BATCH, Array
+from aesearch.encoders.base import BATCH
 from aesearch.encoders.layers.mlp import ACTIVATIONS
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import is_sparse, tidied
@@ -41,6 +41,7 @@ from aesearch.encoders.validation import (
 )
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
+from aesearch.types import Array
 
 LOSSES = ("auto", COSINE, MULTINOMIAL)
 COMPONENTS = 150  # of the LSA in which neighbours are found, and which weights start from

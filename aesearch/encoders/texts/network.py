@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aesearch.encoders.base import Array
 from aesearch.encoders.layers.blocks import unit
 from aesearch.encoders.layers.mlp import ACTIVATIONS
+from aesearch.types import Array
 
 COSINE, MULTINOMIAL = "cosine", "multinomial"
 SMALLEST = 1e-9

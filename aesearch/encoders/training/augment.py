@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from aesearch.encoders.base import Array
+from aesearch.types import Array
 
 GROUND = 12  # levels of 255 by which pixels of one flat ground differ
 GLYPH_SHARE = 0.35  # of the pixels lie on the ground

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aesearch.encoders.base import Array
 from aesearch.encoders.sparse import filled, is_sparse
+from aesearch.types import Array
 
 
 class Batches(ABC):

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from aesearch.errors import ContentError, NotAPictureError, ParameterError
+from aesearch.types import Pixels
 
-Pixels = NDArray[np.uint8]
 Content = bytes | str | Path | Image.Image | NDArray[Any]
 
 SIDES = (16, 32, 48, 64)

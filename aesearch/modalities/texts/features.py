@@ -22,12 +22,12 @@ from aesearch.modalities.texts.tokenizer import (
     term_of,
     tokenize,
 )
-from aesearch.sparse import Bags, Floats
+from aesearch.sparse import Bags
+from aesearch.types import Floats, Ints
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.extract import Document
 
-Ints = NDArray[np.int64]
 
 WEIGHTINGS = ("log-entropy", "tf-idf", "counts")
 LANGUAGES = ("auto", ENGLISH, "")

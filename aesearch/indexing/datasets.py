@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import xxhash
 
-from aesearch.build.hybrid_weight import check_words, openings_of
-from aesearch.engines import Ids
 from aesearch.errors import SourceError
 from aesearch.evaluation.check import distorted
-from aesearch.ingest.decode import Decoded, Progress, decode, probe, silent
+from aesearch.indexing.hybrid_weight import check_words, openings_of
+from aesearch.ingest.decode import Decoded, decode, probe
 from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.modalities.texts.extract import Document
@@ -25,14 +24,16 @@ from aesearch.sources.folder import Entry, Source
 from aesearch.sources.table import document_reader
 from aesearch.sparse import Bags
 from aesearch.storage.schema import KeptText, NewItem, Skipped
+from aesearch.types import Ids, Progress, silent
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
-    from aesearch.modalities.images.pixels import ImageFeatures, Pixels
+    from aesearch.modalities.images.pixels import ImageFeatures
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.settings import Settings
     from aesearch.storage.database import Store
+    from aesearch.types import Pixels
 
 # Above this the pictures lie in an unnamed file, which the system may push out of memory.
 IN_MEMORY = 2 << 30

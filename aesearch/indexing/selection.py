@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import save_file
 
-import aesearch
-from aesearch.build.datasets import Corpus
+from aesearch._version import __version__
 from aesearch.encoders.factory import changed_parameters
 from aesearch.encoders.sparse import csr_of
-from aesearch.engines import Floats, Ids
 from aesearch.errors import DamagedError
 from aesearch.evaluation import check as evaluation
 from aesearch.evaluation.decision import Verdict, choose
+from aesearch.indexing.datasets import Corpus
 from aesearch.inference.encoder import MANIFEST, WEIGHTS, FrozenEncoder, seal
 from aesearch.modalities import Features
 from aesearch.sparse import Bags
 from aesearch.storage.layout import Layout, sync_to_disk
+from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
@@ -176,7 +176,7 @@ def freeze(
         "chosen": changed_parameters(encoder),
         "features": features.config(),
         "code_size": encoder.code_size_,
-        "aesearch": aesearch.__version__,
+        "aesearch": __version__,
         "made_at": time.time(),
         **notes,
     }

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.build.baselines import BASELINES, enter_baselines, features_wanted, learned_from
-from aesearch.build.datasets import Corpus, read_corpus, stored_corpus
-from aesearch.build.selection import Contest, Finalist, freeze
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
-from aesearch.engines import Ids
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Verdict
-from aesearch.ingest.decode import Progress
+from aesearch.indexing.baselines import BASELINES, enter_baselines, features_wanted, learned_from
+from aesearch.indexing.datasets import Corpus, read_corpus, stored_corpus
+from aesearch.indexing.selection import Contest, Finalist, freeze
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
@@ -29,6 +27,7 @@ from aesearch.storage.commit import clean
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout, write_atomically
 from aesearch.storage.lock import hold
+from aesearch.types import Ids, Progress
 
 if TYPE_CHECKING:
     from aesearch.search.index import Index

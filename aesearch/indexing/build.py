@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aesearch
-from aesearch.build.choices import as_changes, choose_settings, require_labels
-from aesearch.build.datasets import Corpus, read_corpus
-from aesearch.build.preflight import (
+from aesearch._version import __version__
+from aesearch.encoders.factory import kind_learned_from
+from aesearch.errors import IndexExistsError, ParameterError
+from aesearch.indexing.choices import as_changes, choose_settings, require_labels
+from aesearch.indexing.datasets import Corpus, read_corpus
+from aesearch.indexing.preflight import (
     kind_wanted,
     labels_of,
     prepare,
@@ -24,10 +26,6 @@ from aesearch.build.preflight import (
     walk,
     was_never_trained,
 )
-from aesearch.encoders.factory import kind_learned_from
-from aesearch.engines import Ids
-from aesearch.errors import IndexExistsError, ParameterError
-from aesearch.ingest.decode import Progress, silent
 from aesearch.ingest.update import synchronise
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
@@ -40,6 +38,7 @@ from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import Skipped
+from aesearch.types import Ids, Progress, silent
 
 
 @dataclass
@@ -152,12 +151,12 @@ def update(
         if chosen != before:
             _apply(index, chosen)
         if wanted or _has_outgrown(index, chosen):
-            from aesearch.build.train import Plan
+            from aesearch.indexing.train import Plan
 
             with hold(layout):  # or a training that runs would lose its checkpoint
                 Plan(chosen.encoder, seconds).write(layout)
         if layout.plan.exists():
-            from aesearch.build.train import Plan, train
+            from aesearch.indexing.train import Plan, train
 
             started = time.perf_counter()
             try:
@@ -237,12 +236,12 @@ def _create(
             _publish_first(layout, store, corpus, settings, goes_on=goes_on)
             store.close()
             if goes_on:
-                from aesearch.build.train import Plan
+                from aesearch.indexing.train import Plan
 
                 Plan(settings.encoder, budget).write(layout)
             layout.write_card(
                 {
-                    "aesearch": aesearch.__version__,
+                    "aesearch": __version__,
                     "kind": kind,
                     "source": str(folder.root),
                     **({"columns": asdict(folder.columns)} if isinstance(folder, Table) else {}),
@@ -266,7 +265,7 @@ def _create(
 
 
 def _load_training_side() -> None:
-    import aesearch.build.train  # noqa: F401
+    import aesearch.indexing.train  # noqa: F401
 
 
 def _read(
@@ -288,7 +287,7 @@ def _publish_first(
     Where the check is to follow, the passages of long documents come with what it finds best:
     they take as long as all the rest.
     """
-    from aesearch.build.baselines import first_encoder
+    from aesearch.indexing.baselines import first_encoder
 
     finalist = first_encoder(corpus, settings, layout)
     features = finalist.features

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from aesearch.engines import Floats, Ids
 from aesearch.evaluation.metrics import bootstrap
 from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
 from aesearch.search.bm25 import Words
 from aesearch.search.fusion import LEAST, UNKNOWN, WEIGHTS
+from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.build.datasets import Corpus
-from aesearch.build.selection import Contest, Finalist, freeze, unit
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
+from aesearch.indexing.datasets import Corpus
+from aesearch.indexing.selection import Contest, Finalist, freeze, unit
 from aesearch.modalities import IMAGES
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sparse import Bags

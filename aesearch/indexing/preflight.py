@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.build.choices import as_changes, choose_settings, require_labels
 from aesearch.encoders import UNTRAINED
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
+from aesearch.indexing.choices import as_changes, choose_settings, require_labels
 from aesearch.ingest.update import differences
 from aesearch.modalities import TEXTS
 from aesearch.search.index import Index, open_at
@@ -29,7 +29,7 @@ Wanted = Settings | Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class Forecast:
-    """What `aesearch.build.build.update` would do.
+    """What `aesearch.indexing.build.update` would do.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ def foretell(
     retrain: bool = False,
     columns: Columns | None = None,
 ) -> Forecast:
-    """Return what `aesearch.build.build.update` would do, or raise what it would; nothing is written.
+    """Return what `update` would do, or raise what it would; nothing is written.
 
     Files are listed, but only read where their names say nothing. The parameters are those of
     `update`.
