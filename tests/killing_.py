@@ -27,7 +27,7 @@ import aesearch.indexing.build  # imported before forking
 import aesearch.indexing.train
 from aesearch.engines.faiss import FaissEngine
 from aesearch.search.index import Index
-from aesearch.sources.folder import digest_of
+from aesearch.sources.base import digest_of
 from aesearch.storage.commit import nothing
 from aesearch.storage.layout import Layout
 

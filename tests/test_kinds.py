@@ -9,8 +9,9 @@ from collections_ import command, write_pictures
 from texts_ import NAMES, one_line, write_texts
 
 from aesearch.errors import ParameterError
+from aesearch.sources.base import Entry
 from aesearch.sources.detect import CLEAR, PICTURES, kind_of
-from aesearch.sources.folder import Entry, Folder
+from aesearch.sources.folder import Folder
 from aesearch.sources.table import Table
 from aesearch.wording import counted
 

@@ -20,16 +20,8 @@ from aesearch.encoders.factory import (
 )
 from aesearch.errors import IndexNotFoundError, ParameterError
 from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
-from aesearch.storage.layout import (
-    Layout,
-    all_places,
-    find,
-    home,
-    key_for,
-    place_for,
-    sync_to_disk,
-    write_atomically,
-)
+from aesearch.storage.layout import Layout, sync_to_disk, write_atomically
+from aesearch.storage.places import all_places, find, home, key_for, place_for
 
 
 @pytest.mark.parametrize(

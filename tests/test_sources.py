@@ -12,7 +12,9 @@ import pytest
 
 from aesearch.errors import ContentError, SourceError
 from aesearch.sources import folder as sources
-from aesearch.sources.folder import Changes, Entry, Folder, Known, compare, digest_of, read_file
+from aesearch.sources.base import Entry, digest_of
+from aesearch.sources.changes import Changes, Known, compare
+from aesearch.sources.folder import Folder, read_file
 
 
 def keys(root: Path) -> list[str]:

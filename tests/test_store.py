@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from aesearch.errors import DamagedError, StorageError
-from aesearch.sources.folder import Known
+from aesearch.sources.changes import Known
 from aesearch.storage.database import Store
 from aesearch.storage.schema import NewItem, Revision, Skipped
 from aesearch.storage.text_rows import CHUNK

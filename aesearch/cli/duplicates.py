@@ -16,7 +16,7 @@ from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, Group, Memb
 from aesearch.duplicates.threshold import ALARM
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.search.index import open_at
-from aesearch.storage.layout import find
+from aesearch.storage.places import find
 from aesearch.wording import counted
 
 TITLES = {

@@ -12,7 +12,8 @@ from aesearch.cli.manage import INDEX_OPTION
 from aesearch.errors import ParameterError
 from aesearch.export.index import FORMATS, PARTS, export
 from aesearch.search.index import open_at
-from aesearch.storage.layout import Layout, find, place_for
+from aesearch.storage.layout import Layout
+from aesearch.storage.places import find, place_for
 
 
 @click.command("export", short_help="Write codes, encoder and FAISS file for use elsewhere.")

@@ -14,7 +14,7 @@ from aesearch.cli.console import legible, shown
 from aesearch.search.hits import Hit, TextHit
 
 if TYPE_CHECKING:
-    from aesearch.modalities.texts.passages import Snippet
+    from aesearch.modalities.texts.snippets import Snippet
     from aesearch.search.explain import Explanation
 
 INDENT = " " * 14
@@ -101,7 +101,7 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
 
 
 def _show_text(hit: TextHit) -> None:
-    from aesearch.modalities.texts.passages import ELLIPSIS  # nothing that pictures need
+    from aesearch.modalities.texts.snippets import ELLIPSIS
 
     if hit.title and not hit.snippet.text.startswith(legible(hit.title).removesuffix(ELLIPSIS)):
         click.echo(f"{INDENT}{click.style(legible(hit.title), bold=True)}")

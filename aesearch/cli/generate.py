@@ -25,7 +25,7 @@ from aesearch.reports.drawing import FORMATS
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
 from aesearch.search.index import Index, open_at
 from aesearch.sources.folder import read_file
-from aesearch.storage.layout import find
+from aesearch.storage.places import find
 from aesearch.types import Pixels
 from aesearch.wording import counted
 

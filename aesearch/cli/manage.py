@@ -18,7 +18,7 @@ from aesearch.errors import AesearchError
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.search.index import Index, open_at
 from aesearch.settings import spelled
-from aesearch.storage.layout import all_places, find, home
+from aesearch.storage.places import all_places, find, home
 from aesearch.wording import counted
 
 COLUMNS = {

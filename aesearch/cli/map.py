@@ -18,7 +18,7 @@ from aesearch.modalities import IMAGES
 from aesearch.reports.drawing import encoded, fitted, opened
 from aesearch.reports.maps import check_suffix, write_map
 from aesearch.search.index import Index, open_at
-from aesearch.storage.layout import find
+from aesearch.storage.places import find
 from aesearch.types import Progress
 
 BY = ("auto", "code", "pca", "tsne", "umap")

@@ -17,7 +17,7 @@ from aesearch.errors import ContentError
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.search.index import Index, open_at
 from aesearch.sources.detect import is_named_as_picture
-from aesearch.storage.layout import find
+from aesearch.storage.places import find
 
 
 @click.command(short_help="Find what is similar to a picture or a text.")

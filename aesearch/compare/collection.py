@@ -15,13 +15,16 @@ from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.modalities.texts.extract import Document
-from aesearch.modalities.texts.passages import opening as first_words
+from aesearch.modalities.texts.snippets import opening as first_words
 from aesearch.search.index import Index, open_at
 from aesearch.settings import Settings
+from aesearch.sources.base import Entry, Source
 from aesearch.sources.detect import kind_of
-from aesearch.sources.folder import Entry, Folder, Source
-from aesearch.sources.table import Columns, document_reader, open_source
-from aesearch.storage.layout import Layout, home
+from aesearch.sources.folder import Folder
+from aesearch.sources.open import open_source
+from aesearch.sources.table import Columns, document_reader
+from aesearch.storage.layout import Layout
+from aesearch.storage.places import home
 from aesearch.types import Progress
 from aesearch.wording import counted
 

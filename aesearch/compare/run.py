@@ -46,7 +46,8 @@ from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import Settings, parse_seconds
 from aesearch.sources.folder import Folder
 from aesearch.sources.table import Columns
-from aesearch.storage.layout import home, write_atomically
+from aesearch.storage.layout import write_atomically
+from aesearch.storage.places import home
 from aesearch.types import Progress, silent
 
 BOARD = "board.json"

@@ -20,7 +20,8 @@ from aesearch.errors import ContentError, SourceError
 from aesearch.ingest.decode import decode
 from aesearch.modalities.images.pixels import load_all_formats, open_picture
 from aesearch.search.index import Index
-from aesearch.sources.folder import Entry, Folder
+from aesearch.sources.base import Entry
+from aesearch.sources.folder import Folder
 from aesearch.storage.schema import Item
 from aesearch.types import Bools, Floats, Ids, Pixels, Progress, silent
 

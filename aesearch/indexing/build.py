@@ -31,7 +31,7 @@ from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.search.index import Index, open_at
 from aesearch.settings import FEWEST_TO_FIT, Settings
-from aesearch.sources.folder import Entry, Source
+from aesearch.sources.base import Entry, Source
 from aesearch.sources.table import Columns, Table, Taken, columns_taken
 from aesearch.storage.commit import NO_IDS, nothing, publish
 from aesearch.storage.database import Store

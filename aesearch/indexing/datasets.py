@@ -20,7 +20,7 @@ from aesearch.modalities import IMAGES, TEXTS
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.passages import half_of
 from aesearch.settings import FEWEST_TO_FIT
-from aesearch.sources.folder import Entry, Source
+from aesearch.sources.base import Entry, Source
 from aesearch.sources.table import document_reader
 from aesearch.sparse import Bags
 from aesearch.storage.schema import KeptText, NewItem, Skipped

@@ -17,10 +17,13 @@ from aesearch.ingest.update import differences
 from aesearch.modalities import TEXTS
 from aesearch.search.index import Index, open_at
 from aesearch.settings import FEWEST_TO_TRAIN, Settings, parse_seconds
+from aesearch.sources.base import STANDARD_INPUT, Entry, Source
 from aesearch.sources.detect import kind_of
-from aesearch.sources.folder import Entry, Source, folder_names
-from aesearch.sources.table import STANDARD_INPUT, Columns, Taken, columns_taken, open_source
-from aesearch.storage.layout import Layout, place_for
+from aesearch.sources.folder import folder_names
+from aesearch.sources.open import open_source
+from aesearch.sources.table import Columns, Taken, columns_taken
+from aesearch.storage.layout import Layout
+from aesearch.storage.places import place_for
 
 LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "write.", ".")
 

@@ -22,7 +22,8 @@ from aesearch.indexing.selection import Contest, Finalist, freeze
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
-from aesearch.sources.folder import Entry, Folder
+from aesearch.sources.base import Entry
+from aesearch.sources.folder import Folder
 from aesearch.storage.commit import clean
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout, write_atomically

@@ -12,7 +12,7 @@ import numpy as np
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.modalities import Read
-from aesearch.sources.folder import Entry, Source, digest_of
+from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
 from aesearch.types import Progress, silent
 

@@ -17,12 +17,14 @@ from aesearch.ingest.decode import Decoded, decode
 from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities import NOUNS, TEXTS, Read
 from aesearch.modalities.images.pixels import load_all_formats
-from aesearch.sources.folder import Changes, Source, compare, digest_of
-from aesearch.sources.table import Columns, document_reader, open_source
+from aesearch.sources.base import Source, digest_of
+from aesearch.sources.changes import Changes, compare
+from aesearch.sources.open import open_source
+from aesearch.sources.table import Columns, document_reader
 from aesearch.storage.commit import NO_IDS, Edit, nothing
 from aesearch.storage.database import Store
-from aesearch.storage.layout import key_for
 from aesearch.storage.lock import hold
+from aesearch.storage.places import key_for
 from aesearch.storage.schema import KeptText, NewItem, Skipped
 from aesearch.types import Floats, Ids, Pixels, Progress, silent
 from aesearch.wording import counted

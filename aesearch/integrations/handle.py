@@ -11,7 +11,7 @@ from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.modalities import TEXTS
 from aesearch.search.hits import Hit, TextHit
 from aesearch.search.index import Index, open_at
-from aesearch.storage.layout import find
+from aesearch.storage.places import find
 
 
 class Retrieved(NamedTuple):

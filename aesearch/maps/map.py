@@ -33,7 +33,8 @@ from aesearch.ingest.passages import DOCUMENT
 from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy, plane_of
 from aesearch.modalities import IMAGES, NOUNS
 from aesearch.settings import FEWEST_TO_FIT
-from aesearch.sources.folder import Entry, Folder, folder_names
+from aesearch.sources.base import Entry
+from aesearch.sources.folder import Folder, folder_names
 from aesearch.types import Floats, Ids, Progress, silent
 from aesearch.wording import counted
 

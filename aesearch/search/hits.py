@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aesearch.modalities.texts.passages import Passage, Snippet
+    from aesearch.modalities.texts.passages import Passage
+    from aesearch.modalities.texts.snippets import Snippet
 
 
 @dataclass(frozen=True, slots=True)

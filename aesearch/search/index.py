@@ -14,20 +14,22 @@ from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES
 from aesearch.search.hits import Hit
 from aesearch.settings import Settings
-from aesearch.sources.folder import digest_of, read_file
+from aesearch.sources.base import digest_of
+from aesearch.sources.folder import read_file
 from aesearch.storage.commit import Edit, nothing, publish
 from aesearch.storage.database import Store
 from aesearch.storage.info import Drift, drift_of, facts
-from aesearch.storage.layout import Layout, find, key_for
+from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
+from aesearch.storage.places import find, key_for
 from aesearch.storage.schema import Item, Revision, Skipped
 from aesearch.storage.snapshot import Opened, open_revision
 from aesearch.storage.verify import problem_of_cache, problems_of_truth
 from aesearch.types import Floats, Progress, silent
 
 if TYPE_CHECKING:
-    from aesearch.inference.generate import Generator
     from aesearch.modalities.images.pixels import Content
+    from aesearch.search.generator import Generator
 
 TRIES = 5
 
@@ -306,7 +308,7 @@ class Index:
     @property
     def generate(self) -> Generator:
         """What makes pictures: sample, plane, interpolate, decode, reconstruct."""
-        from aesearch.inference.generate import Generator
+        from aesearch.search.generator import Generator
 
         return Generator(self)
 

@@ -10,23 +10,24 @@ import numpy as np
 
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
 from aesearch.ingest.passages import DOCUMENT
-from aesearch.modalities.texts.passages import Passage, opening, snippet
+from aesearch.modalities.texts.passages import Passage
+from aesearch.modalities.texts.snippets import opening, snippet
 from aesearch.modalities.texts.tokenizer import spans, term_of
 from aesearch.search.hits import Hit, TextHit
 from aesearch.search.index import Index
 from aesearch.search.lexical import terms_in, words_of
 from aesearch.search.unknown_words import shared_unlearned, unknown_words, why_nothing_is_known
 from aesearch.sources.folder import read_file
-from aesearch.storage.layout import key_for
+from aesearch.storage.places import key_for
 from aesearch.storage.snapshot import Opened
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
-    from aesearch.inference.generate import Generator
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.search.bm25 import Words
     from aesearch.search.explain import Explanation
+    from aesearch.search.generator import Generator
     from aesearch.storage.schema import KeptText
 
 Text = str | bytes | Path

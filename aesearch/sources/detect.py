@@ -7,7 +7,7 @@ from os.path import splitext
 
 from aesearch.errors import ParameterError
 from aesearch.modalities import IMAGES, TEXTS
-from aesearch.sources.folder import Entry, Source
+from aesearch.sources.base import Entry, Source
 from aesearch.wording import counted
 
 # A few notes beside many photos, or a few figures beside many notes, leave no doubt.

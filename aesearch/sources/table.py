@@ -12,10 +12,8 @@ import xxhash
 from aesearch.errors import SourceError
 from aesearch.modalities import Read
 from aesearch.modalities.texts.extract import Document, extract
-from aesearch.sources.folder import Entry, Folder, Source
-from aesearch.sources.rows import Refused, is_table, read_table
-
-STANDARD_INPUT = "-"
+from aesearch.sources.base import STANDARD_INPUT, Entry, Source
+from aesearch.sources.rows import Refused, read_table
 
 
 @dataclass(frozen=True)
@@ -152,17 +150,3 @@ def _as_it_is(content: bytes, name: str) -> Document:
 def columns_taken(source: Source) -> Taken | None:
     """Return which columns a source was found to have; None of what has none."""
     return source.taken if isinstance(source, Table) else None
-
-
-def open_source(
-    place: str | Path, columns: Columns | None = None, stream: TextIO | None = None
-) -> Source:
-    """Return the source that a path means: a folder, a table, or '-' for standard input."""
-    if str(place) == STANDARD_INPUT:
-        return Table(None, columns, stream)
-    path = Path(place)
-    if path.is_file() and is_table(path.name):
-        return Table(path, columns)
-    if columns:
-        raise SourceError(f"{path} is no table (.csv, .tsv, .jsonl), so it has no columns")
-    return Folder(path)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from aesearch.errors import DamagedError, StorageError
-from aesearch.sources.folder import Known
+from aesearch.sources.changes import Known
 from aesearch.storage.schema import SCHEMA, Item, NewItem, Revision, Skipped
 from aesearch.storage.text_rows import TextRows
 from aesearch.types import Floats, Ids
