@@ -18,7 +18,7 @@ from aesearch.compare.results import Comparison
 from aesearch.compare.run import compare
 from aesearch.compare.tasks import Asked, copies_task, labels_task
 from aesearch.indexing.build import build
-from aesearch.indexing.datasets import TextCorpus
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.search.hits import TextHit
 from aesearch.settings import Settings
 from aesearch.types import silent
@@ -102,7 +102,7 @@ def test_unknown_words_are_ranked_by_words_alone(collection: Collection) -> None
 
 def test_passages_and_words_count_among_the_bytes(collection: Collection) -> None:
     stage = stage_of(collection, "float", "int8", HYBRID)
-    assert isinstance(stage.corpus, TextCorpus)
+    assert isinstance(stage.corpus, TextDataset)
     exact, integers, hybrid = stage.searchers(Step("index"))
     rows = (len(stage.corpus) + len(Long.of(stage.corpus).owners)) / len(stage.corpus)
     assert rows > 1

@@ -26,30 +26,32 @@ from aesearch.compare.tasks import (
 )
 from aesearch.errors import ParameterError
 from aesearch.indexing.baselines import features_for
-from aesearch.indexing.datasets import PictureCorpus, TextCorpus, read_corpus
+from aesearch.indexing.datasets.base import read_dataset
+from aesearch.indexing.datasets.images import ImageDataset
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.settings import Settings
 from aesearch.sources.folder import Folder
 from aesearch.storage.schema import NewItem
 
 
-def picture_corpus(count: int = 60, training: int = 48, side: int = 32) -> PictureCorpus:
+def picture_corpus(count: int = 60, training: int = 48, side: int = 32) -> ImageDataset:
     pixels = make_pictures(count, side)
     items = [NewItem(f"{n % 3}/{n:03}.png", 1, 1, b"") for n in range(count)]
     labels = [str(n % 3) for n in range(count)]
-    return PictureCorpus(items, [], training, labels, ImageFeatures(side), pixels)
+    return ImageDataset(items, [], training, labels, ImageFeatures(side), pixels)
 
 
 @pytest.fixture
-def texts(tmp_path: Path) -> TextCorpus:
+def texts(tmp_path: Path) -> TextDataset:
     write_notes(tmp_path / "notes")
     source = Folder(tmp_path / "notes")
-    corpus = read_corpus(source, sorted(source.walk()), "texts", Settings())
-    assert isinstance(corpus, TextCorpus)
+    corpus = read_dataset(source, sorted(source.walk()), "texts", Settings())
+    assert isinstance(corpus, TextDataset)
     return corpus
 
 
-def stage_of(corpus: PictureCorpus | TextCorpus, place: Path) -> Stage:
+def stage_of(corpus: ImageDataset | TextDataset, place: Path) -> Stage:
     return Stage(corpus, 0, ("float", "int8", "bits"), place, lambda step: None)
 
 
@@ -90,7 +92,7 @@ def test_the_hash_of_a_darker_copy_is_near() -> None:
     assert np.diag(scores).mean() > scores.mean() + 0.5
 
 
-def test_words_find_the_document_that_holds_them(texts: TextCorpus) -> None:
+def test_words_find_the_document_that_holds_them(texts: TextDataset) -> None:
     asked = items_asked(texts, np.array([0, 5]))
     for one in (Spoken.of(texts).searcher(), weighted_words(texts, features_for(texts, "tf-idf"))):
         scores = one.score(one.prepare(asked)[0:2])
@@ -158,7 +160,7 @@ def test_a_judged_item_does_not_find_itself() -> None:
         judged_task(corpus, {"red": {keys[0]: 1}}, {}, 0)
 
 
-def test_queries_of_documents_are_texts_keys_or_words(texts: TextCorpus) -> None:
+def test_queries_of_documents_are_texts_keys_or_words(texts: TextDataset) -> None:
     keys = [item.key for item in texts.items]
     judged = {"7": {keys[0]: 1}, keys[1]: {keys[2]: 1}, "planet moon": {keys[3]: 1}}
     asked = judged_task(texts, judged, {"7": "organ hymn"}, 0).asked
@@ -206,7 +208,7 @@ def test_more_numbers_reconstruct_better(tmp_path: Path) -> None:
     assert errors[1] < errors[0]
 
 
-def test_lsa_comes_in_both_weightings(texts: TextCorpus, tmp_path: Path) -> None:
+def test_lsa_comes_in_both_weightings(texts: TextDataset, tmp_path: Path) -> None:
     found = list(stage_of(texts, tmp_path).searchers(Step("lsa", 8)))
     assert {one.title for one in found} == {"LSA log-entropy", "LSA tf-idf"}
     facts, arrays = measure(found[0], [copies_task(texts, 0)], 0)

@@ -113,10 +113,10 @@ def test_labels_need_two_folders_before_anything_is_read(
     (tmp_path / "all" / "disks").rename(one)
     (tmp_path / "all").rename(tmp_path / "two")
     read: list[str] = []
-    reader = aesearch.indexing.build.read_corpus
+    reader = aesearch.indexing.build.read_dataset
     monkeypatch.setattr(
         aesearch.indexing.build,
-        "read_corpus",
+        "read_dataset",
         lambda *a, **k: (read.append("x"), reader(*a, **k))[1],
     )
     with pytest.raises(ParameterError, match="lie in 0; sort them into at least 2 folders"):

@@ -15,7 +15,7 @@ from aesearch.cli.options import output_option, refuse_documents
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
 from aesearch.duplicates.threshold import ALARM
 from aesearch.modalities import NOUNS, TEXTS
-from aesearch.search.index import open_at
+from aesearch.search.index import Index
 from aesearch.storage.places import find
 from aesearch.wording import counted
 
@@ -78,7 +78,7 @@ def duplicates(
     """
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
-    with open_at(find(place or named)) as index:
+    with Index(find(place or named)) as index:
         if index.kind == TEXTS:
             refuse_documents(sheet)
         noun = NOUNS[index.kind]

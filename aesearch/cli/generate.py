@@ -23,7 +23,7 @@ from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import open_picture
 from aesearch.reports.drawing import FORMATS
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
-from aesearch.search.index import Index, open_at
+from aesearch.search.index import Index
 from aesearch.sources.folder import read_file
 from aesearch.storage.places import find
 from aesearch.types import Pixels
@@ -93,8 +93,8 @@ def sample(place: str | None, named: str | None, output: Path, as_json: bool, **
     """
     mode = _mode(asked)
     _check_suffix(output)
-    with open_at(find(place or named, kind=IMAGES)) as index, quiet_decoders():
-        made: dict[str, Any] = {"output": str(output), "encoder": index.encoder.manifest["kind"]}
+    with Index(find(place or named, kind=IMAGES)) as index, quiet_decoders():
+        made: dict[str, Any] = {"output": str(output), "encoder": index.encoder.manifest.kind}
         if mode == "plane":
             heading, note, groups = _plane(index, asked)
         elif mode == "between":
@@ -215,7 +215,7 @@ def reconstruct_(files: tuple[str, ...], place: str | None, output: Path, as_jso
     _check_suffix(output)
     near = Path(files[0]) if files[0] != "-" else None
     read: list[tuple[str, bytes, Pixels]] = []
-    with open_at(find(place, near, IMAGES)) as index, quiet_decoders():
+    with Index(find(place, near, IMAGES)) as index, quiet_decoders():
         generate = index.generate
         for name in files:
             try:

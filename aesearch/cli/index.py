@@ -152,7 +152,7 @@ def index(
     left_out = left_out_of(facts)
     unreadable = len(left_out.repeated) + len(left_out.unreadable)
     summary = {
-        "index": str(opened.layout.root),
+        "index": str(opened.folder.layout.root),
         "items": facts["items"],
         **done.counts,
         "skipped": unreadable,
@@ -162,7 +162,7 @@ def index(
         "encoder": facts["encoder"],
         "check": facts["check"],
         "trained": facts["trained"],
-        "bytes_on_disk": opened.layout.bytes_on_disk(),  # the database's journal is gone by now
+        "bytes_on_disk": opened.folder.layout.bytes_on_disk(),  # the database's journal is gone by now
         "seconds": time.perf_counter() - started,
     }
     if as_json:

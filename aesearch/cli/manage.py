@@ -16,7 +16,7 @@ from aesearch.cli.format_skipped import left_out_of, listed
 from aesearch.cli.options import output_option
 from aesearch.errors import AesearchError
 from aesearch.modalities import NOUNS, TEXTS
-from aesearch.search.index import Index, open_at
+from aesearch.search.index import Index
 from aesearch.settings import spelled
 from aesearch.storage.places import all_places, find, home
 from aesearch.wording import counted
@@ -51,10 +51,10 @@ def list_(as_json: bool) -> int:
                     "name": index.name,
                     "kind": index.kind,
                     "items": len(index),
-                    "encoder": index.encoder.manifest["kind"],
-                    "bytes_on_disk": index.layout.bytes_on_disk(),
+                    "encoder": index.encoder.manifest.kind,
+                    "bytes_on_disk": index.folder.layout.bytes_on_disk(),
                     "source": str(index.source),
-                    "training": index.layout.plan.exists(),
+                    "training": index.folder.layout.plan.exists(),
                 }
         except AesearchError as error:
             row = {"name": place.name, "error": str(error)}
@@ -131,9 +131,9 @@ def _plot(index: Index, out: Path) -> None:
 
     manifest = index.encoder.manifest
     # Where a baseline was better, what was trained is not what is searched with.
-    trained = (manifest.get("check") or {}).get("learned") or manifest["kind"]
+    trained = (manifest.check or {}).get("learned") or manifest.kind
     title = f"How the encoder of {index.name} was trained ({trained})"
-    write_history(manifest.get("history") or [], out, title=title)
+    write_history(manifest.history or [], out, title=title)
     click.echo(f"wrote {out}", err=True)
 
 
@@ -184,7 +184,7 @@ def _show_check(check: dict[str, Any] | None, noun: str) -> None:
 @click.option("--index", "place", metavar="PATH", help="The index: a path, or a name in the home.")
 def remove(keys: tuple[str, ...], place: str | None) -> int:
     """Remove items from an index; their files stay where they are."""
-    with open_at(find(place)) as index:
+    with Index(find(place)) as index:
         number = index.remove(keys)
         index.prepare_queries()
         remain = "remains" if len(index) == 1 else "remain"

@@ -15,7 +15,7 @@ from aesearch.cli.format_hits import Answer, print_answer
 from aesearch.cli.options import output_option, refuse_documents
 from aesearch.errors import ContentError
 from aesearch.modalities import IMAGES, TEXTS
-from aesearch.search.index import Index, open_at
+from aesearch.search.index import Index
 from aesearch.sources.detect import is_named_as_picture
 from aesearch.storage.places import find
 
@@ -90,7 +90,7 @@ def query(
     near, kind = Path(named) if named else None, _kind(files, words)
     if explain or hybrid is not None:
         kind = TEXTS
-    with open_at(find(place, near, kind)) as opened, quiet_decoders():
+    with Index(find(place, near, kind)) as opened, quiet_decoders():
         index: Any = opened  # what only documents have is asked of those alone
         texts = index.kind == TEXTS
         _require_sense(index, words, files, sheet, explain=explain, hybrid=hybrid)
@@ -116,7 +116,7 @@ def query(
             why = [index.explain(content, hit.key) for hit in found] if explain else []
             answers.append(Answer(name, content, found, why))
         tabular = index.is_tabular
-        kept = {item.key: png for item, png in index.store.kept()} if sheet is not None else {}
+        kept = {item.key: png for item, png in index.folder.store.kept()} if sheet is not None else {}
     among = limits["among"]
     empty = answers and not any(answer.hits for answer in answers)
     if empty and limits["threshold"] is not None:

@@ -10,13 +10,14 @@ from typing import Any
 import xxhash
 
 from aesearch.errors import ContentError, SourceError
-from aesearch.indexing.datasets import Corpus, read_corpus, stored_corpus
+from aesearch.indexing.datasets.base import Dataset, read_dataset
+from aesearch.indexing.datasets.texts import stored_corpus
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.snippets import opening as first_words
-from aesearch.search.index import Index, open_at
+from aesearch.search.index import Index
 from aesearch.settings import Settings
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.detect import kind_of
@@ -74,17 +75,17 @@ class Collection:
         """Return the label of each entry."""
         if self.source is None:
             assert self.index is not None
-            return list(self.index.store.labels().values())
+            return list(self.index.folder.store.labels().values())
         return self.source.labels([entry.key for entry in self.entries])
 
-    def read(self, settings: Settings, progress: Progress) -> Corpus:
+    def read(self, settings: Settings, progress: Progress) -> Dataset:
         """Read all items, with the features of the index where there is one."""
         features = self.own_features
         if self.source is None:
             assert self.index is not None
-            return stored_corpus(self.index.store, settings, features)
+            return stored_corpus(self.index.folder.store, settings, features)
         load_all_formats()
-        return read_corpus(
+        return read_dataset(
             self.source, self.entries, self.kind, settings, features=features, progress=progress
         )
 
@@ -106,7 +107,7 @@ class Collection:
             return found
         if not self._texts:
             assert self.index is not None
-            pairs = self.index.store.documents()
+            pairs = self.index.folder.store.documents()
             self._texts = {item.key: Document(kept.text, kept.title) for item, kept in pairs}
         return self._texts.get(key, Document(""))
 
@@ -131,7 +132,7 @@ def open_collection(place: str | Path, kind: str, columns: Columns | None) -> Co
     path = Path(place)
     here = Layout(path) if path.exists() else Layout(home() / path)
     if here.exists() and not columns:
-        return _of_index(open_at(here.root))
+        return _of_index(Index(here.root))
     source = open_source(place, columns)
     entries = _sorted(list(source.walk()), source.root)
     return Collection(source.root.name, kind_of(source, entries, kind), entries, source)

@@ -13,7 +13,8 @@ import numpy as np
 from aesearch.compare.baselines import Searcher
 from aesearch.compare.plan import HYBRID
 from aesearch.compare.tasks import Asked
-from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.datasets.base import Dataset
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.passages import passages_of
 from aesearch.search.bm25 import Words
@@ -41,11 +42,11 @@ class Long:
     counts: Bags | None = None
 
     @classmethod
-    def of(cls, corpus: Corpus) -> Long:
+    def of(cls, corpus: Dataset) -> Long:
         """Cut the documents of a collection as an index does."""
         owners: list[int] = []
         texts: list[str] = []
-        if isinstance(corpus, TextCorpus):
+        if isinstance(corpus, TextDataset):
             for row, document in enumerate(corpus.documents):
                 for span in passages_of(document.text):
                     owners.append(row)
@@ -53,7 +54,7 @@ class Long:
         counts = corpus.features.count(texts) if texts else None
         return cls(np.array(owners, dtype=np.int64), counts)
 
-    def codes(self, corpus: Corpus, features: Any, frozen: FrozenEncoder) -> Floats:
+    def codes(self, corpus: Dataset, features: Any, frozen: FrozenEncoder) -> Floats:
         """Return the codes of the passages."""
         if self.counts is None:
             return np.empty((0, frozen.code_size), dtype=np.float32)
@@ -92,7 +93,7 @@ class Spoken:
     seconds: float
 
     @classmethod
-    def of(cls, corpus: TextCorpus) -> Spoken:
+    def of(cls, corpus: TextDataset) -> Spoken:
         """Count the words of all documents."""
         started, language = time.perf_counter(), corpus.features.language
         texts = enumerate(document.text for document in corpus.documents)

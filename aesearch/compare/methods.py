@@ -23,7 +23,7 @@ from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
 from aesearch.engines.plan import choose
 from aesearch.indexing.baselines import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
-from aesearch.indexing.datasets import Corpus
+from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.selection import freeze, unit
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
@@ -42,7 +42,7 @@ class Stage:
 
     Attributes
     ----------
-    corpus : Corpus
+    corpus : Dataset
     seed : int
     forms : sequence of str
         Of 'float', 'int8', 'bits', 'hybrid'.
@@ -60,7 +60,7 @@ class Stage:
         Items whose reconstructions are kept, and those whose codes are.
     """
 
-    corpus: Corpus
+    corpus: Dataset
     seed: int
     forms: Sequence[str]
     place: Path
@@ -100,8 +100,8 @@ class Stage:
                 lsa = LSAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
                 yield from self._encoder(step, lsa, step.titled(f"LSA {weighting}"), features)
         elif step.method == OWN and self.own is not None:
-            kind = self.own.manifest["kind"]
-            trained = float(self.own.manifest.get("trained", {}).get("seconds", 0.0))
+            kind = self.own.manifest.kind
+            trained = float(self.own.manifest.trained.get("seconds", 0.0))
             learned = kind not in UNTRAINED
             title = f"this index's {kind}"
             yield from self._forms(title, self.own, self.own_features, trained, learned=learned)
@@ -172,7 +172,7 @@ class Stage:
 
         def weight() -> float:
             """Return how much words count beside these codes, as an index finds it out."""
-            check = frozen.manifest.get("check") or {}
+            check = frozen.manifest.check or {}
             notes = check if "words" in check else corpus.notes(features, frozen, self.seed)
             return float(notes["words"]["weight"])
 

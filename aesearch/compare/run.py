@@ -40,7 +40,8 @@ from aesearch.compare.tasks import (
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import ParameterError, SourceError
 from aesearch.evaluation.metrics import bootstrap
-from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.datasets.base import Dataset
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.indexing.train import default_budget
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import Settings, parse_seconds
@@ -259,7 +260,7 @@ class _Run:
         return result
 
     def _tasks(
-        self, corpus: Corpus, judged: Any, queries: dict[str, str]
+        self, corpus: Dataset, judged: Any, queries: dict[str, str]
     ) -> tuple[list[Task], int]:
         tasks: list[Task] = [copies_task(corpus, self.seed)]
         if judged is None:
@@ -357,10 +358,10 @@ def answer(searcher: Searcher, task: Task) -> tuple[Answers, float]:
     return joined(parts), spent
 
 
-def _said(corpus: Corpus, row: int) -> str:
+def _said(corpus: Dataset, row: int) -> str:
     """Return the key of an item; of a document also its title, or its first words."""
     key = corpus.items[row].key
-    if not isinstance(corpus, TextCorpus):
+    if not isinstance(corpus, TextDataset):
         return key
     return f"{key}: {opening(corpus.documents[row], SAID)}"
 

@@ -14,7 +14,8 @@ from aesearch.compare.qrels import Grades
 from aesearch.errors import ParameterError
 from aesearch.evaluation import check as evaluation
 from aesearch.evaluation.metrics import ndcg_at, nearest_label, precision_curve, ranking, recall_at
-from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.datasets.base import Dataset
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.modalities import IMAGES
 from aesearch.modalities.texts.passages import half_of
 from aesearch.types import Doubles, Floats, Ints
@@ -189,12 +190,12 @@ def graded(gains: Ints) -> Values:
     }
 
 
-def copies_task(corpus: Corpus, seed: int) -> Copies:
+def copies_task(corpus: Dataset, seed: int) -> Copies:
     """Return the check that needs no labels: distorted pictures, halves of documents."""
     rng = np.random.default_rng(seed)
     rows = _some(corpus.kept_out, len(corpus), rng)
     names = [corpus.items[row].key for row in rows]
-    if isinstance(corpus, TextCorpus):
+    if isinstance(corpus, TextDataset):
         texts = [half_of(corpus.documents[row].text, seed) for row in rows]
         asked = Asked(corpus.features.count(texts), names, rows, texts)
     else:
@@ -203,7 +204,7 @@ def copies_task(corpus: Corpus, seed: int) -> Copies:
     return Copies(asked, searched, targets=np.argsort(searched)[rows])
 
 
-def labels_task(corpus: Corpus, seed: int) -> Labelled | None:
+def labels_task(corpus: Dataset, seed: int) -> Labelled | None:
     """Return the questions by folder or label, or None where there are none to be asked."""
     numbers = evaluation.label_numbers(corpus.labels)
     if numbers is None:
@@ -225,13 +226,13 @@ def labels_task(corpus: Corpus, seed: int) -> Labelled | None:
 
 
 def judged_task(
-    corpus: Corpus, judged: Mapping[str, Grades], queries: Mapping[str, str], seed: int
+    corpus: Dataset, judged: Mapping[str, Grades], queries: Mapping[str, str], seed: int
 ) -> Judged:
     """Return the questions of a file of judgements.
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : Dataset
     judged : mapping of str to Grades
         Of items that are in the collection.
     queries : mapping of str to str
@@ -250,7 +251,7 @@ def judged_task(
     rows = np.array(
         [-1 if name in queries else places.get(name, -1) for name in names], dtype=np.int64
     )
-    if isinstance(corpus, TextCorpus):
+    if isinstance(corpus, TextDataset):
         texts = [
             queries.get(name, name) if row < 0 else corpus.documents[row].text
             for name, row in zip(names, rows.tolist(), strict=True)
@@ -274,10 +275,10 @@ def judged_task(
     )
 
 
-def items_asked(corpus: Corpus, rows: Ints) -> Asked:
+def items_asked(corpus: Dataset, rows: Ints) -> Asked:
     """Return items as questions."""
     names = [corpus.items[row].key for row in rows]
-    texts = [corpus.documents[row].text for row in rows] if isinstance(corpus, TextCorpus) else []
+    texts = [corpus.documents[row].text for row in rows] if isinstance(corpus, TextDataset) else []
     return Asked(corpus.samples[rows], names, rows, texts)
 
 

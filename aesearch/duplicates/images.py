@@ -73,7 +73,7 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
     progress : callable
     """
     load_all_formats()
-    files = _Files(index.source, {item.key: png for item, png in index.store.kept()})
+    files = _Files(index.source, {item.key: png for item, png in index.folder.store.kept()})
     with tempfile.TemporaryFile() as scratch:
         shape = (len(items), ROW)
         squares: Pixels = (

@@ -54,7 +54,7 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
     words: list[Hashes] = [np.empty(0, np.uint64)] * len(items)
     originals: dict[int, list[str]] = {}
     done = 0
-    for text in index.store.texts():
+    for text in index.folder.store.texts():
         row = rows.get(text.id)
         if row is None:
             continue
@@ -169,7 +169,7 @@ def _meeting(signatures: Hashes, good: Ids) -> Iterator[tuple[Ids, Ids]]:
 
 def _near(index: Index, items: Sequence[Item], good: Ids) -> Iterator[tuple[Ids, Ids]]:
     """Yield each document with those of the nearest codes: unlike ones for the calibration too."""
-    ids, codes = index.store.codes([items[row].id for row in good.tolist()])
+    ids, codes = index.folder.store.codes([items[row].id for row in good.tolist()])
     rows = {item.id: row for row, item in enumerate(items)}
     places = np.array([rows[id] for id in ids.tolist()], dtype=np.int64)
     k = min(NEAREST + 1, len(places))

@@ -75,7 +75,7 @@ def write_encoder(encoder: FrozenEncoder, folder: Path) -> tuple[dict[str, str],
         Of 'encoder' and 'decoder': file, inputs and outputs with shapes, types and units; of the
         encoder also how its input is prepared.
     """
-    features = encoder.manifest["features"]
+    features = encoder.manifest.features
     files = dict(FILES)
     if features["kind"] == IMAGES:
         units, prepare = _of_pictures(features)

@@ -122,7 +122,7 @@ def _require(parts: Collection[str], format: str) -> None:
 
 
 def _require_place(index: Index, target: Path, *, replace: bool) -> None:
-    for place, what in ((index.source, "source"), (index.layout.root.resolve(), "index")):
+    for place, what in ((index.source, "source"), (index.folder.layout.root.resolve(), "index")):
         if target.is_relative_to(place):
             raise ParameterError(f"{target} is inside the {what}, {place}; export to another place")
     if not target.exists():
@@ -167,7 +167,7 @@ def _write_one_revision(
     index: Index, folder: Path, parts: Collection[str], format: str
 ) -> dict[str, str]:
     # A store of its own: searches in other threads go on while a large file is copied.
-    store = Store(index.layout.database)
+    store = Store(index.folder.layout.database)
     try:
         for attempt in range(TRIES):
             shutil.rmtree(folder, ignore_errors=True)
@@ -186,7 +186,7 @@ def _write_one_revision(
                 raise
     finally:
         store.close()
-    raise DamagedError(f"{index.layout.root} changes too quickly to be exported; try again")
+    raise DamagedError(f"{index.folder.layout.root} changes too quickly to be exported; try again")
 
 
 class _Export:
@@ -202,7 +202,7 @@ class _Export:
     ) -> None:
         self.index, self.store, self.folder = index, store, folder
         self.revision, self.rotation = revision, rotation
-        self.layout = index.layout
+        self.layout = index.folder.layout
         self.files: dict[str, str] = {}
         self.card: dict[str, Any] = {
             "made_by": f"aesearch {__version__}",

@@ -10,7 +10,7 @@ import numpy as np
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
-from aesearch.indexing.datasets import Corpus
+from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.selection import Contest, Finalist, freeze, unit
 from aesearch.modalities import IMAGES
 from aesearch.settings import FEWEST_TO_FIT, Settings
@@ -27,7 +27,7 @@ COUNTING = frozenset({"mlp", "vae", "cvae", "dbn"})
 BASELINES = {"images": "pca", "texts": "lsa"}
 
 
-def learned_from(corpus: Corpus, features: Any) -> Any:
+def learned_from(corpus: Dataset, features: Any) -> Any:
     """Return the items that are learned from, as `fit` takes them."""
     rows = corpus.seen(corpus.samples, features)
     part = rows[: max(2, corpus.training)]
@@ -36,7 +36,7 @@ def learned_from(corpus: Corpus, features: Any) -> Any:
     return csr_of(part) if isinstance(part, Bags) else part
 
 
-def first_encoder(corpus: Corpus, settings: Settings, layout: Layout) -> Finalist:
+def first_encoder(corpus: Dataset, settings: Settings, layout: Layout) -> Finalist:
     """Fit what can be published at once: half-whitened PCA, thumbnails of a few pictures, LSA."""
     encoder: Encoder
     kind = "pca"
@@ -93,7 +93,7 @@ def _enter_lsa(
         contest.encode(f"lsa {weighting}", Finalist("lsa", lsa, features, frozen))
 
 
-def features_for(corpus: Corpus, weighting: str) -> Any:
+def features_for(corpus: Dataset, weighting: str) -> Any:
     """Return the features of a collection with other weights, learned from its training part."""
     features = corpus.features
     if corpus.kind == IMAGES or features.weighting == weighting:

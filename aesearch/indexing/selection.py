@@ -19,8 +19,9 @@ from aesearch.encoders.sparse import csr_of
 from aesearch.errors import DamagedError
 from aesearch.evaluation import check as evaluation
 from aesearch.evaluation.decision import Verdict, choose
-from aesearch.indexing.datasets import Corpus
-from aesearch.inference.encoder import MANIFEST, WEIGHTS, FrozenEncoder, seal
+from aesearch.indexing.datasets.base import Dataset
+from aesearch.inference.encoder import WEIGHTS, FrozenEncoder, seal
+from aesearch.inference.manifest import MANIFEST, Manifest
 from aesearch.modalities import Features
 from aesearch.sparse import Bags
 from aesearch.storage.layout import Layout, sync_to_disk
@@ -78,7 +79,7 @@ class Contest:
         Comparable codes of all items, and of the distorted ones that were kept out.
     """
 
-    corpus: Corpus
+    corpus: Dataset
     seed: int = 0
     checks: dict[str, evaluation.Check] = field(default_factory=dict)
     finalists: dict[str, Finalist] = field(default_factory=dict)
@@ -170,16 +171,16 @@ def freeze(
     encoder.write_graphs(temporary)
     state = {name: np.ascontiguousarray(array) for name, array in encoder.state().items()}
     save_file(state, temporary / WEIGHTS)
-    manifest = {
-        "kind": kind,
-        "parameters": encoder.get_params(),
-        "chosen": changed_parameters(encoder),
-        "features": features.config(),
-        "code_size": encoder.code_size_,
-        "aesearch": __version__,
-        "made_at": time.time(),
+    manifest = Manifest(
+        kind=kind,
+        features=features.config(),
+        code_size=encoder.code_size_,
+        parameters=encoder.get_params(),
+        chosen=changed_parameters(encoder),
+        aesearch=__version__,
+        made_at=time.time(),
         **notes,
-    }
+    )
     fingerprint = seal(temporary, manifest, features.save(temporary))
     written = [path.name for path in temporary.iterdir()]
     for name in (*written, "."):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.modalities import TEXTS
 from aesearch.search.hits import Hit, TextHit
-from aesearch.search.index import Index, open_at
+from aesearch.search.index import Index
 from aesearch.storage.places import find
 
 
@@ -63,7 +63,7 @@ class Handle:
             self._start(self.path)  # of the parent's index nothing is touched, not even closed
         with self._lock:
             if self._index is None:
-                self._index = open_at(self.path)
+                self._index = Index(self.path)
             return self._index
 
     def close(self) -> None:

@@ -269,8 +269,8 @@ def _new_codes(index: Index, part: Sequence[Any], first: int) -> Floats:
 
 def _kept_codes(index: Index, keys: Sequence[str]) -> Floats:
     """Return the codes of items, in the order of `keys`."""
-    ids = index.store.ids_of(keys)
+    ids = index.folder.store.ids_of(keys)
     if missing := [key for key in keys if key not in ids]:
         raise UnknownKeyError(f"there is no item '{missing[0]}' in {index.name}")
-    found, codes = index.store.codes(set(ids.values()))
+    found, codes = index.folder.store.codes(set(ids.values()))
     return codes[np.searchsorted(found, [ids[key] for key in keys])]

@@ -27,7 +27,7 @@ from aesearch.errors import (
 )
 from aesearch.evaluation.check import label_numbers
 from aesearch.indexing.baselines import features_for
-from aesearch.indexing.datasets import stored_corpus
+from aesearch.indexing.datasets.texts import stored_corpus
 from aesearch.ingest.decode import decode
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy, plane_of
@@ -190,12 +190,12 @@ class _Material(ABC):
         self.index, self.progress = index, progress
         self.seed = index.settings.seed
         self.encoder, self.features = index.encoder, index.features
-        with index.store.reading():
+        with index.folder.store.reading():
             self._read_store()
 
     def _read_store(self) -> None:
         """Read what must be of one state of the index; the rest takes long."""
-        store = self.index.store
+        store = self.index.folder.store
         self.items: list[Item] = list(store.items())
         ids, codes = store.codes()
         documents = ids <= DOCUMENT  # and not passages
@@ -225,7 +225,7 @@ class _Material(ABC):
         return Session(progress=lambda done, _: self.progress("learning the map", done, 1.0))
 
     def _own_panel(self, latents: Floats) -> Panel:
-        kind = self.encoder.manifest["kind"]
+        kind = self.encoder.manifest.kind
         return Panel("code", f"{kind}, the code of 2 numbers of this index", latents)
 
 
@@ -235,7 +235,7 @@ class _Pictures(_Material):
     def _read_store(self) -> None:
         super()._read_store()
         self.groups = folder_names([item.key for item in self.items])
-        self.by_hand = {item.key: png for item, png in self.index.store.kept()}
+        self.by_hand = {item.key: png for item, png in self.index.folder.store.kept()}
 
     def own(self) -> Panel:
         latents = np.full((len(self.items), 2), np.nan, dtype=np.float32)
@@ -302,7 +302,7 @@ class _Documents(_Material):
 
     def _read_store(self) -> None:
         super()._read_store()
-        labels = self.index.store.labels()
+        labels = self.index.folder.store.labels()
         self.groups = [labels.get(item.id, "") for item in self.items]
 
     @cached_property
@@ -310,7 +310,7 @@ class _Documents(_Material):
         """The weighted words of all documents, a row each: a CSR matrix."""
         self.progress("counting words", 0, len(self.items))
         features = self.features
-        corpus = stored_corpus(self.index.store, self.index.settings, features)
+        corpus = stored_corpus(self.index.folder.store, self.index.settings, features)
         if features.weighting == "counts":  # how often a word occurs says little by itself
             features = features_for(corpus, "log-entropy")
         numbers = {item.key: row for row, item in enumerate(corpus.items)}
@@ -325,7 +325,7 @@ class _Documents(_Material):
         items = self.items
         for start in range(0, len(items), BATCH):
             ids = [item.id for item in items[start : start + BATCH]]
-            kept = self.index.store.texts_of(ids)
+            kept = self.index.folder.store.texts_of(ids)
             if len(kept) < len(ids):
                 raise self._changed()
             rows = self.features.transform([kept[id].text for id in ids])

@@ -37,6 +37,7 @@ class Folder:
     """
 
     plain = False
+    kind: str | None = None
 
     def __init__(self, root: Path) -> None:
         if not root.exists():

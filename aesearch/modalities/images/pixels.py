@@ -151,6 +151,13 @@ def open_picture(content: Content) -> Image.Image:
         raise _explained(error, content) from error
 
 
+def as_png(pixels: Pixels) -> bytes:
+    """Return a small picture as PNG, from uint8 of shape (height, width, channels)."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
 def size_of(path: Path) -> tuple[int, int] | None:
     """Return (width, height) from the header, or None where it cannot be read."""
     try:
