@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import xxhash
 
-from aesearch.engines import Ids
+from aesearch.engines import Floats, Ids
 from aesearch.errors import SourceError
 from aesearch.evaluation import distorted
 from aesearch.features import IMAGES, TEXTS
@@ -100,8 +100,10 @@ class Corpus(ABC):
         """Return the codes of the passages of those items that are long."""
         return encode_passages([], features, encoder)
 
-    def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:
-        """Return what else the check finds out about the encoder that won."""
+    def notes(
+        self, codes: Floats, features: Any, encoder: FrozenEncoder, seed: int
+    ) -> dict[str, Any]:
+        """Return what else the check finds out about the encoder that won, and gave the codes."""
         return {}
 
     @abstractmethod
@@ -167,10 +169,12 @@ class TextCorpus(Corpus):
         """Return the codes of the passages of long documents."""
         return encode_passages(self.documents, features, encoder)
 
-    def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:
-        """Return "words", what `hybrid_check.check_words` finds out, and "hybrid", what follows."""
-        found = check_words(self.documents, features, encoder, seed)
-        return {"words": asdict(found), "hybrid": found.helps}
+    def notes(
+        self, codes: Floats, features: Any, encoder: FrozenEncoder, seed: int
+    ) -> dict[str, Any]:
+        """Return "fusion": how much words should count beside these codes."""
+        found = check_words(self.documents, self.kept_out, codes, features, encoder, seed)
+        return {"fusion": asdict(found)}
 
     def keep(self, store: Store, ids: Ids) -> None:
         """Keep the plain text: for snippets, and to learn from without the files."""

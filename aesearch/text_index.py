@@ -13,6 +13,7 @@ from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
 from aesearch.features.tokens import spans, term_of
 from aesearch.hits import Hit, TextHit
+from aesearch.hybrid import WordsCheck
 from aesearch.index import Index
 from aesearch.layout import key_for
 from aesearch.opening import Opened
@@ -55,8 +56,8 @@ class TextIndex(Index):
 
     @property
     def is_hybrid(self) -> bool:
-        """Whether the check found codes and words together to be clearly better than codes."""
-        return bool((self.encoder.manifest.get("check") or {}).get("hybrid"))
+        """Whether a text is searched by codes and words: unless the check found that words harm."""
+        return WordsCheck.of(self.encoder.manifest.get("check")).prefers_both
 
     # -- searching -------------------------------------------------------------------------------
 
@@ -255,7 +256,7 @@ class TextIndex(Index):
         exact: Sequence[int],
     ) -> list[Found]:
         """Return the best by codes and words together; by words alone where no code is had."""
-        from aesearch.hybrid import CANDIDATES, UNKNOWN, with_feedback
+        from aesearch.hybrid import CANDIDATES, with_feedback
 
         if k < 1:
             raise ParameterError(f"k must be at least 1; got {k}")
@@ -275,8 +276,7 @@ class TextIndex(Index):
             scores = np.array([one.score for one in found], dtype=np.float32)
             return np.array([one.id for one in found], dtype=np.int64), scores
 
-        check = state.encoder.manifest.get("check") or {}
-        weight = float(check["words"]["weight"]) if "words" in check else UNKNOWN
+        weight = WordsCheck.of(state.encoder.manifest.get("check")).weight
         ids, scores = with_feedback(code, nearest, spoken, self._codes, weight)
         best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
         for id, score in zip(ids[:k].tolist(), scores[:k].tolist(), strict=True):

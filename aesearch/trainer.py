@@ -206,7 +206,8 @@ def _publish(
     """Give every item its code by the winner, and keep the table that says why."""
     winner = verdict.winner
     finalist, corpus = contest.finalists[winner], contest.corpus
-    size = contest.codes[winner].shape[1]
+    codes = contest.codes[winner]
+    size = codes.shape[1]
     usual = DEFAULT_BITS if size <= MOST_TURNED else 0
     bits = min(index.settings.bits or usual, size - size % 8)
     forms = contest.stored_forms(winner, bits)
@@ -222,11 +223,10 @@ def _publish(
             "candidates": _table(contest.checks),
             "forms": _table(forms),
             "form_bits": bits,
-            **corpus.notes(finalist.features, finalist.frozen, index.settings.seed),
+            **corpus.notes(codes, finalist.features, finalist.frozen, index.settings.seed),
         },
     }
     final = freeze(finalist.encoder, finalist.kind, finalist.features, index.layout, notes)
-    codes = contest.codes[winner]
     passages = corpus.passages(finalist.features, final)
 
     def edit(store: Store) -> tuple[Ids, Ids]:

@@ -7,7 +7,8 @@ from math import exp
 from typing import Any
 
 from aesearch.cli.terminal import clock
-from aesearch.hybrid_check import WordsCheck
+from aesearch.features import NOUNS, TEXTS
+from aesearch.hybrid import WordsCheck
 from aesearch.plurals import counted
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
 
@@ -37,15 +38,14 @@ def reasons(facts: Mapping[str, Any], noun: str) -> Iterator[str]:
     yield from _doubts(facts["check"] or {})
     yield from untrained(facts, noun)
     yield from cut_short(facts)
-    if (facts["check"] or {}).get("words"):
-        yield _words(facts["check"])
+    if noun == NOUNS[TEXTS]:
+        yield _words(WordsCheck.of(facts["check"]))
 
 
-def _words(check: Mapping[str, Any]) -> str:
-    found = WordsCheck(**check["words"])
-    if not check.get("hybrid"):
-        return f"{found}; 'aesearch query --hybrid' uses both"
-    return f"{found}: texts are searched by both, unless with --no-hybrid"
+def _words(found: WordsCheck) -> str:
+    if found.prefers_both:
+        return f"{found}: texts are searched by both, unless with --no-hybrid"
+    return f"{found}: texts are searched by codes alone; 'aesearch query --hybrid' uses both"
 
 
 def verdict(check: Mapping[str, Any], noun: str) -> str:

@@ -29,6 +29,7 @@ from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measu
 from aesearch.evaluation import Pixels
 from aesearch.features import IMAGES, TEXTS
 from aesearch.frozen import FrozenEncoder
+from aesearch.hybrid import WordsCheck
 from aesearch.layout import Layout
 from aesearch.trainer import MOST_TURNED
 
@@ -173,9 +174,12 @@ class Stage:
 
         def weight() -> float:
             """Return how much words count beside these codes, as an index finds it out."""
-            check = frozen.manifest.get("check") or {}
-            notes = check if "words" in check else corpus.notes(features, frozen, self.seed)
-            return float(notes["words"]["weight"])
+            found = WordsCheck.of(frozen.manifest.get("check"))
+            if not found.questions:
+                found = WordsCheck.of(
+                    corpus.notes(codes[: len(corpus)], features, frozen, self.seed)
+                )
+            return found.weight
 
         for one in self._stored(title, codes, encode, weight):
             one.fit_s += fit_s
