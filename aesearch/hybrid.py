@@ -137,14 +137,3 @@ def with_feedback(
     moved = query + STRENGTH * codes_of(first).mean(axis=0, keepdims=True)
     moved /= max(float(np.linalg.norm(moved)), 1e-12)
     return fuse(nearest(moved.astype(np.float32)), words, weight)
-
-
-def exactly(codes: Floats) -> Callable[[Floats], Scored]:
-    """Return what finds the nearest of some codes by comparing with all; their rows are the ids."""
-
-    def nearest(query: Floats) -> Scored:
-        scores = (query @ codes.T)[0]
-        best = np.argsort(-scores, kind="stable")[:CANDIDATES]
-        return best, scores[best]
-
-    return nearest

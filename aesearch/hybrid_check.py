@@ -18,7 +18,6 @@ from aesearch.hybrid import (
     WEIGHTS,
     Scored,
     WordsCheck,
-    exactly,
     with_feedback,
 )
 from aesearch.spoken import terms_in
@@ -100,7 +99,15 @@ def check_words(
 
 def _reciprocal_ranks(query: Floats, codes: Floats, words: Scored, own: int) -> list[float]:
     """Return how well one document is found by its code, by words, and by both as weighted."""
-    nearest = exactly(codes)
+
+    def nearest(code: Floats) -> Scored:
+        scores = (code @ codes.T)[0]
+        best = np.arange(len(scores))
+        if len(best) > CANDIDATES:
+            best = np.argpartition(-scores, CANDIDATES)[:CANDIDATES]
+        best = best[np.argsort(-scores[best], kind="stable")]
+        return best, scores[best]
+
     rankings = [nearest(query), words]
     rankings += [
         with_feedback(query, nearest, words, codes.__getitem__, weight) for weight in WEIGHTS
