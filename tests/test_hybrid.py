@@ -200,7 +200,7 @@ def test_only_what_was_held_out_asks_and_all_is_searched(
     assert checked(index, documents(60), hybrid_check.FEWEST - 1) == WordsCheck()
     assert checked(index, documents(60), 30).questions == 30
     # What is said again, whole, in a document that does not ask is found before the rest of it.
-    twice = [*documents(30, "name{0} called{0}"), *documents(30, "name{0} called{0}")]
+    twice = documents(30, "name{0} called{0} after{0}") * 2
     assert checked(index, twice[30:]).by_words > 0.95
     assert checked(index, twice, 30).by_words < 0.55
     monkeypatch.setattr(hybrid_check, "QUESTIONS", 25)
@@ -350,7 +350,7 @@ def test_where_words_find_what_codes_do_not_the_default_uses_them(
     """Each text tells of a person of its own, in the words of its topic: only the name finds it."""
     root = tmp_path_factory.mktemp("names").resolve()
     (root / "docs").mkdir()
-    names = [f"person{number:03}" for number in range(120)]
+    names = [f"person{number:03}" for number in range(160)]
     for number, name in enumerate(names):
         topic = NAMES[number % 4]
         text = f"{name} {make_text(topic, number, 32)} {name} {make_text(topic, 900 + number, 16)}"
