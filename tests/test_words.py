@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -163,8 +164,11 @@ def caches(index: TextIndex) -> list[str]:
 
 
 def test_words_are_counted_when_they_are_first_needed(index: TextIndex) -> None:
-    index.search("boat")
+    assert caches(index) == [f"words-{index.revision.number}"]  # texts are searched by them
+    shutil.rmtree(index.layout.words(index.revision.number))
+    index.search("boat", hybrid=False)
     assert caches(index) == []
+    index._counted = None
     first = index.search("boat harbour", hybrid=True)
     assert caches(index) == [f"words-{index.revision.number}"]
     card = index.layout.words(index.revision.number) / CARD
