@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import math
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
