@@ -1,6 +1,6 @@
 """How well, and how fast, documents are found: codes against latent semantic analysis and BM25.
 
-    python scripts/benchmark_text.py adhoc | topics | bits | chinese | indexing | query | all  ...
+    python scripts/benchmark_text.py all | adhoc typed topics bits chinese indexing query
 
 AESEARCH_DATA names the data folder; text_sets.py says what is read from it. Queries and judgements
 are never learned from. Codes are those that an index keeps: frozen, run by onnxruntime. Where LSA
@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 import numpy as np
+from aesearch.text_index import TextIndex
 from baselines import Array
 from benchmark_speed import workplace
 from benchmarking import cache_folder, say, show
@@ -29,6 +30,7 @@ from text_sets import (
     CODE,
     Classed,
     Codes,
+    Judged,
     Terms,
     coded,
     headlines,
@@ -44,14 +46,16 @@ from text_sets import (
 )
 from timing import aesearch, alternating, row, seconds_of, until_searchable
 
-from aesearch.indexing.hybrid_weight import check_words
-from aesearch.modalities.texts.extract import Document
+from aesearch.errors import ContentError
+from aesearch.indexing.build import build
+from aesearch.modalities.texts.tokenizer import language_of
 from aesearch.search.bm25 import Words
-from aesearch.search.fusion import CANDIDATES, with_feedback
 from aesearch.search.lexical import terms_in
+from aesearch.sources.table import Columns
 
 SIZES = {"med": (50, 64), "cran": (64, 100, 200)}
-HYBRID_SIZES = (32, 64)
+TYPED = ("med", "cran", "cacm", "questions_en", "questions_de", "questions_zh")
+DEEP, MANY = 1_000, 500  # hits that count; from so many queries on a tenth, most of it snippets
 WEIGHTINGS = ("log-entropy", "tf-idf")
 CAPS = (1.0, 0.1, 0.05)  # share of the documents, above which a term is left out
 VOCABULARY = 20_000
@@ -112,32 +116,17 @@ class Bench:
     def adhoc(self) -> Iterator[Table]:
         """Judged queries: MAP of words, codes, and both."""
         rows: list[dict[str, Any]] = []
-        mixed: list[dict[str, Any]] = []
         for name, sizes in list(SIZES.items())[: 1 if self.quick else None]:
-            alone, both = self._judged(name, sizes[:1] if self.quick else sizes)
-            rows += alone
-            mixed += both
+            rows += self._judged(name, sizes[:1] if self.quick else sizes)
         seeds = f"mean of {self.seeds} seeds" if self.seeds > 1 else f"seed {self.seed}"
-        note = {"measure": f"MAP; codes {seeds}"}
-        yield "MED and Cranfield: words and codes", rows, note
-        for size in HYBRID_SIZES:
-            part = [one for one in mixed if one["numbers"] == size]
-            mean = [_mean([one[key] for one in part]) for key in ("BM25", "code", "hybrid")]
-            mixed.append(_gained("mean", size, *mean, []))
-        yield "MED and Cranfield: codes and words together", mixed, note
+        yield "MED and Cranfield: words and codes", rows, {"measure": f"MAP; codes {seeds}"}
 
-    def _judged(
-        self, name: str, sizes: Sequence[int]
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Return the rows of one set: rankings by themselves, and hybrids."""
+    def _judged(self, name: str, sizes: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the rows of one set."""
         found = judged(self.data, name)
         say(f"{name}: {len(found.documents):,} documents, {len(found.queries)} queries")
         terms = Terms(found.documents, found.queries, self.place)
-        language = terms.features.language
-        words = Words.build((n, terms_in(t, language)) for n, t in enumerate(found.documents))
-        spoken = [terms_in(query, language) for query in found.queries]
-        bm25 = found.mean_average_precision(np.stack([words.scores_of(one) for one in spoken]))
-        maps = {"BM25": bm25}
+        maps = {"BM25": found.mean_of_rankings(by_words(found))}
         grid = {
             f"LSA-{size}, {weighting}": found.mean_average_precision(asked @ codes.T)
             for weighting in WEIGHTINGS
@@ -147,25 +136,29 @@ class Bench:
             maps[f"LSA-{size}"] = grid[f"LSA-{size}, {WEIGHTINGS[0]}"]
         best = max(grid, key=grid.__getitem__)
         maps[f"best LSA ({best.removeprefix('LSA-')})"] = grid[best]
-        mixed = []
-        for size in sorted({*sizes, *HYBRID_SIZES}):
-            alone, fused, weights = [], [], []
+        for size in sizes:
+            alone = []
             for seed in range(self.seed, self.seed + self.seeds):
                 codes = coded(terms, "text", size, seed)
                 alone.append(found.mean_average_precision(codes.queries @ codes.documents.T))
                 say(f"{name}: text-{size}, seed {seed}: {alone[-1]:.4f}")
-                if size in HYBRID_SIZES:
-                    documents = [Document(text) for text in found.documents]
-                    weights.append(
-                        check_words(documents, terms.features, codes.frozen, seed).weight
-                    )
-                    rankings = fused_rankings(codes, words, spoken, weights[-1])
-                    fused.append(found.mean_of_rankings(rankings))
-            if size in sizes:
-                maps[f"text-{size}"] = _mean(alone)
-            if fused:
-                mixed.append(_gained(name, size, bm25, _mean(alone), _mean(fused), weights))
-        return [{"set": name, "ranking": n, "MAP": value} for n, value in maps.items()], mixed
+            maps[f"text-{size}"] = _mean(alone)
+        return [{"set": name, "ranking": n, "MAP": value} for n, value in maps.items()]
+
+    def typed(self) -> Iterator[Table]:
+        """What is typed, in an index made with the defaults: as it is searched, and otherwise."""
+        rows = []
+        for name in TYPED[-1:] if self.quick else TYPED:
+            found = judged(self.data, name)
+            columns = Columns(("text",), "_id")
+            settings = {"seed": self.seed}
+            say(f"indexing {name}: {len(found.documents):,} documents")
+            with build(found.table, self.place / name, settings, columns=columns) as index:
+                assert isinstance(index, TextIndex)
+                rows += _searched(name, found, index)
+                say(str(rows[-1]))
+        notes = {"measure": "over all judged queries; of long documents the best passage counts"}
+        yield f"what is typed, seed {self.seed}", rows, notes
 
     def topics(self) -> Iterator[Table]:
         """20 Newsgroups: precision of real codes of 64, 10 and 2 numbers."""
@@ -315,6 +308,7 @@ class Bench:
 
 STEPS: dict[str, Callable[[Bench], Iterator[Table]]] = {
     "adhoc": Bench.adhoc,
+    "typed": Bench.typed,
     "topics": Bench.topics,
     "bits": Bench.bits,
     "chinese": Bench.chinese,
@@ -323,37 +317,47 @@ STEPS: dict[str, Callable[[Bench], Iterator[Table]]] = {
 }
 
 
-def fused_rankings(
-    codes: Codes, words: Words, spoken: Sequence[Sequence[str]], weight: float
-) -> Iterator[Array]:
-    """Yield the documents for each query as a hybrid search ranks them."""
+def by_words(found: Judged) -> list[Array]:
+    """Return the documents for each query as BM25 ranks them, terms being those of an index."""
+    language = language_of(found.documents)
+    words = Words.build((n, terms_in(text, language)) for n, text in enumerate(found.documents))
+    return [words.search(terms_in(query, language), DEEP)[0] for query in found.queries]
 
-    def nearest(query: Array) -> tuple[Array, Array]:
-        scores = (query @ codes.documents.T)[0]
-        best = np.argsort(-scores, kind="stable")[:CANDIDATES]
-        return best, scores[best]
 
-    for code, terms in zip(codes.queries, spoken, strict=True):
-        found = words.search(terms, CANDIDATES)
-        yield with_feedback(code[None], nearest, found, codes.documents.__getitem__, weight)[0]
+def _searched(name: str, found: Judged, index: TextIndex) -> list[dict[str, Any]]:
+    """Return a row of one set for each way to search it."""
+    rows = {key: row for row, key in enumerate(found.keys)}
+    depth = DEEP if len(found.queries) < MANY else DEEP // 10
+
+    def ranking(query: str, hybrid: bool | None) -> Array:
+        try:
+            hits = index.search(query, depth, hybrid=hybrid)
+        except ContentError:  # no word of it is in the collection
+            hits = []
+        return np.array([rows[hit.key] for hit in hits], dtype=np.int64)
+
+    def rankings(hybrid: bool | None) -> list[Array]:
+        return [ranking(query, hybrid) for query in found.queries]
+
+    ways = {
+        "default": rankings(None),
+        "BM25": by_words(found),
+        "codes": rankings(False),
+        "both": rankings(True),
+    }
+    return [
+        {
+            "set": name,
+            "search": way,
+            "MRR": found.mean_reciprocal_rank(ranked),
+            "MAP": found.mean_of_rankings(ranked),
+        }
+        for way, ranked in ways.items()
+    ]
 
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
-
-
-def _gained(
-    name: str, size: int, bm25: float, code: float, both: float, weights: Sequence[float]
-) -> dict[str, Any]:
-    return {
-        "set": name,
-        "numbers": size,
-        "BM25": bm25,
-        "code": code,
-        "hybrid": both,
-        "share of words": " ".join(f"{weight:g}" for weight in weights),
-        "gain, %": 100 * (both / max(bm25, code) - 1),
-    }
 
 
 @click.command()

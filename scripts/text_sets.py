@@ -1,7 +1,9 @@
 """Documents to measure with, read from the folder AESEARCH_DATA, and what encoders make of them.
 
-* ``ir/med``, ``ir/cran``: MED and Cranfield (Glasgow's IR test collections), each as corpus.jsonl,
-  queries.jsonl and qrels.tsv, the form that BEIR gave such sets.
+* ``ir/med``, ``ir/cran``, ``ir/cacm``: MED, Cranfield and CACM (Glasgow's IR test collections),
+  each as corpus.jsonl, queries.jsonl and qrels.tsv, the form that BEIR gave such sets.
+* ``ir/questions_en``, ``_de``, ``_zh``: paragraphs and questions of XQuAD, likewise; the paragraph
+  of a question is its only relevant one.
 * ``20news*bydate*.tar.*``: the archive of 20 Newsgroups, sorted by date.
 * ``zh_thucnews_titles``: Chinese headlines (THUCNews), dev.txt and test.txt: headline, tab, class.
 * ``reuters_R8_train.jsonl.gz``, ``reuters_R8_test.jsonl.gz``: Reuters-21578 R8: title, text, label.
@@ -35,7 +37,7 @@ from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
 from aesearch.engines.plan import choose
-from aesearch.evaluation.check import average_precision, precision_at
+from aesearch.evaluation.check import average_precision, precision_at, reciprocal_rank
 from aesearch.indexing.selection import freeze
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.features import TextFeatures, fit_features
@@ -49,11 +51,16 @@ LSA_SIZES = (32, 50, 64, 100, 128, 150, 200, 300)
 
 @dataclass
 class Judged:
-    """Documents and queries, and which documents are relevant: bool, (queries, documents)."""
+    """Documents and queries, and which documents are relevant: bool, (queries, documents).
+
+    `keys` are the names of the documents in `table`, from which they were read.
+    """
 
     documents: list[str]
     queries: list[str]
     relevant: Array
+    keys: list[str]
+    table: Path
 
     def mean_average_precision(self, scores: Array) -> float:
         """Return MAP, as trec_eval defines it, of scores of shape (queries, documents)."""
@@ -64,6 +71,14 @@ class Judged:
         """Return MAP of the documents ranked for each query, best first; some may be left out."""
         found = [
             average_precision(relevant[None, ranking], int(relevant.sum()))
+            for relevant, ranking in zip(self.relevant, rankings, strict=True)
+        ]
+        return float(np.mean(found))
+
+    def mean_reciprocal_rank(self, rankings: Iterable[Array]) -> float:
+        """Return MRR of rankings as in `mean_of_rankings`."""
+        found = [
+            reciprocal_rank(relevant[None, ranking])
             for relevant, ranking in zip(self.relevant, rankings, strict=True)
         ]
         return float(np.mean(found))
@@ -95,7 +110,7 @@ class Classed:
 
 
 def judged(data: Path | None, name: str) -> Judged:
-    """Return MED ('med') or Cranfield ('cran'); queries without any relevant document go."""
+    """Return a set in ``ir``, such as 'med'; queries without any relevant document go."""
     root = data_folder(data, f"ir/{name}")
     documents, queries = (_json_lines(root / f"{part}.jsonl") for part in ("corpus", "queries"))
     rows = {document["_id"]: n for n, document in enumerate(documents)}
@@ -110,6 +125,8 @@ def judged(data: Path | None, name: str) -> Judged:
         [document["text"] for document in documents],
         [queries[n]["text"] for n in kept],
         relevant[kept],
+        list(rows),
+        root / "corpus.jsonl",
     )
 
 

@@ -59,7 +59,7 @@ def test_documents_are_ranked_as_the_search_of_the_index_ranks_them(
     assert collection.index is not None
     by_passage = 0
     for query, row in zip(QUERIES, scores, strict=True):
-        options: dict[str, Any] = {"hybrid": True} if form == HYBRID else {}
+        options: dict[str, Any] = {"hybrid": form == HYBRID}
         hits = collection.index.search(query, k=len(keys), **options)
         assert {hit.key for hit in hits} == {keys[n] for n in np.flatnonzero(row > NOT_FOUND)}
         found = [row[keys.index(hit.key)] for hit in hits]

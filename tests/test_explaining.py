@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aesearch.search.text_index import TextIndex
 from texts_ import NAMES, TOPICS, made, make_text, write_texts
 
 from aesearch.errors import ContentError, UnknownKeyError
 from aesearch.search.explain import Explanation, Term, explain
-from aesearch.search.text_index import TextIndex
 
 ALL = 10_000
 

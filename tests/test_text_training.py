@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from aesearch.search.text_index import TextIndex
 from collections_ import command, keys_of
 from texts_ import NAMES, made, make_text, one_line, write_texts
 
 from aesearch.search.index import open_at
-from aesearch.search.text_index import TextIndex
 
 PER_TOPIC = 36  # more than 128 in all, which are enough to train on
 QUICK = ("--set", "epochs=2")

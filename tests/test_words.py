@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,12 +12,12 @@ from pathlib import Path
 import bm25s
 import numpy as np
 import pytest
+from aesearch.search.text_index import TextIndex
 from texts_ import made, make_text, write_texts
 
 from aesearch.errors import DamagedError
 from aesearch.search.bm25 import ARRAYS, CARD, K1, TERMS, B, Words
 from aesearch.search.lexical import terms_in
-from aesearch.search.text_index import TextIndex
 
 DOCUMENTS = {
     3: ["boat", "mast", "boat", "sail"],
@@ -163,8 +164,11 @@ def caches(index: TextIndex) -> list[str]:
 
 
 def test_words_are_counted_when_they_are_first_needed(index: TextIndex) -> None:
-    index.search("boat")
+    assert caches(index) == [f"words-{index.revision.number}"]  # texts are searched by them
+    shutil.rmtree(index.layout.words(index.revision.number))
+    index.search("boat", hybrid=False)
     assert caches(index) == []
+    index._counted = None
     first = index.search("boat harbour", hybrid=True)
     assert caches(index) == [f"words-{index.revision.number}"]
     card = index.layout.words(index.revision.number) / CARD

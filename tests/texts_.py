@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from aesearch.search.text_index import TextIndex
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from aesearch.errors import ContentError
 from aesearch.indexing.build import build
 from aesearch.modalities.texts.extract import extract
-from aesearch.search.text_index import TextIndex
 
 TOPICS = {
     "cooking": "soup onion garlic butter flour oven recipe spoon pepper simmer",

@@ -7,8 +7,10 @@ from math import exp
 from typing import Any
 
 from aesearch.cli.console import clock
-from aesearch.indexing.hybrid_weight import WordsCheck
+from aesearch.modalities import NOUNS
+from aesearch.search.fusion import WordsCheck
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
+from aesearch.sources.rows import TEXTS
 from aesearch.wording import counted
 
 MEASURES = {"reciprocal_rank": "MRR of distorted copies", "by_folder": "mean of P@10 and mAP"}
@@ -37,15 +39,14 @@ def reasons(facts: Mapping[str, Any], noun: str) -> Iterator[str]:
     yield from _doubts(facts["check"] or {})
     yield from untrained(facts, noun)
     yield from cut_short(facts)
-    if (facts["check"] or {}).get("words"):
-        yield _words(facts["check"])
+    if noun == NOUNS[TEXTS]:
+        yield _words(WordsCheck.of(facts["check"]))
 
 
-def _words(check: Mapping[str, Any]) -> str:
-    found = WordsCheck(**check["words"])
-    if not check.get("hybrid"):
-        return f"{found}; 'aesearch query --hybrid' uses both"
-    return f"{found}: texts are searched by both, unless with --no-hybrid"
+def _words(found: WordsCheck) -> str:
+    if found.prefers_both:
+        return f"{found}: texts are searched by both, unless with --no-hybrid"
+    return f"{found}: texts are searched by codes alone; 'aesearch query --hybrid' uses both"
 
 
 def verdict(check: Mapping[str, Any], noun: str) -> str:

@@ -116,7 +116,9 @@ def query(
             why = [index.explain(content, hit.key) for hit in found] if explain else []
             answers.append(Answer(name, content, found, why))
         tabular = index.is_tabular
-        kept = {item.key: png for item, png in index.folder.store.kept()} if sheet is not None else {}
+        kept = (
+            {item.key: png for item, png in index.folder.store.kept()} if sheet is not None else {}
+        )
     among = limits["among"]
     empty = answers and not any(answer.hits for answer in answers)
     if empty and limits["threshold"] is not None:

@@ -28,6 +28,8 @@ from aesearch.indexing.selection import freeze, unit
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES, TEXTS
+from aesearch.search.fusion import WordsCheck
+from aesearch.sources.rows import TEXTS
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
 
@@ -172,9 +174,12 @@ class Stage:
 
         def weight() -> float:
             """Return how much words count beside these codes, as an index finds it out."""
-            check = frozen.manifest.check or {}
-            notes = check if "words" in check else corpus.notes(features, frozen, self.seed)
-            return float(notes["words"]["weight"])
+            found = WordsCheck.of(frozen.manifest.check)
+            if not found.questions:
+                found = WordsCheck.of(
+                    corpus.notes(codes[: len(corpus)], features, frozen, self.seed)
+                )
+            return found.weight
 
         for one in self._stored(title, codes, encode, weight):
             one.fit_s += fit_s

@@ -191,7 +191,8 @@ def _publish(
     """Give every item its code by the winner, and keep the table that says why."""
     winner = verdict.winner
     finalist, corpus = contest.finalists[winner], contest.corpus
-    size = contest.codes[winner].shape[1]
+    codes = contest.codes[winner]
+    size = codes.shape[1]
     usual = DEFAULT_BITS if size <= MOST_TURNED else 0
     bits = min(folder.settings.bits or usual, size - size % 8)
     forms = contest.stored_forms(winner, bits)
@@ -207,11 +208,10 @@ def _publish(
             "candidates": _table(contest.checks),
             "forms": _table(forms),
             "form_bits": bits,
-            **corpus.notes(finalist.features, finalist.frozen, folder.settings.seed),
+            **corpus.notes(codes, finalist.features, finalist.frozen, folder.settings.seed),
         },
     }
     final = freeze(finalist.encoder, finalist.kind, finalist.features, folder.layout, notes)
-    codes = contest.codes[winner]
     passages = corpus.passages(finalist.features, final)
 
     def edit(store: Store) -> tuple[Ids, Ids]:

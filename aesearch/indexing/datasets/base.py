@@ -17,7 +17,7 @@ from aesearch.modalities import Modality, Read, modality
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.open import open_source
 from aesearch.storage.schema import NewItem, Skipped
-from aesearch.types import Ids, Progress, silent
+from aesearch.types import Floats, Ids, Progress, silent
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
@@ -124,8 +124,10 @@ class Dataset(ABC):
         """Return the codes of the passages of those items that are long."""
         return encode_passages([], features, encoder)
 
-    def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:
-        """Return what else the check finds out about the encoder that won."""
+    def notes(
+        self, codes: Floats, features: Any, encoder: FrozenEncoder, seed: int
+    ) -> dict[str, Any]:
+        """Return what else the check finds out about the encoder that won, and gave the codes."""
         return {}
 
     @abstractmethod

@@ -16,7 +16,7 @@ from aesearch.modalities.texts.passages import half_of
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sparse import Bags
 from aesearch.storage.schema import KeptText
-from aesearch.types import Ids, Progress, silent
+from aesearch.types import Floats, Ids, Progress, silent
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
@@ -88,10 +88,12 @@ class TextDataset(Dataset):
         """Return the codes of the passages of long documents."""
         return encode_passages(self.documents, features, encoder)
 
-    def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:
-        """Return "words", what `hybrid_check.check_words` finds out, and "hybrid", what follows."""
-        found = check_words(self.documents, features, encoder, seed)
-        return {"words": asdict(found), "hybrid": found.helps}
+    def notes(
+        self, codes: Floats, features: Any, encoder: FrozenEncoder, seed: int
+    ) -> dict[str, Any]:
+        """Return "fusion": how much words should count beside these codes."""
+        found = check_words(self.documents, self.kept_out, codes, features, encoder, seed)
+        return {"fusion": asdict(found)}
 
     def keep(self, store: Store, ids: Ids) -> None:
         """Keep the plain text: for snippets, and to learn from without the files."""
