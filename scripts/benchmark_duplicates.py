@@ -287,7 +287,7 @@ def main(
             found = survey(index, **limits, progress=told())
             seconds = time.perf_counter() - started
             names = {item.id: item.key for item in index.items()}
-            texts = {} if pictures else {names[t.id]: t.text for t in index.store.texts()}
+            texts = {} if pictures else {names[t.id]: t.text for t in index.folder.store.texts()}
         pairs = pairs_of(found)
         rows = [row_of("aesearch duplicates", pairs, planted)]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

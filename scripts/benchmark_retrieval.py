@@ -79,7 +79,7 @@ def ask(
     """Encode the queries and rank all codes of the index."""
     say(f"encoding {len(contents):,} queries")
     keys = {item.id: item.key for item in index.items()}
-    ids, codes = index.store.codes()
+    ids, codes = index.folder.store.codes()
     return question_of([keys[int(id)] for id in ids]).measure(index.encode(contents), codes)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import click
 import numpy as np
-from aesearch.text_index import TextIndex
+from aesearch.text_index import Index
 from baselines import Array
 from benchmark_speed import workplace
 from benchmarking import cache_folder, say, show
@@ -154,7 +154,7 @@ class Bench:
             settings = {"seed": self.seed}
             say(f"indexing {name}: {len(found.documents):,} documents")
             with build(found.table, self.place / name, settings, columns=columns) as index:
-                assert isinstance(index, TextIndex)
+                assert isinstance(index, Index)
                 rows += _searched(name, found, index)
                 say(str(rows[-1]))
         notes = {"measure": "over all judged queries; of long documents the best passage counts"}
@@ -324,7 +324,7 @@ def by_words(found: Judged) -> list[Array]:
     return [words.search(terms_in(query, language), DEEP)[0] for query in found.queries]
 
 
-def _searched(name: str, found: Judged, index: TextIndex) -> list[dict[str, Any]]:
+def _searched(name: str, found: Judged, index: Index) -> list[dict[str, Any]]:
     """Return a row of one set for each way to search it."""
     rows = {key: row for row, key in enumerate(found.keys)}
     depth = DEEP if len(found.queries) < MANY else DEEP // 10

@@ -44,8 +44,8 @@ def keys_of(index: Index) -> set[str]:
 
 def assert_exact(index: Index, keys: list[str], k: int = 5) -> None:
     """Each search must give what brute force over the codes in the store gives."""
-    ids, codes = index.store.codes()
-    names = index.store.keys_of(ids.tolist())
+    ids, codes = index.folder.store.codes()
+    names = index.folder.store.keys_of(ids.tolist())
     order = [names[i] for i in ids.tolist()]
     for key in keys:
         scores = codes @ codes[order.index(key)]

@@ -19,7 +19,7 @@ from aesearch.compare.run import compare
 from aesearch.compare.tasks import Asked, copies_task, labels_task
 from aesearch.indexing.build import build
 from aesearch.indexing.datasets.texts import TextDataset
-from aesearch.search.hits import TextHit
+from aesearch.search.hits import Hit
 from aesearch.settings import Settings
 from aesearch.types import silent
 
@@ -40,7 +40,7 @@ def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coll
 def stage_of(collection: Collection, *forms: str) -> Stage:
     corpus = collection.read(Settings(), silent)
     more: Any = (collection.own, collection.own_features)
-    return Stage(corpus, 0, forms, collection.index.layout.root, lambda step: None, *more)  # type: ignore[union-attr]
+    return Stage(corpus, 0, forms, collection.index.folder.layout.root, lambda step: None, *more)  # type: ignore[union-attr]
 
 
 def asked(stage: Stage, texts: list[str]) -> Asked:
@@ -64,7 +64,7 @@ def test_documents_are_ranked_as_the_search_of_the_index_ranks_them(
         assert {hit.key for hit in hits} == {keys[n] for n in np.flatnonzero(row > NOT_FOUND)}
         found = [row[keys.index(hit.key)] for hit in hits]
         np.testing.assert_allclose(found, [hit.score for hit in hits], atol=1e-5)
-        by_passage += sum(isinstance(hit, TextHit) and hit.passage is not None for hit in hits)
+        by_passage += sum(isinstance(hit, Hit) and hit.passage is not None for hit in hits)
     assert by_passage
 
 

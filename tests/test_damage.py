@@ -159,10 +159,10 @@ def test_a_second_writer(place: Path, made: Path) -> None:
 
 def test_the_lock_is_held_twice_by_one_writer_and_freed(place: Path) -> None:
     with Index(place) as index:
-        with hold(index.layout), hold(index.layout):
-            assert index.layout.holder.exists()
-        assert not index.layout.holder.exists()
-        with pytest.raises(LockedError), hold(index.layout):
+        with hold(index.folder.layout), hold(index.folder.layout):
+            assert index.folder.layout.holder.exists()
+        assert not index.folder.layout.holder.exists()
+        with pytest.raises(LockedError), hold(index.folder.layout):
             raise LockedError("from inside")
         index.remove(["disks/000.png"])
 

@@ -69,7 +69,7 @@ def test_codes_are_those_of_the_items_with_their_keys_and_labels(made: Path, nam
     assert len(codes) == len(keys) == N
     with aesearch.open(made / name) as index:
         for row in (0, 7, N - 1):
-            kept = index.store.codes([index.store.ids_of([keys[row]])[keys[row]]])[1]
+            kept = index.folder.store.codes([index.folder.store.ids_of([keys[row]])[keys[row]]])[1]
             np.testing.assert_array_equal(codes[row], kept[0])
     assert read(folder / "labels.json") == [key.partition("/")[0] for key in keys]
     np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1, atol=1e-5)
@@ -206,7 +206,7 @@ def test_where_an_export_may_not_be(
     with pytest.raises(ParameterError, match="inside the source"):
         export(images, images.source / "out")
     with pytest.raises(ParameterError, match="inside the index"):
-        export(images, images.layout.root / "codes-out", replace=True)
+        export(images, images.folder.layout.root / "codes-out", replace=True)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(ParameterError, match="working folder"):
@@ -364,11 +364,11 @@ def assert_same(lines: list[list[str]], hits: list[Any]) -> None:
 def test_numpy_finds_what_aesearch_finds(made: Path, name: str) -> None:
     lines = lines_of("Codes with numpy", made / "exports" / name)
     with aesearch.open(made / name) as index:
-        code = index.store.codes([index.store.ids_of([lines[0][1]])[lines[0][1]]])[1]
-        ids, codes = index.store.codes([item.id for item in index.items()])
+        code = index.folder.store.codes([index.folder.store.ids_of([lines[0][1]])[lines[0][1]]])[1]
+        ids, codes = index.folder.store.codes([item.id for item in index.items()])
     order = np.argsort(-(codes @ code[0]))[:5]
     with aesearch.open(made / name) as index:
-        keys = index.store.keys_of(ids.tolist())
+        keys = index.folder.store.keys_of(ids.tolist())
     assert [key for _, key in lines] == [keys[ids[row]] for row in order]
 
 
@@ -420,8 +420,8 @@ def test_onnxruntime_finds_what_aesearch_finds_for_a_text(made: Path) -> None:
     *lines, about = lines_of("A text with onnxruntime", made / "exports" / "notes")
     with aesearch.open(made / "notes") as index:
         code = index.encode([QUESTION])  # type: ignore[list-item]
-        ids, codes = index.store.codes([item.id for item in index.items()])
-        keys = index.store.keys_of(ids.tolist())
+        ids, codes = index.folder.store.codes([item.id for item in index.items()])
+        keys = index.folder.store.keys_of(ids.tolist())
     order = np.argsort(-(codes @ code[0]))[:5]
     assert [key for _, key in lines] == [keys[ids[row]] for row in order]
     assert about[0] == "about:"

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aesearch.search.text_index import TextIndex
-from aesearch.text_index import TextIndex
+from aesearch.text_index import Index
 from numpy.typing import NDArray
 from texts_ import NAMES, RARE, TOPICS, made, make_text, write_texts
 
@@ -27,6 +26,7 @@ from aesearch.search.fusion import (
     fuse,
     with_feedback,
 )
+from aesearch.search.index import Index
 
 
 def ranking(**scores: float) -> Scored:
@@ -152,7 +152,7 @@ def test_a_query_that_feedback_cancels_out_stays_finite() -> None:
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> TextIndex:
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     root = tmp_path_factory.mktemp("hybrid").resolve()
     write_texts(root / "docs", per_topic=10)
     return made(root / "docs", root / "index", settings={"encoder": "lsa"})
@@ -167,14 +167,14 @@ def documents(count: int, title: str = "") -> list[Document]:
     return texts
 
 
-def checked(index: TextIndex, documents: Sequence[Document], held_out: int | None = None) -> Any:
+def checked(index: Index, documents: Sequence[Document], held_out: int | None = None) -> Any:
     """Check words beside the codes of an index; the last so many documents ask, or all."""
     rows = np.arange(len(documents))[-held_out if held_out else 0 :]
     codes = index.encoder.encode(index.features.transform(one.text for one in documents))
     return check_words(documents, rows, codes, index.features, index.encoder)
 
 
-def test_names_that_only_words_tell_apart_ask_for_words(index: TextIndex) -> None:
+def test_names_that_only_words_tell_apart_ask_for_words(index: Index) -> None:
     check = checked(index, documents(60, "name{0} called{0} after{0}"))
     assert check.questions == 60
     assert check.by_words > 0.95
@@ -187,7 +187,7 @@ def test_names_that_only_words_tell_apart_ask_for_words(index: TextIndex) -> Non
     assert WordsCheck(**asdict(check)) == check
 
 
-def test_too_few_long_documents_ask_nothing(index: TextIndex) -> None:
+def test_too_few_long_documents_ask_nothing(index: Index) -> None:
     short = [Document("A boat in the harbour.", "")] * 200
     for few in (short, documents(hybrid_check.FEWEST - 1)):
         check = checked(index, few)
@@ -197,7 +197,7 @@ def test_too_few_long_documents_ask_nothing(index: TextIndex) -> None:
 
 
 def test_only_what_was_held_out_asks_and_all_is_searched(
-    index: TextIndex, monkeypatch: pytest.MonkeyPatch
+    index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert checked(index, documents(60), hybrid_check.FEWEST - 1) == WordsCheck()
     assert checked(index, documents(60), 30).questions == 30
@@ -209,7 +209,7 @@ def test_only_what_was_held_out_asks_and_all_is_searched(
     assert checked(index, documents(60), 30).questions == 25
 
 
-def test_the_check_changes_no_code_and_comes_out_the_same_again(index: TextIndex) -> None:
+def test_the_check_changes_no_code_and_comes_out_the_same_again(index: Index) -> None:
     texts = documents(60)
     codes = index.encoder.encode(index.features.transform(one.text for one in texts))
     before = codes.copy()
@@ -243,7 +243,7 @@ def test_the_weight_moves_only_as_far_as_the_evidence_carries() -> None:
     assert chosen(*[0.5] * 9, noise=0) == DEFAULT_WEIGHT
 
 
-def test_the_weight_of_the_check_is_used(index: TextIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_weight_of_the_check_is_used(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[float] = []
 
     def noted(*args: object) -> Scored:
@@ -253,8 +253,8 @@ def test_the_weight_of_the_check_is_used(index: TextIndex, monkeypatch: pytest.M
 
     monkeypatch.setattr("aesearch.search.fusion.with_feedback", noted)
     index.search("boat harbour", hybrid=True)
-    assert used == [index.encoder.manifest["check"]["fusion"]["weight"]]
-    own = {**index.encoder.manifest["check"]["fusion"], "weight": 0.3}
+    assert used == [index.encoder.manifest.check["fusion"]["weight"]]
+    own = {**index.encoder.manifest.check["fusion"], "weight": 0.3}
     for check in ({"fusion": own}, OF_EARLIER_VERSIONS, {}, None):
         monkeypatch.setitem(index.encoder.manifest, "check", check)
         index.search("boat harbour", hybrid=True)
@@ -264,7 +264,7 @@ def test_the_weight_of_the_check_is_used(index: TextIndex, monkeypatch: pytest.M
 # -- in an index -----------------------------------------------------------------------------------
 
 
-def test_hybrid_scores_are_shares_and_the_best_of_both_is_first(index: TextIndex) -> None:
+def test_hybrid_scores_are_shares_and_the_best_of_both_is_first(index: Index) -> None:
     for topic in NAMES:
         hits = index.search(make_text(topic, 700), k=100, hybrid=True)
         scores = [hit.score for hit in hits]
@@ -275,7 +275,7 @@ def test_hybrid_scores_are_shares_and_the_best_of_both_is_first(index: TextIndex
         assert {hit.key.partition("/")[0] for hit in hits[:8]} == {topic}
 
 
-def test_a_word_that_no_code_knows_is_found_by_words_alone(index: TextIndex) -> None:
+def test_a_word_that_no_code_knows_is_found_by_words_alone(index: Index) -> None:
     index.add({"note": f"Quagga. {make_text('music', 60)}"})
     try:
         (hit,) = index.search("quaggas", hybrid=True)
@@ -286,7 +286,7 @@ def test_a_word_that_no_code_knows_is_found_by_words_alone(index: TextIndex) -> 
         index.remove(["note"])
 
 
-def test_filters_hold_for_both_halves(index: TextIndex) -> None:
+def test_filters_hold_for_both_halves(index: Index) -> None:
     query = f"{RARE['music']} {' '.join(TOPICS['music'].split())}"
     for k in (1, 5, 99):
         hits = index.search(query, k=k, hybrid=True, among="gardens/*")
@@ -294,7 +294,7 @@ def test_filters_hold_for_both_halves(index: TextIndex) -> None:
         assert {hit.key.partition("/")[0] for hit in hits} == {"gardens"}
 
 
-def test_more_candidates_than_feedback_takes(index: TextIndex) -> None:
+def test_more_candidates_than_feedback_takes(index: Index) -> None:
     assert len(index) > FEEDBACK
     one = index.search("boat harbour", k=1, hybrid=True)
     many = index.search("boat harbour", k=40, hybrid=True)
@@ -330,7 +330,7 @@ def test_words_are_left_out_only_where_they_clearly_cost_much() -> None:
 
 @pytest.mark.parametrize("preferred", [True, False])
 def test_a_text_is_searched_as_the_check_found_better(
-    index: TextIndex, monkeypatch: pytest.MonkeyPatch, preferred: bool
+    index: Index, monkeypatch: pytest.MonkeyPatch, preferred: bool
 ) -> None:
     low, high = (0.1, 0.3) if preferred else (-0.3, -0.1)
     found = asdict(WordsCheck(0.1, 100, 0.8, 0.2, 0.7, (0.2, low, high)))
@@ -358,7 +358,7 @@ def test_where_words_find_what_codes_do_not_the_default_uses_them(
         text = f"{name} {make_text(topic, number, 32)} {name} {make_text(topic, 900 + number, 16)}"
         (root / "docs" / f"{name}.txt").write_text(text)
     with made(root / "docs", root / "index", settings={"encoder": "lsa", "code_size": 8}) as own:
-        check = WordsCheck.of(own.encoder.manifest["check"])
+        check = WordsCheck.of(own.encoder.manifest.check)
         assert check.questions >= hybrid_check.FEWEST
         assert check.by_words is not None
         assert check.by_code is not None

@@ -52,8 +52,8 @@ def copy(made: Path, tmp_path: Path) -> Path:
     for name in ("source", "ix"):
         shutil.copytree(made / name, tmp_path / name)
     with Index(tmp_path / "ix") as opened:
-        opened.card["source"] = str((tmp_path / "source").resolve())
-        opened.layout.write_card(opened.card)
+        opened.folder.card["source"] = str((tmp_path / "source").resolve())
+        opened.folder.layout.write_card(opened.folder.card)
     return tmp_path
 
 
@@ -97,7 +97,7 @@ def test_encode_gives_unit_codes_that_are_those_of_the_store(index: Index) -> No
     items = list(index.items())[:5]
     codes = index.encode([index.path_of(item.key) for item in items])
     np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(codes, index.store.codes([i.id for i in items])[1], atol=1e-5)
+    np.testing.assert_allclose(codes, index.folder.store.codes([i.id for i in items])[1], atol=1e-5)
     assert index.encode([]).shape == (0, codes.shape[1])
 
 
@@ -247,8 +247,8 @@ def test_removing_everything_leaves_an_index_that_works(copy: Path) -> None:
 def test_sync(copy: Path) -> None:
     source = copy / "source"
     with aesearch.open(copy / "ix") as index:
-        ids = index.store.ids_of(["disks/003.png"])
-        code = index.store.codes(ids.values())[1]
+        ids = index.folder.store.ids_of(["disks/003.png"])
+        code = index.folder.store.codes(ids.values())[1]
         assert index.sync() == {
             "new": 0, "changed": 0, "renamed": 0, "removed": 0, "unchanged": N,
         }  # fmt: skip
@@ -264,8 +264,8 @@ def test_sync(copy: Path) -> None:
             "new": 2, "changed": 1, "renamed": 1, "removed": 2, "unchanged": N - 4,
         }  # fmt: skip
         assert len(index) == N  # two new, one removed, one broken
-        assert index.store.ids_of(["moved.png"])["moved.png"] == ids["disks/003.png"]
-        np.testing.assert_array_equal(index.store.codes(ids.values())[1], code)
+        assert index.folder.store.ids_of(["moved.png"])["moved.png"] == ids["disks/003.png"]
+        np.testing.assert_array_equal(index.folder.store.codes(ids.values())[1], code)
         reasons = {s.key: s.reason for s in index.skipped() if not s.ignored}
         assert list(reasons) == ["stripes/001.png"]
         assert reasons["stripes/001.png"].startswith("damaged")
@@ -461,10 +461,10 @@ def test_tiny_collections(count: int, tmp_path: Path) -> None:
 def test_an_index_that_outgrows_thumbnails_is_trained(tmp_path: Path) -> None:
     write_pictures(tmp_path / "few", 5)
     with aesearch.build(tmp_path / "few", tmp_path / "ix", budget=0) as index:
-        assert index.encoder.manifest["kind"] == "thumbnail"
+        assert index.encoder.manifest.kind == "thumbnail"
     write_pictures(tmp_path / "few", 40, 5)
     with aesearch.build(tmp_path / "few", tmp_path / "ix", budget=0) as index:
-        assert index.encoder.manifest["kind"] == "pca"
+        assert index.encoder.manifest.kind == "pca"
         assert len(index) == 45
         assert index.verify() == []
 

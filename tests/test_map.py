@@ -25,7 +25,7 @@ from aesearch.maps.layouts import Panel, neighbour_accuracy
 from aesearch.maps.map import Map, map_of
 from aesearch.reports import maps
 from aesearch.reports.maps import names_placed, styles_of, write_map
-from aesearch.search.index import Index, open_at
+from aesearch.search.index import Index
 
 N = 60
 TOPICS = {
@@ -66,7 +66,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def index(pictures: Path) -> Iterator[Index]:
-    with open_at(pictures) as opened:
+    with Index(pictures) as opened:
         yield opened
 
 
@@ -115,7 +115,7 @@ def test_the_baseline_is_pca_of_the_pixels(index: Index) -> None:
 
 
 def test_documents_are_laid_out_beside_latent_semantics(documents: Path) -> None:
-    with open_at(documents) as index:
+    with Index(documents) as index:
         found = map_of(index)
     assert [panel.method for panel in found.panels] == ["learned", "lsa"]
     assert sorted(set(found.groups)) == sorted(TOPICS)
@@ -130,7 +130,7 @@ def test_very_many_documents_are_laid_out_by_their_codes(
     monkeypatch.setattr(mapping, "MOST_COUNTED", N - 1)
     monkeypatch.delattr(mapping, "TextEncoder")
     monkeypatch.delattr(mapping, "LSAEncoder")
-    with open_at(documents) as index:
+    with Index(documents) as index:
         found = map_of(index)
         assert [panel.method for panel in found.panels] == ["learned", "pca"]
         assert len(map_of(index, "pca").panels) == 1  # both would be the same
@@ -145,7 +145,7 @@ def test_an_encoder_of_two_numbers_is_shown_as_it_is(kind: str, tmp_path: Path) 
         write_documents(source, 40)
     linear = {"images": "pca", "texts": "lsa"}[kind]
     place = indexed(source, tmp_path / "ix", "--code-size", "2", "--encoder", linear)
-    with open_at(place) as index:
+    with Index(place) as index:
         found = map_of(index)
         sample = index.taken(source / found.keys[7])[0]
         latents = index.encoder.encode_with_latents(index.features.stack([sample] * 2))[1]
@@ -185,7 +185,7 @@ def test_an_unknown_layout_is_refused(index: Index) -> None:
 def test_too_few_items_have_no_map(tmp_path: Path) -> None:
     write_pictures(tmp_path / "few", 3)
     with (
-        open_at(indexed(tmp_path / "few", tmp_path / "ix")) as index,
+        Index(indexed(tmp_path / "few", tmp_path / "ix")) as index,
         pytest.raises(UnsupportedError, match="holds 3 pictures; a map needs at least 4"),
     ):
         map_of(index)
@@ -195,7 +195,7 @@ def test_a_handful_of_equal_pictures_have_one(tmp_path: Path, quick: None) -> No
     for n in range(5):
         (tmp_path / "same").mkdir(exist_ok=True)
         Image.new("RGB", (32, 32), "red").save(tmp_path / f"same/{n}.png")
-    with open_at(indexed(tmp_path / "same", tmp_path / "ix")) as index:
+    with Index(indexed(tmp_path / "same", tmp_path / "ix")) as index:
         for by in ("auto", "code", "tsne"):
             found = map_of(index, by)
             assert np.isfinite(found.places).all()
@@ -206,7 +206,7 @@ def test_pictures_that_are_gone_are_left_out(tmp_path: Path) -> None:
     keys = write_pictures(tmp_path / "photos", 40)
     place = indexed(tmp_path / "photos", tmp_path / "ix", "--code-size", "2", "--encoder", "pca")
     (tmp_path / "photos" / keys[3]).unlink()
-    with open_at(place) as index:
+    with Index(place) as index:
         with pytest.warns(UserWarning, match="1 of 40 pictures cannot be read again"):
             found = map_of(index)
         row = found.keys.index(keys[3])
@@ -226,7 +226,7 @@ def test_pictures_that_are_gone_are_left_out(tmp_path: Path) -> None:
 def test_pictures_added_by_hand_are_on_the_map(tmp_path: Path) -> None:
     write_pictures(tmp_path / "photos", 36)
     place = indexed(tmp_path / "photos", tmp_path / "ix")
-    with open_at(place) as index:
+    with Index(place) as index:
         index.add({"by hand": Image.new("RGB", (40, 40), "green")})
         found = map_of(index, "pca")
     assert "by hand" in found.keys

@@ -61,8 +61,8 @@ def paths(made: Path) -> list[Path]:
 
 def kept_codes(place: Path, keys: list[str]) -> Any:
     with aesearch.open(place) as index:
-        ids = index.store.ids_of(keys)
-        return np.stack([index.store.codes([ids[key]])[1][0] for key in keys])
+        ids = index.folder.store.ids_of(keys)
+        return np.stack([index.folder.store.codes([ids[key]])[1][0] for key in keys])
 
 
 # -- scikit-learn: codes ------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def test_an_index_remembers_its_columns(tmp_path: Path) -> None:
     rows = [{**row, "text": "always the same words"} for row in table_rows(2)]
     path = write_table(tmp_path / "a.csv", rows)
     index = made(path, tmp_path / "index", columns=COLUMNS)
-    assert Columns.of(index.card["columns"]) == COLUMNS
+    assert Columns.of(index.folder.card["columns"]) == COLUMNS
     assert index.is_tabular
     assert index.sync() == {"new": 0, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 8}
     rows[0]["body"] = "A violin."
@@ -184,7 +184,7 @@ def test_renamed_keys_keep_their_codes(tmp_path: Path) -> None:
     write_table(path, rows)
     assert index.sync()["renamed"] == 1
     assert index.similar("renamed", k=1)[0].score == 1
-    assert index.store.labels()[index.store.ids_of(["renamed"])["renamed"]] == "boats"
+    assert index.folder.store.labels()[index.folder.store.ids_of(["renamed"])["renamed"]] == "boats"
     other = write_table(tmp_path / "b.csv", rows)
     with pytest.raises(IndexExistsError, match="is the index of"):
         build(other, tmp_path / "index")

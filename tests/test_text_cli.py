@@ -17,7 +17,7 @@ from texts_ import (
     write_texts,
 )
 
-from aesearch.search.index import open_at
+from aesearch.search.index import Index
 
 N = 12 * len(NAMES)
 
@@ -198,7 +198,7 @@ def test_a_folder_from_first_index_to_removal(here: Path) -> None:
     assert command("verify").code == 0
     retrained = command("index", "docs", "--retrain", "--budget", "0", "--code-size", "4")
     assert retrained.code == 0
-    with open_at(here / "indexes/docs") as index:
+    with Index(here / "indexes/docs") as index:
         assert index.encoder.code_size == 4
     other = command("index", "docs", "--code-size", "5")
     assert other.code == 2
@@ -232,7 +232,7 @@ def test_texts_of_all_encodings_and_what_is_none(here: Path) -> None:
     made_now = command("index", "mixed", "--budget", "0")
     assert made_now.code == 3  # some could not be read
     assert "4 files that could not be read, 1 other file" in made_now.out
-    with open_at(here / "indexes/mixed") as index:
+    with Index(here / "indexes/mixed") as index:
         skipped = {file.key: (file.reason, file.ignored) for file in index.skipped()}
         assert skipped == {
             "empty.txt": ("is empty", False),
@@ -355,10 +355,10 @@ def test_a_question_of_the_other_kind_is_refused_in_words(home: Path, here: Path
 def test_an_index_with_hybrid_by_default_needs_no_counting_at_the_first_query(here: Path) -> None:
     write_texts(here / "docs")
     with made(Path("docs"), Path("indexes/docs")) as index:
-        folder = index.layout.words(index.revision.number)
+        folder = index.folder.layout.words(index.revision.number)
         assert index.is_hybrid
         assert folder.is_dir()
     assert command("remove", "sailing/03.txt").code == 0
-    with open_at(here / "indexes/docs") as index:
-        assert index.layout.words(index.revision.number).is_dir()
+    with Index(here / "indexes/docs") as index:
+        assert index.folder.layout.words(index.revision.number).is_dir()
     assert "texts are searched by both, unless with --no-hybrid" in command("info").out

@@ -29,15 +29,15 @@ COMMANDS = {
     "query": "aesearch.cli.query:query",
     "search": "aesearch.cli.query:query",
     "duplicates": "aesearch.cli.duplicates:duplicates",
-    "sample": "aesearch.cli.generate:sample",
-    "reconstruct": "aesearch.cli.generate:reconstruct_",
+    "sample": "aesearch.cli.sample:sample",
+    "reconstruct": "aesearch.cli.reconstruct:reconstruct_",
     "map": "aesearch.cli.map:map_",
     "compare": "aesearch.cli.compare:compare_",
-    "list": "aesearch.cli.manage:list_",
-    "info": "aesearch.cli.manage:info",
+    "list": "aesearch.cli.list:list_",
+    "info": "aesearch.cli.info:info",
     "export": "aesearch.cli.export:export_",
-    "remove": "aesearch.cli.manage:remove",
-    "verify": "aesearch.cli.manage:verify",
+    "remove": "aesearch.cli.remove:remove",
+    "verify": "aesearch.cli.verify:verify",
 }
 ALIASES = {"search"}
 

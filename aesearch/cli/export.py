@@ -8,7 +8,7 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import amount
-from aesearch.cli.manage import INDEX_OPTION
+from aesearch.cli.options import INDEX_OPTION
 from aesearch.errors import ParameterError
 from aesearch.export.index import FORMATS, PARTS, export
 from aesearch.search.index import Index

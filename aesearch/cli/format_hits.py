@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aesearch.cli.console import legible, shown
-from aesearch.search.hits import Hit, TextHit
+from aesearch.search.hits import Hit
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.snippets import Snippet
@@ -73,8 +73,7 @@ def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bo
         place = legible(hit.key) if tabular or hit.path is None else shown(hit.path)
         if terminal:
             click.echo(f"{rank:>4}  {hit.score:z6.3f}  {place}")
-            if isinstance(hit, TextHit):
-                _show_text(hit)
+            _show_text(hit)
         else:
             click.echo(f"{hit.score:z.4f}\t{place}{tail}")
         if answer.reasons:
@@ -92,7 +91,7 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
             "key": hit.key,
             "path": None if hit.path is None else str(hit.path),
         }
-        if isinstance(hit, TextHit):
+        if hit.snippet is not None:
             line |= {"title": hit.title, "snippet": hit.snippet.text}
             line["passage"] = list(hit.passage) if hit.passage else None
         if answer.reasons:
@@ -100,7 +99,10 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def _show_text(hit: TextHit) -> None:
+def _show_text(hit: Hit) -> None:
+    """Print the title and the snippet of what has them."""
+    if hit.snippet is None:
+        return
     from aesearch.modalities.texts.snippets import ELLIPSIS
 
     if hit.title and not hit.snippet.text.startswith(legible(hit.title).removesuffix(ELLIPSIS)):

@@ -12,9 +12,7 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import clock, progress_bars, quiet_decoders
-from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.options import output_option
-from aesearch.modalities import IMAGES
+from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.reports.drawing import encoded, fitted, opened
 from aesearch.reports.maps import check_suffix, write_map
 from aesearch.search.index import Index
@@ -63,7 +61,7 @@ def map_(
         with progress_bars(sys.stderr) as progress:
             found = map_of(index, by, progress)
             if output.suffix.lower() == ".html":
-                if index.kind == IMAGES:
+                if index.folder.modality.visual:
                     pictures = _thumbnails(index, found.keys, progress)
                 else:
                     words = _words(index, found.ids.tolist())
@@ -98,7 +96,7 @@ def _thumbnails(index: Index, keys: Sequence[str], progress: Progress) -> dict[i
     found: dict[int, bytes] = {}
     if len(keys) > MOST_THUMBNAILS:
         return found
-    by_hand = {item.key: png for item, png in index.folder.store.kept()}
+    by_hand = index.folder.kept()
     for row, key in enumerate(keys):
         picture = opened(by_hand.get(key) or index.path_of(key))
         if not isinstance(picture, str):

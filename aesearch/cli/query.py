@@ -12,11 +12,12 @@ import click
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import quiet_decoders
 from aesearch.cli.format_hits import Answer, print_answer
-from aesearch.cli.options import output_option, refuse_documents
+from aesearch.cli.options import output_option, refuse_undrawable
 from aesearch.errors import ContentError
-from aesearch.modalities import IMAGES, TEXTS
+from aesearch.modalities import MODALITIES, Modality
+from aesearch.modalities import modality as modality_of
 from aesearch.search.index import Index
-from aesearch.sources.detect import is_named_as_picture
+from aesearch.search.query import Query
 from aesearch.storage.places import find
 
 
@@ -89,36 +90,32 @@ def query(
     answers: list[Answer] = []
     near, kind = Path(named) if named else None, _kind(files, words)
     if explain or hybrid is not None:
-        kind = TEXTS
-    with Index(find(place, near, kind)) as opened, quiet_decoders():
-        index: Any = opened  # what only documents have is asked of those alone
-        texts = index.kind == TEXTS
+        kind = _with_words().name
+    with Index(find(place, near, kind)) as index, quiet_decoders():
+        modality, folder = index.folder.modality, index.folder
         _require_sense(index, words, files, sheet, explain=explain, hybrid=hybrid)
         for key in keys:
             found = index.similar(key, top, **limits)
             why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
             answers.append(Answer(key, index.path_of(key), found, why))
-        if texts:
-            if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
-                hybrid = bool(hybrid)
-            limits["hybrid"] = hybrid
-        questions = list(_questions(words, files, texts=texts))
+        if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
+            hybrid = bool(hybrid)
+        questions = list(_questions(words, files, typed=modality.has_words))
         for name, content in questions:
             try:
-                found = index.search(content, top, **limits)
+                asked = index.prepare(content)
+                found = index.search(asked, top, hybrid=hybrid, **limits)
             except ContentError as error:
                 failed = True
                 about = "" if isinstance(content, str) else f"{name}: "
                 click.echo(f"aesearch: {about}{error}", err=True)
                 continue
-            if isinstance(content, str):
-                _tell_unknown(index, content, hybrid)
-            why = [index.explain(content, hit.key) for hit in found] if explain else []
+            if asked.typed:
+                _tell_unknown(index, asked, hybrid)
+            why = [index.explain(asked, hit.key) for hit in found] if explain else []
             answers.append(Answer(name, content, found, why))
-        tabular = index.is_tabular
-        kept = (
-            {item.key: png for item, png in index.folder.store.kept()} if sheet is not None else {}
-        )
+        tabular = folder.is_tabular
+        kept = folder.kept() if sheet is not None else {}
     among = limits["among"]
     empty = answers and not any(answer.hits for answer in answers)
     if empty and limits["threshold"] is not None:
@@ -144,55 +141,70 @@ def _require_sense(
     explain: bool,
     hybrid: bool | None,
 ) -> None:
-    """Refuse what an index of pictures, or of documents, cannot be asked."""
-    if index.kind == TEXTS:
-        refuse_documents(sheet)
-        shown = [name for name in (*files, *words) if _is_picture(name)]
-        if shown and len(shown) == len(files) + len(words):
+    """Refuse what an index of this kind cannot be asked."""
+    modality = index.folder.modality
+    refuse_undrawable(sheet, modality)
+    if modality.has_words:
+        foreign = [name for name in (*files, *words) if _is_foreign(name)]
+        if foreign and len(foreign) == len(files) + len(words):
+            noun = _claimed_by(foreign[0]).noun
             raise click.UsageError(
-                f"{shown[0]} is a picture, and {index.name} is an index of documents: give it a "
-                "text, or choose an index of pictures with --index"
+                f"{foreign[0]} is a {noun}, and {index.name} is an index of {modality.noun}s: give "
+                f"it a text, or choose an index of {noun}s with --index"
             )
         return
     if explain or hybrid is not None:
         name = "--explain" if explain else "--hybrid"
-        raise click.UsageError(f"{name} is for documents; this is an index of pictures")
+        raise click.UsageError(f"{name} is for documents; this is an index of {modality.noun}s")
     if words and not any(name == "-" or Path(name).exists() for name in words):
         raise click.UsageError(
-            f"{index.name} is an index of pictures and takes files, but there is no file "
+            f"{index.name} is an index of {modality.noun}s and takes files, but there is no file "
             f"'{words[0]}'; a text is for an index of documents: choose one with --index"
         )
 
 
-def _tell_unknown(index: Any, text: str, hybrid: bool | None) -> None:
-    if unknown := index.unknown_words(text, hybrid=hybrid):
+def _tell_unknown(index: Index, query: Query, hybrid: bool | None) -> None:
+    if unknown := index.unknown_words(query, hybrid=hybrid):
         click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
 
 
-def _is_picture(name: str) -> bool:
-    return is_named_as_picture(name) and Path(name).is_file()
+def _with_words() -> Modality:
+    """The kind that typed words search."""
+    return next(kind for name in MODALITIES if (kind := modality_of(name)).has_words)
+
+
+def _claimed_by(name: str) -> Modality:
+    """The kind that a file's name is of; typed words search the one that has words."""
+    kinds = map(modality_of, MODALITIES)
+    return next((kind for kind in kinds if not kind.has_words and kind.claims(name)), _with_words())
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether this is a file of a kind that has no words."""
+    return not _claimed_by(name).has_words and Path(name).is_file()
 
 
 def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
-    """Return what is asked for, where it can be told: files named as pictures are, or a text.
+    """The kind that is asked for, where it can be told: that of the files' names, or a text.
 
     Whether they exist is asked later: a name mistyped is no text.
     """
     named = [name for name in (*files, *words) if name != "-"]
     if not named:
         return None
-    return IMAGES if all(map(is_named_as_picture, named)) else TEXTS
+    kinds = {_claimed_by(name).name for name in named}
+    return kinds.pop() if len(kinds) == 1 else _with_words().name
 
 
 def _questions(
-    words: tuple[str, ...], files: tuple[str, ...], *, texts: bool
-) -> Iterator[tuple[str, Any]]:
+    words: tuple[str, ...], files: tuple[str, ...], *, typed: bool
+) -> Iterator[tuple[str, str | bytes | Path]]:
     """Yield the name of each query and its content: a path, bytes, or the text itself."""
-    for name in files if texts else (*files, *words):
+    for name in files if typed else (*files, *words):
         yield name, sys.stdin.buffer.read() if name == "-" else Path(name)
-    if texts and words == ("-",):
+    if typed and words == ("-",):
         yield "-", sys.stdin.buffer.read().decode(errors="replace")
-    elif texts and words:
+    elif typed and words:
         yield " ".join(words), " ".join(words)
 
 

@@ -11,10 +11,8 @@ import xxhash
 
 from aesearch.errors import ContentError, SourceError
 from aesearch.indexing.datasets.base import Dataset, read_dataset
-from aesearch.indexing.datasets.texts import stored_corpus
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.modalities import IMAGES
-from aesearch.modalities.images.pixels import load_all_formats
+from aesearch.modalities import modality
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.snippets import opening as first_words
 from aesearch.search.index import Index
@@ -23,7 +21,7 @@ from aesearch.sources.base import Entry, Source
 from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Folder
 from aesearch.sources.open import open_source
-from aesearch.sources.table import Columns, document_reader
+from aesearch.sources.table import Columns
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import home
 from aesearch.types import Progress
@@ -75,7 +73,7 @@ class Collection:
         """Return the label of each entry."""
         if self.source is None:
             assert self.index is not None
-            return list(self.index.folder.store.labels().values())
+            return list(self.index.folder.labels().values())
         return self.source.labels([entry.key for entry in self.entries])
 
     def read(self, settings: Settings, progress: Progress) -> Dataset:
@@ -83,8 +81,9 @@ class Collection:
         features = self.own_features
         if self.source is None:
             assert self.index is not None
-            return stored_corpus(self.index.folder.store, settings, features)
-        load_all_formats()
+            kind: type[Dataset] = self.index.folder.modality.part("dataset")
+            return kind.again(self.index.folder, features, progress)
+        modality(self.kind).warm_up()
         return read_dataset(
             self.source, self.entries, self.kind, settings, features=features, progress=progress
         )
@@ -101,7 +100,8 @@ class Collection:
         """Return an item's text; empty where it cannot be read any more."""
         if self.source is not None:
             try:
-                found: Document = document_reader(self.source)(self.source.read(key), key)
+                read = modality(self.kind).reader(None, plain=self.source.plain)
+                found: Document = read(self.source.read(key), key)
             except (ContentError, KeyError):
                 return Document("")
             return found
@@ -141,7 +141,7 @@ def open_collection(place: str | Path, kind: str, columns: Columns | None) -> Co
 def _of_index(index: Index) -> Collection:
     try:
         entries = [Entry(i.key, i.size, i.mtime_ns) for i in index.items() if not i.added]
-        source = Folder(index.source) if index.kind == IMAGES else None
+        source = None if index.folder.modality.keeps_texts else Folder(index.source)
         return Collection(index.name, index.kind, _sorted(entries, index.source), source, index)
     except BaseException:
         index.close()

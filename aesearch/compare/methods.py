@@ -29,7 +29,6 @@ from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.search.fusion import WordsCheck
-from aesearch.sources.rows import TEXTS
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
 

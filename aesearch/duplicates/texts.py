@@ -54,7 +54,7 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
     words: list[Hashes] = [np.empty(0, np.uint64)] * len(items)
     originals: dict[int, list[str]] = {}
     done = 0
-    for text in index.folder.store.texts():
+    for text in index.folder.texts():
         row = rows.get(text.id)
         if row is None:
             continue

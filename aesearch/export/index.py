@@ -32,9 +32,7 @@ from aesearch.errors import (
 from aesearch.export.encoder import SCORE, write_encoder
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest.passages import DOCUMENT
-from aesearch.modalities import TEXTS
 from aesearch.search.index import Index
-from aesearch.sources.folder import folder_names
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout, sync_to_disk
 from aesearch.storage.schema import Revision
@@ -238,10 +236,10 @@ class _Export:
         ids, codes = self.store.codes()
         passage = ids > DOCUMENT
         keys = self.store.keys_of(ids[~passage].tolist())
-        labels = self._labels(keys)
+        labels = self.index.folder.labels()
         items: Columns = {
             "key": [keys[id] for id in ids[~passage].tolist()],
-            "label": [labels[id] for id in ids[~passage].tolist()],
+            "label": [labels.get(id, "") for id in ids[~passage].tolist()],
         }
         tables: dict[str, tuple[Columns, Floats]] = {"codes": (items, codes[~passage])}
         if passage.any():
@@ -266,12 +264,6 @@ class _Export:
                     "type": "uint8",
                     "score": f"1 - 2 * Hamming distance / {bits.shape[1] * 8}",
                 }
-
-    def _labels(self, keys: dict[int, str]) -> dict[int, str]:
-        if self.index.kind == TEXTS:
-            known = self.store.labels()
-            return {id: known.get(id, "") for id in keys}
-        return dict(zip(keys, folder_names(list(keys.values())), strict=True))
 
     def _arrays(
         self,

@@ -23,12 +23,10 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from aesearch.engines import engine_class
+from aesearch.engines import Engine, engine_class
 from aesearch.engines.plan import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
 from aesearch.integrations.handle import Handle
-from aesearch.modalities import TEXTS
-from aesearch.modalities.texts.extract import Document
 from aesearch.search.index import Index
 from aesearch.sparse import Bags
 from aesearch.types import Floats
@@ -182,7 +180,8 @@ class Neighbours(Codes):
             )
         self.codes_ = self._codes_of(samples)
         self.n_samples_fit_ = len(samples)
-        self._lock, self._engine = threading.Lock(), None
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **_: Any) -> csr_matrix:
@@ -206,7 +205,7 @@ class Neighbours(Codes):
         shape = len(codes), self.n_samples_fit_
         return csr_matrix((values.astype(np.float64).ravel(), found.ravel(), starts), shape=shape)
 
-    def _built(self) -> Any:
+    def _built(self) -> Engine:
         with self._lock:
             if self._engine is None:
                 plan = choose(*self.codes_.shape, kind="flat")
@@ -255,11 +254,12 @@ def _new_codes(index: Index, part: Sequence[Any], first: int) -> Floats:
     samples = []
     for place, content in enumerate(part, first):
         try:
-            samples.append(index.taken(content)[0])
+            samples.append(index.prepare(content).sample)
         except ContentError as error:
-            if index.kind != TEXTS or not isinstance(content, str):
+            blank = index.folder.modality.blank(content)
+            if blank is None:
                 raise ContentError(f"X[{place}]: {error}") from error
-            samples.append(Document("", ""))  # a blank text
+            samples.append(blank)
     rows = features.stack(samples)
     codes = index.encoder.encode(rows)
     if isinstance(rows, Bags):

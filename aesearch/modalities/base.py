@@ -63,8 +63,10 @@ class Modality(ABC):
         What the perturbed queries of the check are made of.
     keeps_texts : bool
         Whether the database holds a text, or fields, for every item.
-    generates : bool
-        Whether what a decoder returns can be shown.
+    has_words : bool
+        Whether typed words find items: a lexical index beside the codes.
+    visual : bool
+        Whether items, and what a decoder returns, can be drawn.
     parts : mapping of str to str
         Dotted names in the rooms above, loaded when they are needed, so that imports go down:
         ``ranker``, ``arrival``, ``dataset``, ``duplicates``, ``map``, ``export``.
@@ -82,7 +84,8 @@ class Modality(ABC):
     false_positive_rate: ClassVar[float] = 0.005
     perturbed: ClassVar[str]
     keeps_texts: ClassVar[bool] = False
-    generates: ClassVar[bool] = False
+    has_words: ClassVar[bool] = False
+    visual: ClassVar[bool] = False
     parts: ClassVar[Mapping[str, str]]
 
     @abstractmethod
@@ -119,6 +122,10 @@ class Modality(ABC):
     def as_kept(self, sample: Any) -> bytes:
         """What the database keeps of an item that was added by hand; nothing by default."""
         return b""
+
+    def blank(self, content: Any) -> Any:
+        """What stands for content that says nothing, an empty text say; None where that fails."""
+        return None
 
     def warm_up(self) -> None:  # noqa: B027  # most kinds have nothing to load
         """Load what reading many files needs, before threads do."""

@@ -41,7 +41,7 @@ class Hit:
 
 
 class Found(NamedTuple):
-    """One item before it is a hit, and the row of the engine, itself or a passage, that was nearest."""
+    """One item, and the row of the engine, itself or a passage, that was nearest."""
 
     id: int
     score: float

@@ -356,7 +356,7 @@ class Index:
         """
         from aesearch.search.generator import Generator
 
-        if not self.folder.modality.generates:
+        if not self.folder.modality.visual:
             raise UnsupportedError(
                 f"{self.name} is an index of {self.folder.modality.noun}s; only pictures are "
                 "sampled and reconstructed"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from aesearch.inference.encoder import FrozenEncoder
+from aesearch.modalities import Modality, modality
 from aesearch.settings import Settings
 from aesearch.storage.database import Store
 from aesearch.wording import counted
@@ -125,6 +126,16 @@ class IndexInfo:
     check: Mapping[str, Any] | None
     drift: str | None
     skipped: list[SkippedFile]
+
+    @property
+    def modality(self) -> Modality:
+        """What differs for its kind of data."""
+        return modality(self.kind)
+
+    @property
+    def thing(self) -> str:
+        """What its source holds: files, or the rows of a table."""
+        return "row" if self.tabular else "file"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON."""

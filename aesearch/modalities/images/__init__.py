@@ -31,7 +31,7 @@ class Images(Modality):
     sizeless = ("raw", "phash")
     compared = ("raw", "phash", "thumbnail", "pca", "auto")
     perturbed = "distorted copies"
-    generates = True
+    visual = True
     parts: ClassVar = {
         "ranker": "aesearch.search.ranker:Ranker",
         "arrival": "aesearch.ingest.arrival:Arrival",

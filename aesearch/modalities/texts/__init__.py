@@ -28,6 +28,7 @@ class Texts(Modality):
     false_positive_rate = 0.02
     perturbed = "halves of documents"
     keeps_texts = True
+    has_words = True
     parts: ClassVar = {
         "ranker": "aesearch.search.documents:DocumentRanker",
         "arrival": "aesearch.ingest.documents:DocumentArrival",
@@ -76,6 +77,12 @@ class Texts(Modality):
         from aesearch.modalities.texts.extract import extract
 
         return _as_it_is if plain else extract
+
+    def blank(self, content: str | bytes | Path) -> Document | None:
+        """A document without a word, for a text that has none."""
+        from aesearch.modalities.texts.extract import Document
+
+        return Document("", "") if isinstance(content, str) else None
 
     def describe_input(self, config: Mapping[str, Any]) -> str:
         """How many terms, how weighted, in which language."""

@@ -1,10 +1,9 @@
-"""``aesearch sample`` and ``reconstruct``: what an encoder makes out of codes, as pictures."""
+"""``aesearch sample``: new pictures out of codes."""
 
 from __future__ import annotations
 
 import json
 import math
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,26 +11,19 @@ from typing import Any
 import click
 import numpy as np
 
-from aesearch.cli import DONE, ERROR, SOME_SKIPPED
+from aesearch.cli import DONE
 from aesearch.cli.console import quiet_decoders
-from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.options import output_option
-from aesearch.errors import ContentError, ParameterError
+from aesearch.cli.drawing import DRAWN_TO, check_suffix, drawable, drawn
+from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.inference.frechet import SampleDistance
-from aesearch.inference.generate import MOST_STEPS, REACH, reconstruct
-from aesearch.modalities import IMAGES
-from aesearch.modalities.images.pixels import open_picture
-from aesearch.reports.drawing import FORMATS
+from aesearch.inference.generate import MOST_STEPS, REACH
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
 from aesearch.search.index import Index
-from aesearch.sources.folder import read_file
 from aesearch.storage.places import find
-from aesearch.types import Pixels
 from aesearch.wording import counted
 
 NUMBER, STEPS = 16, 8
 MOST = 10_000
-DRAWN_TO = "Where to draw it: .png, .jpg, .webp or .html. Replaced if it exists."
 # Which options mean nothing beside which choice.
 BESIDE: dict[str | None, tuple[str, ...]] = {
     "plane": ("between", "number", "seed"),
@@ -92,8 +84,8 @@ def sample(place: str | None, named: str | None, output: Path, as_json: bool, **
     real pictures have.
     """
     mode = _mode(asked)
-    _check_suffix(output)
-    with Index(find(place or named, kind=IMAGES)) as index, quiet_decoders():
+    check_suffix(output)
+    with Index(find(place or named, kind=drawable())) as index, quiet_decoders():
         made: dict[str, Any] = {"output": str(output), "encoder": index.encoder.manifest.kind}
         if mode == "plane":
             heading, note, groups = _plane(index, asked)
@@ -136,18 +128,13 @@ def _mode(asked: dict[str, Any]) -> str | None:
     return mode
 
 
-def _check_suffix(output: Path) -> None:
-    if output.suffix.lower() not in (*FORMATS, ".html"):
-        raise click.UsageError(f"'{output}' must end in .png, .jpg, .webp or .html")
-
-
 def _random(index: Index, asked: dict[str, Any]) -> tuple[str, str, list[Group]]:
     count, seed = asked["number"] or NUMBER, asked["seed"] or 0
     groups = []
     for name in asked["groups"] or (None,):
         pictures = index.generate.sample(count, seed=seed, group=name)
         kind = f"sample of '{name}'" if name is not None else "sample"
-        tiles = [Tile(picture_of(p), f"{kind} {n}") for n, p in enumerate(_seen(pictures), 1)]
+        tiles = [Tile(picture_of(p), f"{kind} {n}") for n, p in enumerate(drawn(pictures), 1)]
         columns = max(min(count, 8), math.ceil(math.sqrt(count)))
         groups.append(Group(tiles, columns, title=name or ""))
     each = " of each group" if len(groups) > 1 else ""
@@ -163,7 +150,7 @@ def _plane(index: Index, asked: dict[str, Any]) -> tuple[str, str, list[Group]]:
         tiles = [
             Tile(picture_of(picture), f"number {across} at {x:+.2f}, number {down} at {y:+.2f}")
             for y, row in zip(offsets, grid, strict=True)
-            for x, picture in zip(offsets, _seen(row), strict=True)
+            for x, picture in zip(offsets, drawn(row), strict=True)
         ]
         groups.append(Group(tiles, steps, title=name or ""))
     note = (
@@ -176,7 +163,7 @@ def _plane(index: Index, asked: dict[str, Any]) -> tuple[str, str, list[Group]]:
 def _between(index: Index, asked: dict[str, Any]) -> tuple[str, str, list[Group]]:
     (first, second), steps = asked["between"], asked["steps"] or STEPS
     ends = [index.generate.pixels(name) for name in (first, second)]
-    way = _seen(index.generate.interpolate(*ends, steps=steps))
+    way = drawn(index.generate.interpolate(*ends, steps=steps))
     tiles = [Tile(picture_of(ends[0]), f"{first} itself", "the first")]
     for share, picture in zip(np.linspace(0, 1, steps), way, strict=True):
         tiles.append(Tile(picture_of(picture), f"{share:.0%} of the way", f"{share:.0%}"))
@@ -184,64 +171,3 @@ def _between(index: Index, asked: dict[str, Any]) -> tuple[str, str, list[Group]
     columns = len(tiles) if len(tiles) <= 12 else math.ceil(math.sqrt(len(tiles)))
     note = "both pictures, and what is decoded in equal steps between their codes"
     return f"From {first} to {second}", note, [Group(tiles, columns)]
-
-
-def _seen(pictures: Pixels) -> Pixels:
-    """Return them, unless they are rows of a table, which nobody can look at."""
-    if pictures.ndim != 4:
-        raise ParameterError(
-            "the index is of a table, and its rows are no pictures to draw; in Python "
-            "'index.generate' gives them as arrays"
-        )
-    return pictures
-
-
-@click.command("reconstruct", short_help="Show what the encoder keeps of a picture.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--index",
-    "place",
-    metavar="PATH",
-    help="The index: a path, or a name in the home. Needed only where several fit.",
-)
-@output_option(help=DRAWN_TO, default="reconstructions.png")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per file and line.")
-def reconstruct_(files: tuple[str, ...], place: str | None, output: Path, as_json: bool) -> int:
-    """Encode each FILE, decode the code again, and draw both; - is a picture on standard input.
-
-    Prints for each the mean squared error, of pixels between 0 and 1 in the size that the encoder
-    works with, and the file.
-    """
-    _check_suffix(output)
-    near = Path(files[0]) if files[0] != "-" else None
-    read: list[tuple[str, bytes, Pixels]] = []
-    with Index(find(place, near, IMAGES)) as index, quiet_decoders():
-        generate = index.generate
-        for name in files:
-            try:
-                content = sys.stdin.buffer.read() if name == "-" else read_file(name)
-                read.append((name, content, generate.pixels(content)))
-            except ContentError as error:
-                click.echo(f"aesearch: {name}: {error}", err=True)
-        if not read:
-            return ERROR
-        pictures, errors = reconstruct(index.encoder, np.stack([seen for _, _, seen in read]))
-        title = f"Reconstructions by the encoder of {index.name}"
-        rows = zip(read, _seen(pictures), errors.tolist(), strict=True)
-        groups = [_side_by_side(*one, picture, error) for one, picture, error in rows]
-    for (name, _, _), gap in zip(read, errors.tolist(), strict=True):
-        line = {"file": name, "error": gap, "output": str(output)}
-        click.echo(json.dumps(line, ensure_ascii=False) if as_json else f"{gap:.6f}\t{name}")
-    write_tiles(title, groups, output, note=f"mean squared error {errors.mean():.4f} on average")
-    click.echo(f"wrote {output}", err=True)
-    return DONE if len(read) == len(files) else SOME_SKIPPED
-
-
-def _side_by_side(name: str, content: bytes, seen: Pixels, picture: Pixels, error: float) -> Group:
-    height, width = seen.shape[:2]
-    tiles = [
-        Tile(open_picture(content), f"{name}, original", "original"),
-        Tile(picture_of(seen), f"{name} as the encoder sees it", f"seen, {width}x{height}"),
-        Tile(picture_of(picture), f"{name}, reconstruction", "reconstruction"),
-    ]
-    return Group(tiles, len(tiles), title=name, note=f"mean squared error {error:.4f}")
