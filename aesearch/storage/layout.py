@@ -79,9 +79,11 @@ class Layout:
             version = int(card["format"])
             if version <= FORMAT:
                 settings = dict(card["settings"])
-                if version == 1 and "kind" in settings:
+                # Some cards of format 1 were rewritten with settings of format 2.
+                if version == 1 and "kind" in settings and "engine" not in settings:
                     settings = {**settings, "engine": settings["kind"], "kind": "auto"}
                 card["settings"], card["source"] = settings, str(card["source"])
+                card["format"] = FORMAT  # what it is from here on, and is written as
         except (FileNotFoundError, NotADirectoryError) as error:
             raise IndexNotFoundError(
                 f"there is no index at {self.root}; 'aesearch index SOURCE' makes one, "
