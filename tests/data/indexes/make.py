@@ -123,8 +123,9 @@ def make(name: str, folder: Path) -> None:
         with closing(sqlite3.connect(index / "items.db")) as database:
             database.execute("VACUUM")  # or the rows of those that left take space
     with aesearch.open(index) as made:
-        if "hybrid" in signature(made.search).parameters:
-            made.search("garlic soup", hybrid=True)  # leaves the counts of words beside the codes
+        search: Any = made.search
+        if "hybrid" in signature(search).parameters:
+            search("garlic soup", hybrid=True)  # leaves the counts of words beside the codes
         assert len(made) == FEW, len(made)
         assert not made.verify()
         print(name, len(made), made.info()["encoder"], made.info()["engine"])
