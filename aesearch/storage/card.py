@@ -113,7 +113,8 @@ class Card:
 
 
 def _settings(path: Path, settings: Mapping[str, Any], version: int) -> Settings:
-    if version == 1 and "kind" in settings:
+    # Some cards of format 1 were rewritten with settings of format 2.
+    if version == 1 and "kind" in settings and "engine" not in settings:
         settings = {**settings, "engine": settings["kind"], "kind": "auto"}
     try:
         return Settings(**settings)
