@@ -23,7 +23,8 @@ from aesearch.encoders.linear.lsa import LSAEncoder, RawEncoder
 from aesearch.encoders.linear.pca import PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.training.noise import NOISES
 from aesearch.errors import DamagedError, ParameterError
-from aesearch.inference.encoder import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal
+from aesearch.inference.encoder import ENCODER, WEIGHTS, FrozenEncoder, checksum, seal
+from aesearch.inference.manifest import MANIFEST
 
 CODE_SIZE = 16
 # What keeps an encoder's training short enough for a test; nothing where it is short anyway.

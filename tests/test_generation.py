@@ -16,7 +16,8 @@ from safetensors.numpy import load_file, save_file
 import aesearch
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
 from aesearch.inference import generate as generation
-from aesearch.inference.encoder import MANIFEST, WEIGHTS, FrozenEncoder, checksum
+from aesearch.inference.encoder import WEIGHTS, FrozenEncoder, checksum
+from aesearch.inference.manifest import MANIFEST
 from aesearch.inference.prior import Prior
 
 N = 36

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aesearch.text_index import Index
 from numpy.typing import NDArray
 from texts_ import NAMES, RARE, TOPICS, made, make_text, write_texts
 
-from aesearch import hybrid_check
-from aesearch.indexing import hybrid_weight as hybrid_check
+from aesearch.indexing import hybrid_weight
 from aesearch.indexing.hybrid_weight import check_words
 from aesearch.modalities.texts.extract import Document
 from aesearch.search.fusion import (
@@ -189,7 +187,7 @@ def test_names_that_only_words_tell_apart_ask_for_words(index: Index) -> None:
 
 def test_too_few_long_documents_ask_nothing(index: Index) -> None:
     short = [Document("A boat in the harbour.", "")] * 200
-    for few in (short, documents(hybrid_check.FEWEST - 1)):
+    for few in (short, documents(hybrid_weight.FEWEST - 1)):
         check = checked(index, few)
         assert check == WordsCheck(DEFAULT_WEIGHT)
         assert check.prefers_both
@@ -199,13 +197,13 @@ def test_too_few_long_documents_ask_nothing(index: Index) -> None:
 def test_only_what_was_held_out_asks_and_all_is_searched(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert checked(index, documents(60), hybrid_check.FEWEST - 1) == WordsCheck()
+    assert checked(index, documents(60), hybrid_weight.FEWEST - 1) == WordsCheck()
     assert checked(index, documents(60), 30).questions == 30
     # What is said again, whole, in a document that does not ask is found before the rest of it.
     twice = documents(30, "name{0} called{0} after{0}") * 2
     assert checked(index, twice[30:]).by_words > 0.95
     assert checked(index, twice, 30).by_words < 0.55
-    monkeypatch.setattr(hybrid_check, "QUESTIONS", 25)
+    monkeypatch.setattr(hybrid_weight, "QUESTIONS", 25)
     assert checked(index, documents(60), 30).questions == 25
 
 
@@ -231,7 +229,7 @@ def values(*means: float, noise: float = 0.0) -> list[NDArray[np.float64]]:
 
 def test_the_weight_moves_only_as_far_as_the_evidence_carries() -> None:
     def chosen(*means: float, noise: float) -> float:
-        return WEIGHTS[hybrid_check._as_far_as_evident(values(*means, noise=noise), seed=0)]
+        return WEIGHTS[hybrid_weight._as_far_as_evident(values(*means, noise=noise), seed=0)]
 
     falling = [0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5]
     assert chosen(*falling, noise=0.001) == 0.1
@@ -359,7 +357,7 @@ def test_where_words_find_what_codes_do_not_the_default_uses_them(
         (root / "docs" / f"{name}.txt").write_text(text)
     with made(root / "docs", root / "index", settings={"encoder": "lsa", "code_size": 8}) as own:
         check = WordsCheck.of(own.encoder.manifest.check)
-        assert check.questions >= hybrid_check.FEWEST
+        assert check.questions >= hybrid_weight.FEWEST
         assert check.by_words is not None
         assert check.by_code is not None
         assert check.by_words > 2 * check.by_code

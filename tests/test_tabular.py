@@ -11,11 +11,12 @@ from texts_ import made, make_text, table_rows, write_table
 
 from aesearch.errors import ContentError, IndexExistsError, ParameterError, SourceError
 from aesearch.indexing.build import build
+from aesearch.modalities.texts import Texts
 from aesearch.modalities.texts.extract import Document
 from aesearch.sources.base import STANDARD_INPUT
 from aesearch.sources.folder import Folder
 from aesearch.sources.open import open_source
-from aesearch.sources.table import Columns, Table, Taken, columns_taken, document_reader
+from aesearch.sources.table import Columns, Table, Taken, columns_taken
 
 COLUMNS = Columns(("body",), "id", "topic")
 
@@ -117,8 +118,10 @@ def test_a_row_is_text_whatever_it_looks_like(tmp_path: Path) -> None:
     page = "<p>Not a page.</p> From: nobody"
     table = Table(write_table(tmp_path / "a.csv", [{"id": "a.html", "body": page}]))
     list(table.walk())
-    assert document_reader(table)(table.read("a.html"), "a.html") == Document(page, "")
-    folder_reader = document_reader(Folder(tmp_path))
+    assert Texts().reader(None, plain=table.plain)(table.read("a.html"), "a.html") == Document(
+        page, ""
+    )
+    folder_reader = Texts().reader(None, plain=Folder(tmp_path).plain)
     assert folder_reader(page.encode(), "a.html").text != page
     with pytest.raises(ContentError):
         folder_reader(b"", "a.txt")
