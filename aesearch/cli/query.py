@@ -51,7 +51,7 @@ from aesearch.storage.places import find
     "--hybrid/--no-hybrid",
     default=None,
     help="Rank documents by codes and words (BM25) together; scores are then from 0 to 1. "
-    "Default for a text without --threshold where the check found it clearly better.",
+    "Default for a text without --threshold, unless the check found that words do harm.",
 )
 @click.option("--json", "form", flag_value="json", help="One JSON object per hit and line.")
 @click.option("-0", "--print0", "form", flag_value="null", help="Paths only, each ended by NUL.")
