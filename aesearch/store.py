@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -25,11 +26,20 @@ from aesearch.text_rows import TextRows
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
+# In a glob: [ab], [!ab], []a] or, where it is never closed, [ alone.
+BRACKET = re.compile(r"\[(?:([!^]?+)(\][^\]]*|[^\]]+)\])?")
+
 
 def _cannot_write(error: sqlite3.Error) -> bool:
     """Return whether SQLite complains of the place, and not of the database."""
     places = ("disk I/O error", "full", "readonly", "unable to open")
     return isinstance(error, sqlite3.OperationalError) and any(p in str(error) for p in places)
+
+
+def _as_sqlite_reads_it(bracket: re.Match[str]) -> str:
+    """Return a bracket of a glob in SQLite's words: not is ^, and [ alone matches nothing."""
+    inside = bracket[2]
+    return f"[{'^' if bracket[1] else ''}{inside}]" if inside else "[[]"
 
 
 class Store(TextRows):
@@ -217,8 +227,12 @@ class Store(TextRows):
         return [(int(i), str(k)) for i, k in rows]
 
     def matching(self, pattern: str) -> Ids:
-        """Return the ids of keys that match a glob: * any run, ? one character, [ab] one of."""
-        rows = self._rows("SELECT id FROM items WHERE key GLOB ? ORDER BY id", (pattern,))
+        """Return the ids of keys that match a glob, as `fnmatch.fnmatchcase` has it.
+
+        * is any run of characters, ? is one, [ab] one of some, [!ab] or [^ab] one of the others.
+        """
+        glob = BRACKET.sub(_as_sqlite_reads_it, pattern)
+        rows = self._rows("SELECT id FROM items WHERE key GLOB ? ORDER BY id", (glob,))
         return np.array([row[0] for row in rows], dtype=np.int64)
 
     def codes(self, ids: Iterable[int] | None = None) -> tuple[Ids, Floats]:
