@@ -119,12 +119,12 @@ class TextIndex(Index):
 
         def answer(state: Opened) -> list[Hit]:
             row = state.features.transform([document.text])
-            known = bool(row.values.any())
-            if not known and not (may_be_words and self._is_spoken(state, document.text)):
-                raise ContentError(why_nothing_is_known(state.features, document.text))
-            code = state.encoder.encode(row) if known else None
+            code = state.encoder.encode(row) if row.values.any() else None
             exact = [] if isinstance(content, str) else self._exact(raw, key)
-            if code is None or by_both:
+            by_words = code is None and may_be_words and self._is_spoken(state, document.text)
+            if code is None and not by_words and not exact:
+                raise ContentError(why_nothing_is_known(state.features, document.text))
+            if by_words or (by_both and code is not None):
                 found = self._fused(state, code, document.text, k, among, exact)
             else:
                 found = self._nearest(state, code, k, among, exact)
@@ -220,9 +220,12 @@ class TextIndex(Index):
         return explain(state.features, state.encoder, query, hit, top, unlearned)
 
     def _nearest(
-        self, state: Opened, code: Floats, k: int, among: str | None, exact: Sequence[int]
+        self, state: Opened, code: Floats | None, k: int, among: str | None, exact: Sequence[int]
     ) -> list[Found]:
-        """Return the nearest documents; of a document and its passages, the nearest row counts."""
+        """Return the nearest documents; of a document and its passages, the nearest row counts.
+
+        Without a code they are those that are just this file.
+        """
         if k < 1:
             raise ParameterError(f"k must be at least 1; got {k}")
         allowed: Ids | None = None
@@ -232,6 +235,8 @@ class TextIndex(Index):
             exact = [id for id in exact if id in set(allowed.tolist())]
             allowed = np.concatenate([allowed, self.store.passages_in(allowed)])
             rows = len(allowed)
+        if code is None:
+            return [Found(id, 1.0, id) for id in exact[:k]]
         wanted = k = min(k, rows)
         while k:
             ids, scores = state.engine.search(code, wanted, among=allowed)
@@ -263,10 +268,6 @@ class TextIndex(Index):
         allowed = None if among is None else self.store.matching(among)
         words = self._words(state)
         spoken = words.search(terms_in(text, state.features.language), depth, among=allowed)
-        if code is None:
-            most = max(float(spoken[1].max(initial=0)), 1e-9)
-            pairs = zip(spoken[0][:k].tolist(), spoken[1][:k].tolist(), strict=True)
-            return [Found(id, score / most, id) for id, score in pairs]
         rows: dict[int, int] = {}
 
         def nearest(query: Floats) -> tuple[Ids, Floats]:
@@ -275,9 +276,12 @@ class TextIndex(Index):
             scores = np.array([one.score for one in found], dtype=np.float32)
             return np.array([one.id for one in found], dtype=np.int64), scores
 
-        check = state.encoder.manifest.get("check") or {}
-        weight = float(check["words"]["weight"]) if "words" in check else UNKNOWN
-        ids, scores = with_feedback(code, nearest, spoken, self._codes, weight)
+        if code is None:
+            ids, scores = spoken[0], spoken[1] / max(float(spoken[1].max(initial=0)), 1e-9)
+        else:
+            check = state.encoder.manifest.get("check") or {}
+            weight = float(check["words"]["weight"]) if "words" in check else UNKNOWN
+            ids, scores = with_feedback(code, nearest, spoken, self._codes, weight)
         best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
         for id, score in zip(ids[:k].tolist(), scores[:k].tolist(), strict=True):
             best.setdefault(id, Found(id, score, rows.get(id, id)))

@@ -102,6 +102,19 @@ def test_of_two_equal_files_the_one_that_was_named_is_first(own: TextIndex) -> N
         assert {hit.path for hit in hits[:2]} == {first, second}
 
 
+def test_a_file_without_any_known_word_is_found_if_it_is_there(own: TextIndex) -> None:
+    path = own.source / "odd.txt"
+    path.write_text("qwertz uiopue")
+    with pytest.raises(ContentError, match="no known word"):
+        own.search(path, k=3)
+    assert own.sync()["new"] == 1
+    for content in (path, path.read_bytes()):
+        for hybrid in (None, False, True):
+            hits = own.search(content, k=3, hybrid=hybrid)
+            assert [(hit.key, hit.score) for hit in hits] == [("odd.txt", 1)]
+        assert own.search(content, k=3, among="sailing/*") == []
+
+
 def test_a_file_from_elsewhere_is_searched_by_its_content(index: TextIndex, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<title>Trip</title><p>Captain, anchor and mast: the boat has a rudder.</p>")
