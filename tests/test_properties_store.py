@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from aesearch.records import NewItem, Skipped
 from aesearch.sources import Known
@@ -23,15 +21,20 @@ KEYS = st.sampled_from(["a", "b", "c", "d", "e/f", "ü"])
 TIMES = st.integers(0, 2**62)
 
 
-@contextmanager
-def new_store() -> Iterator[Store]:
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "items.db", create=True)
-        store._db.execute("PRAGMA synchronous=OFF")  # no example ends in a loss of power
-        try:
-            yield store
-        finally:
-            store.close()
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One for all examples, each of which begins with `emptied`."""
+    store = Store(tmp_path_factory.mktemp("store") / "items.db", create=True)
+    store._db.execute("PRAGMA synchronous=OFF")  # no example ends in a loss of power
+    yield store
+    store.close()
+
+
+def emptied(store: Store) -> Store:
+    with store.transaction():
+        store.remove([item.key for item in store.items()])
+        store.forget([file.key for file in store.skipped()])
+    return store
 
 
 def code(number: int) -> np.ndarray:
@@ -62,45 +65,41 @@ def content(store: Store) -> Model:
 @example(held={"a", "b"}, pairs=[("a", "b", 1), ("b", "a", 2)], ledger=set())
 @example(held={"a", "b", "c"}, pairs=[("a", "b", 1), ("b", "c", 2), ("c", "d", 3)], ledger={"d"})
 def test_renames_happen_all_at_once(
-    held: set[str], pairs: list[tuple[str, str, int]], ledger: set[str]
+    store: Store, held: set[str], pairs: list[tuple[str, str, int]], ledger: set[str]
 ) -> None:
     ledger = ledger - held
-    with new_store() as store:
-        ids = {key: put(store, key, Known(n, 5, b"x"), n) for n, key in enumerate(sorted(held))}
-        before = content(store)
-        with store.transaction():
-            store.skip(Skipped(key, "damaged", ignored=False) for key in ledger)
-            store.rename(pairs)
-        moving = {new: (old, time) for old, new, time in pairs if old in held}
-        # A pair whose old key is not there moves nothing; its new key gives way all the same.
-        gone = {old for old, _, _ in pairs} | {new for _, new, _ in pairs}
-        expected = {key: row for key, row in before.items() if key not in gone}
-        for new, (old, time) in moving.items():
-            known, number = before[old]
-            expected[new] = known._replace(mtime_ns=time), number
-        assert content(store) == expected
-        kept = {key: id for key, id in ids.items() if key not in gone}
-        kept |= {new: ids[old] for new, (old, _) in moving.items()}
-        assert {item.key: item.id for item in store.items()} == kept
-        assert {file.key for file in store.skipped()} == ledger - {new for _, new, _ in pairs}
-        assert store.problems() == []
+    emptied(store)
+    ids = {key: put(store, key, Known(n, 5, b"x"), n) for n, key in enumerate(sorted(held))}
+    before = content(store)
+    with store.transaction():
+        store.skip(Skipped(key, "damaged", ignored=False) for key in ledger)
+        store.rename(pairs)
+    moving = {new: (old, time) for old, new, time in pairs if old in held}
+    # A pair whose old key is not there moves nothing; its new key gives way all the same.
+    gone = {old for old, _, _ in pairs} | {new for _, new, _ in pairs}
+    expected = {key: row for key, row in before.items() if key not in gone}
+    for new, (old, time) in moving.items():
+        known, number = before[old]
+        expected[new] = known._replace(mtime_ns=time), number
+    assert content(store) == expected
+    kept = {key: id for key, id in ids.items() if key not in gone}
+    kept |= {new: ids[old] for new, (old, _) in moving.items()}
+    assert {item.key: item.id for item in store.items()} == kept
+    assert {file.key for file in store.skipped()} == ledger - {new for _, new, _ in pairs}
+    assert store.problems() == []
 
 
 # -- any changes in any order ----------------------------------------------------------------------
 
 
 class Changes(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
         super().__init__()
-        self.scope = new_store()
-        self.store = self.scope.__enter__()
+        self.store = emptied(store)
         self.items: Model = {}
         self.ledger: set[str] = set()
         self.given: set[int] = set()
         self.number = 0
-
-    def teardown(self) -> None:
-        self.scope.__exit__(None, None, None)
 
     @rule(key=KEYS, time=TIMES)
     def put(self, key: str, time: int) -> None:
@@ -170,7 +169,9 @@ class Changes(RuleBasedStateMachine):
         assert self.store.problems() == []
 
 
-TestChanges = Changes.TestCase
+def test_any_changes_in_any_order_are_those_of_a_dict(store: Store) -> None:
+    run_state_machine_as_test(lambda: Changes(store))
+
 
 # -- globs -----------------------------------------------------------------------------------------
 
@@ -189,10 +190,10 @@ PARTS = st.one_of(
 )
 @example(keys={"a/1", "b/1"}, pattern="[!a]*")
 @example(keys={"a [1].txt"}, pattern="a [1*")
-def test_globs_are_those_of_fnmatch(keys: set[str], pattern: str) -> None:
-    with new_store() as store:
-        with store.transaction():
-            items = [NewItem(key, 0, 0, b"") for key in sorted(keys)]
-            store.put(items, np.zeros((len(items), 2), dtype=np.float32))
-        found = store.keys_of(store.matching(pattern)).values()
-        assert set(found) == {key for key in keys if fnmatchcase(key, pattern)}
+def test_globs_are_those_of_fnmatch(store: Store, keys: set[str], pattern: str) -> None:
+    emptied(store)
+    with store.transaction():
+        items = [NewItem(key, 0, 0, b"") for key in sorted(keys)]
+        store.put(items, np.zeros((len(items), 2), dtype=np.float32))
+    found = store.keys_of(store.matching(pattern)).values()
+    assert set(found) == {key for key in keys if fnmatchcase(key, pattern)}
