@@ -23,7 +23,7 @@ from aesearch.passage_codes import PassageCodes, encode_passages
 from aesearch.plurals import counted
 from aesearch.records import KeptText, NewItem, Skipped
 from aesearch.sources import Changes, Source, compare, digest_of
-from aesearch.store import Store
+from aesearch.store import Store, is_valid_text
 from aesearch.tabular import Columns, document_reader, open_source
 from aesearch.writer import NO_IDS, Edit, nothing
 
@@ -195,6 +195,8 @@ def _add(index: Index, contents: Mapping[str, Any] | Iterable[str | Path]) -> li
     samples: list[Any] = []
     kept: list[bytes] = []
     for key, content in _named(index, contents):
+        if not key or "\0" in key or not is_valid_text(key):
+            raise ContentError(f"{key!r} cannot be added: a key is text of at least one letter")
         try:
             sample, raw, path = index.taken(content)
         except ContentError as error:

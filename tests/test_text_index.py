@@ -115,6 +115,20 @@ def test_a_file_without_any_known_word_is_found_if_it_is_there(own: TextIndex) -
         assert own.search(content, k=3, among="sailing/*") == []
 
 
+def test_names_that_are_no_text_are_not_there_and_are_not_added(own: TextIndex) -> None:
+    before = keys_of(own)
+    name = "bad\udcff.txt"  # as Python reads a file name that is not UTF-8
+    assert name not in own
+    assert own.search("boat", among=f"*{name}") == []
+    for change in (own.similar, lambda key: own.remove([key])):
+        with pytest.raises(UnknownKeyError, match="there is no item"):
+            change(name)
+    for key in (name, "", "a\0b"):
+        with pytest.raises(ContentError, match="cannot be added: a key is text"):
+            own.add({"new": "boat", key: "boat"})
+    assert keys_of(own) == before
+
+
 def test_a_file_from_elsewhere_is_searched_by_its_content(index: TextIndex, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<title>Trip</title><p>Captain, anchor and mast: the boat has a rudder.</p>")
