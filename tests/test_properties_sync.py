@@ -303,5 +303,5 @@ def test_it_is_a_dict_of_its_source(
         shutil.copytree(tmp_path / name, tmp_path / "kept" / name)
     run_state_machine_as_test(
         lambda: Syncing(kind, tmp_path),
-        settings=settings(max_examples=settings().max_examples // 5, stateful_step_count=25),
+        settings=settings(max_examples=settings().max_examples // 6, stateful_step_count=25),
     )
