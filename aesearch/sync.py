@@ -15,6 +15,7 @@ from PIL import Image
 from aesearch.engines import Floats, Ids
 from aesearch.errors import ContentError, SourceError, UnknownKeyError
 from aesearch.features import NOUNS, TEXTS, Read
+from aesearch.features.documents import suffix_of
 from aesearch.features.images import Pixels, load_all_formats
 from aesearch.ingest import Decoded, Progress, decode, silent
 from aesearch.layout import key_for
@@ -62,12 +63,25 @@ def differences(index: Index, folder: Source | None = None) -> Changes:
         )
     entries = entries if first is None else chain([first], entries)
     changes = compare(entries, items, store.known_skipped(), digest)
+    if index.kind == TEXTS and not folder.plain:
+        _read_other_kinds_anew(changes)
     unreadable = {key for key, _ in folder.unreadable}
     # Files below a folder that cannot be read just now are not gone.
     changes.removed = [key for key in changes.removed if not _below(key, unreadable)]
     changes.forgotten = [key for key in changes.forgotten if key not in unreadable]
     changes.unreadable = folder.unreadable
     return changes
+
+
+def _read_other_kinds_anew(changes: Changes) -> None:
+    """Take a document that was renamed to another kind, a.txt to a.html say, for a new one."""
+    renamed, changes.renamed = changes.renamed, []
+    for old, entry in renamed:
+        if suffix_of(old) == suffix_of(entry.key):
+            changes.renamed.append((old, entry))
+        else:
+            changes.removed.append(old)
+            changes.new.append(entry)
 
 
 def _below(key: str, folders: set[str]) -> bool:

@@ -115,6 +115,18 @@ def test_a_file_without_any_known_word_is_found_if_it_is_there(own: TextIndex) -
         assert own.search(content, k=3, among="sailing/*") == []
 
 
+def test_a_file_renamed_to_another_kind_is_read_anew(own: TextIndex) -> None:
+    for old, new in (("music/01.txt", "music/01.exe"), ("music/02.txt", "music/02.md")):
+        (own.source / old).rename(own.source / new)
+    (own.source / "music/03.txt").rename(own.source / "music/33.txt")
+    counts = own.sync()
+    assert (counts["new"], counts["renamed"], counts["removed"]) == (1, 1, 2)
+    assert keys_of(own) & {"music/01.exe", "music/02.md", "music/33.txt"} == {
+        *("music/02.md", "music/33.txt")
+    }
+    assert "music/01.exe" in {skipped.key for skipped in own.skipped()}
+
+
 def test_names_that_are_no_text_are_not_there_and_are_not_added(own: TextIndex) -> None:
     before = keys_of(own)
     name = "bad\udcff.txt"  # as Python reads a file name that is not UTF-8
