@@ -150,7 +150,7 @@ def _spelled(value: Any) -> str:
 
 def parse_memory(text: str) -> int:
     """Return the bytes of a size such as '4G', '500M' or '2000000'."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
+    match = re.fullmatch(r"\s*(\d{1,20}(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
     if not match:
         raise ParameterError(f"'{text}' is no size; write 500M or 4G")
     return int(float(match[1]) * UNITS[match[2]])

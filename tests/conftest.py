@@ -12,8 +12,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 from PIL import Image
+
+# The properties (test_properties_*.py) are tried on the same examples in every run, however slow
+# the machine is. AESEARCH_EXAMPLES=2000 tries so many, other ones each time, and keeps those that
+# fail in .hypothesis/, to be tried first the next time.
+EXAMPLES = int(os.environ.get("AESEARCH_EXAMPLES", "0"))
+settings.register_profile(
+    "aesearch",
+    max_examples=EXAMPLES or 100,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("aesearch")
 
 CLASSES = ("disks", "stripes", "squares")
 Pixels = NDArray[np.uint8]

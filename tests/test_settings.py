@@ -50,6 +50,11 @@ def test_what_is_neither(text: str) -> None:
         parse_memory(text)
 
 
+def test_a_size_of_hundreds_of_digits_is_none() -> None:
+    with pytest.raises(ParameterError, match="is no size"):
+        parse_memory("9" * 400)
+
+
 def test_bits_and_form_go_together() -> None:
     assert Settings(bits=32).form == "bits"
     assert Settings(form="bits").bits == 64

@@ -102,6 +102,45 @@ def test_of_two_equal_files_the_one_that_was_named_is_first(own: Index) -> None:
         assert {hit.path for hit in hits[:2]} == {first, second}
 
 
+def test_a_file_without_any_known_word_is_found_if_it_is_there(own: Index) -> None:
+    path = own.source / "odd.txt"
+    path.write_text("qwertz uiopue")
+    with pytest.raises(ContentError, match="no known word"):
+        own.search(path, k=3)
+    assert own.sync()["new"] == 1
+    for content in (path, path.read_bytes()):
+        for hybrid in (None, False, True):
+            hits = own.search(content, k=3, hybrid=hybrid)
+            assert [(hit.key, hit.score) for hit in hits] == [("odd.txt", 1)]
+        assert own.search(content, k=3, among="sailing/*") == []
+
+
+def test_a_file_renamed_to_another_kind_is_read_anew(own: Index) -> None:
+    for old, new in (("music/01.txt", "music/01.exe"), ("music/02.txt", "music/02.md")):
+        (own.source / old).rename(own.source / new)
+    (own.source / "music/03.txt").rename(own.source / "music/33.txt")
+    counts = own.sync()
+    assert (counts["new"], counts["renamed"], counts["removed"]) == (1, 1, 2)
+    assert keys_of(own) & {"music/01.exe", "music/02.md", "music/33.txt"} == {
+        *("music/02.md", "music/33.txt")
+    }
+    assert "music/01.exe" in {skipped.key for skipped in own.skipped()}
+
+
+def test_names_that_are_no_text_are_not_there_and_are_not_added(own: Index) -> None:
+    before = keys_of(own)
+    name = "bad\udcff.txt"  # as Python reads a file name that is not UTF-8
+    assert name not in own
+    assert own.search("boat", among=f"*{name}") == []
+    for change in (own.similar, lambda key: own.remove([key])):
+        with pytest.raises(UnknownKeyError, match="there is no item"):
+            change(name)
+    for key in (name, "", "a\0b"):
+        with pytest.raises(ContentError, match="cannot be added: a key is text"):
+            own.add({"new": "boat", key: "boat"})
+    assert keys_of(own) == before
+
+
 def test_a_file_from_elsewhere_is_searched_by_its_content(index: Index, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<title>Trip</title><p>Captain, anchor and mast: the boat has a rudder.</p>")
@@ -257,8 +296,8 @@ def test_a_passage_makes_a_long_document_a_better_hit(index: Index) -> None:
 
 def test_passages_follow_their_document(own: Index) -> None:
     def rows() -> set[str]:
-        with own.store.reading():
-            ids = own.store.passages_in([id for id, _ in _numbered(own)])
+        with own.folder.store.reading():
+            ids = own.folder.store.passages_in([id for id, _ in _numbered(own)])
         names = dict(_numbered(own))
         return {names[id & DOCUMENT] for id in ids.tolist()}
 
@@ -324,13 +363,13 @@ def test_removed_changed_and_renamed_files(own: Index) -> None:
     assert counts == {"new": 1, "changed": 1, "renamed": 1, "removed": 1, "unchanged": N - 4}
     assert own.text_of("sailing/02.txt").text == "A violin and an orchestra."
     assert own.search("soup oven flour", k=1, among="*.txt")
-    labels = own.store.labels()
-    assert labels[own.store.ids_of(["gardens/moved.txt"])["gardens/moved.txt"]] == "gardens"
+    labels = own.folder.store.labels()
+    assert labels[own.folder.store.ids_of(["gardens/moved.txt"])["gardens/moved.txt"]] == "gardens"
     assert own.verify() == []
 
 
 def test_another_writer_is_noticed(own: Index) -> None:
-    other = aesearch.open(own.layout.root)
+    other = aesearch.open(own.folder.layout.root)
     before = len(other.search("boat", k=N + 5))
     own.add({"note": "one more boat"})
     assert len(other.search("boat", k=N + 5)) == before + 1
@@ -344,7 +383,7 @@ def test_a_locked_index_is_not_changed(own: Index) -> None:
         "with hold(Layout(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()\n"
     )
     holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(own.layout.root)],
+        [sys.executable, "-c", code, str(own.folder.layout.root)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         cwd=Path(__file__).parents[1],
     )  # fmt: skip
@@ -407,11 +446,11 @@ def test_a_file_is_the_first_hit_of_a_hybrid_search_too(own: Index) -> None:
 
 
 def test_a_text_that_was_lost_is_said_in_one_line(own: Index) -> None:
-    number = own.store.ids_of(["sailing/02.txt"])["sailing/02.txt"]
+    number = own.folder.store.ids_of(["sailing/02.txt"])["sailing/02.txt"]
     own.close()
-    with closing(sqlite3.connect(own.layout.database)) as database, database:
+    with closing(sqlite3.connect(own.folder.layout.database)) as database, database:
         database.execute("DELETE FROM texts WHERE id = ?", (number,))
-    with aesearch.open(own.layout.root) as index:
+    with aesearch.open(own.folder.layout.root) as index:
         assert index.verify() == [f"1 of {N} documents have no text"]
         for ask in (lambda: index.search("boat", k=N), lambda: index.text_of("sailing/02.txt")):
             with pytest.raises(DamagedError, match=r"^the text of 'sailing/02\.txt' is missing"):

@@ -12,13 +12,13 @@ import numpy as np
 from aesearch.errors import ContentError, SourceError, UnknownKeyError
 from aesearch.ingest.arrival import Arrival
 from aesearch.ingest.decode import Decoded, decode
-from aesearch.modalities import Read
+from aesearch.modalities import Modality, Read
 from aesearch.sources.base import Source, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.content import read_content
 from aesearch.sources.open import open_source
 from aesearch.storage.commit import NO_IDS, Edit, nothing
-from aesearch.storage.database import Store
+from aesearch.storage.database import Store, is_valid_text
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
 from aesearch.storage.places import key_for
@@ -58,12 +58,25 @@ def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
         )
     entries = entries if first is None else chain([first], entries)
     changes = compare(entries, items, store.known_skipped(), digest)
+    if not source.plain:
+        _read_other_forms_anew(changes, folder.modality)
     unreadable = {key for key, _ in source.unreadable}
     # Files below a folder that cannot be read just now are not gone.
     changes.removed = [key for key in changes.removed if not _below(key, unreadable)]
     changes.forgotten = [key for key in changes.forgotten if key not in unreadable]
     changes.unreadable = source.unreadable
     return changes
+
+
+def _read_other_forms_anew(changes: Changes, modality: Modality) -> None:
+    """Take an item that was renamed to another form, a.txt to a.html say, for a new one."""
+    renamed, changes.renamed = changes.renamed, []
+    for old, entry in renamed:
+        if modality.reads_alike(old, entry.key):
+            changes.renamed.append((old, entry))
+        else:
+            changes.removed.append(old)
+            changes.new.append(entry)
 
 
 def _below(key: str, folders: set[str]) -> bool:
@@ -168,6 +181,8 @@ def _add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]
     samples: list[Any] = []
     kept: list[bytes] = []
     for key, content in _named(folder, contents):
+        if not key or "\0" in key or not is_valid_text(key):
+            raise ContentError(f"{key!r} cannot be added: a key is text of at least one letter")
         try:
             sample, raw, path = read_content(modality, features, content)
         except ContentError as error:

@@ -82,16 +82,15 @@ class DocumentRanker(Ranker):
             known = bool(row.values.any())
             typed = query.typed and limits.threshold is None
             may_be_words = typed if limits.hybrid is None else limits.hybrid
-            if not known and not (may_be_words and self._holds_any(snapshot, query)):
-                features = _features(snapshot)
-                raise ContentError(why_nothing_is_known(features, query))
-            by_both = (usual and typed) if limits.hybrid is None else limits.hybrid
-            if known and not by_both:
+            by_both = known and ((usual and typed) if limits.hybrid is None else limits.hybrid)
+            if by_both or (not known and may_be_words and self._holds_any(snapshot, query)):
+                code = snapshot.encoder.encode(row) if known else None
+                found.append(self._fused(snapshot, query, code, limits))
+            elif known:
                 dense.append((len(found), row))
                 found.append([])
-                continue
-            code = snapshot.encoder.encode(row) if known else None
-            found.append(self._fused(snapshot, query, code, limits))
+            else:
+                found.append(self._same(snapshot, query, limits))
         if dense:
             codes = snapshot.encoder.encode(Bags.stack([row for _, row in dense]))
             exact = [self.exact(queries[place]) for place, _ in dense]
@@ -99,6 +98,22 @@ class DocumentRanker(Ranker):
             for (place, _), best in zip(dense, nearest, strict=True):
                 found[place] = best
         return found
+
+    def _same(self, snapshot: Snapshot, query: Query, limits: Limits) -> list[Found]:
+        """The items of just the content of a file of which no code knows a word.
+
+        Raises
+        ------
+        ContentError
+            If there is none.
+        """
+        exact = self.exact(query)
+        if not exact:
+            raise ContentError(why_nothing_is_known(_features(snapshot), query))
+        allowed, _ = super().allowed(snapshot, limits)
+        kept = None if allowed is None else set(allowed.tolist())
+        same = [Found(id, 1.0, id) for id in exact if kept is None or id in kept]
+        return same[: limits.k]
 
     def allowed(self, snapshot: Snapshot, limits: Limits) -> tuple[Ids | None, int]:
         """The rows that may be found, passages among them."""
@@ -141,10 +156,6 @@ class DocumentRanker(Ranker):
         allowed = None if limits.among is None else self.backend.matching(limits.among)
         terms = query.terms(_features(snapshot).language)
         lexical = self.words(snapshot).search(terms, deep.k, among=allowed)
-        if code is None:
-            most = max(float(lexical[1].max(initial=0)), 1e-9)
-            pairs = zip(lexical[0].tolist(), lexical[1].tolist(), strict=True)
-            return [Found(id, score / most, id) for id, score in pairs][: limits.k]
         rows: dict[int, int] = {}
 
         def nearest(moved: Floats) -> tuple[Ids, Floats]:
@@ -153,8 +164,11 @@ class DocumentRanker(Ranker):
             scores = np.array([one.score for one in found], dtype=np.float32)
             return np.array([one.id for one in found], dtype=np.int64), scores
 
-        weight = _words_check(snapshot).weight
-        ids, scores = with_feedback(code, nearest, lexical, self.backend.codes_of, weight)
+        if code is None:
+            ids, scores = lexical[0], lexical[1] / max(float(lexical[1].max(initial=0)), 1e-9)
+        else:
+            weight = _words_check(snapshot).weight
+            ids, scores = with_feedback(code, nearest, lexical, self.backend.codes_of, weight)
         exact = self.exact(query)
         best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
         for id, score in zip(ids[: limits.k].tolist(), scores[: limits.k].tolist(), strict=True):

@@ -93,10 +93,10 @@ def fuse(codes: Scored, words: Scored, weight: float) -> Scored:
     """
     ids = np.union1d(codes[0], words[0])
     total = np.zeros(len(ids), dtype=np.float32)
-    for (found, scores), share in ((codes, 1 - weight), (words, weight)):
+    # A document without any of the words scores 0, below the last that was found.
+    lowest = float(codes[1].min(initial=np.inf))
+    for (found, scores), share, low in ((codes, 1 - weight, lowest), (words, weight, 0.0)):
         if len(found):
-            # A document without any of the words scores 0, below the last that was found.
-            low = 0.0 if found is words[0] else float(scores.min())
             width = float(scores.max()) - low
             # What all have in common, a single one say, is the best there is.
             scaled = (scores - low) / width if width > 1e-9 else np.ones_like(scores)

@@ -78,6 +78,12 @@ class Texts(Modality):
 
         return _as_it_is if plain else extract
 
+    def reads_alike(self, old: str, new: str) -> bool:
+        """Whether both names have one suffix, which tells how a text is taken out."""
+        from aesearch.modalities.texts.extract import suffix_of
+
+        return suffix_of(old) == suffix_of(new)
+
     def blank(self, content: str | bytes | Path) -> Document | None:
         """A document without a word, for a text that has none."""
         from aesearch.modalities.texts.extract import Document

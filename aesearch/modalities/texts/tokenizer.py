@@ -167,9 +167,16 @@ def _folded(found: str) -> list[tuple[str, int, int]]:
         elif match.end() - match.start() > 1:
             token = match[0].replace("'", "").replace("\u2019", "")
             places.append((token, match.start(), match.end()))
-    if len(plain) == len(found):
+    if plain == found or _keeps_places(found, plain):
         return places
     return [(token, *whole) for token, _, _ in places]  # which letter became which is lost
+
+
+def _keeps_places(found: str, plain: str) -> bool:
+    """Return whether each letter became one, so that none has moved."""
+    return len(plain) == len(found) and all(
+        len(normalize("NFKC", letter).casefold()) == 1 for letter in found
+    )
 
 
 def _letters(run: str, at: int) -> list[tuple[str, int, int]]:
