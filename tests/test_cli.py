@@ -190,7 +190,6 @@ def test_several_indexes(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (away / "first" / "index.json").exists()
 
 
-MODULES = {"sample": "generate", "reconstruct": "generate", "info": "manage"}
 HEAVY = ("torch", "torchvision", "sklearn", "scipy", "rich", "onnx")
 
 
@@ -273,7 +272,7 @@ def test_a_folder_that_is_missing_is_refused_before_anything_is_done(
     words: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "out.html"
-    verb = importlib.import_module(f"aesearch.cli.{MODULES.get(words[0], words[0])}")
+    verb = importlib.import_module(f"aesearch.cli.{words[0]}")
     for opens in ("find", "Index", "open_at"):
         monkeypatch.delattr(verb, opens, raising=False)  # nothing may be looked for
     missing = command(*words, "-o", Path("nowhere", name))

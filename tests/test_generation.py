@@ -230,7 +230,7 @@ def test_an_encoder_of_an_older_version_has_no_prior(folder):
     path = folder / WEIGHTS
     save_file({k: v for k, v in load_file(path).items() if not k.startswith("prior.")}, path)
     manifest = json.loads((folder / MANIFEST).read_text())
-    manifest.checksums[WEIGHTS] = checksum(path)
+    manifest["checksums"][WEIGHTS] = checksum(path)
     (folder / MANIFEST).write_text(json.dumps(manifest))
     encoder = FrozenEncoder(folder)
     with pytest.raises(UnsupportedError, match=r"older aesearch.*--retrain"):

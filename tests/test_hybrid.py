@@ -249,12 +249,12 @@ def test_the_weight_of_the_check_is_used(index: Index, monkeypatch: pytest.Monke
         used.append(args[4])
         return with_feedback(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("aesearch.search.fusion.with_feedback", noted)
+    monkeypatch.setattr("aesearch.search.documents.with_feedback", noted)
     index.search("boat harbour", hybrid=True)
     assert used == [index.encoder.manifest.check["fusion"]["weight"]]
     own = {**index.encoder.manifest.check["fusion"], "weight": 0.3}
     for check in ({"fusion": own}, OF_EARLIER_VERSIONS, {}, None):
-        monkeypatch.setitem(index.encoder.manifest, "check", check)
+        monkeypatch.setitem(vars(index.encoder.manifest), "check", check)
         index.search("boat harbour", hybrid=True)
     assert used[1:] == [0.3, *[DEFAULT_WEIGHT] * 3]
 
@@ -332,7 +332,7 @@ def test_a_text_is_searched_as_the_check_found_better(
 ) -> None:
     low, high = (0.1, 0.3) if preferred else (-0.3, -0.1)
     found = asdict(WordsCheck(0.1, 100, 0.8, 0.2, 0.7, (0.2, low, high)))
-    monkeypatch.setitem(index.encoder.manifest, "check", {"fusion": found})
+    monkeypatch.setitem(vars(index.encoder.manifest), "check", {"fusion": found})
     assert index.is_hybrid is preferred
     text = "boat harbour spinnaker"
     by_code, by_both = (index.search(text, hybrid=chosen) for chosen in (False, True))

@@ -6,6 +6,7 @@ import io
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ def copy(made: Path, tmp_path: Path) -> Path:
     for name in ("source", "ix"):
         shutil.copytree(made / name, tmp_path / name)
     with Index(tmp_path / "ix") as opened:
-        opened.folder.card["source"] = str((tmp_path / "source").resolve())
-        opened.folder.layout.write_card(opened.folder.card)
+        source = str((tmp_path / "source").resolve())
+        opened.folder.write_card(replace(opened.folder.card, source=source))
     return tmp_path
 
 

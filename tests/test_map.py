@@ -21,6 +21,7 @@ from PIL import Image
 from aesearch.cli.map import BY
 from aesearch.errors import ContentError, ParameterError, StorageError, UnsupportedError
 from aesearch.maps import map as mapping
+from aesearch.maps import material
 from aesearch.maps.layouts import Panel, neighbour_accuracy
 from aesearch.maps.map import Map, map_of
 from aesearch.reports import maps
@@ -72,7 +73,7 @@ def index(pictures: Path) -> Iterator[Index]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mapping, "MOST_EPOCHS", mapping.FEWEST_EPOCHS)
+    monkeypatch.setattr(material, "MOST_EPOCHS", material.FEWEST_EPOCHS)
 
 
 def made(groups: list[str], *, name: str = "trip") -> Map:
@@ -105,7 +106,7 @@ def test_pictures_are_laid_out_beside_the_components_of_their_pixels(
 
 
 def test_the_baseline_is_pca_of_the_pixels(index: Index) -> None:
-    pixels = np.stack([index.taken(index.source / item.key)[0] for item in index.items()])
+    pixels = np.stack([index.prepare(index.source / item.key).sample for item in index.items()])
     # Averaged to 16 by 16, as the encoder pca looks at pictures.
     small = pixels.reshape(N, 16, 2, 16, 2, 3).mean(axis=(2, 4)).reshape(N, -1)
     centred = small - small.mean(axis=0)
@@ -147,7 +148,7 @@ def test_an_encoder_of_two_numbers_is_shown_as_it_is(kind: str, tmp_path: Path) 
     place = indexed(source, tmp_path / "ix", "--code-size", "2", "--encoder", linear)
     with Index(place) as index:
         found = map_of(index)
-        sample = index.taken(source / found.keys[7])[0]
+        sample = index.prepare(source / found.keys[7]).sample
         latents = index.encoder.encode_with_latents(index.features.stack([sample] * 2))[1]
     assert found.method == "code"
     np.testing.assert_allclose(found.places[7], latents[0], rtol=1e-4, atol=1e-5)

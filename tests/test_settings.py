@@ -20,6 +20,7 @@ from aesearch.encoders.factory import (
 )
 from aesearch.errors import IndexNotFoundError, ParameterError
 from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
+from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout, sync_to_disk, write_atomically
 from aesearch.storage.places import all_places, find, home, key_for, place_for
 
@@ -80,7 +81,7 @@ def test_settings_outside_what_is_allowed(options: dict[str, object], message: s
 
 def make(place: Path, source: Path) -> Path:
     place.mkdir(parents=True)
-    Layout(place).write_card({"source": str(source), "settings": {}})
+    Card("images", str(source), Settings()).write(Layout(place).card)
     return place
 
 
@@ -145,8 +146,11 @@ def test_the_card(tmp_path: Path) -> None:
     make(tmp_path / "ix", tmp_path)
     layout = Layout(tmp_path / "ix")
     assert layout.exists()
-    assert layout.read_card() == {"format": 2, "source": str(tmp_path), "settings": {}}
-    assert layout.bytes_on_disk() == len(json.dumps(layout.read_card(), indent=1))
+    card = Card.read(layout.card)
+    assert card == Card("images", str(tmp_path), Settings())
+    written = json.loads(layout.card.read_text())
+    assert (written["format"], written["kind"], "columns" in written) == (2, "images", False)
+    assert layout.bytes_on_disk() == len(layout.card.read_bytes())
 
 
 # -- parameters of an encoder ------------------------------------------------------------------

@@ -27,8 +27,8 @@ def test_columns() -> None:
     assert Columns.of(None) == Columns.of({}) == Columns()
     kept = {"text": ["a", "b"], "key": "k", "label": None}
     assert Columns.of(kept) == Columns(("a", "b"), "k", None)
-    assert Columns(key="other").over(kept) == Columns(("a", "b"), "other", None)
-    assert Columns(("c",), None, "l").over(kept) == Columns(("c",), "k", "l")
+    assert Columns(key="other").over(Columns.of(kept)) == Columns(("a", "b"), "other", None)
+    assert Columns(("c",), None, "l").over(Columns.of(kept)) == Columns(("c",), "k", "l")
     assert Columns().over(None) == Columns()
 
 
@@ -140,7 +140,7 @@ def test_an_index_remembers_its_columns(tmp_path: Path) -> None:
     rows = [{**row, "text": "always the same words"} for row in table_rows(2)]
     path = write_table(tmp_path / "a.csv", rows)
     index = made(path, tmp_path / "index", columns=COLUMNS)
-    assert Columns.of(index.folder.card["columns"]) == COLUMNS
+    assert index.folder.card.columns == COLUMNS
     assert index.is_tabular
     assert index.sync() == {"new": 0, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 8}
     rows[0]["body"] = "A violin."

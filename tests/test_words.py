@@ -154,8 +154,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Index:
 @pytest.fixture
 def index(shared: Index) -> Index:
     """The index as if nobody had searched it yet."""
-    shared.forget()
-    shared._counted = None
+    shared.folder.forget()
+    shared.ranker._lexical = None  # type: ignore[attr-defined]
     return shared
 
 

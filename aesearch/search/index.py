@@ -79,6 +79,11 @@ class Index:
         return self.folder.source
 
     @property
+    def is_tabular(self) -> bool:
+        """Whether its items are rows of a table, or of standard input."""
+        return self.folder.is_tabular
+
+    @property
     def settings(self) -> Settings:
         """What was chosen when it was made."""
         return self.folder.settings
