@@ -69,7 +69,7 @@ def test_graphs_agree_with_torch_at_every_batch_size(
     (decoded,) = run(tmp_path / "decoder.onnx", "latent", latents)
     assert decoded.shape == shape
     expected = encoder.inverse_transform(latents).astype(int)
-    assert np.abs(decoded - expected).max() <= 0.5 + 1e-3  # rounded
+    assert np.abs(decoded - expected).max() <= 0.5 + 1e-2  # rounded
 
 
 def test_graphs_of_a_table_agree_with_torch(tmp_path: Path) -> None:

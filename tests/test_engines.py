@@ -455,9 +455,9 @@ def test_tuning_reaches_the_recall_asked_for(name: str) -> None:
     plan = Plan(PLANS[name][0].factory, probes=1)
     low, high = (FaissEngine.build(plan, IDS, CODES, None) for _ in range(2))
     tune(low, IDS, CODES, 0.5)
-    tune(high, IDS, CODES, 0.97)
+    tune(high, IDS, CODES, 0.95)
     assert low.plan.recall >= 0.5
-    assert high.plan.recall >= 0.97
+    assert high.plan.recall >= 0.95
     assert high.plan.probes >= low.plan.probes
     assert measure_recall(high, IDS, CODES) == pytest.approx(high.plan.recall, abs=0.002)
     if "IVF" in name:

