@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 # The networks of the tests are too small for a second thread, and threads that wait for one
@@ -31,6 +34,20 @@ settings.load_profile("aesearch")
 
 CLASSES = ("disks", "stripes", "squares")
 Pixels = NDArray[np.uint8]
+
+
+def pytest_collection_finish() -> None:
+    """Let torch's exporter read its table of operators once, and not for each graph.
+
+    That takes as long as all else that it does. Where torch has it elsewhere, tests only take
+    longer.
+    """
+    if "torch" in sys.modules:
+        with suppress(ImportError, AttributeError):
+            from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+            read = ONNXRegistry.from_torchlib.__func__
+            ONNXRegistry.from_torchlib = classmethod(functools.cache(read))
 
 
 def make_picture(kind: str, seed: int, side: int = 40) -> Pixels:

@@ -78,7 +78,7 @@ def test_the_table_is_printed_with_the_verdict_above(source: Path) -> None:
 
 def test_chosen_parameters_stand_in_the_table(tmp_path: Path) -> None:
     write_pictures(tmp_path / "many", 140, side=16)
-    words = ("compare", tmp_path / "many", "--encoders", "phash,mlp", "--budget", "1s",
+    words = ("compare", tmp_path / "many", "--encoders", "phash,mlp", "--budget", "0.3s",
              "--code-sizes", "8", "--forms", "float")  # fmt: skip
     plain = command(*words)
     other = command(*words, "--set", "hidden=16,8", "--set", "mlp.noise-level=0.1")

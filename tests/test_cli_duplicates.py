@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from collections_ import command, state_of
 from PIL import Image
-from test_duplicates import cropped, scene
+from test_duplicates import cropped, quick, scene
 
 import aesearch
 
 ROOT = Path(__file__).parents[1]
+__all__ = ["quick"]
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,10 @@ def test_the_hash_is_made_of_the_cosine_transform(channels: int) -> None:
     if channels == 1:
         frequencies = dctn(pixels[:, :, :, 0].astype(float), axes=(1, 2))[:, 1:9, 1:9]
         kept = frequencies.reshape(9, 64)
-        np.testing.assert_array_equal(found, kept > np.median(kept, axis=1, keepdims=True))
+        gaps = kept - np.median(kept, axis=1, keepdims=True)
+        clear = np.abs(gaps) > 1e-3  # of 0..255: what is at the median may fall to either side
+        assert clear.mean() > 0.9
+        np.testing.assert_array_equal(found[clear], gaps[clear] > 0)
 
 
 def test_the_hash_of_a_darker_copy_is_near() -> None:

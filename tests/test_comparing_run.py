@@ -127,7 +127,7 @@ def test_the_time_before_an_interruption_counts(
         patch.setattr(running, "time", clock)
         with pytest.raises(KeyboardInterrupt):
             compare(source, encoders=["phash"])
-    assert 42 < closed(compare(source, encoders=["phash"])).rows[0].fit_s < 52
+    assert 42 <= closed(compare(source, encoders=["phash"])).rows[0].fit_s < 80  # not twice
 
 
 def test_results_that_were_cut_off_are_made_again(source: Path) -> None:

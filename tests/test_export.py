@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from collections_ import command, state_of, write_pictures
+from collections_ import Scored, assert_same_hits, command, state_of, write_pictures
 from notes_ import SUBJECTS, snippet, write_notes
 from PIL import Image
 
@@ -25,6 +26,7 @@ from aesearch.errors import (
 )
 from aesearch.export import index as exporting
 from aesearch.export.index import export
+from aesearch.search.hits import Hit
 from aesearch.search.index import Index
 
 QUESTION = "A rocket in the orbit of a planet"  # as docs/export.md asks
@@ -93,9 +95,10 @@ def test_bits_are_what_the_rotation_makes_of_the_codes(made: Path) -> None:
     )
     assert bits.shape == (N, 2)
     assert bits.dtype == np.uint8
-    np.testing.assert_array_equal(
-        bits, np.packbits(codes @ rotation[:-1] + rotation[-1] > 0, axis=1)
-    )
+    sides = codes @ rotation[:-1] + rotation[-1]
+    clear = np.abs(sides) > 1e-5  # what lies in a plane may be rounded to either side of it
+    assert clear.mean() > 0.99
+    np.testing.assert_array_equal(np.unpackbits(bits, axis=1)[clear], (sides > 0)[clear])
     assert read(folder / "export.json")["codes"]["bits"]["shape"] == [N, 2]
     assert not (made / "exports/images/export/bits.npy").exists()
 
@@ -351,13 +354,16 @@ def lines_of(title: str, folder: Path) -> list[list[str]]:
     return [line.split(" ", 1) for line in done.stdout.splitlines()]
 
 
-def assert_same(lines: list[list[str]], hits: list[Any]) -> None:
+def assert_same(lines: list[list[str]], hits: Sequence[Scored]) -> None:
     """The snippet must find what aesearch finds, in its order, but for equal scores."""
-    assert len(lines) == len(hits) == 5
-    scores = [float(score) for score, _ in lines]
-    np.testing.assert_allclose(scores, [hit.score for hit in hits], atol=2e-4)
-    last = hits[-1].score + 1e-3
-    assert {k for s, k in lines if float(s) > last} == {h.key for h in hits if h.score > last}
+    assert len(lines) == 5
+    assert_same_hits([Hit(float(score), key, None) for score, key in lines], hits)
+
+
+def best_of(codes: Any, code: Any, keys: list[str], k: int = 5) -> list[Hit]:
+    """Find the nearest by brute force."""
+    scores = codes @ code
+    return [Hit(float(scores[row]), keys[row], None) for row in np.argsort(-scores)[:k]]
 
 
 @pytest.mark.parametrize("name", ["images", "notes", "bits"])
@@ -366,10 +372,8 @@ def test_numpy_finds_what_aesearch_finds(made: Path, name: str) -> None:
     with aesearch.open(made / name) as index:
         code = index.folder.store.codes([index.folder.store.ids_of([lines[0][1]])[lines[0][1]]])[1]
         ids, codes = index.folder.store.codes([item.id for item in index.items()])
-    order = np.argsort(-(codes @ code[0]))[:5]
-    with aesearch.open(made / name) as index:
         keys = index.folder.store.keys_of(ids.tolist())
-    assert [key for _, key in lines] == [keys[ids[row]] for row in order]
+    assert_same(lines, best_of(codes, code[0], [keys[id] for id in ids.tolist()]))
 
 
 def test_numpy_on_bits_finds_what_aesearch_finds(made: Path) -> None:
@@ -422,8 +426,7 @@ def test_onnxruntime_finds_what_aesearch_finds_for_a_text(made: Path) -> None:
         code = index.encode([QUESTION])  # type: ignore[list-item]
         ids, codes = index.folder.store.codes([item.id for item in index.items()])
         keys = index.folder.store.keys_of(ids.tolist())
-    order = np.argsort(-(codes @ code[0]))[:5]
-    assert [key for _, key in lines] == [keys[ids[row]] for row in order]
+    assert_same(lines, best_of(codes, code[0], [keys[id] for id in ids.tolist()]))
     assert about[0] == "about:"
     assert set(about[1].split()) & set(SUBJECTS["space"].split())
 

@@ -273,7 +273,9 @@ def test_layerwise_trains_one_layer_and_its_mirror_at_a_time(
     monkeypatch.setattr(mlp, "pretrain", noted)
     monkeypatch.setattr(pretraining, "train", recorded)
     parameters = {**DEEP, "hidden": (16,), "activation": activation, "normalise": normalise}
-    MLPEncoder(4, **parameters, tied=tied, pretraining="layerwise").fit(DIGITS[:300])
+    MLPEncoder(4, **parameters, tied=tied, pretraining="layerwise", pretraining_epochs=3).fit(
+        DIGITS[:300]
+    )
     assert len(changed) == 2
     step = 3 if normalise else 2  # modules from one layer to the next
 
@@ -292,15 +294,16 @@ def error_of(encoder: MLPEncoder) -> float:
     return float(np.square(decoded - DIGITS).sum(axis=1).mean())
 
 
-@pytest.mark.parametrize("pretrained", ["rbm", "layerwise"])
-def test_deep_sigmoids_need_pretraining(pretrained: str) -> None:
+@pytest.mark.parametrize("pretrained", [None, "rbm", "layerwise"])
+def test_deep_sigmoids_need_pretraining(pretrained: str | None) -> None:
     """The finding of 2006: 64-32-16-8-2 stays at the mean digit, unless it is pretrained."""
-    parameters = {**DEEP, "epochs": 15, "learning_rate": 3e-3}
-    plain = MLPEncoder(2, **parameters).fit(DIGITS)
-    better = MLPEncoder(2, **parameters, pretraining=pretrained, pretraining_epochs=30).fit(DIGITS)
+    parameters = {**DEEP, "epochs": 15, "learning_rate": 3e-3, "pretraining_epochs": 30}
+    encoder = MLPEncoder(2, **parameters, pretraining=pretrained).fit(DIGITS)
     mean = float(np.square(DIGITS - DIGITS.mean(axis=0)).sum(axis=1).mean())
-    assert error_of(plain) > 0.95 * mean  # 0.98
-    assert error_of(better) < 0.8 * mean  # 0.61 after "rbm", 0.72 after "layerwise"
+    if pretrained is None:
+        assert error_of(encoder) > 0.95 * mean  # 0.98
+    else:
+        assert error_of(encoder) < 0.8 * mean  # 0.61 after "rbm", 0.72 after "layerwise"
 
 
 @pytest.mark.parametrize("pretrained", ["rbm", "layerwise"])

@@ -23,7 +23,7 @@ def test_interrupted_training_goes_on_from_its_checkpoint(folder, tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aesearch.build(folder, tmp_path / "index", budget=8, progress=interrupt)
+        aesearch.build(folder, tmp_path / "index", budget=4, progress=interrupt)
     with aesearch.open(tmp_path / "index") as index:
         assert index.encoder.manifest.kind == "pca"  # searchable all the same
         assert index.info()["training"]
@@ -50,7 +50,7 @@ def test_interrupted_training_goes_on_from_its_checkpoint(folder, tmp_path):
 def test_forced_encoder_retrain_and_budget_zero(folder, tmp_path):
     place = tmp_path / "index"
     with aesearch.build(
-        folder, place, {"encoder": "agreement", "code_size": 16}, budget=4
+        folder, place, {"encoder": "agreement", "code_size": 16}, budget=1
     ) as index:
         assert index.encoder.manifest.kind == "agreement"
         assert index.encode([folder / "disks" / "000.png"]).shape == (1, 16)

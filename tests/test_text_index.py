@@ -230,7 +230,7 @@ def test_among_and_threshold(hybrid: bool, index: Index) -> None:
     assert [set(topics_of([hit.key])) for hit in inside] == [{"music"}] * 12
     assert index.search("boat", k=5, among="nothing/*", hybrid=hybrid) == []
     everything = index.search("boat harbour", k=20, hybrid=hybrid)
-    bound = everything[5].score
+    bound = (everything[5].score + everything[6].score) / 2
     kept = index.search("boat harbour", k=20, threshold=bound, hybrid=hybrid)
     assert kept == [hit for hit in everything if hit.score >= bound]
     assert index.search("boat harbour", threshold=2.0, hybrid=hybrid) == []
