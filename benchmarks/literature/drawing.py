@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from benchmarking import say
-from data_sets import Array
 from PIL import Image
 
 from aesearch.reports.drawing import ACCENT, EDGE, FAINT, INK, replace
 from aesearch.reports.plots import COLOURS
+from benchmarks.data_sets import Array
+from benchmarks.reporting import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from baselines import Array, unit
-from benchmarking import data_folder, say
 from sklearn.datasets._twenty_newsgroups import (
     strip_newsgroup_footer,
     strip_newsgroup_header,
@@ -41,6 +39,9 @@ from aesearch.features.bags import Bags
 from aesearch.features.texts import TextFeatures, fit_features
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout
+from benchmarks.baselines import Array, unit
+from benchmarks.folders import data_folder
+from benchmarks.reporting import say
 
 HEADLINES_ASKED = 2_000
 CODE = 64  # numbers, or bits

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from data_sets import Array
-from reproduce_reconstruction import RECIPES, squared_error
 
 from aesearch.encoders.conv import ConvEncoder
 from aesearch.encoders.linear import PCAEncoder
 from aesearch.encoders.mlp import MLPEncoder
-from literature.drawing import Strip, first_of_each, strips
-from literature.work import Picture, Step, Work
+from benchmarks.data_sets import Array
+from benchmarks.literature.drawing import Strip, first_of_each, strips
+from benchmarks.literature.reconstruction import RECIPES, squared_error
+from benchmarks.literature.work import Picture, Step, Work
 
 LEARNED, JUDGED = 10_000, 2_000  # convolutions take their time
 CONV: dict[str, Any] = {"pooling": "max", "epochs": 12}

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarking import machine, say
-from data_sets import Array, Split, digits
-from fitting import fitted
+
+from benchmarks.data_sets import Array, Split, digits
+from benchmarks.fitting import fitted
+from benchmarks.reporting import machine, say
 
 QUICK_HIDDEN = (64, 32)
 QUICK_TRAINED = 1_400  # of scikit-learn's 1,797 digits

@@ -1,6 +1,6 @@
 """How fast, and in how much memory: whole processes, as a user starts them, page cache warm.
 
-    python scripts/benchmark_speed.py cold-query | ingest | up-to-date | memory
+    python -m benchmarks.speed cold-query | ingest | up-to-date | memory
 
 Pictures are cut once from the photos below AESEARCH_DATA (or from scikit-learn's two) and kept.
 """
@@ -18,8 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from benchmarking import cache_folder, photos, pictures, say, show
-from timing import (
+
+from benchmarks.folders import cache_folder, photos, pictures
+from benchmarks.reporting import say, show
+from benchmarks.timing import (
     SOME_SKIPPED,
     aesearch,
     alternating,

@@ -1,4 +1,4 @@
-"""One encoder, trained and timed: what the scripts that reproduce the literature share."""
+"""One encoder, trained and timed: what the programs that reproduce the literature share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarking import telling
-
 from aesearch.encoders.training import Session
+from benchmarks.reporting import telling
 
 # Name, encoder that is not fitted yet, samples -> the encoder, fitted, and the seconds it took.
 Fit = Callable[[str, Any, Any], tuple[Any, float]]

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from baselines import for_distance, unit
-from benchmarking import data_folder
-from data_sets import Array
 from PIL import Image
 
 from aesearch.encoders.agreement import MOST_EPOCHS, AgreementEncoder
 from aesearch.encoders.linear import PCAEncoder
 from aesearch.encoders.mlp import MLPEncoder
 from aesearch.evaluation import average_precision, precision_at
-from literature.drawing import Strip, strips
-from literature.work import Picture, Step, Work
+from benchmarks.baselines import for_distance, unit
+from benchmarks.data_sets import Array
+from benchmarks.folders import data_folder
+from benchmarks.literature.drawing import Strip, strips
+from benchmarks.literature.work import Picture, Step, Work
 
 SIDE, CODE_SIZE = 64, 64
 TIMES = (

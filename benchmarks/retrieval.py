@@ -1,6 +1,6 @@
 """How well the published code retrieves, against the best form of PCA: on photos, and on MNIST.
 
-    python scripts/benchmark_retrieval.py photos | mnist
+    python -m benchmarks.retrieval photos | mnist
 
 AESEARCH_DATA names the data folder. Settings and budget are the product's own unless told.
 """
@@ -16,13 +16,14 @@ from typing import Any
 
 import click
 import numpy as np
-from baselines import Array, Question, baselines
-from benchmarking import cache_folder, data_folder, say, show, told
-from data_sets import digits
 from PIL import Image
 
 import aesearch
 from aesearch.features.images import ImageFeatures
+from benchmarks.baselines import Array, Question, baselines
+from benchmarks.data_sets import digits
+from benchmarks.folders import cache_folder, data_folder
+from benchmarks.reporting import say, show, told
 
 KEPT_OUT = 0.2
 DIGIT_QUERIES = 1_000

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import xxhash
-from benchmarking import say
 from numpy.typing import NDArray
-from text_sets import newsgroup_files
+
+from benchmarks.reporting import say
+from benchmarks.text_sets import newsgroup_files
 
 Edit = Callable[[str, np.random.Generator], str]
 Near = dict[tuple[int, int], float]

@@ -1,6 +1,6 @@
 """The table of Hinton and Salakhutdinov (2006): how well 30 numbers keep a picture.
 
-    python scripts/reproduce_reconstruction.py mnist | faces
+    python -m benchmarks.literature.reconstruction mnist | faces
 
 The error is the squared error summed over the pixels of a picture, and its mean over pictures that
 were not learned from. Pixels of MNIST are in 0..1; those of faces are standardised. The data are
@@ -15,11 +15,11 @@ from typing import Any
 
 import click
 import numpy as np
-from benchmarking import say, show
-from data_sets import Array, Split, digits, face_patches
-from fitting import Fit, fitted, written
 
 from aesearch.encoders import encoder_class
+from benchmarks.data_sets import Array, Split, digits, face_patches
+from benchmarks.fitting import Fit, fitted, written
+from benchmarks.reporting import say, show
 
 CODE_SIZE = 30
 # Found by trying; see docs/recipes.md.

@@ -1,6 +1,6 @@
 """How well, and how fast, documents are found: codes against latent semantic analysis and BM25.
 
-    python scripts/benchmark_text.py adhoc | topics | bits | chinese | indexing | query | all  ...
+    python -m benchmarks.text adhoc | topics | bits | chinese | indexing | query | all  ...
 
 AESEARCH_DATA names the data folder; text_sets.py says what is read from it. Queries and judgements
 are never learned from. Codes are those that an index keeps: frozen, run by onnxruntime. Where LSA
@@ -22,10 +22,17 @@ from typing import Any
 
 import click
 import numpy as np
-from baselines import Array
-from benchmark_speed import workplace
-from benchmarking import cache_folder, say, show
-from text_sets import (
+
+from aesearch.features.documents import Document
+from aesearch.hybrid import CANDIDATES, with_feedback
+from aesearch.hybrid_check import check_words
+from aesearch.spoken import terms_in
+from aesearch.words import Words
+from benchmarks.baselines import Array
+from benchmarks.folders import cache_folder
+from benchmarks.reporting import say, show
+from benchmarks.speed import workplace
+from benchmarks.text_sets import (
     CODE,
     Classed,
     Codes,
@@ -42,13 +49,7 @@ from text_sets import (
     sampled_texts,
     with_words,
 )
-from timing import aesearch, alternating, row, seconds_of, until_searchable
-
-from aesearch.features.documents import Document
-from aesearch.hybrid import CANDIDATES, with_feedback
-from aesearch.hybrid_check import check_words
-from aesearch.spoken import terms_in
-from aesearch.words import Words
+from benchmarks.timing import aesearch, alternating, row, seconds_of, until_searchable
 
 SIZES = {"med": (50, 64), "cran": (64, 100, 200)}
 HYBRID_SIZES = (32, 64)
@@ -284,7 +285,7 @@ class Bench:
         yield f"indexing: {count:,} messages, LSA-{CODE}", rows, notes
 
     def query(self) -> Iterator[Table]:
-        """A cold `aesearch query` against bare Python with the imports it cannot do without."""
+        """Time a cold `aesearch query` against bare Python with the imports it needs."""
         count = QUICK if self.quick else DOCUMENTS
         texts = [content.decode("latin-1") for *_, content in newsgroup_files(self.data)]
         table = self.place / "documents.jsonl"

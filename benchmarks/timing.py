@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarking import say
+from benchmarks.reporting import say
 
 SOME_SKIPPED = 3  # exit code of 'done, but some files could not be read'
 # What developers and containers set and users do not; without it .pyc files are written.

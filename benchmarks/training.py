@@ -1,6 +1,6 @@
 """Training time of the tutorials' networks, against the loop that the tutorials have.
 
-    python scripts/benchmark_training.py mlp | vae
+    python -m benchmarks.training mlp | vae
 
 The plain loop is PyTorch as its tutorials write it: Adam at 1e-3, batches of 128 from a shuffling
 DataLoader, ten epochs. What counts is the wall time until the loss on the test pictures is what
@@ -19,14 +19,14 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from benchmarking import say, show
-from data_sets import Split, digits
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from aesearch.encoders.mlp import MLPEncoder
 from aesearch.encoders.vae import VAEEncoder
+from benchmarks.data_sets import Split, digits
+from benchmarks.reporting import say, show
 
 PLAIN_EPOCHS, PLAIN_BATCH, PLAIN_RATE = 10, 128, 1e-3
 WIDTHS = (784, 128, 64, 12, 3)

@@ -1,7 +1,7 @@
 """How many planted copies `aesearch duplicates` finds, among real photos or real messages.
 
-    python scripts/benchmark_duplicates.py [--photos 5000] [--copies 1000] [--others OUT.html]
-    python scripts/benchmark_duplicates.py --kind documents [--documents 5000] [--copies 1000]
+    python -m benchmarks.duplicates [--photos 5000] [--copies 1000] [--others OUT.html]
+    python -m benchmarks.duplicates --kind documents [--documents 5000] [--copies 1000]
 
 AESEARCH_DATA names the data folder. The copies are made in a temporary folder. Photos and messages
 have near-duplicates of their own: pairs that were not planted are counted as false, and drawn with
@@ -26,12 +26,13 @@ from typing import Any
 
 import click
 import numpy as np
-from benchmarking import cache_folder, data_folder, say, show, told
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
 import aesearch
 from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, survey
+from benchmarks.folders import cache_folder, data_folder
+from benchmarks.reporting import say, show, told
 
 Pair = tuple[str, str, bool]
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
@@ -224,7 +225,7 @@ def phash_rows(folder: Path, keys: list[str], planted: dict[Pair, str]) -> list[
 
 def text_rows(texts: dict[str, str], planted: dict[Pair, str]) -> list[dict[str, Any]]:
     """Return the lines of tf-idf and MinHash: at a usual threshold, and at the best by F1."""
-    from duplicate_texts import BASELINES
+    from benchmarks.text_duplicates import BASELINES
 
     keys, rows = list(texts), []
     for name, (find, usual) in BASELINES.items():
@@ -276,7 +277,7 @@ def main(
             files = [files[n] for n in np.random.default_rng(seed).permutation(len(files))[:photos]]
             planted = plant(files, root, folder, copies, seed)
         else:
-            from duplicate_texts import plant_texts
+            from benchmarks.text_duplicates import plant_texts
 
             made = plant_texts(data, folder, documents, copies, seed)
             planted = {_pair(a, b, mirrored=False): edit for a, b, edit in made}
