@@ -204,8 +204,8 @@ def write(pairs: list[Pair], texts: dict[str, str], out: Path) -> None:
     """Write pairs of documents: the lines in which they differ."""
     with out.open("w", encoding="utf-8") as stream:
         for a, b, _ in pairs:
-            lines = [texts[key].splitlines() for key in (a, b)]
-            changed = list(difflib.unified_diff(*lines, a, b, lineterm="", n=0))
+            one, other = (texts[key].splitlines() for key in (a, b))
+            changed = list(difflib.unified_diff(one, other, a, b, lineterm="", n=0))
             same = difflib.SequenceMatcher(None, texts[a].split(), texts[b].split(), False)
             print(f"== {same.ratio():.2f} of the words", *changed[:30], sep="\n", file=stream)
 

@@ -115,16 +115,18 @@ class Bench:
         rows: list[dict[str, Any]] = []
         mixed: list[dict[str, Any]] = []
         for name, sizes in list(SIZES.items())[: 1 if self.quick else None]:
-            alone, both = self._judged(name, sizes[:1] if self.quick else sizes)
+            alone, fused = self._judged(name, sizes[:1] if self.quick else sizes)
             rows += alone
-            mixed += both
+            mixed += fused
         seeds = f"mean of {self.seeds} seeds" if self.seeds > 1 else f"seed {self.seed}"
         note = {"measure": f"MAP; codes {seeds}"}
         yield "MED and Cranfield: words and codes", rows, note
         for size in HYBRID_SIZES:
             part = [one for one in mixed if one["numbers"] == size]
-            mean = [_mean([one[key] for one in part]) for key in ("BM25", "code", "hybrid")]
-            mixed.append(_gained("mean", size, *mean, []))
+            bm25, code, both = (
+                _mean([one[key] for one in part]) for key in ("BM25", "code", "hybrid")
+            )
+            mixed.append(_gained("mean", size, bm25, code, both, []))
         yield "MED and Cranfield: codes and words together", mixed, note
 
     def _judged(
@@ -193,7 +195,7 @@ class Bench:
     def bits(self) -> Iterator[Table]:
         """20 Newsgroups as 64 bits, searched by Hamming distance."""
         found, terms = self.newsgroups, self.news_terms
-        rows = []
+        rows: list[dict[str, Any]] = []
         for kind in ("lsa", "text"):
             codes = self.news_codes(kind, CODE)
             near, far = in_bits(found, codes.queries, codes.documents, (10, 100))
@@ -230,7 +232,7 @@ class Bench:
         for title, found in (("Chinese headlines", headlines), ("Reuters R8", reuters)):
             texts = self._of(found(self.data))
             terms = self.terms(texts)
-            rows = []
+            rows: list[dict[str, Any]] = []
             for kind in ("lsa", "text"):
                 codes = coded(terms, kind, CODE, self.seed)
                 near, far = precisions(texts, codes.queries, codes.documents, (10, 100))
@@ -362,7 +364,7 @@ def _gained(
 @click.option("--seed", default=0, show_default=True, help="The first, or only, seed.")
 @click.option("--seeds", default=3, show_default=True, help="Of codes for judged queries.")
 @click.option("--runs", default=15, show_default=True, help="Timed runs; indexing has at most 3.")
-@click.option("--quick", is_flag=True, help="Few documents, seeds and runs: to try the script.")
+@click.option("--quick", is_flag=True, help="Few documents, seeds and runs: to try the program.")
 @click.option("--data", type=click.Path(path_type=Path), help="Instead of AESEARCH_DATA.")
 @click.option("--cache", type=click.Path(path_type=Path), help="For what is made on the way.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -28,7 +28,7 @@ from sklearn.datasets._twenty_newsgroups import (
 )
 from sklearn.preprocessing import normalize
 
-from aesearch.candidates import freeze
+from aesearch.candidates import freeze, unit
 from aesearch.encoders.baselines import LSAEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.text import TextEncoder
@@ -39,7 +39,7 @@ from aesearch.features.bags import Bags
 from aesearch.features.texts import TextFeatures, fit_features
 from aesearch.frozen import FrozenEncoder
 from aesearch.layout import Layout
-from benchmarks.baselines import Array, unit
+from benchmarks.baselines import Array
 from benchmarks.folders import data_folder
 from benchmarks.reporting import say
 

@@ -32,7 +32,8 @@ def make_picture(kind: str, seed: int, side: int = 40) -> Pixels:
         mask = np.maximum(abs(down - middle[0]), abs(right - middle[1])) < size
     front, back = rng.uniform(128, 255, 3), rng.uniform(0, 127, 3)
     pixels = np.where(mask[..., None], front, back) + rng.normal(0, 4, (side, side, 3))
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    drawn: Pixels = np.clip(pixels, 0, 255).astype(np.uint8)
+    return drawn
 
 
 def make_pictures(count: int, side: int, channels: int = 3) -> Pixels:
@@ -40,7 +41,8 @@ def make_pictures(count: int, side: int, channels: int = 3) -> Pixels:
     colour = np.stack([make_picture(CLASSES[i % 3], i, side) for i in range(count)])
     if channels == 3:
         return colour
-    return colour.mean(axis=3, keepdims=True).astype(np.uint8)
+    grey: Pixels = colour.mean(axis=3, keepdims=True).astype(np.uint8)
+    return grey
 
 
 @pytest.fixture
@@ -70,7 +72,8 @@ def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """scikit-learn's 1,797 digits, a table of 64 numbers, and their labels."""
     from sklearn.datasets import load_digits
 
-    return load_digits(return_X_y=True)
+    found: tuple[NDArray[np.float64], NDArray[np.int64]] = load_digits(return_X_y=True)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -131,7 +131,8 @@ def generated(work: Work) -> dict[str, Any]:
         "without, batch normalisation": ("mlp", recipe),
         "with, batch normalisation": ("penalty", {**recipe, "code_penalty": PENALTY}),
     }
-    table, drawn = [], []
+    table: list[dict[str, Any]] = []
+    drawn: list[Square] = []
     for name, (kept, parameters) in trials.items():
         encoder, seconds = work.fit(
             f"plane {kept}", MLPEncoder(2, random_state=work.seed, **parameters), split.train
@@ -170,7 +171,8 @@ def over(codes: Array) -> tuple[Array, tuple[float, float, float, float]]:
 def filled(codes: Array, extent: tuple[float, float, float, float]) -> float:
     """Return the share of the grid's cells that hold the code of any picture."""
     left, right, low, high = extent
-    counts = np.histogram2d(*codes.T, bins=STEPS, range=[[left, right], [low, high]])[0]
+    x, y = codes.T
+    counts = np.histogram2d(x, y, bins=STEPS, range=[[left, right], [low, high]])[0]
     return float((counts > 0).mean())
 
 

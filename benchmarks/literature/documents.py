@@ -141,14 +141,15 @@ def plane(work: Work) -> dict[str, Any]:
         for name, (kind, encoder, weighting) in encoders.items():
             codes, seconds = coder(name, kind, encoder, weighting)
             numbers = np.array([sorted(set(topics)).index(topics[n]) for n in found.query_labels])
+            kept = neighbour_accuracy(codes.query_latents, numbers)
             row = {
                 "code": name,
-                "topic": neighbour_accuracy(codes.query_latents, numbers),
+                "topic": kept,
                 "group": neighbour_accuracy(codes.query_latents, found.query_labels),
                 "seconds": seconds,
             }
             rows.append(row)
-            panels.append(Panel("code", name, codes.query_latents, row["topic"]))
+            panels.append(Panel("code", name, codes.query_latents, kept))
     groups = [topics[n] for n in found.query_labels]
     keys = [str(n) for n in range(len(groups))]
     shown = Map("20 Newsgroups", "texts", np.arange(len(groups)), keys, groups, tuple(panels))

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from aesearch.candidates import unit
 from aesearch.encoders.agreement import MOST_EPOCHS, AgreementEncoder
 from aesearch.encoders.linear import PCAEncoder
 from aesearch.encoders.mlp import MLPEncoder
 from aesearch.evaluation import average_precision, precision_at
-from benchmarks.baselines import for_distance, unit
+from benchmarks.baselines import for_distance
 from benchmarks.data_sets import Array
 from benchmarks.folders import data_folder
 from benchmarks.literature.drawing import Strip, strips
@@ -138,7 +139,7 @@ def retrieval(work: Work) -> dict[str, Any]:
     for number, (split, learned) in enumerate(splits):
         shown, labels = pictures[~learned], persons[~learned]
         queries = {"": shown, "moved ": moved(shown, work.seed)}
-        answers = {}
+        answers: dict[str, Array] = {}
         for name, (way, seconds) in ways_of(work, split, pictures[learned]).items():
             row = {"seconds": seconds}
             for kind, asked in queries.items():

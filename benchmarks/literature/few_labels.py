@@ -84,7 +84,8 @@ def tune(model: nn.Module, x: Tensor, labels: Tensor) -> nn.Module:
     for _ in range(STEPS):
         rows = torch.randperm(len(x))[:BATCH]
         optimizer.zero_grad()
-        functional.cross_entropy(model(x[rows]), labels[rows]).backward()
+        loss = functional.cross_entropy(model(x[rows]), labels[rows])
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     return model.eval()

@@ -34,7 +34,7 @@ def unpooling(work: Work) -> dict[str, Any]:
             ConvEncoder(CONV_CODE, unpooling=kind, random_state=work.seed, **recipe),
             train,
         )
-        error = squared_error(encoder, test, np.float32(255))
+        error = squared_error(encoder, test, 255.0)
         code = encoder.inverse_transform(encoder.transform(shown))[..., 0]
         name = "repeating" if kind == "repeat" else "switches, of the average digit"
         rows.append({"unpooling": name, "error": error, "seconds": seconds})

@@ -142,7 +142,8 @@ class Work:
         arrays, seconds = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         about = json.dumps({"signature": signature, "seconds": seconds}).encode()
-        write(path, lambda draft: np.savez(draft, about=np.frombuffer(about, np.uint8), **arrays))
+        entries: dict[str, Any] = {"about": np.frombuffer(about, np.uint8), **arrays}
+        write(path, lambda draft: np.savez(draft, **entries))
         return arrays, seconds, False
 
     def result(self, step: str) -> Path:
