@@ -136,11 +136,7 @@ def update(
         _keep_columns(index, folder)
         summary.stages["update"] = time.perf_counter() - started
     else:
-        encoder = as_changes(settings).get("encoder", "auto")
-        if encoder != "auto":
-            # What is wrong whatever the source holds is said before it is looked at.
-            kind = kind_wanted(settings, kind_learned_from(encoder))
-            choose_settings(Settings(), settings, kind, retrain=True)
+        _require_sense(settings)
         index, corpus = _create(layout, folder, settings, seconds, progress, summary)
         chosen = index.settings
     summary.columns = columns_taken(folder)
@@ -157,25 +153,45 @@ def update(
             with hold(layout):  # or a training that runs would lose its checkpoint
                 Plan(chosen.encoder, seconds).write(layout)
         if layout.plan.exists():
-            from aesearch.trainer import Plan, train
-
-            started = time.perf_counter()
-            try:
-                train(index, corpus, seconds, progress)
-            except ParameterError:
-                # What does not fit these pictures will not fit them next time either.
-                with hold(layout):
-                    Plan.done(layout)
-                if before != index.settings:
-                    _apply(index, before)
-                raise
-            summary.trained = True
-            summary.stages["training"] = time.perf_counter() - started
+            _train(index, corpus, seconds, before, progress, summary)
         index.prepare_queries()
     except BaseException:
         index.close()
         raise
     return index, summary
+
+
+def _require_sense(settings: Settings | Mapping[str, Any] | None) -> None:
+    """Say what is wrong whatever the source holds, before it is looked at."""
+    encoder = as_changes(settings).get("encoder", "auto")
+    if encoder != "auto":
+        kind = kind_wanted(settings, kind_learned_from(encoder))
+        choose_settings(Settings(), settings, kind, retrain=True)
+
+
+def _train(
+    index: Index,
+    corpus: Corpus | None,
+    seconds: float | None,
+    before: Settings,
+    progress: Progress,
+    summary: Summary,
+) -> None:
+    """Train as planned; where the choices do not fit, the settings are those of `before` again."""
+    from aesearch.trainer import Plan, train
+
+    started = time.perf_counter()
+    try:
+        train(index, corpus, seconds, progress)
+    except ParameterError:
+        # What does not fit these pictures will not fit them next time either.
+        with hold(index.layout):
+            Plan.done(index.layout)
+        if before != index.settings:
+            _apply(index, before)
+        raise
+    summary.trained = True
+    summary.stages["training"] = time.perf_counter() - started
 
 
 def _keep_columns(index: Index, folder: Source) -> None:

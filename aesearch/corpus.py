@@ -86,7 +86,7 @@ class Corpus(ABC):
     def seen(self, samples: Any, features: Any) -> Any:
         """Return samples as an encoder sees them: an array of pictures, or Bags."""
 
-    def openings(self, rows: Ids) -> tuple[Ids, Any, Any] | None:
+    def openings(self, rows: Ids) -> tuple[Ids, Any, Any] | None:  # noqa: ARG002 - Corpus's
         """Return those of some items that a second check can ask about, or None without one.
 
         Returns
@@ -100,7 +100,7 @@ class Corpus(ABC):
         """Return the codes of the passages of those items that are long."""
         return encode_passages([], features, encoder)
 
-    def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:
+    def notes(self, features: Any, encoder: FrozenEncoder, seed: int) -> dict[str, Any]:  # noqa: ARG002 - Corpus's
         """Return what else the check finds out about the encoder that won."""
         return {}
 
@@ -125,7 +125,7 @@ class PictureCorpus(Corpus):
         """Return pictures with a border lost, other light, blurred or recompressed."""
         return distorted(self.pixels[rows], seed)
 
-    def seen(self, samples: Pixels, features: Any) -> Pixels:
+    def seen(self, samples: Pixels, features: Any) -> Pixels:  # noqa: ARG002 - Corpus's
         """Return the pixels as they are."""
         return samples
 
@@ -232,7 +232,7 @@ def _read_pictures(
     source: Source,
     entries: Sequence[Entry],
     first_kept: int,
-    settings: Settings,
+    _settings: Settings,
     features: ImageFeatures | None,
     by_hand: Sequence[tuple[NewItem, bytes]],
     progress: Progress,
@@ -261,7 +261,7 @@ def _read_documents(
     first_kept: int,
     settings: Settings,
     features: TextFeatures | None,
-    by_hand: Sequence[tuple[NewItem, bytes]],
+    _by_hand: Sequence[tuple[NewItem, bytes]],
     progress: Progress,
 ) -> TextCorpus:
     documents: list[Document] = []

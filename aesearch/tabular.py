@@ -145,7 +145,7 @@ def document_reader(source: Source) -> Read:
     return _as_it_is if source.plain else extract
 
 
-def _as_it_is(content: bytes, name: str) -> Document:
+def _as_it_is(content: bytes, _name: str) -> Document:
     return Document(content.decode(), "")
 
 

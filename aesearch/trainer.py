@@ -164,7 +164,7 @@ def _fit(
     started = time.perf_counter()
     session = Session(
         budget_s=seconds,
-        progress=lambda fraction, losses: progress("training", fraction * seconds, seconds),
+        progress=lambda fraction, _: progress("training", fraction * seconds, seconds),
         checkpoint=index.layout.training,
     )
     settings, corpus = index.settings, contest.corpus

@@ -71,11 +71,11 @@ def _caption(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 CHANGES: dict[str, Change] = {
     "crop 10 %": _crop,
-    "JPEG 40": lambda picture, rng: picture,
+    "JPEG 40": lambda picture, _: picture,
     "resize": _resize,
     "brightness": _light,
     "caption bar": _caption,
-    "mirrored": lambda picture, rng: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "mirrored": lambda picture, _: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
 }
 
 

@@ -47,7 +47,7 @@ def _dropped(body: str, rng: np.random.Generator) -> str:
     return "\n".join(lines)
 
 
-def _cut(body: str, rng: np.random.Generator) -> str:
+def _cut(body: str, _rng: np.random.Generator) -> str:
     return body[: round(0.8 * len(body))]
 
 

@@ -50,7 +50,7 @@ def texts(tmp_path: Path) -> TextCorpus:
 
 
 def stage_of(corpus: PictureCorpus | TextCorpus, place: Path) -> Stage:
-    return Stage(corpus, 0, ("float", "int8", "bits"), place, lambda step: None)
+    return Stage(corpus, 0, ("float", "int8", "bits"), place, lambda _: None)
 
 
 def test_raw_pixels_are_compared_as_brute_force_does() -> None:

@@ -248,7 +248,7 @@ def test_more_candidates_than_feedback_takes(index: TextIndex) -> None:
     assert many[:1] == one
 
 
-def test_words_that_add_nothing_are_not_said_to_help(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_that_add_nothing_are_not_said_to_help() -> None:
     unsure = WordsCheck(0.2, 2.0, 3.0, 1.9, (0.05, -0.01, 0.11))
     assert not unsure.helps
     assert WordsCheck(0.2, 2.0, 3.0, 1.9, (0.05, 0.01, 0.11)).helps

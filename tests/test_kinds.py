@@ -76,7 +76,7 @@ def test_a_table_holds_documents(tmp_path: Path) -> None:
         kind_of(source, [], "images")
 
 
-def test_suffixes_are_those_of_no_document(tmp_path: Path) -> None:
+def test_suffixes_are_those_of_no_document() -> None:
     from aesearch.features.documents import SUFFIXES
 
     assert not PICTURES & SUFFIXES

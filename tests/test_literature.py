@@ -33,12 +33,6 @@ def run(work: Path, *arguments: str, data: Path | None = None) -> subprocess.Com
     )
 
 
-@pytest.fixture
-def steps(monkeypatch):
-    """The steps can be imported."""
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A work folder with two quick steps and their page."""
@@ -96,7 +90,7 @@ def test_links_of_the_page_lead_somewhere_and_pictures_are_small():
         assert picture.stat().st_size <= LARGEST, picture.name
 
 
-def test_the_page_is_what_its_figures_make_it(steps):
+def test_the_page_is_what_its_figures_make_it():
     """No figure was typed by hand."""
     from benchmarks.literature.catalogue import STEPS
     from benchmarks.literature.page import page_of, read_results
@@ -137,7 +131,7 @@ def test_faces_are_searched_among_persons_that_were_not_learned_from(tmp_path):
     assert f"| {others[-1]['gain']:+.1%} |" in page
 
 
-def test_each_half_of_the_persons_is_learned_from_once(steps):
+def test_each_half_of_the_persons_is_learned_from_once():
     from benchmarks.literature.faces import halves
 
     persons = np.repeat(np.arange(10), 3)
@@ -150,14 +144,14 @@ def test_each_half_of_the_persons_is_learned_from_once(steps):
     assert not any((splits[0] == other).all() for other in splits[2:])
 
 
-def test_a_face_does_not_find_itself(steps):
+def test_a_face_does_not_find_itself():
     from benchmarks.literature.faces import ranked
 
     codes = np.array([[1.0], [2.0], [4.0]])
     assert ranked(codes, codes).tolist() == [[2, 1], [2, 0], [1, 0]]
 
 
-def test_the_gain_over_pixels_is_that_of_each_split(steps):
+def test_the_gain_over_pixels_is_that_of_each_split():
     from benchmarks.literature.faces import summary
 
     pixels = [{"five": 0.5, "moved five": 0.5, "seconds": 0.0},

@@ -54,7 +54,9 @@ def refuse_documents(out: Path | None) -> None:
         raise click.UsageError("-o draws pictures; this is an index of documents")
 
 
-def _in_a_folder(context: click.Context, option: click.Parameter, out: Path | None) -> Path | None:
+def _in_a_folder(
+    _context: click.Context, _option: click.Parameter, out: Path | None
+) -> Path | None:
     """Return a path of which the folder is there."""
     if out is None:
         return None

@@ -78,15 +78,9 @@ def query(
     queries were asked, tab, the query). Higher is closer: a score is a cosine, 1 for the same; by
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
-    if not words and not files and not keys:
-        raise click.UsageError("name a picture or a text to search with, or an item by --key")
-    if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
-        raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
-    if keys and hybrid:
-        raise click.UsageError("--hybrid takes a text or --file; a --key is searched by its code")
+    _require_question(words, files, keys, sheet, hybrid=hybrid)
     named = next((name for name in (*files, *words) if name != "-"), None)
     failed = False
-    answers: list[Answer] = []
     near, kind = Path(named) if named else None, _kind(files, words)
     if explain or hybrid is not None:
         kind = TEXTS
@@ -94,10 +88,7 @@ def query(
         index: Any = opened  # what only documents have is asked of those alone
         texts = index.kind == TEXTS
         _require_sense(index, words, files, sheet, explain=explain, hybrid=hybrid)
-        for key in keys:
-            found = index.similar(key, top, **limits)
-            why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
-            answers.append(Answer(key, index.path_of(key), found, why))
+        answers = [_like(index, key, top, limits, explain=explain) for key in keys]
         if texts:
             if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
                 hybrid = bool(hybrid)
@@ -117,12 +108,7 @@ def query(
             answers.append(Answer(name, content, found, why))
         tabular = index.is_tabular
         kept = {item.key: png for item, png in index.store.kept()} if sheet is not None else {}
-    among = limits["among"]
-    empty = answers and not any(answer.hits for answer in answers)
-    if empty and limits["threshold"] is not None:
-        click.echo(f"aesearch: nothing scores {limits['threshold']:g} or more", err=True)
-    elif empty and among is not None:
-        click.echo(f"aesearch: nothing found among '{among}'; a folder is 'name/*'", err=True)
+    _tell_nothing(answers, limits["threshold"], limits["among"])
     several = len(keys) + len(questions) > 1
     for answer in answers:
         print_answer(answer, form, several=several, tabular=tabular)
@@ -131,6 +117,23 @@ def query(
     if failed:
         return SOME_SKIPPED if answers else ERROR
     return DONE
+
+
+def _require_question(
+    words: tuple[str, ...],
+    files: tuple[str, ...],
+    keys: tuple[str, ...],
+    sheet: Path | None,
+    *,
+    hybrid: bool | None,
+) -> None:
+    """Refuse what no index can be asked."""
+    if not words and not files and not keys:
+        raise click.UsageError("name a picture or a text to search with, or an item by --key")
+    if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
+        raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
+    if keys and hybrid:
+        raise click.UsageError("--hybrid takes a text or --file; a --key is searched by its code")
 
 
 def _require_sense(
@@ -160,6 +163,23 @@ def _require_sense(
             f"{index.name} is an index of pictures and takes files, but there is no file "
             f"'{words[0]}'; a text is for an index of documents: choose one with --index"
         )
+
+
+def _like(index: Any, key: str, top: int, limits: dict[str, Any], *, explain: bool) -> Answer:
+    """Return what is similar to an item of the index."""
+    found = index.similar(key, top, **limits)
+    why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
+    return Answer(key, index.path_of(key), found, why)
+
+
+def _tell_nothing(answers: list[Answer], threshold: float | None, among: str | None) -> None:
+    """Say why nothing was found, where a limit that was given may be why."""
+    if not answers or any(answer.hits for answer in answers):
+        return
+    if threshold is not None:
+        click.echo(f"aesearch: nothing scores {threshold:g} or more", err=True)
+    elif among is not None:
+        click.echo(f"aesearch: nothing found among '{among}'; a folder is 'name/*'", err=True)
 
 
 def _tell_unknown(index: Any, text: str, hybrid: bool | None) -> None:

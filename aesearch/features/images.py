@@ -83,11 +83,11 @@ class ImageFeatures:
         return cls(side=config["side"], channels=config["channels"])
 
     @classmethod
-    def load(cls, folder: Path, config: Mapping[str, Any]) -> ImageFeatures:
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> ImageFeatures:  # noqa: ARG003 - Features's
         """Make features from what `config` returned; they have no files."""
         return cls.from_config(config)
 
-    def save(self, folder: Path) -> list[str]:
+    def save(self, folder: Path) -> list[str]:  # noqa: ARG002 - Features's
         """Write nothing: all is in `config`."""
         return []
 

@@ -110,7 +110,7 @@ class _Reader(HTMLParser):
         self.verbatim = 0
         self.in_title = False
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - HTMLParser's
         if tag in HIDDEN:
             self.hidden.append(tag)
         elif tag == "title" and not self.titles:
@@ -136,7 +136,7 @@ class _Reader(HTMLParser):
         else:
             self.parts.append(data if self.verbatim else " ".join(_edged(data)))
 
-    def parse_marked_section(self, i: int, report: int = 1) -> int:
+    def parse_marked_section(self, i: int, report: int = 1) -> int:  # noqa: ARG002 - HTMLParser's
         """Skip `<![...]>` as browsers do; the standard library raises for unknown ones."""
         return self.parse_bogus_comment(i, False)
 

@@ -63,7 +63,7 @@ def contenders(seed: int, epochs: int, layer_epochs: int, pretraining: str) -> d
     return found
 
 
-def coded(terms: Terms, name: str, kind: str, encoder: Any, weighting: str) -> tuple[Codes, float]:
+def coded(terms: Terms, _name: str, kind: str, encoder: Any, weighting: str) -> tuple[Codes, float]:
     """Fit an encoder; return its codes and the seconds it took."""
     started = time.perf_counter()
     codes = terms.codes(kind, encoder, terms.weighted(weighting))
