@@ -32,7 +32,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 import aesearch
 from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, survey
 from benchmarks.folders import cache_folder, data_folder
-from benchmarks.reporting import say, show, told
+from benchmarks.reporting import say, show, stage_progress
 
 Pair = tuple[str, str, bool]
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
@@ -282,10 +282,12 @@ def main(
             made = plant_texts(data, folder, documents, copies, seed)
             planted = {_pair(a, b, mirrored=False): edit for a, b, edit in made}
         settings = aesearch.Settings(encoder="pca" if pictures else "lsa")
-        with aesearch.build(folder, Path(scratch, "index"), settings, progress=told()) as index:
+        with aesearch.build(
+            folder, Path(scratch, "index"), settings, progress=stage_progress()
+        ) as index:
             started = time.perf_counter()
             limits = {} if alarm is None else {"alarm": alarm}
-            found = survey(index, **limits, progress=told())
+            found = survey(index, **limits, progress=stage_progress())
             seconds = time.perf_counter() - started
             names = {item.id: item.key for item in index.items()}
             texts = {} if pictures else {names[t.id]: t.text for t in index.store.texts()}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aesearch.encoders.training import Session
-from benchmarks.reporting import telling
+from benchmarks.reporting import training_progress
 
 # Name, encoder that is not fitted yet, samples -> the encoder, fitted, and the seconds it took.
 Fit = Callable[[str, Any, Any], tuple[Any, float]]
@@ -39,7 +39,7 @@ def fitted(name: str, encoder: Any, X: Any, budget: float | None = None) -> tupl
     """
     started = time.perf_counter()
     if hasattr(encoder, "epochs"):
-        encoder.fit(X, session=Session(budget_s=budget, progress=telling(name)))
+        encoder.fit(X, session=Session(budget_s=budget, progress=training_progress(name)))
     else:  # fitted in a moment: PCA
         encoder.fit(X)
     return encoder, time.perf_counter() - started

@@ -44,7 +44,7 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def told(every: float = 15.0) -> Callable[[str, float, float], None]:
+def stage_progress(every: float = 15.0) -> Callable[[str, float, float], None]:
     """Return a progress callback that writes a line at each new stage and now and then."""
     last: dict[str, float] = {}
 
@@ -57,7 +57,7 @@ def told(every: float = 15.0) -> Callable[[str, float, float], None]:
     return progress
 
 
-def telling(name: str, every: float = 20.0) -> Callable[[float, dict[str, float]], None]:
+def training_progress(name: str, every: float = 20.0) -> Callable[[float, dict[str, float]], None]:
     """Return a callback that writes a line now and then."""
     last = time.monotonic()
 

@@ -49,7 +49,7 @@ from benchmarks.text_sets import (
     sampled_texts,
     with_words,
 )
-from benchmarks.timing import aesearch, alternating, row, seconds_of, until_searchable
+from benchmarks.timing import aesearch_command, alternating, row, seconds_of, until_searchable
 
 SIZES = {"med": (50, 64), "cran": (64, 100, 200)}
 HYBRID_SIZES = (32, 64)
@@ -262,7 +262,7 @@ class Bench:
         def index() -> float:
             shutil.rmtree(self.place / "index", ignore_errors=True)
             place = self.place / "index"
-            command = aesearch(
+            command = aesearch_command(
                 "index", source, "--kind", "texts", "--encoder", "lsa", "--budget", "0",
                 "--index", place,
             )  # fmt: skip
@@ -297,11 +297,11 @@ class Bench:
         say(f"indexing {count:,} documents")
         place = self.place / "asked"
         seconds_of(
-            aesearch("index", table, "--encoder", "lsa", "--budget", "0", "--index", place),
+            aesearch_command("index", table, "--encoder", "lsa", "--budget", "0", "--index", place),
             self.place,
         )
         question = "how far is the moon from the earth, and how fast does it go round"
-        ask = aesearch("query", question, "--index", place)
+        ask = aesearch_command("query", question, "--index", place)
         bare = [sys.executable, "-c", BARE]
         ours, others, ratio = alternating(
             lambda: seconds_of(ask, self.place),
