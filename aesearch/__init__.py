@@ -14,36 +14,29 @@ imports torch.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from aesearch._door import door
+from aesearch._version import __version__
 
 if TYPE_CHECKING:
-    from aesearch.builder import build
     from aesearch.errors import AesearchError
-    from aesearch.hits import Hit
-    from aesearch.index import Index
-    from aesearch.index import open_index as open
+    from aesearch.indexing.build import build
+    from aesearch.search.hits import Hit
+    from aesearch.search.index import Index
+    from aesearch.search.index import open_index as open
     from aesearch.settings import Settings
 
-__version__ = "0.1.0"
 __all__ = ["AesearchError", "Hit", "Index", "Settings", "__version__", "build", "open"]
 
-_HOMES = {
-    "AesearchError": "aesearch.errors:AesearchError",
-    "build": "aesearch.builder:build",
-    "Hit": "aesearch.hits:Hit",
-    "Index": "aesearch.index:Index",
-    "Settings": "aesearch.settings:Settings",
-    "open": "aesearch.index:open_index",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'aesearch' has no attribute '{name}'")
-    module, _, attribute = _HOMES[name].partition(":")
-    return getattr(import_module(module), attribute)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "AesearchError": "errors",
+        "build": "indexing.build",
+        "Hit": "search.hits",
+        "Index": "search.index",
+        "Settings": "settings",
+        "open": "search.index:open_index",
+    },
+)

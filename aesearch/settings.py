@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
-from aesearch.engines.choose import ENGINES, FORMS
+from aesearch.engines.plan import ENGINES, FORMS
 from aesearch.errors import ParameterError
-from aesearch.plurals import counted
+from aesearch.wording import counted
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SECONDS = {"s": 1, "m": 60, "h": 3600}

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from aesearch.candidates import unit
-from aesearch.evaluation import average_precision, precision_at, ranked_relevance
+from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
+from aesearch.indexing.selection import unit
 from benchmarks.reporting import say
 
 Array = NDArray[Any]

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
 import aesearch
-from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, survey
+from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, survey
 from benchmarks.folders import cache_folder, data_folder
 from benchmarks.reporting import say, show, stage_progress
 
@@ -185,7 +185,7 @@ def row_of(name: str, pairs: set[Pair], planted: dict[Pair, str]) -> dict[str, A
 
 def draw(pairs: list[Pair], folder: Path, out: Path) -> None:
     """Draw pairs side by side, the second as it was compared: mirrored, where it is said."""
-    from aesearch.features.images import open_picture
+    from aesearch.modalities.images.pixels import open_picture
     from aesearch.reports.tiles import Group, Tile, write_tiles
 
     tiles = []

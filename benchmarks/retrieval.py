@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 import aesearch
-from aesearch.features.images import ImageFeatures
+from aesearch.modalities.images.pixels import ImageFeatures
 from benchmarks.baselines import Array, Question, baselines
 from benchmarks.data_sets import digits
 from benchmarks.folders import cache_folder, data_folder

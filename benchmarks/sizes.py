@@ -16,9 +16,9 @@ import click
 import numpy as np
 from sklearn.decomposition import PCA
 
-from aesearch.candidates import unit
 from aesearch.encoders import encoder_class
-from aesearch.evaluation import average_precision, precision_at, ranked_relevance
+from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
+from aesearch.indexing.selection import unit
 from benchmarks.baselines import FORMS, Array, for_distance
 from benchmarks.data_sets import Split, digits
 from benchmarks.fitting import fitted

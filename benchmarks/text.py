@@ -23,11 +23,11 @@ from typing import Any
 import click
 import numpy as np
 
-from aesearch.features.documents import Document
-from aesearch.hybrid import CANDIDATES, with_feedback
-from aesearch.hybrid_check import check_words
-from aesearch.spoken import terms_in
-from aesearch.words import Words
+from aesearch.indexing.hybrid_weight import check_words
+from aesearch.modalities.texts.extract import Document
+from aesearch.search.bm25 import Words
+from aesearch.search.fusion import CANDIDATES, with_feedback
+from aesearch.search.lexical import terms_in
 from benchmarks.baselines import Array
 from benchmarks.folders import cache_folder
 from benchmarks.reporting import say, show

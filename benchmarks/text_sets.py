@@ -28,17 +28,17 @@ from sklearn.datasets._twenty_newsgroups import (
 )
 from sklearn.preprocessing import normalize
 
-from aesearch.candidates import freeze, unit
-from aesearch.encoders.baselines import LSAEncoder
+from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import csr_of
-from aesearch.encoders.text import TextEncoder
-from aesearch.engines.choose import choose
+from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
-from aesearch.evaluation import average_precision, precision_at
-from aesearch.features.bags import Bags
-from aesearch.features.texts import TextFeatures, fit_features
-from aesearch.frozen import FrozenEncoder
-from aesearch.layout import Layout
+from aesearch.engines.plan import choose
+from aesearch.evaluation.check import average_precision, precision_at
+from aesearch.indexing.selection import freeze, unit
+from aesearch.inference.encoder import FrozenEncoder
+from aesearch.modalities.texts.features import TextFeatures, fit_features
+from aesearch.sparse import Bags
+from aesearch.storage.layout import Layout
 from benchmarks.baselines import Array
 from benchmarks.folders import data_folder
 from benchmarks.reporting import say

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.encoders.vae import VAEEncoder
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.vae import VAEEncoder
 from benchmarks.data_sets import Split, digits
 from benchmarks.reporting import say, show
 

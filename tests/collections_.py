@@ -15,7 +15,7 @@ from conftest import CLASSES, make_picture
 from PIL import Image
 
 from aesearch.cli import run
-from aesearch.index import Index
+from aesearch.search.index import Index
 
 
 def write_pictures(root: Path, count: int, first: int = 0, side: int = 32) -> list[str]:

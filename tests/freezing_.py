@@ -8,7 +8,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from aesearch.encoders.base import Encoder
-from aesearch.frozen import WEIGHTS, FrozenEncoder, seal
+from aesearch.inference.encoder import WEIGHTS, FrozenEncoder, seal
 
 
 def freeze(encoder: Encoder, folder: Path) -> FrozenEncoder:

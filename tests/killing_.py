@@ -23,13 +23,13 @@ from typing import Any
 
 from collections_ import assert_exact, write_pictures
 
-import aesearch.builder  # imported before forking
-import aesearch.trainer
+import aesearch.indexing.build  # imported before forking
+import aesearch.indexing.train
 from aesearch.engines.faiss import FaissEngine
-from aesearch.index import Index
-from aesearch.layout import Layout
-from aesearch.sources import digest_of
-from aesearch.writer import nothing
+from aesearch.search.index import Index
+from aesearch.sources.base import digest_of
+from aesearch.storage.commit import nothing
+from aesearch.storage.layout import Layout
 
 AUDITED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "shutil.rmtree"}
 State = dict[str, str]

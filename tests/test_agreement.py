@@ -9,9 +9,9 @@ import onnxruntime
 import pytest
 import torch
 
-from aesearch.encoders.agreement import AgreementEncoder
-from aesearch.encoders.batches import fold
-from aesearch.encoders.layers import (
+from aesearch.encoders.contrastive.encoder import AgreementEncoder
+from aesearch.encoders.contrastive.task import trusted_neighbours
+from aesearch.encoders.layers.blocks import (
     Backbone,
     ContourGrid,
     Decoder,
@@ -19,9 +19,9 @@ from aesearch.encoders.layers import (
     averaging,
     resampling,
 )
-from aesearch.encoders.losses import agreement, reconstruction
-from aesearch.encoders.training import Session
-from aesearch.encoders.views import trusted_neighbours
+from aesearch.encoders.training.data import fold
+from aesearch.encoders.training.loop import Session
+from aesearch.encoders.training.losses import agreement, reconstruction
 from aesearch.errors import ParameterError
 
 
@@ -263,7 +263,7 @@ def test_neighbours_are_those_of_brute_force_that_hold_both_ways() -> None:
 def test_neighbours_in_a_large_collection_come_from_an_even_sample(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aesearch.encoders.views.DATABASE", 20)
+    monkeypatch.setattr("aesearch.encoders.contrastive.task.DATABASE", 20)
     rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
     codes = torch.nn.functional.normalize(rows)
     found = trusted_neighbours(codes, 9, 60)  # one in three: three neighbours each

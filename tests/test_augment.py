@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from aesearch.encoders.augment import augmenter, family_of, glyph, photo, table
+from aesearch.encoders.training.augment import augmenter, family_of, glyph, photo, table
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ import torch
 from conftest import make_pictures
 from sklearn.datasets import load_digits
 
-from aesearch.encoders.augment import shifted
-from aesearch.encoders.autoencoder import Autoencoder
-from aesearch.encoders.machine import training_device
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.encoders.noise import noise_of
-from aesearch.encoders.units import Units, loss_for
-from aesearch.encoders.vae import VAEEncoder
+from aesearch.encoders.autoencoders.base import Autoencoder
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.vae import VAEEncoder
+from aesearch.encoders.layers.likelihood import Units, loss_for
+from aesearch.encoders.training.augment import shifted
+from aesearch.encoders.training.device import training_device
+from aesearch.encoders.training.noise import noise_of
 from aesearch.errors import ParameterError
 
 DIGITS = load_digits().data[:600]  # 0..16

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aesearch.errors import ParameterError
-from aesearch.features.bags import Bags
+from aesearch.sparse import Bags
 
 
 def bags_of(full: np.ndarray) -> Bags:

@@ -202,7 +202,7 @@ def test_a_file_that_cannot_be_read_is_told_by_the_exit_code(source: Path) -> No
 
 
 def test_a_file_that_is_gone_leaves_a_gap_in_the_page(source: Path, tmp_path: Path) -> None:
-    from aesearch.comparing.run import compare
+    from aesearch.compare.run import compare
     from aesearch.reports.comparison import write_comparison
 
     found = compare(source, encoders=["phash", "pca"])

@@ -130,7 +130,8 @@ def test_no_index_is_an_error_in_one_line(tmp_path: Path) -> None:
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys; import aesearch.cli.duplicates, aesearch.near.pictures, aesearch.near.texts; "
+        "import sys; import aesearch.cli.duplicates; "
+        "import aesearch.duplicates.images, aesearch.duplicates.texts; "
         "print(*sorted({'torch', 'sklearn', 'scipy', 'rich', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -15,7 +15,7 @@ from PIL import Image
 from test_sheet import Page
 
 import aesearch
-from aesearch.frozen import MANIFEST
+from aesearch.inference.encoder import MANIFEST
 from aesearch.reports.drawing import MARGIN
 from aesearch.reports.tiles import BETWEEN, HEADING, NOTE, TITLE
 

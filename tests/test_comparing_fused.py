@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from notes_ import write_notes
 
-from aesearch.builder import build
-from aesearch.comparing.collection import Collection, open_collection
-from aesearch.comparing.fused import NOT_FOUND, Long, Spoken
-from aesearch.comparing.methods import Stage
-from aesearch.comparing.run import compare
-from aesearch.comparing.steps import HYBRID, Step
-from aesearch.comparing.table import Comparison
-from aesearch.comparing.tasks import Asked, copies_task, labels_task
-from aesearch.corpus import TextCorpus
-from aesearch.hits import TextHit
-from aesearch.ingest import silent
+from aesearch.compare.collection import Collection, open_collection
+from aesearch.compare.hybrid import NOT_FOUND, Long, Spoken
+from aesearch.compare.methods import Stage
+from aesearch.compare.plan import HYBRID, Step
+from aesearch.compare.results import Comparison
+from aesearch.compare.run import compare
+from aesearch.compare.tasks import Asked, copies_task, labels_task
+from aesearch.indexing.build import build
+from aesearch.indexing.datasets import TextCorpus
+from aesearch.search.hits import TextHit
 from aesearch.settings import Settings
+from aesearch.types import silent
 
 QUERIES = ["planet orbit", "violin concert hymn choir", "gearbox", "nothing astronaut cafés"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aesearch.comparing.judgements import known, read_judgements, read_queries
+from aesearch.compare.qrels import known, read_judgements, read_queries
 from aesearch.errors import ParameterError, SourceError
 
 

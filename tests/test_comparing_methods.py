@@ -10,12 +10,12 @@ from conftest import make_pictures
 from notes_ import write_notes
 from scipy.fft import dctn
 
-from aesearch.comparing.baselines import hash_bits, perceptual_hash, raw_pixels, weighted_words
-from aesearch.comparing.fused import Spoken
-from aesearch.comparing.methods import Stage
-from aesearch.comparing.run import answer, measure
-from aesearch.comparing.steps import Step
-from aesearch.comparing.tasks import (
+from aesearch.compare.baselines import hash_bits, perceptual_hash, raw_pixels, weighted_words
+from aesearch.compare.hybrid import Spoken
+from aesearch.compare.methods import Stage
+from aesearch.compare.plan import Step
+from aesearch.compare.run import answer, measure
+from aesearch.compare.tasks import (
     Asked,
     Judged,
     Labelled,
@@ -24,13 +24,13 @@ from aesearch.comparing.tasks import (
     judged_task,
     labels_task,
 )
-from aesearch.contenders import features_for
-from aesearch.corpus import PictureCorpus, TextCorpus, read_corpus
 from aesearch.errors import ParameterError
-from aesearch.features.images import ImageFeatures
-from aesearch.records import NewItem
+from aesearch.indexing.baselines import features_for
+from aesearch.indexing.datasets import PictureCorpus, TextCorpus, read_corpus
+from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.settings import Settings
-from aesearch.sources import Folder
+from aesearch.sources.folder import Folder
+from aesearch.storage.schema import NewItem
 
 
 def picture_corpus(count: int = 60, training: int = 48, side: int = 32) -> PictureCorpus:
@@ -173,7 +173,7 @@ def test_answers_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) ->
     assert task is not None
     searcher = perceptual_hash(corpus.pixels)
     whole = answer(searcher, task)[0]
-    monkeypatch.setattr("aesearch.comparing.run.BLOCK", 100)
+    monkeypatch.setattr("aesearch.compare.run.BLOCK", 100)
     parts = answer(searcher, task)[0]
     np.testing.assert_array_equal(parts.nearest, whole.nearest)
     for name, values in whole.values.items():

@@ -7,7 +7,10 @@ import pytest
 from sklearn.metrics import average_precision_score, ndcg_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from aesearch.comparing.metrics import (
+from aesearch.compare.tasks import graded
+from aesearch.errors import ParameterError
+from aesearch.evaluation.check import average_precision
+from aesearch.evaluation.metrics import (
     bootstrap,
     ndcg_at,
     nearest_label,
@@ -15,9 +18,6 @@ from aesearch.comparing.metrics import (
     ranking,
     recall_at,
 )
-from aesearch.comparing.tasks import graded
-from aesearch.errors import ParameterError
-from aesearch.evaluation import average_precision
 
 
 def drawn(queries: int = 12, items: int = 150, seed: int = 0):
@@ -152,7 +152,7 @@ def test_equal_seeds_draw_equal_resamples() -> None:
 def test_many_queries_are_resampled_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).random((50, 2))
     whole = bootstrap(values)
-    monkeypatch.setattr("aesearch.comparing.metrics.AT_ONCE", 120)
+    monkeypatch.setattr("aesearch.evaluation.metrics.AT_ONCE", 120)
     for found, expected in zip(bootstrap(values), whole, strict=True):
         np.testing.assert_allclose(found.as_list(), expected.as_list())
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from collections_ import write_pictures
 
-from aesearch.comparing import places
-from aesearch.comparing.places import MOST_MAPPED, choose_mapped, mapped_rows
-from aesearch.comparing.run import compare
-from aesearch.comparing.table import Comparison
+from aesearch.compare import map as places
+from aesearch.compare.map import MOST_MAPPED, choose_mapped, mapped_rows
+from aesearch.compare.results import Comparison
+from aesearch.compare.run import compare
 
 
 @pytest.fixture

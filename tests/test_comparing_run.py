@@ -12,15 +12,15 @@ import pytest
 from collections_ import write_pictures
 from notes_ import write_notes
 
-from aesearch.builder import build
-from aesearch.comparing import run as running
-from aesearch.comparing.collection import Collection
-from aesearch.comparing.methods import Stage
-from aesearch.comparing.metrics import bootstrap
-from aesearch.comparing.run import compare
-from aesearch.comparing.table import Comparison, Row, TaskFacts, written
-from aesearch.comparing.work import CARD
+from aesearch.compare import run as running
+from aesearch.compare.cache import CARD
+from aesearch.compare.collection import Collection
+from aesearch.compare.methods import Stage
+from aesearch.compare.results import Comparison, Row, TaskFacts, written
+from aesearch.compare.run import compare
 from aesearch.errors import ParameterError, SourceError
+from aesearch.evaluation.metrics import bootstrap
+from aesearch.indexing.build import build
 
 BASELINES = ("raw", "phash", "pca")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aesearch.comparing.steps import Step, check_forms, choose_steps
+from aesearch.compare.plan import Step, check_forms, choose_steps
 from aesearch.errors import ParameterError
 
 

@@ -12,10 +12,10 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from aesearch.encoders.conv import ConvEncoder, ConvNetwork
-from aesearch.encoders.conv_body import MOMENTUM, ConvBody, Switches, sizes_of_maps
-from aesearch.encoders.mlp import PlainNetwork
-from aesearch.encoders.units import Units
+from aesearch.encoders.autoencoders.conv import ConvEncoder, ConvNetwork
+from aesearch.encoders.autoencoders.mlp import PlainNetwork
+from aesearch.encoders.layers.conv import MOMENTUM, ConvBody, Switches, sizes_of_maps
+from aesearch.encoders.layers.likelihood import Units
 from aesearch.errors import ParameterError
 
 KINDS: dict[str, dict[str, Any]] = {

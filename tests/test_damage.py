@@ -15,8 +15,8 @@ from collections_ import Answer, command, state_of, write_pictures
 
 import aesearch
 from aesearch.errors import DamagedError, EncoderMismatchError, LockedError
-from aesearch.index import Index
-from aesearch.locking import hold
+from aesearch.search.index import Index
+from aesearch.storage.lock import hold
 
 N = 36
 
@@ -135,8 +135,8 @@ def test_another_index_s_encoder(place: Path, made: Path) -> None:
 
 def test_a_second_writer(place: Path, made: Path) -> None:
     holding = (
-        "import sys, pathlib\nfrom aesearch.layout import Layout\n"
-        "from aesearch.locking import hold\n"
+        "import sys, pathlib\nfrom aesearch.storage.layout import Layout\n"
+        "from aesearch.storage.lock import hold\n"
         f"with hold(Layout(pathlib.Path({str(place)!r}))):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aesearch.deciding import choose
 from aesearch.errors import ParameterError
-from aesearch.evaluation import Check
+from aesearch.evaluation.check import Check
+from aesearch.evaluation.decision import choose
 
 N = 60
 NOISE = np.random.default_rng(0).normal(0, 0.2, N)

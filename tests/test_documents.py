@@ -15,8 +15,8 @@ import pytest
 from texts_ import RUSSIAN, reason, text_of
 
 from aesearch.errors import ContentError, NotADocumentError
-from aesearch.features.decoding import SAMPLE, decode
-from aesearch.features.documents import (
+from aesearch.modalities.texts.charset import SAMPLE, decode
+from aesearch.modalities.texts.extract import (
     MAX_BYTES,
     SUFFIXES,
     Document,
@@ -339,7 +339,8 @@ def test_without_pypdf(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_loaded_before_it_is_needed() -> None:
     code = (
-        "import sys; from aesearch.features.documents import extract; extract(b'words', 'a.txt');"
+        "import sys; from aesearch.modalities.texts.extract import extract;"
+        "extract(b'words', 'a.txt');"
         "extract(b'From: a\\nSubject: b\\n\\nwords', '17');"
         "print(*{'charset_normalizer', 'pypdf', 'email.parser', 'html.parser', 'PIL', 'numpy'}"
         " & set(sys.modules))"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import aesearch
-from aesearch.duplicates import EXACT, NEAR, find, survey
-from aesearch.near.copies import edited_copy
-from aesearch.near.texts import common, resemblance, shingled
+from aesearch.duplicates.groups import EXACT, NEAR, find, survey
+from aesearch.duplicates.perturb import edited_copy
+from aesearch.duplicates.texts import common, resemblance, shingled
 
 WORDS = ["river", "stone", "window", "garden", "paper", "engine", "winter", "silver", "letter"]
 

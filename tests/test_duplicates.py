@@ -10,12 +10,12 @@ from collections_ import state_of
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 import aesearch
-from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, find, survey
+from aesearch.duplicates.descriptors import described, mirrored_description
+from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, find, survey
+from aesearch.duplicates.pairs import Pairs, joined, unique_pairs
+from aesearch.duplicates.perturb import distorted_copy
+from aesearch.duplicates.registration import STEPS, agreement, mirrored, packed
 from aesearch.errors import ParameterError
-from aesearch.near import Pairs, joined, unique_pairs
-from aesearch.near.align import STEPS, agreement, mirrored, packed
-from aesearch.near.copies import distorted_copy
-from aesearch.near.sketches import described, mirrored_description
 
 FASTEST = aesearch.Settings(encoder="pca")
 SCENES = 70

@@ -13,11 +13,11 @@ import pytest
 from collections_ import assert_exact, command, keys_of, write_pictures
 
 import aesearch
-from aesearch import trainer
 from aesearch.cli.index import index as index_command
 from aesearch.encoders import ENCODERS
-from aesearch.encoders.linear import PCAEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.errors import ParameterError
+from aesearch.indexing import train as trainer
 
 N = 42
 
@@ -113,9 +113,11 @@ def test_labels_need_two_folders_before_anything_is_read(
     (tmp_path / "all" / "disks").rename(one)
     (tmp_path / "all").rename(tmp_path / "two")
     read: list[str] = []
-    reader = aesearch.builder.read_corpus
+    reader = aesearch.indexing.build.read_corpus
     monkeypatch.setattr(
-        aesearch.builder, "read_corpus", lambda *a, **k: (read.append("x"), reader(*a, **k))[1]
+        aesearch.indexing.build,
+        "read_corpus",
+        lambda *a, **k: (read.append("x"), reader(*a, **k))[1],
     )
     with pytest.raises(ParameterError, match="lie in 0; sort them into at least 2 folders"):
         aesearch.build(one, tmp_path / "ix", {"encoder": "folders"})
@@ -194,7 +196,9 @@ def test_parameters_are_kept_and_need_a_training_to_change(
 def test_bad_parameters_are_refused_before_the_source_is_read(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aesearch.sources.Folder, "read", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(
+        aesearch.sources.folder.Folder, "read", lambda *_: pytest.fail("it was read")
+    )
     for encoder, parameters, message in (
         ("raw", {"resolution": 3}, "resolution must be"),
         ("auto", {"temperature": -1}, "temperature must be"),

@@ -19,11 +19,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from aesearch.encoders import ENCODERS, UNTRAINED, encoder_class
 from aesearch.encoders.base import Encoder
-from aesearch.encoders.baselines import LSAEncoder, RawEncoder
-from aesearch.encoders.linear import PCAEncoder, ThumbnailEncoder
-from aesearch.encoders.noise import NOISES
+from aesearch.encoders.linear.lsa import LSAEncoder, RawEncoder
+from aesearch.encoders.linear.pca import PCAEncoder, ThumbnailEncoder
+from aesearch.encoders.training.noise import NOISES
 from aesearch.errors import DamagedError, ParameterError
-from aesearch.frozen import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal
+from aesearch.inference.encoder import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal
 
 CODE_SIZE = 16
 # What keeps an encoder's training short enough for a test; nothing where it is short anyway.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aesearch.engines import ENGINES, choose, engine_class
-from aesearch.engines.choose import FLAT_UP_TO, Plan, lists_for
+from aesearch.engines import ENGINES, engine_class
+from aesearch.engines import plan as choose
 from aesearch.engines.faiss import (
     FaissEngine,
     exact_neighbours,
@@ -18,6 +18,7 @@ from aesearch.engines.faiss import (
     to_bits,
     tune,
 )
+from aesearch.engines.plan import FLAT_UP_TO, Plan, lists_for
 from aesearch.errors import DamagedError, ParameterError, StorageError, UnsupportedError
 
 SIZE = 32

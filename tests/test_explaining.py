@@ -10,8 +10,8 @@ import pytest
 from texts_ import NAMES, TOPICS, made, make_text, write_texts
 
 from aesearch.errors import ContentError, UnknownKeyError
-from aesearch.explaining import Explanation, Term, explain
-from aesearch.text_index import TextIndex
+from aesearch.search.explain import Explanation, Term, explain
+from aesearch.search.text_index import TextIndex
 
 ALL = 10_000
 

@@ -16,7 +16,6 @@ from notes_ import SUBJECTS, snippet, write_notes
 from PIL import Image
 
 import aesearch
-from aesearch import exporting
 from aesearch.errors import (
     DamagedError,
     IndexExistsError,
@@ -24,8 +23,9 @@ from aesearch.errors import (
     StorageError,
     UnsupportedError,
 )
-from aesearch.exporting import export
-from aesearch.index import Index
+from aesearch.export import index as exporting
+from aesearch.export.index import export
+from aesearch.search.index import Index
 
 QUESTION = "A rocket in the orbit of a planet"  # as docs/export.md asks
 N = 36

@@ -9,8 +9,8 @@ import pytest
 from scipy.linalg import sqrtm
 
 from aesearch.errors import ParameterError
-from aesearch.frechet import SAMPLES, frechet_distance, sample_distance
-from aesearch.prior import Prior
+from aesearch.inference.frechet import SAMPLES, frechet_distance, sample_distance
+from aesearch.inference.prior import Prior
 
 
 def exactly(mean, root, count=400, seed=0):

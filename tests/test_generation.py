@@ -14,10 +14,10 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 import aesearch
-from aesearch import generation
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
-from aesearch.frozen import MANIFEST, WEIGHTS, FrozenEncoder, checksum
-from aesearch.prior import Prior
+from aesearch.inference import generate as generation
+from aesearch.inference.encoder import MANIFEST, WEIGHTS, FrozenEncoder, checksum
+from aesearch.inference.prior import Prior
 
 N = 36
 

@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 from texts_ import NAMES, RARE, TOPICS, made, make_text, write_texts
 
-from aesearch import hybrid_check
-from aesearch.features.documents import Document
-from aesearch.hybrid import FEEDBACK, LEAST, UNKNOWN, WEIGHTS, Scored, fuse, with_feedback
-from aesearch.hybrid_check import WordsCheck, check_words
-from aesearch.text_index import TextIndex
+from aesearch.indexing import hybrid_weight as hybrid_check
+from aesearch.indexing.hybrid_weight import WordsCheck, check_words
+from aesearch.modalities.texts.extract import Document
+from aesearch.search.fusion import FEEDBACK, LEAST, UNKNOWN, WEIGHTS, Scored, fuse, with_feedback
+from aesearch.search.text_index import TextIndex
 
 
 def ranking(**scores: float) -> Scored:
@@ -93,7 +93,7 @@ class Searcher:
 
 
 def test_feedback_moves_the_query_to_the_mean_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aesearch.hybrid.FEEDBACK", 2)
+    monkeypatch.setattr("aesearch.search.fusion.FEEDBACK", 2)
     searcher, query = Searcher(), np.array([[1.0, 0.0]], dtype=np.float32)
     # First by both: codes a=1, c=0.9, b=0.5, d=0, of which words (b) change nothing at the top.
     found = with_feedback(query, searcher.nearest, ranking(b=1.0), searcher.codes_of, 0.1)
@@ -107,7 +107,7 @@ def test_feedback_moves_the_query_to_the_mean_of_the_first(monkeypatch: pytest.M
 
 
 def test_words_steer_the_feedback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aesearch.hybrid.FEEDBACK", 1)
+    monkeypatch.setattr("aesearch.search.fusion.FEEDBACK", 1)
     query = np.array([[1.0, 0.0]], dtype=np.float32)
     for words, first in ((NOTHING, "a"), (ranking(b=1.0), "b")):
         searcher = Searcher()
@@ -197,7 +197,7 @@ def test_the_weight_of_the_check_is_used(index: TextIndex, monkeypatch: pytest.M
         used.append(args[4])
         return with_feedback(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("aesearch.hybrid.with_feedback", noted)
+    monkeypatch.setattr("aesearch.search.fusion.with_feedback", noted)
     index.search("boat harbour", hybrid=True)
     assert used == [index.encoder.manifest["check"]["words"]["weight"]]
     check = {k: v for k, v in index.encoder.manifest["check"].items() if k != "words"}

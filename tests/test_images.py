@@ -18,7 +18,7 @@ from conftest import make_picture
 from PIL import Image
 
 from aesearch.errors import ContentError, NotAPictureError, ParameterError
-from aesearch.features.images import (
+from aesearch.modalities.images.pixels import (
     SIDES,
     ImageFeatures,
     looks_like_picture,
@@ -377,7 +377,7 @@ READER = """
 import json, sys
 from pathlib import Path
 from aesearch.errors import ContentError
-from aesearch.features.images import ImageFeatures
+from aesearch.modalities.images.pixels import ImageFeatures
 features, outcome = ImageFeatures(16, 3), {}
 for path in sorted(Path(sys.argv[1]).rglob("*")):
     if path.is_file():

@@ -23,7 +23,7 @@ from aesearch.errors import (
     SourceError,
     UnknownKeyError,
 )
-from aesearch.index import Index
+from aesearch.search.index import Index
 
 N = 42
 

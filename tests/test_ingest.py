@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aesearch import ingest
-from aesearch.features.images import ImageFeatures
-from aesearch.ingest import decode, probe
-from aesearch.sources import Folder
+from aesearch.ingest import decode as ingest
+from aesearch.ingest.decode import decode, probe
+from aesearch.modalities.images.pixels import ImageFeatures
+from aesearch.sources.folder import Folder
 
 
 def entries_of(folder: Path):

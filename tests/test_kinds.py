@@ -9,10 +9,11 @@ from collections_ import command, write_pictures
 from texts_ import NAMES, one_line, write_texts
 
 from aesearch.errors import ParameterError
-from aesearch.kinds import CLEAR, PICTURES, kind_of
-from aesearch.plurals import counted
-from aesearch.sources import Entry, Folder
-from aesearch.tabular import Table
+from aesearch.sources.base import Entry
+from aesearch.sources.detect import CLEAR, PICTURES, kind_of
+from aesearch.sources.folder import Folder
+from aesearch.sources.table import Table
+from aesearch.wording import counted
 
 
 def kind(root: Path, names: dict[str, int], wanted: str = "auto") -> str:
@@ -77,7 +78,7 @@ def test_a_table_holds_documents(tmp_path: Path) -> None:
 
 
 def test_suffixes_are_those_of_no_document() -> None:
-    from aesearch.features.documents import SUFFIXES
+    from aesearch.modalities.texts.extract import SUFFIXES
 
     assert not PICTURES & SUFFIXES
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in PICTURES)

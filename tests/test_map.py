@@ -18,14 +18,14 @@ import pytest
 from collections_ import command, write_pictures
 from PIL import Image
 
-from aesearch import mapping
 from aesearch.cli.map import BY
 from aesearch.errors import ContentError, ParameterError, StorageError, UnsupportedError
-from aesearch.index import Index, open_at
-from aesearch.mapping import Map, map_of
-from aesearch.planes import Panel, neighbour_accuracy
+from aesearch.maps import map as mapping
+from aesearch.maps.layouts import Panel, neighbour_accuracy
+from aesearch.maps.map import Map, map_of
 from aesearch.reports import maps
 from aesearch.reports.maps import names_placed, styles_of, write_map
+from aesearch.search.index import Index, open_at
 
 N = 60
 TOPICS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aesearch.near.alarm import calibrated
+from aesearch.duplicates.threshold import calibrated
 
 
 def test_the_threshold_keeps_the_alarm_rate() -> None:

@@ -8,11 +8,11 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from aesearch.encoders import neighbours
-from aesearch.encoders.batches import RowSource
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.losses import neighbourhood
-from aesearch.encoders.neighbours import NeighbourEncoder, nearest
+from aesearch.encoders.autoencoders import neighbours
+from aesearch.encoders.autoencoders.neighbours import NeighbourEncoder, nearest
+from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.encoders.training.data import RowSource
+from aesearch.encoders.training.losses import neighbourhood
 
 X, Y = load_digits(return_X_y=True)
 

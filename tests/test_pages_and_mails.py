@@ -11,8 +11,8 @@ import pytest
 from texts_ import RUSSIAN, text_of
 
 from aesearch.errors import ContentError
-from aesearch.features import mail
-from aesearch.features.documents import Document, extract
+from aesearch.modalities.texts import mail
+from aesearch.modalities.texts.extract import Document, extract
 
 # -- titles -------------------------------------------------------------------------------------
 

@@ -9,20 +9,17 @@ from itertools import pairwise
 import pytest
 from texts_ import long_text
 
-from aesearch.passages import (
-    ELLIPSIS,
+from aesearch.modalities.texts.passages import (
     LENGTH,
     LONG,
     MOST,
     OVERLAP,
     UNIT,
-    WINDOW,
-    Snippet,
     half_of,
     passages_of,
     sentences,
-    snippet,
 )
+from aesearch.modalities.texts.snippets import ELLIPSIS, WINDOW, Snippet, snippet
 
 CHINESE = "人工智能正在改变我们的生活。专家参加了讨论！他们很高兴？"
 

@@ -34,9 +34,9 @@ from aesearch.errors import (
     ParameterError,
     UnknownKeyError,
 )
-from aesearch.frozen import FrozenEncoder
-from aesearch.pipelines.estimators import Codes, Neighbours
-from aesearch.pipelines.handle import Handle
+from aesearch.inference.encoder import FrozenEncoder
+from aesearch.integrations.handle import Handle
+from aesearch.integrations.sklearn import Codes, Neighbours
 
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # tests are offline
 N = 36
@@ -111,7 +111,7 @@ def test_more_samples_than_one_batch(made: Path, monkeypatch: pytest.MonkeyPatch
     texts = [f"{word} rocket" for word in ("orbit", "engine", "organ", "crater", "brake")]
     codes = Codes(made / "indexes/notes").fit(texts)
     expected = codes.transform(texts)
-    monkeypatch.setattr("aesearch.pipelines.estimators.BATCH", 2)
+    monkeypatch.setattr("aesearch.integrations.sklearn.BATCH", 2)
     np.testing.assert_array_equal(codes.transform(texts), expected)
     with pytest.raises(ContentError, match=r"X\[3\]"):
         codes.transform([*texts[:3], Path("missing.txt")])
@@ -192,7 +192,7 @@ def test_many_threads_get_the_codes_of_one(made: Path, paths: list[Path]) -> Non
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_a_forked_process_opens_its_own(made: Path) -> None:
     code = (
-        "import os, sys; from aesearch.pipelines.handle import Handle\n"
+        "import os, sys; from aesearch.integrations.handle import Handle\n"
         "handle = Handle(sys.argv[1]); first = handle.open(); before = len(first)\n"
         "child = os.fork()\n"
         "if not child:\n"
@@ -304,9 +304,9 @@ def test_a_missing_extra_is_one_line_that_names_it(
     for name in [n for n in sys.modules if n.partition(".")[0] == needs]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, needs, None)
-    monkeypatch.delitem(sys.modules, f"aesearch.pipelines.{module}", raising=False)
+    monkeypatch.delitem(sys.modules, f"aesearch.integrations.{module}", raising=False)
     with pytest.raises(ImportError, match=rf"pip install 'aesearch\[{module}\]'") as caught:
-        importlib.import_module(f"aesearch.pipelines.{module}")
+        importlib.import_module(f"aesearch.integrations.{module}")
     assert "\n" not in str(caught.value)
 
 
@@ -315,7 +315,7 @@ def langchain() -> Any:
     pytest.importorskip("langchain_core")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own
-        return importlib.import_module("aesearch.pipelines.langchain")
+        return importlib.import_module("aesearch.integrations.langchain")
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def haystack() -> Any:
     pytest.importorskip("haystack")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return importlib.import_module("aesearch.pipelines.haystack")
+        return importlib.import_module("aesearch.integrations.haystack")
 
 
 QUERIES = ["a rocket in orbit", "organ and choir", "brake and clutch", "qwertz"] * 6
@@ -382,7 +382,7 @@ def test_haystack_retrieves_what_a_search_finds(made: Path, haystack: Any) -> No
             assert answer == retriever.run(query)
     pipeline = Pipeline()
     pipeline.add_component("retriever", retriever)
-    again = Pipeline.loads(pipeline.dumps(), **trust("aesearch.pipelines.haystack"))
+    again = Pipeline.loads(pipeline.dumps(), **trust("aesearch.integrations.haystack"))
     assert again.run({"retriever": {"query": QUERIES[0]}})["retriever"]["documents"] == found
     limited = haystack.AesearchRetriever(str(place), among="cars/*", threshold=-1.0, hybrid=True)
     copied = haystack.AesearchRetriever.from_dict(limited.to_dict())

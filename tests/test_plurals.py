@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aesearch.cli.terminal import amount
-from aesearch.plurals import counted
+from aesearch.cli.console import amount
+from aesearch.wording import counted
 
 
 def test_one_thing_is_singular_and_all_other_numbers_are_plural() -> None:

@@ -9,7 +9,7 @@ from collections_ import command, state_of, write_pictures
 from texts_ import made, write_texts
 
 import aesearch
-from aesearch.preparing import foretell
+from aesearch.indexing.preflight import foretell
 
 
 @pytest.fixture

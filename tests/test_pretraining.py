@@ -16,13 +16,14 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from aesearch.encoders import mlp, pretraining
-from aesearch.encoders.bodies import MLPBody
-from aesearch.encoders.dbn import DBNEncoder
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.encoders.pretraining import Pretraining, RBMTask, seconds_of
-from aesearch.encoders.rbm import BINARY, GAUSSIAN, RBM
-from aesearch.encoders.training import Session, train
+from aesearch.encoders.autoencoders import mlp
+from aesearch.encoders.autoencoders.dbn import DBNEncoder
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.layers.mlp import MLPBody
+from aesearch.encoders.layers.rbm import BINARY, GAUSSIAN, RBM
+from aesearch.encoders.training import pretraining
+from aesearch.encoders.training.loop import Session, train
+from aesearch.encoders.training.pretraining import Pretraining, RBMTask, seconds_of
 from aesearch.errors import ParameterError
 
 DIGITS = load_digits().data / 16  # in 0..1

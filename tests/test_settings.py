@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aesearch.encoders import ENCODERS
-from aesearch.encoders.making import (
+from aesearch.encoders.factory import (
     changed_parameters,
     chosen_parameters,
     make_encoder,
@@ -19,17 +19,9 @@ from aesearch.encoders.making import (
     require_folders,
 )
 from aesearch.errors import IndexNotFoundError, ParameterError
-from aesearch.layout import (
-    Layout,
-    all_places,
-    find,
-    home,
-    key_for,
-    place_for,
-    sync_to_disk,
-    write_atomically,
-)
 from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
+from aesearch.storage.layout import Layout, sync_to_disk, write_atomically
+from aesearch.storage.places import all_places, find, home, key_for, place_for
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from aesearch import sources
 from aesearch.errors import ContentError, SourceError
-from aesearch.sources import Changes, Entry, Folder, Known, compare, digest_of, read_file
+from aesearch.sources import folder as sources
+from aesearch.sources.base import Entry, digest_of
+from aesearch.sources.changes import Changes, Known, compare
+from aesearch.sources.folder import Folder, read_file
 
 
 def keys(root: Path) -> list[str]:
@@ -152,7 +154,7 @@ def test_read_gives_the_content_or_the_reason(
 def test_read_without_permission(tmp_path: Path) -> None:
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from aesearch.sources import read_file\n"
+        "from aesearch.sources.folder import read_file\n"
         "from aesearch.errors import ContentError\n"
         "from pathlib import Path\n"
         "os.chdir(sys.argv[2]); os.chmod('.', 0o755); Path('a').write_bytes(b'x')\n"

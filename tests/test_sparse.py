@@ -13,9 +13,11 @@ from scipy.sparse import random as random_table
 from sklearn.neighbors import KNeighborsClassifier
 
 from aesearch.encoders import ENCODERS, encoder_class
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.vae import VAEEncoder
 from aesearch.encoders.base import Encoder, rows_at_once
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.encoders.rbm import COUNTS, RBM, rate_for
+from aesearch.encoders.layers.likelihood import Units, loss_for
+from aesearch.encoders.layers.rbm import COUNTS, RBM, rate_for
 from aesearch.encoders.sparse import (
     Moments,
     are_counts,
@@ -24,8 +26,6 @@ from aesearch.encoders.sparse import (
     extremes,
     tidied,
 )
-from aesearch.encoders.units import Units, loss_for
-from aesearch.encoders.vae import VAEEncoder
 from aesearch.errors import ParameterError
 
 SPARSE = [name for name in ENCODERS if encoder_class(name).accepts_sparse]

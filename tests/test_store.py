@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from aesearch.errors import DamagedError, StorageError
-from aesearch.records import NewItem, Revision, Skipped
-from aesearch.sources import Known
-from aesearch.store import Store
-from aesearch.text_rows import CHUNK
+from aesearch.sources.changes import Known
+from aesearch.storage.database import Store
+from aesearch.storage.schema import NewItem, Revision, Skipped
+from aesearch.storage.text_rows import CHUNK
 
 SIZE = 4
 
@@ -270,7 +270,7 @@ def test_a_killed_process_leaves_the_last_commit(filled: Store) -> None:
     code = (
         "import os, sys, numpy as np\n"
         "from pathlib import Path\n"
-        "from aesearch.store import Store, NewItem\n"
+        "from aesearch.storage.database import Store, NewItem\n"
         "store = Store(Path(sys.argv[1]))\n"
         "put = lambda k: store.put([NewItem(k, 1, 1, b'')], np.ones((1, 4), np.float32))\n"
         "with store.transaction(): put('committed')\n"
@@ -425,7 +425,7 @@ def test_a_read_only_folder_can_be_read(filled: Store) -> None:
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
-        "from aesearch.store import Store, NewItem\n"
+        "from aesearch.storage.database import Store, NewItem\n"
         "from aesearch.errors import StorageError\n"
         "os.chdir(sys.argv[2]); os.chmod('items.db', 0o444); os.chmod('.', 0o555)\n"
         "if os.getuid() == 0: os.setuid(65534)\n"  # permissions do not stop root

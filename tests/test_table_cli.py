@@ -11,8 +11,8 @@ import pytest
 from collections_ import command
 from texts_ import NAMES, feed, make_text, one_line, table_rows, write_table
 
-from aesearch.cli.answers import Answer, print_answer
-from aesearch.index import open_at
+from aesearch.cli.format_hits import Answer, print_answer
+from aesearch.search.index import open_at
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from aesearch import tables
 from aesearch.errors import ParameterError, SourceError
-from aesearch.tables import Refused, Row, columns_of, is_table, read_table
+from aesearch.sources import rows as tables
+from aesearch.sources.rows import Refused, Row, columns_of, is_table, read_table
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:

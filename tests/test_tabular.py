@@ -9,19 +9,13 @@ from pathlib import Path
 import pytest
 from texts_ import made, make_text, table_rows, write_table
 
-from aesearch.builder import build
 from aesearch.errors import ContentError, IndexExistsError, ParameterError, SourceError
-from aesearch.features.documents import Document
-from aesearch.sources import Folder
-from aesearch.tabular import (
-    STANDARD_INPUT,
-    Columns,
-    Table,
-    Taken,
-    columns_taken,
-    document_reader,
-    open_source,
-)
+from aesearch.indexing.build import build
+from aesearch.modalities.texts.extract import Document
+from aesearch.sources.base import STANDARD_INPUT
+from aesearch.sources.folder import Folder
+from aesearch.sources.open import open_source
+from aesearch.sources.table import Columns, Table, Taken, columns_taken, document_reader
 
 COLUMNS = Columns(("body",), "id", "topic")
 

@@ -17,7 +17,7 @@ from texts_ import (
     write_texts,
 )
 
-from aesearch.index import open_at
+from aesearch.search.index import open_at
 
 N = 12 * len(NAMES)
 

@@ -13,10 +13,10 @@ from scipy.sparse import csr_matrix
 from texts_ import word_table
 from torch.nn import functional
 
-from aesearch.encoders.baselines import LSAEncoder
+from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import bags_of
-from aesearch.encoders.text import SMALL, TOPICAL_FROM, TextEncoder
-from aesearch.encoders.training import Session
+from aesearch.encoders.texts.encoder import SMALL, TOPICAL_FROM, TextEncoder
+from aesearch.encoders.training.loop import Session
 from aesearch.errors import ParameterError
 
 TERMS, DOCUMENTS = 160, 200

@@ -25,9 +25,9 @@ from aesearch.errors import (
     UnknownKeyError,
     UnsupportedError,
 )
-from aesearch.hits import TextHit
-from aesearch.passage_codes import DOCUMENT
-from aesearch.text_index import TextIndex
+from aesearch.ingest.passages import DOCUMENT
+from aesearch.search.hits import TextHit
+from aesearch.search.text_index import TextIndex
 
 N = 12 * len(NAMES) + 2
 LONG = "long/mixed.txt"
@@ -341,8 +341,8 @@ def test_another_writer_is_noticed(own: TextIndex) -> None:
 
 def test_a_locked_index_is_not_changed(own: TextIndex) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom aesearch.layout import Layout\n"
-        "from aesearch.locking import hold\n"
+        "import sys\nfrom pathlib import Path\nfrom aesearch.storage.layout import Layout\n"
+        "from aesearch.storage.lock import hold\n"
         "with hold(Layout(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()\n"
     )
     holder = subprocess.Popen(

@@ -11,9 +11,9 @@ from scipy.sparse import csr_matrix
 from texts_ import word_table
 from torch.nn import functional
 
-from aesearch.encoders import losses
-from aesearch.encoders.text_network import SparseRows, TextNetwork, _LogSumExp
-from aesearch.encoders.text_tasks import RefiningTask, TextTask
+from aesearch.encoders.texts.network import SparseRows, TextNetwork, _LogSumExp
+from aesearch.encoders.texts.tasks import RefiningTask, TextTask
+from aesearch.encoders.training import losses
 
 TERMS, DOCUMENTS = 160, 200
 

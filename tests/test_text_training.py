@@ -10,8 +10,8 @@ import pytest
 from collections_ import command, keys_of
 from texts_ import NAMES, made, make_text, one_line, write_texts
 
-from aesearch.index import open_at
-from aesearch.text_index import TextIndex
+from aesearch.search.index import open_at
+from aesearch.search.text_index import TextIndex
 
 PER_TOPIC = 36  # more than 128 in all, which are enough to train on
 QUICK = ("--set", "epochs=2")
@@ -92,7 +92,7 @@ def test_an_interrupted_training_is_gone_on_with(
 ) -> None:
     place = tmp_path / "index"
     words = ("--encoder", "text", "--code-size", "40", "--set", "epochs=3", "--budget", "30s")
-    freeze = "aesearch.trainer.freeze"
+    freeze = "aesearch.indexing.train.freeze"
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

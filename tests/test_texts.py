@@ -12,9 +12,9 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from aesearch.errors import ContentError, DamagedError, ParameterError
-from aesearch.features.bags import Bags
-from aesearch.features.texts import WEIGHTINGS, TextFeatures, fit_features
-from aesearch.features.tokens import term_of, tokenize
+from aesearch.modalities.texts.features import WEIGHTINGS, TextFeatures, fit_features
+from aesearch.modalities.texts.tokenizer import term_of, tokenize
+from aesearch.sparse import Bags
 
 SUBJECTS = ("planet orbit moon", "engine wheel brake", "goalie puck ice", "choir organ hymn")
 FILLING = ["the", "of", "a", "and", "is", "that", "this", "running", "readers", "café"]
@@ -96,7 +96,7 @@ def test_what_is_behind_the_training_texts_teaches_nothing(texts: list[str]) -> 
 
 def test_more_texts_than_a_block(monkeypatch: pytest.MonkeyPatch, texts: list[str]) -> None:
     whole, counts = fit_features(texts, 100)
-    monkeypatch.setattr("aesearch.features.texts.BLOCK", 7)
+    monkeypatch.setattr("aesearch.modalities.texts.features.BLOCK", 7)
     features, in_blocks = fit_features(texts, 100)
     assert features.terms == whole.terms
     np.testing.assert_array_equal(in_blocks.toarray(), counts.toarray())
@@ -105,7 +105,7 @@ def test_more_texts_than_a_block(monkeypatch: pytest.MonkeyPatch, texts: list[st
 def test_more_spellings_than_are_remembered(
     monkeypatch: pytest.MonkeyPatch, texts: list[str], fitted: tuple[TextFeatures, Bags]
 ) -> None:
-    monkeypatch.setattr("aesearch.features.texts.REMEMBERED", 3)
+    monkeypatch.setattr("aesearch.modalities.texts.features.REMEMBERED", 3)
     features, _ = fit_features(texts, len(texts))
     np.testing.assert_array_equal(features.count(texts).toarray(), fitted[1].toarray())
 
@@ -297,7 +297,7 @@ def test_a_query_imports_nothing_heavy(tmp_path: Path, fitted: tuple[TextFeature
     fitted[0].save(tmp_path)
     code = (
         "import sys; from pathlib import Path\n"
-        "from aesearch.features.texts import TextFeatures\n"
+        "from aesearch.modalities.texts.features import TextFeatures\n"
         f"features = TextFeatures.load(Path({str(tmp_path)!r}), {fitted[0].config()!r})\n"
         "assert features.transform(['the moon 手机']).values.any()\n"
         "print(*{'sklearn', 'scipy', 'torch', 'difflib', 'snowballstemmer'} & set(sys.modules))"

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from aesearch.features.stems import stem
-from aesearch.features.stopwords import STOP_WORDS, TELLING
-from aesearch.features.tokens import language_of, spans, term_of, tokenize
+from aesearch.modalities.texts.stemmer import stem
+from aesearch.modalities.texts.stopwords import STOP_WORDS, TELLING
+from aesearch.modalities.texts.tokenizer import language_of, spans, term_of, tokenize
 
 
 @pytest.mark.parametrize(

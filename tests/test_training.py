@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.training import Session, Task, train
+from aesearch.encoders.training.loop import Session, Task, train
 
 
 class LineTask(Task):
@@ -133,7 +133,7 @@ def test_survives_sigkill(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         sys.path.insert(0, sys.argv[2])
-        from aesearch.encoders.training import Session, train
+        from aesearch.encoders.training.loop import Session, train
         from test_training import LineTask
         task = LineTask(pause=0.02)
         train(task, Session(checkpoint=Path(sys.argv[1]), checkpoint_every_s=0.05,

@@ -10,12 +10,9 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from aesearch.encoders.bodies import MLPBody
-from aesearch.encoders.network import NetworkTask
-from aesearch.encoders.training import Task
-from aesearch.encoders.units import Units
-from aesearch.encoders.vae import VAEEncoder
-from aesearch.encoders.vaegan import (
+from aesearch.encoders.autoencoders.network import NetworkTask
+from aesearch.encoders.autoencoders.vae import VAEEncoder
+from aesearch.encoders.autoencoders.vaegan import (
     ADVERSARIES,
     AdversarialNetwork,
     Discriminator,
@@ -23,7 +20,10 @@ from aesearch.encoders.vaegan import (
     convolutional_discriminator,
     dense_discriminator,
 )
-from aesearch.frechet import frechet_distance
+from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.mlp import MLPBody
+from aesearch.encoders.training.loop import Task
+from aesearch.inference.frechet import frechet_distance
 
 SMALL: dict[str, Any] = {"hidden": (128,), "epochs": 40}
 SIZE, CODE = 6, 2

@@ -11,10 +11,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_divergence
 
-from aesearch.encoders.bodies import MLPBody
-from aesearch.encoders.cvae import ConditionalNetwork, CVAEEncoder
-from aesearch.encoders.units import Units
-from aesearch.encoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
+from aesearch.encoders.autoencoders.cvae import ConditionalNetwork, CVAEEncoder
+from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
+from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.mlp import MLPBody
 from aesearch.errors import ParameterError
 
 SMALL: dict[str, Any] = {"hidden": (128,), "epochs": 40}

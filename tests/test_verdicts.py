@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aesearch.cli.verdicts import cut_short, epochs, told, untrained
+from aesearch.cli.format_check import cut_short, epochs, told, untrained
 
 ROW = {"reciprocal_rank": 0.84, "precision_at_10": None, "opening_rank": 5.5}
 CHECK = {

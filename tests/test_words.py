@@ -14,9 +14,9 @@ import pytest
 from texts_ import made, make_text, write_texts
 
 from aesearch.errors import DamagedError
-from aesearch.spoken import terms_in
-from aesearch.text_index import TextIndex
-from aesearch.words import ARRAYS, CARD, K1, TERMS, B, Words
+from aesearch.search.bm25 import ARRAYS, CARD, K1, TERMS, B, Words
+from aesearch.search.lexical import terms_in
+from aesearch.search.text_index import TextIndex
 
 DOCUMENTS = {
     3: ["boat", "mast", "boat", "sail"],

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from aesearch.builder import build
 from aesearch.errors import ContentError
-from aesearch.features.documents import extract
-from aesearch.text_index import TextIndex
+from aesearch.indexing.build import build
+from aesearch.modalities.texts.extract import extract
+from aesearch.search.text_index import TextIndex
 
 TOPICS = {
     "cooking": "soup onion garlic butter flour oven recipe spoon pepper simmer",

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from aesearch import __version__
+from aesearch._version import __version__
 from aesearch.errors import AesearchError, ParameterError
 
 DONE, ERROR, USAGE, SOME_SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130

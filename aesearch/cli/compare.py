@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.outputs import output_option
-from aesearch.cli.terminal import clock, progress_bars, quiet_decoders, shown
+from aesearch.cli.console import clock, progress_bars, quiet_decoders, shown
+from aesearch.cli.options import output_option
 from aesearch.errors import ParameterError
-from aesearch.features import NOUNS, TEXTS
-from aesearch.plurals import counted
+from aesearch.modalities import NOUNS, TEXTS
 from aesearch.settings import KINDS
+from aesearch.wording import counted
 
 
 @click.command("compare", short_help="Compare encoders and baselines on one collection.")
@@ -111,11 +111,11 @@ def compare_(
         raise ParameterError(f"the report is a page: name it .html; got {report.name!r}")
     sizes = _numbers(code_sizes)
     started = time.perf_counter()
-    from aesearch.comparing.run import compare
-    from aesearch.comparing.table import written
-    from aesearch.comparing.tasks import JUDGEMENTS
-    from aesearch.encoders.making import parse_choices
-    from aesearch.tabular import Columns
+    from aesearch.compare.results import written
+    from aesearch.compare.run import compare
+    from aesearch.compare.tasks import JUDGEMENTS
+    from aesearch.encoders.factory import parse_choices
+    from aesearch.sources.table import Columns
 
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
         found = compare(

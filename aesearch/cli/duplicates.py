@@ -9,15 +9,15 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
+from aesearch.cli.console import legible, progress_bars, quiet_decoders, shown
 from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.outputs import output_option, refuse_documents
-from aesearch.cli.terminal import legible, progress_bars, quiet_decoders, shown
-from aesearch.duplicates import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
-from aesearch.features import NOUNS, TEXTS
-from aesearch.index import open_at
-from aesearch.layout import find
-from aesearch.near.alarm import ALARM
-from aesearch.plurals import counted
+from aesearch.cli.options import output_option, refuse_documents
+from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
+from aesearch.duplicates.threshold import ALARM
+from aesearch.modalities import NOUNS, TEXTS
+from aesearch.search.index import open_at
+from aesearch.storage.places import find
+from aesearch.wording import counted
 
 TITLES = {
     EXACT: "the same, byte for byte",

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE
+from aesearch.cli.console import amount
 from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.terminal import amount
 from aesearch.errors import ParameterError
-from aesearch.exporting import FORMATS, PARTS, export
-from aesearch.index import open_at
-from aesearch.layout import Layout, find, place_for
+from aesearch.export.index import FORMATS, PARTS, export
+from aesearch.search.index import open_at
+from aesearch.storage.layout import Layout
+from aesearch.storage.places import find, place_for
 
 
 @click.command("export", short_help="Write codes, encoder and FAISS file for use elsewhere.")

@@ -11,25 +11,23 @@ from typing import Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
+from aesearch.cli.console import quiet_decoders
 from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.outputs import output_option
-from aesearch.cli.terminal import quiet_decoders
+from aesearch.cli.options import output_option
 from aesearch.errors import ContentError, ParameterError
-from aesearch.features import IMAGES
-from aesearch.features.images import open_picture
-from aesearch.frechet import SampleDistance
-from aesearch.generation import MOST_STEPS, REACH, reconstruct
-from aesearch.index import Index, open_at
-from aesearch.layout import find
-from aesearch.plurals import counted
+from aesearch.inference.frechet import SampleDistance
+from aesearch.inference.generate import MOST_STEPS, REACH, reconstruct
+from aesearch.modalities import IMAGES
+from aesearch.modalities.images.pixels import open_picture
 from aesearch.reports.drawing import FORMATS
 from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
-from aesearch.sources import read_file
-
-Pixels = NDArray[np.uint8]
+from aesearch.search.index import Index, open_at
+from aesearch.sources.folder import read_file
+from aesearch.storage.places import find
+from aesearch.types import Pixels
+from aesearch.wording import counted
 
 NUMBER, STEPS = 16, 8
 MOST = 10_000

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.taken import LeftOut, left_out_of, thing_of, told_columns, told_left_out
-from aesearch.cli.terminal import amount, clock, progress_bars, quiet_decoders
-from aesearch.cli.verdicts import told, untrained
+from aesearch.cli.console import amount, clock, progress_bars, quiet_decoders
+from aesearch.cli.format_check import told, untrained
+from aesearch.cli.format_skipped import LeftOut, left_out_of, thing_of, told_columns, told_left_out
 from aesearch.encoders import ENCODERS, UNTRAINED
-from aesearch.encoders.making import parse_choices
-from aesearch.engines.choose import ENGINES, FORMS
-from aesearch.features import NOUNS
-from aesearch.plurals import counted
+from aesearch.encoders.factory import parse_choices
+from aesearch.engines.plan import ENGINES, FORMS
+from aesearch.modalities import NOUNS
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
+from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.builder import Summary
-    from aesearch.facts import Drift
-    from aesearch.preparing import Forecast
+    from aesearch.indexing.build import Summary
+    from aesearch.indexing.preflight import Forecast
+    from aesearch.storage.info import Drift
 
 
 @click.command(short_help="Learn from pictures or documents, or bring their index up to date.")
@@ -120,7 +120,7 @@ def index(
     SOURCE.
     """
     started = time.perf_counter()
-    from aesearch.tabular import Columns
+    from aesearch.sources.table import Columns
 
     columns = Columns(text_columns, key_column, label_column)
     settings = {name: value for name, value in choices.items() if value is not None}
@@ -129,13 +129,13 @@ def index(
     if max_memory is not None:
         settings["max_memory"] = parse_memory(max_memory)
     if dry_run:
-        from aesearch.preparing import foretell
+        from aesearch.indexing.preflight import foretell
 
         found = foretell(
             source, place, settings, budget=budget, retrain=retrain, columns=columns or None
         )
         return _tell_forecast(found, as_json=as_json)
-    from aesearch.builder import update
+    from aesearch.indexing.build import update
 
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
         opened, done = update(

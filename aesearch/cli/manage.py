@@ -10,16 +10,16 @@ from typing import Any
 import click
 
 from aesearch.cli import DONE, ERROR
-from aesearch.cli.outputs import output_option
-from aesearch.cli.taken import left_out_of, listed
-from aesearch.cli.terminal import amount, clock
-from aesearch.cli.verdicts import BASELINES, epochs, reasons
+from aesearch.cli.console import amount, clock
+from aesearch.cli.format_check import BASELINES, epochs, reasons
+from aesearch.cli.format_skipped import left_out_of, listed
+from aesearch.cli.options import output_option
 from aesearch.errors import AesearchError
-from aesearch.features import NOUNS, TEXTS
-from aesearch.index import Index, open_at
-from aesearch.layout import all_places, find, home
-from aesearch.plurals import counted
+from aesearch.modalities import NOUNS, TEXTS
+from aesearch.search.index import Index, open_at
 from aesearch.settings import spelled
+from aesearch.storage.places import all_places, find, home
+from aesearch.wording import counted
 
 COLUMNS = {
     "precision_at_10": "P@10",

@@ -11,15 +11,15 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE
+from aesearch.cli.console import clock, progress_bars, quiet_decoders
 from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.outputs import output_option
-from aesearch.cli.terminal import clock, progress_bars, quiet_decoders
-from aesearch.features import IMAGES
-from aesearch.index import Index, open_at
-from aesearch.ingest import Progress
-from aesearch.layout import find
+from aesearch.cli.options import output_option
+from aesearch.modalities import IMAGES
 from aesearch.reports.drawing import encoded, fitted, opened
 from aesearch.reports.maps import check_suffix, write_map
+from aesearch.search.index import Index, open_at
+from aesearch.storage.places import find
+from aesearch.types import Progress
 
 BY = ("auto", "code", "pca", "tsne", "umap")
 MOST_THUMBNAILS, THUMBNAIL = 3_000, 96  # how many, and their longest side
@@ -56,7 +56,7 @@ def map_(
     check_suffix(output)
     started = time.perf_counter()
     with open_at(find(place or named)) as index, quiet_decoders():
-        from aesearch.mapping import map_of
+        from aesearch.maps.map import map_of
 
         words: list[str] = []
         pictures: dict[int, bytes] = {}

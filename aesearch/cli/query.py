@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
-from aesearch.cli.answers import Answer, print_answer
-from aesearch.cli.outputs import output_option, refuse_documents
-from aesearch.cli.terminal import quiet_decoders
+from aesearch.cli.console import quiet_decoders
+from aesearch.cli.format_hits import Answer, print_answer
+from aesearch.cli.options import output_option, refuse_documents
 from aesearch.errors import ContentError
-from aesearch.features import IMAGES, TEXTS
-from aesearch.index import Index, open_at
-from aesearch.kinds import is_named_as_picture
-from aesearch.layout import find
+from aesearch.modalities import IMAGES, TEXTS
+from aesearch.search.index import Index, open_at
+from aesearch.sources.detect import is_named_as_picture
+from aesearch.storage.places import find
 
 
 @click.command(short_help="Find what is similar to a picture or a text.")
@@ -216,7 +216,7 @@ def _questions(
 
 def _draw(answers: list[Answer], kept: dict[str, bytes], out: Path) -> None:
     """Draw queries and hits; of those without a file, the small picture that was kept."""
-    from aesearch.features.images import open_picture
+    from aesearch.modalities.images.pixels import open_picture
     from aesearch.reports.sheet import Cell, Row, write_sheet
 
     rows = []

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
 
 ENCODERS: dict[str, str] = {
-    "thumbnail": "aesearch.encoders.linear:ThumbnailEncoder",
-    "pca": "aesearch.encoders.linear:PCAEncoder",
-    "raw": "aesearch.encoders.baselines:RawEncoder",
-    "lsa": "aesearch.encoders.baselines:LSAEncoder",
-    "mlp": "aesearch.encoders.mlp:MLPEncoder",
-    "conv": "aesearch.encoders.conv:ConvEncoder",
-    "dbn": "aesearch.encoders.dbn:DBNEncoder",
-    "neighbours": "aesearch.encoders.neighbours:NeighbourEncoder",
-    "vae": "aesearch.encoders.vae:VAEEncoder",
-    "cvae": "aesearch.encoders.cvae:CVAEEncoder",
-    "vaegan": "aesearch.encoders.vaegan:VAEGANEncoder",
-    "text": "aesearch.encoders.text:TextEncoder",
-    "agreement": "aesearch.encoders.agreement:AgreementEncoder",
+    "thumbnail": "aesearch.encoders.linear.pca:ThumbnailEncoder",
+    "pca": "aesearch.encoders.linear.pca:PCAEncoder",
+    "raw": "aesearch.encoders.linear.lsa:RawEncoder",
+    "lsa": "aesearch.encoders.linear.lsa:LSAEncoder",
+    "mlp": "aesearch.encoders.autoencoders.mlp:MLPEncoder",
+    "conv": "aesearch.encoders.autoencoders.conv:ConvEncoder",
+    "dbn": "aesearch.encoders.autoencoders.dbn:DBNEncoder",
+    "neighbours": "aesearch.encoders.autoencoders.neighbours:NeighbourEncoder",
+    "vae": "aesearch.encoders.autoencoders.vae:VAEEncoder",
+    "cvae": "aesearch.encoders.autoencoders.cvae:CVAEEncoder",
+    "vaegan": "aesearch.encoders.autoencoders.vaegan:VAEGANEncoder",
+    "text": "aesearch.encoders.texts.encoder:TextEncoder",
+    "agreement": "aesearch.encoders.contrastive.encoder:AgreementEncoder",
 }
 
 LEARNED = {"images": "agreement", "texts": "text"}  # what `auto` trains

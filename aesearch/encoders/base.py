@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aesearch.errors import ParameterError
-from aesearch.prior import Prior
-
-Array = NDArray[Any]
-Floats = NDArray[np.float32]
+from aesearch.inference.prior import Prior
+from aesearch.types import Array, Floats
 
 BATCH = 512
 VALUES_AT_ONCE = 8_000_000  # of a table, filled in: 32 MB

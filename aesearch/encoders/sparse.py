@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
-from aesearch.features.bags import Bags
-
-Floats = NDArray[np.float32]
+from aesearch.sparse import Bags
+from aesearch.types import Floats
 
 
 def csr_of(bags: Bags) -> csr_matrix:

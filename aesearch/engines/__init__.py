@@ -10,14 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from aesearch.engines.choose import Plan
+from aesearch.engines.plan import Plan
 from aesearch.errors import ParameterError
-
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float32]
+from aesearch.types import Floats, Ids
 
 ENGINES: dict[str, str] = {"faiss": "aesearch.engines.faiss:FaissEngine"}
 

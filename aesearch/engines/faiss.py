@@ -11,11 +11,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.engines.choose import Plan
+from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError, StorageError, UnsupportedError
-
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float32]
+from aesearch.types import Floats, Ids
 
 # FAISS 1.15 raised the size from which batches go through BLAS so far that they never do;
 # with this value a batch of 16 queries or more is searched five times faster.

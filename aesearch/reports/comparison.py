@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from aesearch.comparing.collection import opening
-from aesearch.comparing.metrics import Estimate
-from aesearch.comparing.steps import HYBRID
-from aesearch.comparing.table import (
+from aesearch.compare.collection import opening
+from aesearch.compare.plan import HYBRID
+from aesearch.compare.results import (
     METRICS,
     Comparison,
     Row,
@@ -20,9 +19,9 @@ from aesearch.comparing.table import (
     points_of,
     spelled,
 )
-from aesearch.comparing.tasks import COPIES
-from aesearch.features import IMAGES, NOUNS
-from aesearch.plurals import counted
+from aesearch.compare.tasks import COPIES
+from aesearch.evaluation.metrics import Estimate
+from aesearch.modalities import IMAGES, NOUNS
 from aesearch.reports.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals, short
 from aesearch.reports.comparison_map import map_section
 from aesearch.reports.comparison_notes import method_section
@@ -30,6 +29,7 @@ from aesearch.reports.comparison_page import framed
 from aesearch.reports.drawing import data_address, fitted, image_in_tile, opened, replace
 from aesearch.reports.examples import Example, examples_of
 from aesearch.reports.tiles import picture_of
+from aesearch.wording import counted
 
 THUMBNAIL, QUALITY = 96, 80  # longest side of a picture, and of its JPEG
 STRIP, TITLES = 8, 5  # answers shown of each method

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.features import NOUNS
+from aesearch.modalities import NOUNS
 from aesearch.reports.charts import text_at
 from aesearch.reports.labels import width_of
 from aesearch.reports.maps import (
@@ -26,8 +26,8 @@ from aesearch.reports.maps import (
 from aesearch.reports.plots import COLOURS
 
 if TYPE_CHECKING:
-    from aesearch.comparing.table import Comparison
-    from aesearch.planes import Panel
+    from aesearch.compare.results import Comparison
+    from aesearch.maps.layouts import Panel
 
 SIDE, EDGE = 480, 14  # width of a panel, in units of its drawing, and what is left free
 LEAST = 0.6  # height, in shares of the width

@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from aesearch.comparing.steps import HYBRID
-from aesearch.comparing.table import METRICS, columns_of
-from aesearch.features import IMAGES
+from aesearch.compare.plan import HYBRID
+from aesearch.compare.results import METRICS, columns_of
+from aesearch.modalities import IMAGES
 
 if TYPE_CHECKING:
-    from aesearch.comparing.table import Comparison
+    from aesearch.compare.results import Comparison
 
 MEANINGS = {
     "precision_at_10": "share of relevant items among the first ten",

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from aesearch.errors import ContentError, ParameterError, StorageError
-from aesearch.features.images import Content, load_all_formats, open_picture
+from aesearch.modalities.images.pixels import Content, load_all_formats, open_picture
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 MOST_PIXELS = {"JPEG": 65_500, "WEBP": 16_383}  # along a side; what the format can hold

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aesearch.comparing.table import Comparison, Row, Verdict
-from aesearch.comparing.tasks import COPIES
+from aesearch.compare.results import Comparison, Row, Verdict
+from aesearch.compare.tasks import COPIES
 
 EACH = 4
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from aesearch.reports.drawing import html_page
 
 if TYPE_CHECKING:
-    from aesearch.mapping import Map
+    from aesearch.maps.map import Map
     from aesearch.reports.maps import Style
 
 SCRIPTS = ("map_items.js", "map_panel.js", "map_page.js")  # in this order, as one

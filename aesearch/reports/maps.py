@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from aesearch.mapping import Map
-    from aesearch.planes import Panel
+    from aesearch.maps.layouts import Panel
+    from aesearch.maps.map import Map
 
 SUFFIXES = (".html", ".png", ".pdf", ".svg")
 # Up to six groups get Okabe and Ito's colours. Up to twelve get colours that were searched for: the

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.frechet import frechet_distance
-from aesearch.mapping import Map
-from aesearch.planes import Panel
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.inference.frechet import frechet_distance
+from aesearch.maps.layouts import Panel
+from aesearch.maps.map import Map
 from aesearch.reports.maps import write_map
 from benchmarks.data_sets import Array, Split
 from benchmarks.literature import reconstruction, two_dimensions, vae

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.mapping import Map
-from aesearch.planes import Panel, neighbour_accuracy
+from aesearch.maps.layouts import Panel, neighbour_accuracy
+from aesearch.maps.map import Map
 from aesearch.reports.maps import write_map
 from benchmarks.literature import text_codes
 from benchmarks.literature.drawing import curves, small

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from aesearch.candidates import unit
-from aesearch.encoders.agreement import MOST_EPOCHS, AgreementEncoder
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.evaluation import average_precision, precision_at
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.contrastive.encoder import MOST_EPOCHS, AgreementEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.evaluation.check import average_precision, precision_at
+from aesearch.indexing.selection import unit
 from benchmarks.baselines import for_distance
 from benchmarks.data_sets import Array
 from benchmarks.folders import data_folder

@@ -24,10 +24,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aesearch.encoders.agreement import AgreementEncoder
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.mlp import MLPEncoder
-from aesearch.encoders.training import Session
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.contrastive.encoder import AgreementEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.encoders.training.loop import Session
 from benchmarks.data_sets import Array, Split, digits
 from benchmarks.reporting import say, show
 

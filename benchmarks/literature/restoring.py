@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.encoders.conv import ConvEncoder
-from aesearch.encoders.linear import PCAEncoder
-from aesearch.encoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.conv import ConvEncoder
+from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
 from benchmarks.data_sets import Array
 from benchmarks.literature.drawing import Strip, first_of_each, strips
 from benchmarks.literature.reconstruction import RECIPES, squared_error

@@ -22,9 +22,9 @@ from typing import Any
 
 import click
 
-from aesearch.encoders.baselines import LSAEncoder
-from aesearch.encoders.dbn import DBNEncoder
-from aesearch.encoders.text import TextEncoder
+from aesearch.encoders.autoencoders.dbn import DBNEncoder
+from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.reports.drawing import FAINT
 from aesearch.reports.plots import COLOURS
 from benchmarks.baselines import for_distance

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from aesearch.encoders.vae import VAEEncoder
+from aesearch.encoders.autoencoders.vae import VAEEncoder
 from benchmarks.data_sets import Split, digits
 from benchmarks.fitting import Fit, fitted, written
 from benchmarks.reporting import say, show

@@ -1,0 +1,32 @@
+"""The door of a room: its public names, each imported when it is first used (PEP 562)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def door(
+    room: str, homes: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Make ``__getattr__`` and ``__dir__`` of a package.
+
+    Importing the package then costs nothing, and a query never pays for what only training needs.
+
+    Parameters
+    ----------
+    room : str
+        ``__name__`` of the package.
+    homes : mapping of str to str
+        The module inside the package, or ``module:name`` where it is called otherwise there, of
+        each public name.
+    """
+
+    def resolve(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module '{room}' has no attribute '{name}'")
+        module, _, attribute = homes[name].partition(":")
+        return getattr(import_module(f"{room}.{module}"), attribute or name)
+
+    return resolve, lambda: sorted(homes)

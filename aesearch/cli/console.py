@@ -1,0 +1,118 @@
+"""What the verbs share: progress on stderr, quiet decoders, and how things are written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from aesearch.types import Progress, silent
+from aesearch.wording import counted
+
+STAGES = {
+    "reading": "reading",
+    "counting words": "counting words",
+    "components": "fitting",
+    "preparing": "searchable; checking the baselines",
+    "training": "training",
+    "checking": "checking and publishing",
+    "distorting": "making distorted copies",
+}
+
+
+@contextmanager
+def quiet_decoders() -> Iterator[None]:
+    """Keep libtiff and its like, which write to file descriptor 2, off the terminal."""
+    try:
+        ours = sys.stderr.fileno() == 2
+    except (OSError, ValueError, AttributeError):
+        ours = False
+    if not ours:
+        yield
+        return
+    sys.stderr.flush()
+    before = sys.stderr
+    terminal = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    sys.stderr = os.fdopen(terminal, "w", encoding=before.encoding, errors="backslashreplace")
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        sys.stderr.close()
+        sys.stderr = before
+
+
+@contextmanager
+def progress_bars(stream: IO[str]) -> Iterator[Progress]:
+    """Give a callback that draws a bar for each stage; nothing is drawn off a terminal."""
+    if not stream.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        ProgressColumn,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description:<25}"),
+        BarColumn(bar_width=32),
+        TextColumn("{task.fields[amount]:>18}"),
+        TimeRemainingColumn(compact=True),
+    ]
+    tasks: dict[str, TaskID] = {}
+    with Bars(*columns, console=Console(file=stream), refresh_per_second=5) as bars:
+
+        def report(stage: str, done: float, total: float) -> None:
+            amount = f"{done:,.0f} of {total:,.0f}" if stage == "reading" else ""
+            if stage == "training":
+                amount = f"{clock(total - done)} left"
+            if stage not in tasks:
+                title = STAGES.get(stage, stage)
+                tasks[stage] = bars.add_task(title, total=total, amount=amount)
+            bars.update(tasks[stage], completed=done, total=total, amount=amount)
+
+        yield report
+
+
+def clock(seconds: float) -> str:
+    """Return a time as a person says it: 45 s, 5 min 20 s, 1 h 10 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def amount(size: float) -> str:
+    """Return a number of bytes as a person says it."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return counted(round(size), "byte") if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return ""
+
+
+def legible(text: str) -> str:
+    """Return a text without what a terminal would obey: control characters, line ends."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def shown(path: Path) -> str:
+    """Return a path relative to the working folder where it lies below it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

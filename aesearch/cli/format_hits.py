@@ -1,0 +1,132 @@
+"""How the answers to queries are printed: a table, JSON lines, or paths alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aesearch.cli.console import legible, shown
+from aesearch.search.hits import Hit, TextHit
+
+if TYPE_CHECKING:
+    from aesearch.modalities.texts.snippets import Snippet
+    from aesearch.search.explain import Explanation
+
+INDENT = " " * 14
+LEAST_SHOWN = 0.005  # of a term's weight: less is printed as nothing
+
+
+@dataclass
+class Answer:
+    """What one query found.
+
+    Attributes
+    ----------
+    name : str
+        The query, as it was given.
+    content : object
+        What it stands for: a path, or bytes.
+    hits : list of Hit
+    reasons : list of Explanation
+        Why each hit was found, where that was asked for.
+    """
+
+    name: str
+    content: object
+    hits: list[Hit]
+    reasons: list[Explanation] = field(default_factory=list)
+
+
+def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bool) -> None:
+    """Print one answer.
+
+    Parameters
+    ----------
+    answer : Answer
+    form : {None, 'json', 'null'}
+    several : bool
+        Whether there are other queries, so that each line must say which it answers.
+    tabular : bool
+        Whether hits are rows of a table, which keys name and paths do not.
+    """
+    if form == "json":
+        for line in _as_json(answer):
+            click.echo(json.dumps(line, ensure_ascii=False))
+    elif form == "null":
+        _print_paths(answer, tabular=tabular)
+    else:
+        _print_table(answer, several=several, tabular=tabular)
+
+
+def _print_paths(answer: Answer, *, tabular: bool) -> None:
+    for hit in answer.hits:
+        if not tabular and hit.path is None:
+            click.echo(f"aesearch: note: '{legible(hit.key)}' has no file", err=True)
+        else:
+            click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
+
+
+def _print_table(answer: Answer, *, several: bool, tabular: bool) -> None:
+    terminal = sys.stdout.isatty()
+    if terminal and several:
+        click.secho(legible(answer.name), bold=True)
+    tail = f"\t{legible(answer.name)}" if several else ""
+    for rank, hit in enumerate(answer.hits, 1):
+        place = legible(hit.key) if tabular or hit.path is None else shown(hit.path)
+        if terminal:
+            click.echo(f"{rank:>4}  {hit.score:z6.3f}  {place}")
+            if isinstance(hit, TextHit):
+                _show_text(hit)
+        else:
+            click.echo(f"{hit.score:z.4f}\t{place}{tail}")
+        if answer.reasons:
+            _show_reasons(answer.reasons[rank - 1])
+    if terminal and not answer.hits:
+        click.echo("      nothing found")
+
+
+def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
+    for rank, hit in enumerate(answer.hits, 1):
+        line: dict[str, Any] = {
+            "query": answer.name,
+            "rank": rank,
+            "score": round(hit.score, 6),
+            "key": hit.key,
+            "path": None if hit.path is None else str(hit.path),
+        }
+        if isinstance(hit, TextHit):
+            line |= {"title": hit.title, "snippet": hit.snippet.text}
+            line["passage"] = list(hit.passage) if hit.passage else None
+        if answer.reasons:
+            line["why"] = answer.reasons[rank - 1].as_dict()
+        yield line
+
+
+def _show_text(hit: TextHit) -> None:
+    from aesearch.modalities.texts.snippets import ELLIPSIS
+
+    if hit.title and not hit.snippet.text.startswith(legible(hit.title).removesuffix(ELLIPSIS)):
+        click.echo(f"{INDENT}{click.style(legible(hit.title), bold=True)}")
+    if hit.snippet.text:
+        click.echo(f"{INDENT}{_marked(hit.snippet)}")
+
+
+def _marked(snippet: Snippet) -> str:
+    parts, last = [], 0
+    for start, end in snippet.marks:
+        parts += [snippet.text[last:start], click.style(snippet.text[start:end], underline=True)]
+        last = end
+    return "".join([*parts, snippet.text[last:]])
+
+
+def _show_reasons(why: Explanation) -> None:
+    for name, terms in (("both say", why.shared), ("both are about", why.code)):
+        known = [f"{t.word} {t.weight:.2f}" for t in terms if t.weight >= LEAST_SHOWN]
+        words = ", ".join([*known, *(t.word for t in terms if not t.weight)])
+        if words:
+            click.secho(f"{INDENT}{name}: {words}", dim=True)

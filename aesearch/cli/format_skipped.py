@@ -1,0 +1,113 @@
+"""What was taken of a source, and what was left out: told by ``index`` and by ``info``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aesearch.cli.console import legible
+from aesearch.modalities import NOUNS
+from aesearch.sources.rows import KEYS, REPEATED
+from aesearch.wording import counted
+
+if TYPE_CHECKING:
+    from aesearch.sources.table import Taken
+
+MOST_NAMED = 6  # columns that are not used
+
+File = Mapping[str, Any]
+
+
+@dataclass
+class LeftOut:
+    """Files or rows that are not in an index, by the reason: as `Index.info` has them.
+
+    Attributes
+    ----------
+    repeated : list of mapping
+        Rows that have the key of an earlier row.
+    unreadable : list of mapping
+        Others that should have been items.
+    ignored : list of mapping
+        What is no picture or document, or was removed by hand.
+    """
+
+    repeated: list[File] = field(default_factory=list)
+    unreadable: list[File] = field(default_factory=list)
+    ignored: list[File] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.repeated or self.unreadable or self.ignored)
+
+
+def left_out_of(facts: Mapping[str, Any]) -> LeftOut:
+    """Return what an index left out, from what `Index.info` returns."""
+    found = LeftOut()
+    # Of a table 'line 3' comes before 'line 10'.
+    by_line = sorted(facts["skipped"], key=lambda file: (len(file["key"]), file["key"]))
+    for file in by_line if facts["tabular"] else facts["skipped"]:
+        if file["ignored"]:
+            found.ignored.append(file)
+        elif facts["tabular"] and file["reason"].startswith(REPEATED):
+            found.repeated.append(file)
+        else:
+            found.unreadable.append(file)
+    return found
+
+
+def thing_of(facts: Mapping[str, Any]) -> str:
+    """Return what the source of an index holds: files, or the rows of a table."""
+    return "row" if facts["tabular"] else "file"
+
+
+def told_left_out(found: LeftOut, facts: Mapping[str, Any]) -> str:
+    """Return a line on what was left out; of rows that repeat a key, also an example."""
+    thing, noun = thing_of(facts), NOUNS[facts["kind"]]
+    parts = []
+    if found.repeated:
+        first = found.repeated[0]
+        parts.append(f"{repeats(found)} ({first['key']} {legible(first['reason'])})")
+    if found.unreadable:
+        parts.append(f"{counted(len(found.unreadable), thing)} that could not be read")
+    if found.ignored:
+        what = counted(len(found.ignored), f"other {thing}")
+        parts.append(f"{what} (no {noun}{'s' * (len(found.ignored) != 1)}, or removed)")
+    return f"left out: {', '.join(parts)}; 'aesearch info {facts['path']}' lists them"
+
+
+def repeats(found: LeftOut) -> str:
+    """Say how many rows repeat a key, and which row was kept."""
+    return f"{counted(len(found.repeated), 'row')} with the key of an earlier row, which was kept"
+
+
+def listed(found: LeftOut, facts: Mapping[str, Any]) -> Iterator[tuple[str, list[File]]]:
+    """Yield what was left out under its headings."""
+    thing = thing_of(facts)
+    if found.repeated:
+        yield repeats(found), found.repeated
+    if found.unreadable:
+        yield f"{counted(len(found.unreadable), thing)} could not be read", found.unreadable
+    if found.ignored:
+        yield f"{counted(len(found.ignored), thing)} passed over", found.ignored
+
+
+def told_columns(columns: Taken) -> str:
+    """Return a line on which columns of a table were taken for what."""
+    usual = [name for name in columns.unused if name.strip().lower() in KEYS]
+    why = f" ({_named(usual[0])} repeats itself, or has gaps)" if usual else ""
+    parts = [
+        f"text from {' and '.join(map(_named, columns.text))}",
+        f"key from {_named(columns.key)}" if columns.key else f"key the number of the row{why}",
+        f"label from {_named(columns.label)}" if columns.label else "no label",
+    ]
+    line = f"columns: {', '.join(parts)}"
+    if columns.unused:
+        named = ", ".join(map(_named, columns.unused[:MOST_NAMED]))
+        more = len(columns.unused) - MOST_NAMED
+        line += f"; not used: {named}{f' and {more:,} more' if more > 0 else ''}"
+    return line
+
+
+def _named(column: str) -> str:
+    return legible(column) or "''"

@@ -1,0 +1,155 @@
+"""The collection of a comparison: a source, or an index with the encoder that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from aesearch.errors import ContentError, SourceError
+from aesearch.indexing.datasets import Corpus, read_corpus, stored_corpus
+from aesearch.inference.encoder import FrozenEncoder
+from aesearch.modalities import IMAGES
+from aesearch.modalities.images.pixels import load_all_formats
+from aesearch.modalities.texts.extract import Document
+from aesearch.modalities.texts.snippets import opening as first_words
+from aesearch.search.index import Index, open_at
+from aesearch.settings import Settings
+from aesearch.sources.base import Entry, Source
+from aesearch.sources.detect import kind_of
+from aesearch.sources.folder import Folder
+from aesearch.sources.open import open_source
+from aesearch.sources.table import Columns, document_reader
+from aesearch.storage.layout import Layout
+from aesearch.storage.places import home
+from aesearch.types import Progress
+from aesearch.wording import counted
+
+
+@dataclass
+class Collection:
+    """What is compared on; open it with `open_collection`.
+
+    Attributes
+    ----------
+    name, kind : str
+    entries : list of Entry
+        By key, so that equal collections are read in one order.
+    source : Source or None
+        None where the texts are in the index.
+    index : Index or None
+    """
+
+    name: str
+    kind: str
+    entries: list[Entry]
+    source: Source | None
+    index: Index | None = None
+    _texts: dict[str, Document] = field(default_factory=dict)
+
+    @property
+    def own(self) -> FrozenEncoder | None:
+        """The encoder of the index."""
+        return None if self.index is None else self.index.encoder
+
+    @property
+    def own_features(self) -> Any:
+        """What that encoder takes, or None."""
+        return None if self.index is None else self.index.features
+
+    @property
+    def digest(self) -> str:
+        """What tells this collection, as it is now, from others."""
+        sums = xxhash.xxh3_128()
+        for entry in self.entries:
+            sums.update(f"{entry.key}\0{entry.size}\0{entry.mtime_ns}\n".encode())
+        if self.own is not None:
+            sums.update(self.own.fingerprint.encode())
+        return sums.hexdigest()
+
+    def labels(self) -> list[str]:
+        """Return the label of each entry."""
+        if self.source is None:
+            assert self.index is not None
+            return list(self.index.store.labels().values())
+        return self.source.labels([entry.key for entry in self.entries])
+
+    def read(self, settings: Settings, progress: Progress) -> Corpus:
+        """Read all items, with the features of the index where there is one."""
+        features = self.own_features
+        if self.source is None:
+            assert self.index is not None
+            return stored_corpus(self.index.store, settings, features)
+        load_all_formats()
+        return read_corpus(
+            self.source, self.entries, self.kind, settings, features=features, progress=progress
+        )
+
+    def content(self, key: str) -> bytes | str:
+        """Return the bytes of an item's file, or in a few words why there are none."""
+        assert self.source is not None
+        try:
+            return self.source.read(key)
+        except ContentError as error:
+            return str(error)
+
+    def document(self, key: str) -> Document:
+        """Return an item's text; empty where it cannot be read any more."""
+        if self.source is not None:
+            try:
+                found: Document = document_reader(self.source)(self.source.read(key), key)
+            except (ContentError, KeyError):
+                return Document("")
+            return found
+        if not self._texts:
+            assert self.index is not None
+            pairs = self.index.store.documents()
+            self._texts = {item.key: Document(kept.text, kept.title) for item, kept in pairs}
+        return self._texts.get(key, Document(""))
+
+    def close(self) -> None:
+        """Close the index."""
+        if self.index is not None:
+            self.index.close()
+
+
+def opening(document: Document, width: int) -> str:
+    """Return the title of a document, or its first words, in a line of at most `width` letters."""
+    return first_words(document.title or document.text, width)
+
+
+def open_collection(place: str | Path, kind: str, columns: Columns | None) -> Collection:
+    """Open a source, or an index by its path or its name in the home.
+
+    Raises
+    ------
+    SourceError, ParameterError, DamagedError, FormatError
+    """
+    path = Path(place)
+    here = Layout(path) if path.exists() else Layout(home() / path)
+    if here.exists() and not columns:
+        return _of_index(open_at(here.root))
+    source = open_source(place, columns)
+    entries = _sorted(list(source.walk()), source.root)
+    return Collection(source.root.name, kind_of(source, entries, kind), entries, source)
+
+
+def _of_index(index: Index) -> Collection:
+    try:
+        entries = [Entry(i.key, i.size, i.mtime_ns) for i in index.items() if not i.added]
+        source = Folder(index.source) if index.kind == IMAGES else None
+        return Collection(index.name, index.kind, _sorted(entries, index.source), source, index)
+    except BaseException:
+        index.close()
+        raise
+
+
+def _sorted(entries: Sequence[Entry], root: Path) -> list[Entry]:
+    if len(entries) < 2:
+        raise SourceError(
+            f"{root} holds {counted(len(entries), 'item')}; there is nothing to compare on"
+        )
+    return sorted(entries)

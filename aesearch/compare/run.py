@@ -1,0 +1,382 @@
+"""A comparison from beginning to end, step by step: what was done is kept and not done again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from aesearch._version import __version__
+from aesearch.compare.baselines import Searcher
+from aesearch.compare.cache import StepResult, Work
+from aesearch.compare.collection import Collection, open_collection, opening
+from aesearch.compare.map import choose_mapped, panels_of
+from aesearch.compare.methods import REBUILT, Stage
+from aesearch.compare.plan import (
+    FORMS,
+    HYBRID,
+    Step,
+    check_forms,
+    choose_steps,
+    without_untrainable,
+)
+from aesearch.compare.qrels import known, read_judgements, read_queries
+from aesearch.compare.results import Comparison, Row, TaskFacts
+from aesearch.compare.tasks import (
+    COPIES,
+    Answers,
+    Task,
+    copies_task,
+    joined,
+    judged_task,
+    labels_task,
+    named,
+)
+from aesearch.encoders.factory import require_folders
+from aesearch.errors import ParameterError, SourceError
+from aesearch.evaluation.metrics import bootstrap
+from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.train import default_budget
+from aesearch.modalities import IMAGES, TEXTS
+from aesearch.settings import Settings, parse_seconds
+from aesearch.sources.folder import Folder
+from aesearch.sources.table import Columns
+from aesearch.storage.layout import write_atomically
+from aesearch.storage.places import home
+from aesearch.types import Progress, silent
+
+BOARD = "board.json"
+PLACE = ".comparisons"  # in the home; no index is named like this, as hidden folders are no source
+BLOCK = 2_000_000  # scores held at once: ranking one takes about 40 bytes
+LONGEST_BUDGET = 600.0
+SAID = 80  # characters of a document
+
+Results = dict[Step, StepResult | None]
+
+
+def compare(
+    place: str | Path,
+    *,
+    encoders: Sequence[str] = (),
+    code_sizes: Sequence[int] = (64,),
+    forms: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
+    judgements: Path | None = None,
+    queries: Path | None = None,
+    budget: float | str | None = None,
+    seed: int = 0,
+    kind: str = "auto",
+    columns: Columns | None = None,
+    work: Path | None = None,
+    mapped: bool = False,
+    progress: Progress = silent,
+) -> Comparison:
+    """Compare encoders and baselines on one collection.
+
+    What the check keeps out of training asks; the rest is learned from and searched.
+
+    Parameters
+    ----------
+    place : str or Path
+        A folder or table, or an index: of that the own encoder takes part, as it is.
+    encoders : sequence of str, optional
+        What is compared; see `steps.choose_steps`. By default the baselines of the kind, and
+        what is learned by default.
+    code_sizes : sequence of int
+    forms : sequence of {'float', 'int8', 'bits', 'hybrid'}, optional
+        How codes are kept; 'hybrid', of documents alone, fuses them with BM25. By default all.
+    parameters : mapping of str to value, optional
+        Of encoders, where they differ from the defaults; see `steps.choose_steps`.
+    judgements, queries : Path, optional
+        See `judgements`.
+    budget : float or str, optional
+        Seconds for each training; by default at most ten minutes.
+    seed : int
+        Of training, of distortions, and of the resamples.
+    kind : {'auto', 'images', 'texts'}
+    columns : Columns, optional
+        Of a table.
+    work : Path, optional
+        Where results are kept, so that a run that was stopped goes on; by default a folder in the
+        home, for each collection and seed its own.
+    mapped : bool, default=False
+        Also lay the collection out in two dimensions, by the codes of the best methods.
+    progress : callable
+
+    Returns
+    -------
+    Comparison
+        Close it when the report is written.
+
+    Raises
+    ------
+    SourceError, ParameterError, DamagedError, StorageError
+    """
+    seconds = parse_seconds(budget) if isinstance(budget, str) else budget
+    if seconds is not None and not 0 < seconds < np.inf:
+        raise ParameterError(f"budget must be more than 0 seconds; got {budget}")
+    if queries is not None and judgements is None:
+        raise ParameterError("queries need judgements that say what is right for them")
+    if any(size < 1 for size in code_sizes):
+        raise ParameterError(f"code sizes must be at least 1; got {list(code_sizes)}")
+    judged = None if judgements is None else read_judgements(judgements)
+    asked = {} if queries is None else read_queries(queries)
+    collection = open_collection(place, kind, columns)
+    try:
+        has_own, kind = collection.own is not None, collection.kind
+        check_forms(forms, kind)
+        steps = choose_steps(encoders, code_sizes, kind, parameters, has_own=has_own, seed=seed)
+        count = len(collection.entries)
+        steps = without_untrainable(steps, count, kind, named=bool(encoders))
+        for step in steps:
+            if step.learned:
+                require_folders(step.method, collection.labels())
+        identity = {
+            "collection": collection.digest,
+            "kind": kind,
+            "seed": seed,
+            "judgements": _sum({"judged": judged, "queries": asked} if judged else {}),
+            "aesearch": __version__,
+        }
+        default = home() / PLACE / f"{collection.name}-{_sum(identity)[:8]}"
+        done = Work(work or default, identity)
+        seconds = seconds or min(LONGEST_BUDGET, default_budget(len(collection.entries)))
+        run = _Run(collection, done, steps, forms or FORMS[kind], seconds, seed, progress)
+        found = run.comparison(judged, asked)
+        if mapped:
+            found.panels = panels_of(found, done, progress)
+        return found
+    except BaseException:
+        collection.close()
+        raise
+
+
+class _Run:
+    """One comparison on its way."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        work: Work,
+        steps: Sequence[Step],
+        forms: Sequence[str],
+        budget: float,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        self.collection, self.work, self.steps = collection, work, steps
+        self.forms, self.budget, self.seed, self.progress = tuple(forms), budget, seed, progress
+
+    def key(self, step: Step, results: Results) -> dict[str, Any]:
+        """Return what the results of a step depend on; `results` are those of the steps before."""
+        found: dict[str, Any] = {"forms": list(self.forms), "parameters": dict(step.parameters)}
+        if step.learned:
+            found["budget"] = self.budget
+        if step.learned and self.collection.kind == TEXTS:
+            found["weighting"] = _best_weighting(results)
+        return found
+
+    def comparison(self, judged: Any, queries: dict[str, str]) -> Comparison:
+        """Do what is still to be done, and return all of it."""
+        results: Results = {}
+        for step in self.steps:
+            results[step] = self.work.read(step.name, self.key(step, results))
+        if None in results.values() or not (self.work.root / BOARD).exists():
+            self._do(results, judged, queries)
+        board = json.loads((self.work.root / BOARD).read_text(encoding="utf-8"))
+        rows: list[Row] = []
+        for step, result in results.items():
+            assert result is not None
+            for number, facts in enumerate(result.rows):
+                prefix = f"{number}/"
+                arrays = {
+                    name.removeprefix(prefix): array
+                    for name, array in result.arrays.items()
+                    if name.startswith(prefix)
+                }
+                rows.append(Row(step.name, step.method, arrays=arrays, **facts))
+        tasks = {name: TaskFacts(**facts) for name, facts in board.pop("tasks").items()}
+        return Comparison(
+            collection=self.collection,
+            rows=rows,
+            tasks=tasks,
+            seed=self.seed,
+            budget=self.budget if any(step.learned for step in self.steps) else None,
+            work=self.work.root,
+            **board,
+        )
+
+    def _do(self, results: Results, judged: Any, queries: dict[str, str]) -> None:
+        corpus = self.collection.read(Settings(seed=self.seed), self.progress)
+        if len(corpus) < 2:
+            raise SourceError(f"{self.collection.name} holds a single item that can be read")
+        tasks, unknown = self._tasks(corpus, judged, queries)
+        shown = corpus.kept_out[:: max(1, len(corpus.kept_out) // REBUILT)][:REBUILT]
+        stage = Stage(
+            corpus,
+            self.seed,
+            self.forms,
+            self.work.root,
+            self._session,
+            self.collection.own,
+            self.collection.own_features,
+            lambda: _best_weighting(results),
+            shown,
+            choose_mapped(len(corpus), self.seed),
+        )
+        self._write_board(stage, tasks, unknown)
+        count = len(self.steps)
+        for number, step in enumerate(self.steps):
+            self.progress("comparing", number, count)
+            # Asked again, because baselines that were just done may have changed what is learned.
+            kept = self.work.read(step.name, self.key(step, results))
+            results[step] = kept or self._take(step, stage, tasks, results)
+        self.progress("comparing", count, count)
+        self.work.tidy()
+
+    def _take(
+        self, step: Step, stage: Stage, tasks: Sequence[Task], results: Results
+    ) -> StepResult:
+        """Take one step, and keep what it found out."""
+        result = StepResult()
+        before, started = self.work.spent(step.name), time.perf_counter()
+        try:
+            for row, searcher in enumerate(stage.searchers(step)):
+                facts, arrays = measure(searcher, tasks, self.seed)
+                facts["fit_s"] += before
+                facts["parameters"] = dict(step.parameters)
+                result.rows.append(facts)
+                result.arrays |= {f"{row}/{name}": a for name, a in arrays.items()}
+        except BaseException:
+            self.work.spend(step.name, before + time.perf_counter() - started)
+            raise
+        self.work.write(step.name, self.key(step, results), result)
+        return result
+
+    def _tasks(
+        self, corpus: Corpus, judged: Any, queries: dict[str, str]
+    ) -> tuple[list[Task], int]:
+        tasks: list[Task] = [copies_task(corpus, self.seed)]
+        if judged is None:
+            found = labels_task(corpus, self.seed)
+            return tasks + ([found] if found else []), 0
+        kept = known(judged, {item.key for item in corpus.items}, "the file of judgements")
+        return [*tasks, judged_task(corpus, kept.grades, queries, self.seed)], kept.unknown
+
+    def _session(self, step: Step) -> Any:
+        from aesearch.encoders.training.loop import Session
+
+        stage = f"training {step.name}"
+        return Session(
+            budget_s=self.budget,
+            progress=lambda done, _: self.progress(stage, done * self.budget, self.budget),
+            checkpoint=self.work.training(step.name),
+        )
+
+    def _write_board(self, stage: Stage, tasks: Sequence[Task], unknown: int) -> None:
+        corpus = stage.corpus
+        folders = isinstance(self.collection.source, Folder) or corpus.kind == IMAGES
+        board = {
+            "keys": [item.key for item in corpus.items],
+            "labels": corpus.labels,
+            "training": corpus.training,
+            "skipped": sum(not file.ignored for file in corpus.skipped),
+            "shown": stage.shown.tolist(),
+            "mapped": stage.mapped.tolist(),
+            "said": [_said(corpus, row) for row in stage.mapped],
+            "unknown": unknown,
+            "tasks": {
+                task.name: {
+                    "title": named(task.name, corpus.kind, folders=folders),
+                    "names": task.asked.names,
+                    "rows": task.asked.rows.tolist(),
+                    "chance": task.chance,
+                }
+                for task in tasks
+            },
+        }
+        write_atomically(self.work.root / BOARD, json.dumps(board).encode())
+
+
+def measure(
+    searcher: Searcher, tasks: Sequence[Task], seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Let a method answer all tasks; return a row of the table, and what it says by query."""
+    measures: dict[str, dict[str, list[float]]] = {}
+    arrays: dict[str, Any] = {}
+    spent, asked = 0.0, 0
+    for task in tasks:
+        answers, seconds = answer(searcher, task)
+        spent, asked = spent + seconds, asked + len(task.asked)
+        names = list(answers.values)
+        found = bootstrap(np.stack([answers.values[name] for name in names], axis=1), seed)
+        measures[task.name] = {n: e.as_list() for n, e in zip(names, found, strict=True)}
+        arrays |= {f"{task.name}/{name}": values for name, values in answers.values.items()}
+        arrays[f"{task.name}/nearest"] = answers.nearest.astype(np.int32)
+        arrays[f"{task.name}/right"] = answers.right
+        if answers.curve.shape[1]:
+            estimates = bootstrap(answers.curve, seed)
+            arrays[f"{task.name}/curve"] = np.array([e.as_list() for e in estimates])
+    if searcher.rebuilt is not None:
+        arrays["rebuilt"] = searcher.rebuilt
+    if searcher.mapped is not None:  # a unit vector needs no more for a picture of it
+        arrays["mapped"] = searcher.mapped.astype(np.float16)
+    facts = {
+        "title": searcher.title,
+        "form": searcher.form,
+        "size": searcher.size,
+        "learned": searcher.learned,
+        "bytes_per_item": float(searcher.bytes_per_item),
+        "fit_s": searcher.fit_s,
+        "query_ms": 1000 * spent / max(1, asked),
+        "error": searcher.error,
+        "ann_recall": searcher.ann_recall,
+        "measures": measures,
+    }
+    return facts, arrays
+
+
+def answer(searcher: Searcher, task: Task) -> tuple[Answers, float]:
+    """Return what a method answers to a task, and the seconds that its scores took."""
+    started = time.perf_counter()
+    prepared = searcher.prepare(task.asked)
+    spent = time.perf_counter() - started
+    step = max(1, BLOCK // max(1, len(task.searched)))
+    parts = []
+    for start in range(0, len(task.asked), step):
+        block = slice(start, start + step)
+        started = time.perf_counter()
+        scores = searcher.score(prepared[block])
+        spent += time.perf_counter() - started
+        parts.append(task.judge(scores[:, task.searched], block))
+    return joined(parts), spent
+
+
+def _said(corpus: Corpus, row: int) -> str:
+    """Return the key of an item; of a document also its title, or its first words."""
+    key = corpus.items[row].key
+    if not isinstance(corpus, TextCorpus):
+        return key
+    return f"{key}: {opening(corpus.documents[row], SAID)}"
+
+
+def _best_weighting(results: Results) -> str:
+    """Return the weighting with which LSA found most originals, as an index chooses it."""
+    found = {
+        row["title"].split()[1]: row["measures"][COPIES]["reciprocal_rank"][0]
+        for step, result in results.items()
+        if step.method == "lsa" and result is not None
+        for row in reversed(result.rows)
+        if row["form"] != HYBRID
+    }
+    order: Callable[[str], float] = found.__getitem__
+    return max(found, key=order) if found else "log-entropy"
+
+
+def _sum(value: Any) -> str:
+    return xxhash.xxh3_64_hexdigest(json.dumps(value, sort_keys=True).encode())

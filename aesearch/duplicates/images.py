@@ -1,0 +1,280 @@
+"""Pictures that are copies of one another: candidates by sketches, then each pair looked at."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import xxhash
+
+from aesearch.duplicates.descriptors import Sketcher, described, mirrored_description, similarity
+from aesearch.duplicates.pairs import NO_PAIRS, Evidence, Pairs, joined, unique_pairs
+from aesearch.duplicates.perturb import distorted_copy
+from aesearch.duplicates.registration import ROW, STEPS, agreement, mirrored, packed
+from aesearch.engines.faiss import exact_neighbours
+from aesearch.errors import ContentError, SourceError
+from aesearch.ingest.decode import decode
+from aesearch.modalities.images.pixels import load_all_formats, open_picture
+from aesearch.search.index import Index
+from aesearch.sources.base import Entry
+from aesearch.sources.folder import Folder
+from aesearch.storage.schema import Item
+from aesearch.types import Bools, Floats, Ids, Pixels, Progress, silent
+
+FINEST = max(STEPS)
+IN_MEMORY = 2 << 30
+LEARNED, EACH = 1000, 3  # pictures whose copies the sketches learn from, and copies of each
+MEASURED = 800  # copies to measure with, of other pictures where there are enough
+SHRUNK = 256  # pixels of the longest side from which copies are made
+FITTED = 20_000  # pictures that say how pictures differ
+FEWEST = 400  # copies, however few the pictures
+NEAREST = 8  # candidates for each picture and for its mirror image; more where all are copies
+LOOKED_AT = 20_000  # pairs at least: sketches learned from few pictures are weak, and these cheap
+MOST_NEAREST = 1000
+OUTSIDE = 0.004  # share of distorted copies that each step may lose
+CLEAR = 0.8  # agreement of what counts as a copy when more are looked for
+STRETCH = 4096  # pictures described at a time
+HELD = 50_000  # neighbours at a time
+BATCH = 256  # pairs; most are given up at the coarsest size
+PER_THREAD = 4  # batches in flight
+
+
+class _Files(Folder):
+    """The files of an index; of an item added by hand without one, what was kept of it."""
+
+    def __init__(self, root: Path, kept: Mapping[str, bytes]) -> None:
+        super().__init__(root)
+        self.kept = kept
+
+    def read(self, key: str) -> bytes:
+        try:
+            return super().read(key)
+        except ContentError:
+            if key in self.kept:
+                return self.kept[key]
+            raise
+
+
+def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -> Evidence:
+    """Compare the pictures of an index.
+
+    Their files are read: the codes of an index are made for what is similar, and know too little
+    of what is the same.
+
+    Parameters
+    ----------
+    index : Index
+    items : sequence of Item
+        To compare, no two of the same content. Rows of the result are places in it.
+    progress : callable
+    """
+    load_all_formats()
+    files = _Files(index.source, {item.key: png for item, png in index.store.kept()})
+    with tempfile.TemporaryFile() as scratch:
+        shape = (len(items), ROW)
+        squares: Pixels = (
+            np.zeros(shape, dtype=np.uint8)
+            if len(items) * ROW <= IN_MEMORY
+            else np.memmap(scratch, dtype=np.uint8, mode="w+", shape=shape)
+        )
+    unread = _read(files, items, squares, progress)
+    good = np.array([n for n, item in enumerate(items) if item.key not in unread], dtype=np.int64)
+    if len(good) < 2:
+        return Evidence(NO_PAIRS, np.empty(0, np.float32), _scorer(squares), unread)
+    mixed = np.random.default_rng(0).permutation(good)
+    measured_on, learned_from = mixed[:MEASURED], mixed[MEASURED:][:LEARNED]
+    if len(learned_from) < LEARNED:  # too few to keep them apart
+        measured_on, learned_from = mixed[: len(mixed) // 2], mixed[len(mixed) // 2 :]
+    each = max(EACH, -(-FEWEST // len(learned_from)))
+    originals, copies = _distorted(files, items, learned_from, each, 1, progress)
+    finder = _Finder(squares, good, originals, copies)
+    each = max(1, -(-MEASURED // 2 // len(measured_on)))
+    originals, copies = _distorted(files, items, measured_on, each, 2, progress)
+    measured = _Measured(finder, squares, originals, copies)
+    pairs = _all_pairs(finder, squares, measured, progress)
+    return Evidence(pairs, measured.scores, _scorer(squares), unread)
+
+
+def _read(
+    files: Folder, items: Sequence[Item], squares: Pixels, progress: Progress
+) -> dict[str, str]:
+    """Fill in what is kept of each picture; return those that cannot be compared, and why."""
+
+    def read(content: bytes, _name: str) -> Pixels:
+        return packed(open_picture(content))
+
+    unread: dict[str, str] = {}
+    decoded = decode(files, [Entry(i.key, i.size, i.mtime_ns) for i in items], read, progress)
+    kept = files.kept if isinstance(files, _Files) else {}
+    for row, (item, one) in enumerate(zip(items, decoded, strict=True)):
+        if one.sample is None:
+            unread[item.key] = one.reason
+        elif one.digest != item.digest and item.key not in kept:
+            unread[item.key] = "changed since it was indexed: run 'aesearch index' again"
+        else:
+            squares[row] = one.sample
+    return unread
+
+
+def _distorted(
+    files: Folder, items: Sequence[Item], rows: Ids, each: int, seed: int, progress: Progress
+) -> tuple[Ids, Pixels]:
+    """Return rows, `each` times, and as many distorted copies of them."""
+
+    def read(content: bytes, name: str) -> list[Pixels]:
+        own = [seed, xxhash.xxh3_64_intdigest(name.encode())]
+        picture = open_picture(content)
+        picture.thumbnail((SHRUNK, SHRUNK))
+        changed = (distorted_copy(picture, [*own, number]) for number in range(each))
+        return [packed(copy) for copy in changed]
+
+    def told(_stage: str, done: float, total: float) -> None:
+        progress("distorting", (seed - 1) * total + done, 2 * total)
+
+    entries = [Entry(items[row].key, 0, 0) for row in rows.tolist()]
+    kept = [one.sample for one in decode(files, entries, read, told)]
+    there = [row for row, copies in zip(rows.tolist(), kept, strict=True) if copies is not None]
+    copies = [copy for own in kept if own is not None for copy in own]
+    if not copies:
+        raise SourceError(f"the files in {files.root} went away while they were compared")
+    return np.repeat(np.array(there, dtype=np.int64), each), np.stack(copies)
+
+
+class _Finder:
+    """Sketches of all pictures, and what is near them."""
+
+    def __init__(self, squares: Pixels, good: Ids, originals: Ids, copies: Pixels) -> None:
+        self.good = good
+        self.rows = np.full(len(squares), -1, dtype=np.int64)
+        self.rows[good] = np.arange(len(good))
+        sample = np.random.default_rng(1).permutation(good)[:FITTED]
+        self.sketcher = Sketcher.fit(
+            described(squares[np.sort(sample)]), described(squares[originals]), described(copies)
+        )
+        self.plain = np.empty((len(good), self.sketcher.axes.shape[1]), dtype=np.float32)
+        self.flipped = np.empty_like(self.plain)
+        for at in range(0, len(good), STRETCH):
+            part = described(squares[good[at : at + STRETCH]])
+            self.plain[at : at + STRETCH] = self.sketcher(part)
+            self.flipped[at : at + STRETCH] = self.sketcher(mirrored_description(part))
+
+    def near(
+        self, queries: Ids, k: int, radius: float, *, flipped: bool
+    ) -> Iterator[tuple[Ids, Ids]]:
+        """Yield pairs of rows: of `queries`, and of the at most `k` nearest within the radius."""
+        sketches = self.flipped if flipped else self.plain
+        k = min(k + 1, len(self.good))  # itself is among them
+        step = max(1, HELD // k)
+        for at in range(0, len(queries), step):
+            own = self.rows[queries[at : at + step]]
+            found = exact_neighbours(self.plain, sketches[own], k)
+            first, second = np.repeat(own, k), found.ravel()
+            close = (second >= 0) & (second != first)
+            first, second = first[close], second[close]
+            inside = similarity(sketches[first], self.plain[second]) >= radius
+            yield self.good[first[inside]], self.good[second[inside]]
+
+
+class _Measured:
+    """How far copies are from their originals: what candidates are, and what copies score."""
+
+    def __init__(self, finder: _Finder, squares: Pixels, originals: Ids, copies: Pixels) -> None:
+        sketches = finder.sketcher(described(copies))
+        nearness = similarity(sketches, finder.plain[finder.rows[originals]])
+        self.radius = float(np.quantile(nearness, OUTSIDE))
+        parts = [
+            agreement(squares[originals[at : at + BATCH]], copies[at : at + BATCH])
+            for at in range(0, len(copies), BATCH)
+        ]
+        scores = {size: np.concatenate([part[size] for part in parts]) for size in STEPS}
+        self.floors = {
+            size: float(np.quantile(scores[size], OUTSIDE)) for size in STEPS if size != FINEST
+        }
+        k = min(_nearest(len(finder.good)), len(finder.good))
+        near = exact_neighbours(finder.plain, sketches, k)
+        candidates = (finder.good[near] == originals[:, None]).any(axis=1)
+        if _nearest(len(finder.good)) == NEAREST:
+            candidates &= nearness >= self.radius
+        for size, floor in self.floors.items():
+            candidates &= scores[size] >= floor
+        self.scores = np.where(candidates, scores[FINEST], -1).astype(np.float32)
+
+
+def _nearest(pictures: int) -> int:
+    return max(NEAREST, LOOKED_AT // pictures)
+
+
+def _all_pairs(finder: _Finder, squares: Pixels, measured: _Measured, progress: Progress) -> Pairs:
+    """Return all candidates with their scores; where nearly all are copies, look further."""
+    found: list[Pairs] = []
+    most = min(MOST_NEAREST, len(finder.good) - 1)
+    queries, radius = finder.good, measured.radius
+    k = min(_nearest(len(finder.good)), most)
+    if _nearest(len(finder.good)) > NEAREST:
+        radius = -1.0
+    while len(queries):
+        plain = _gathered(finder.near(queries, k, radius, flipped=False))
+        turned = _gathered(finder.near(queries, k, radius, flipped=True))
+        counts = np.bincount(plain[0], minlength=len(squares))
+        first, second, flipped = unique_pairs(
+            np.concatenate([plain[0], turned[0]]),
+            np.concatenate([plain[1], turned[1]]),
+            np.repeat([False, True], [len(plain[0]), len(turned[0])]),
+        )
+        scores = _scored(squares, first, second, flipped, measured.floors, progress)
+        found.append(Pairs(first, second, flipped, scores))
+        alike = found[-1][(scores >= CLEAR) & ~flipped]
+        copies = np.bincount(np.concatenate([alike.first, alike.second]), minlength=len(squares))
+        # With so many copies among as many as were looked at, there may be more.
+        queries = np.flatnonzero((counts >= k) & (copies > k // 2))
+        if k >= most:
+            break
+        k = min(4 * k, most)
+    return joined(found)
+
+
+def _gathered(parts: Iterator[tuple[Ids, Ids]]) -> tuple[Ids, Ids]:
+    first, second = zip(*parts, strict=True)
+    return np.concatenate(first), np.concatenate(second)
+
+
+def _scorer(squares: Pixels) -> Callable[[Ids, Ids, Bools], Floats]:
+    def score(first: Ids, second: Ids, flipped: Bools) -> Floats:
+        return _scored(squares, first, second, flipped, None, silent)
+
+    return score
+
+
+def _scored(
+    squares: Pixels,
+    first: Ids,
+    second: Ids,
+    flipped: Bools,
+    floors: dict[int, float] | None,
+    progress: Progress,
+) -> Floats:
+    """Return the agreement of pairs of pictures at the finest size; -1 where it was given up."""
+
+    def run(at: int) -> Floats:
+        part = slice(at, at + BATCH)
+        one, other = squares[first[part]], squares[second[part]]
+        turned = flipped[part]
+        if turned.any():
+            other = np.array(other)
+            other[turned] = mirrored(other[turned])
+        return agreement(one, other, floors)[FINEST]
+
+    scores = np.empty(len(first), dtype=np.float32)
+    workers = os.cpu_count() or 1
+    stretch = BATCH * PER_THREAD * workers
+    with ThreadPoolExecutor(workers, thread_name_prefix="compare") as pool:
+        for at in range(0, len(first), stretch):
+            starts = range(at, min(at + stretch, len(first)), BATCH)
+            for start, part in zip(starts, pool.map(run, starts), strict=True):
+                scores[start : start + len(part)] = part
+            progress("comparing", min(at + stretch, len(first)), len(first))
+    return scores

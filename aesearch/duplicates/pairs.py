@@ -1,0 +1,97 @@
+"""Near-duplicates: copies of a picture or a document that was changed a little, and how sure.
+
+`pictures.py` and `texts.py` find pairs and score them, and score distorted copies of the
+collection's own items in the same way; `alarm.py` makes a threshold of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aesearch.types import Bools, Floats, Ids
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of rows, each once.
+
+    Attributes
+    ----------
+    first, second : ndarray of int64, shape (n,)
+        Rows of the collection; first < second.
+    flipped : ndarray of bool, shape (n,)
+        Whether the second is meant mirrored.
+    scores : ndarray of float32, shape (n,)
+        1 where both are the same.
+    """
+
+    first: Ids
+    second: Ids
+    flipped: Bools
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, rows: Any) -> Pairs:
+        return Pairs(self.first[rows], self.second[rows], self.flipped[rows], self.scores[rows])
+
+
+NO_PAIRS = Pairs(
+    np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_), np.empty(0, np.float32)
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found out about a collection.
+
+    Attributes
+    ----------
+    pairs : Pairs
+        All candidates.
+    copies : ndarray of float32
+        Scores of items with distorted copies of them; -1 where the copy was no candidate.
+    score : callable
+        Gives the scores of other pairs: rows, rows, and whether the latter are mirrored.
+    unread : dict of key to str
+        Items that nothing can be said of, and why.
+    """
+
+    pairs: Pairs
+    copies: Floats
+    score: Callable[[Ids, Ids, Bools], Floats]
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+def unique_pairs(first: Ids, second: Ids, flipped: Bools) -> tuple[Ids, Ids, Bools]:
+    """Return pairs in order, each once, the lower row first, and none of a row with itself."""
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    apart = low != high
+    low, high, flipped = low[apart], high[apart], flipped[apart]
+    order = np.lexsort((flipped, high, low))
+    low, high, flipped = low[order], high[order], flipped[order]
+    new = np.ones(len(low), dtype=bool)
+    new[1:] = (np.diff(low) != 0) | (np.diff(high) != 0) | (flipped[1:] != flipped[:-1])
+    return low[new], high[new], flipped[new]
+
+
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Return the pairs of several parts, each once, in order."""
+    names = ("first", "second", "flipped", "scores")
+    first, second, flipped, scores = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in names
+    )
+    order = np.lexsort((scores, flipped, second, first))
+    whole = Pairs(first, second, flipped, scores)[order]
+    last = np.ones(len(whole), dtype=bool)
+    last[:-1] = (
+        (np.diff(whole.first) != 0)
+        | (np.diff(whole.second) != 0)
+        | (whole.flipped[1:] != whole.flipped[:-1])
+    )
+    return whole[last]

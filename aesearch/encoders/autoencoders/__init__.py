@@ -1,0 +1,1 @@
+"""The family of autoencoders: one base, and what each adds."""

@@ -1,0 +1,162 @@
+"""The network of an autoencoder: its loss, its training, and the graphs that search runs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from aesearch.encoders.layers.blocks import unit
+from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.training.augment import shifted
+from aesearch.encoders.training.data import Batches, from_pixels, to_pixels
+from aesearch.encoders.training.device import training_device
+from aesearch.encoders.training.loop import Task
+from aesearch.encoders.training.noise import Noise
+from aesearch.types import Array
+
+UNSHIFTED_FROM = 0.9  # share of training
+
+Labels = NDArray[np.int64]
+
+
+class Network(nn.Module, ABC):
+    """What is trained: between the units of a collection and its codes.
+
+    Parameters
+    ----------
+    units : Units
+    """
+
+    def __init__(self, units: Units) -> None:
+        super().__init__()
+        self.units = units
+
+    @abstractmethod
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Return latent codes, (n, code_size), the same for the same inputs every time."""
+
+    @abstractmethod
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the raw values of the last layer, (n, *shape)."""
+
+    @abstractmethod
+    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the terms that are minimised, by name, each a mean over the samples.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n, *shape)
+            With noise, if there is any.
+        targets : Tensor of shape (n, *shape)
+            Clean.
+        labels : Tensor of shape (n,)
+            Number of the class, or -1.
+        """
+
+    def validation_loss(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> Tensor:
+        """Return one number by which the best state is known."""
+        return torch.stack(list(self.losses(inputs, targets, labels).values())).sum()
+
+    def at(self, progress: float) -> None:
+        """Do what the share of training done asks for."""
+
+    def groups(self, task: Task) -> list[dict[str, Any]]:  # noqa: ARG002 - the network's interface
+        """Return the optimiser's groups of parameters; see `Task.optimizer`."""
+        return [{"params": list(self.parameters())}]
+
+
+class NetworkTask(Task):
+    """Train a network on clean targets and, where wanted, noisy inputs."""
+
+    def __init__(
+        self,
+        network: Network,
+        source: Batches,
+        rows: Array,
+        validated: Array,
+        labels: Labels,
+        noise: Noise,
+        shift: int,
+    ) -> None:
+        self.module = self.network = network
+        self.source, self.rows, self.validated = source, rows, validated
+        self.labels, self.noise = torch.from_numpy(labels), noise
+        self.shift = self.shift_now = shift
+        self.samples = len(rows)
+        self.device = training_device()
+
+    def _stored(self, rows: Array) -> tuple[Tensor, Tensor]:
+        """Return the samples of a batch and their labels, where the network is."""
+        return self.source.batch(rows).to(self.device), self.labels[rows].to(self.device)
+
+    def losses(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return the terms of the network's loss."""
+        stored, labels = self._stored(self.rows[rows.numpy()])
+        if self.shift_now:
+            stored = shifted(stored, self.shift_now)
+        units = self.network.units
+        return self.network.losses(self.noise(units.inputs(stored)), units.targets(stored), labels)
+
+    def validate(self) -> float | None:
+        """Return the loss of clean samples that are not trained on."""
+        if not len(self.validated):
+            return None
+        total = 0.0
+        for start in range(0, len(self.validated), self.batch_size):
+            rows = self.validated[start : start + self.batch_size]
+            stored, labels = self._stored(rows)
+            units = self.network.units
+            loss = self.network.validation_loss(units.inputs(stored), units.targets(stored), labels)
+            total += float(loss) * len(rows)
+        return total / len(self.validated)
+
+    def at(self, progress: float) -> bool:
+        """Tell the network; show pictures where they are in the last part of the training."""
+        self.network.at(progress)
+        self.shift_now = self.shift if progress < UNSHIFTED_FROM else 0
+        return False
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Return AdamW over the network's groups."""
+        return torch.optim.AdamW(
+            self.network.groups(self),
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            betas=(0.9, 0.99),
+            fused=True,
+        )
+
+
+class EncoderModule(nn.Module):
+    """From stored pictures (uint8), or rows, to ``(code, latent)``."""
+
+    centre: Tensor
+
+    def __init__(self, network: Network, centre: Tensor, *, pictures: bool) -> None:
+        super().__init__()
+        self.network, self.pictures = network, pictures
+        self.register_buffer("centre", centre)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (code, latent), both (n, code_size): code is centred and of length 1."""
+        stored = to_pixels(x) if self.pictures else x.float()
+        latent = self.network.encode(self.network.units.inputs(stored))
+        return unit(latent - self.centre), latent
+
+
+class DecoderModule(nn.Module):
+    """From latents to pictures, (n, height, width, channels) in 0..255, or to rows."""
+
+    def __init__(self, network: Network, *, pictures: bool) -> None:
+        super().__init__()
+        self.network, self.pictures = network, pictures
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Return what `latent` stands for, in the units of the input."""
+        decoded = self.network.units.outputs(self.network.decode(latent))
+        return from_pixels(decoded) if self.pictures else decoded

@@ -1,0 +1,1 @@
+"""The default for pictures: codes that agree for two views of one picture."""

@@ -1,0 +1,342 @@
+"""The default encoder of pictures: a convolutional autoencoder whose codes agree across views."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aesearch.encoders.contrastive.fusion import (
+    BRANCH_SIZE,
+    FUSIONS,
+    DecoderGraph,
+    EncoderGraph,
+    blocks,
+    fuse,
+    solve_linear_part,
+    view_side,
+)
+from aesearch.encoders.contrastive.task import (
+    AgreementNetwork,
+    AgreementTask,
+    DecoderTask,
+    trusted_neighbours,
+)
+from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder, unit
+from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
+from aesearch.encoders.training.augment import augmenter, family_of
+from aesearch.encoders.training.data import (
+    PictureSource,
+    Source,
+    TableSource,
+    signature_of,
+    spread_rows,
+    square_side,
+)
+from aesearch.encoders.training.device import autocast
+from aesearch.encoders.training.loop import History, Session, train
+from aesearch.encoders.training.noise import check_noise, noise_of
+from aesearch.encoders.validation import require_number, require_one_of, require_whole
+from aesearch.errors import ParameterError
+from aesearch.inference.prior import Prior
+from aesearch.types import Array
+
+FAMILIES = ("auto", "photo", "object", "glyph", "table")
+FITTED_ON = 20_000  # samples for projections and decoder: more changes nothing
+LOOKED_AT = 2_000  # samples for means, scales and the family
+DECODER_SHARE = 0.12  # of the time
+FUSION_SHARE = 0.04  # encoding all and solving for the projections, between the two phases
+SMALLEST_VARIANCE = 1e-9
+LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbours
+SAMPLES_PER_NEIGHBOUR = 1_200
+MOST_NEIGHBOURS = 100
+# Pairs of views that training shows by default, whatever the number of pictures.
+PAIRS_SHOWN = 320_000
+FEWEST_EPOCHS, MOST_EPOCHS = 8, 120
+
+
+class AgreementEncoder(ModuleEncoder):
+    """Convolutional autoencoder trained so that distorted views of a picture get one code.
+
+    Three things are learned together: two views of a picture (or of neighbours, once those can be
+    trusted) agree; the clean picture can be decoded; its contours can be told from any view. The
+    learned features are joined with two fixed descriptions, a thumbnail and a grid of contours,
+    and projected to `code_size` numbers. A decoder is then fitted to the final codes.
+
+    Parameters
+    ----------
+    code_size : int, default=64
+        Numbers in a code; fewer where the samples span fewer dimensions.
+    width : int, default=32
+        Channels of the first layer; the last has 8 times as many.
+    epochs : int, optional
+        How often each picture is seen; by default about 320,000 pairs of views in all, and
+        between 8 and 120 times.
+    batch_size : int, default=256
+        Pictures per step, two views each.
+    augment : {"auto", "photo", "object", "glyph", "table"}, default="auto"
+        Family of distortions; "auto" tells from the pictures (see `family_of`).
+    temperature : float, default=0.3
+        Of the agreement: lower ranks the nearest finer, higher gathers groups.
+    reconstruction : float, default=0.3
+        Weight of decoding the clean picture during training.
+    noise : {"gaussian", "mask", "dropout"}, optional
+        Further distortion of the views; see `noise_of`.
+    noise_level : float, default=0.3
+    neighbours : int, optional
+        How many neighbours count as further views; by default one in 1,200 pictures, at most 100.
+    random_state : int, default=0
+        Seed; without a time budget the result is the same on the same machine.
+
+    Attributes
+    ----------
+    code_size_ : int
+        Numbers in a code.
+    family_ : str
+        Family of distortions that was used.
+    history_ : list of dict
+        Losses per epoch, as JSON holds them.
+    reconstruction_error_ : float
+        Mean squared error of the decoder on the samples it was fitted to, pixels in 0..1.
+
+    References
+    ----------
+    G. Hinton and R. Salakhutdinov, Reducing the dimensionality of data with neural networks,
+    Science 2006. T. Chen et al., SimCLR, ICML 2020. D. Dwibedi et al., NNCLR, ICCV 2021.
+    H. Jegou and O. Chum, Negative evidences and co-occurences in image retrieval: the benefit of
+    PCA and whitening, ECCV 2012.
+    """
+
+    def __init__(
+        self,
+        code_size: int = 64,
+        *,
+        width: int = 32,
+        epochs: int | None = None,
+        batch_size: int = 256,
+        augment: str = "auto",
+        temperature: float = 0.3,
+        reconstruction: float = 0.3,
+        noise: str | None = None,
+        noise_level: float = 0.3,
+        neighbours: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.code_size = code_size
+        self.width = width
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.augment = augment
+        self.temperature = temperature
+        self.reconstruction = reconstruction
+        self.noise = noise
+        self.noise_level = noise_level
+        self.neighbours = neighbours
+        self.random_state = random_state
+
+    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:  # noqa: ARG002 - scikit-learn's
+        """Train on `X`; `y` is ignored.
+
+        Parameters
+        ----------
+        X : ndarray
+            uint8 pictures (n, side, side, 1 or 3), which may be a memory map and is read batch by
+            batch, or a table of floats (n, features).
+        y : None
+            Ignored.
+        session : Session, optional
+            Time budget, progress, checkpoints; by default none of them.
+        """
+        self.check_parameters()
+        X = self._validated(X, reset=True)
+        session = session or Session()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.random_state)
+            self._fit(self._source(X), session)
+        return self
+
+    def _fit(self, source: Source, session: Session) -> None:
+        looked_at = spread_rows(source.count, LOOKED_AT)
+        sample = source.batch(looked_at)
+        if self.picture_shape_ is None:
+            family = "table"
+        else:
+            family = family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
+        self.family_ = family if self.augment == "auto" else self.augment
+        variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
+        backbone = Backbone(source.channels, source.side, self.width)
+        backbone.mean.copy_(sample.mean(dim=(0, 2, 3), keepdim=True))
+        spread = sample.std(dim=(0, 2, 3), keepdim=True)
+        backbone.scale.copy_(1 / spread.clamp(min=0.05))
+        history = self._train_backbone(backbone, source, variance, session)
+        fitted_on = spread_rows(source.count, FITTED_ON)
+        self.encoder_, latents = self._fuse(backbone, source, fitted_on, self.code_size)
+        self.code_size_ = latents.shape[1]
+        self.prior_ = Prior.fitted(latents.numpy())
+        history += self._train_decoder(latents, fitted_on, source, variance, session)
+        self.history_: History = history
+
+    def _train_backbone(
+        self, backbone: Backbone, source: Source, variance: float, session: Session
+    ) -> History:
+        count = source.count
+        neighbours = self.neighbours
+        if neighbours is None:
+            neighbours = min(MOST_NEIGHBOURS, count // SAMPLES_PER_NEIGHBOUR)
+        neighbours = min(neighbours, count - 1)
+        contours = None if self.family_ == "table" else ContourGrid(source.side, 8)
+        decoder = Decoder(self.code_size, source.channels, source.side, self.width)
+        network = AgreementNetwork(
+            backbone, decoder, self.code_size, contours, count, neighbours
+        ).to(memory_format=torch.channels_last)
+
+        @torch.inference_mode()
+        def find() -> Tensor:
+            with autocast(torch.device("cpu")):
+                fitted_on = spread_rows(count, LEARNED_FROM)
+                graph, codes = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
+                if len(fitted_on) < count:
+                    codes = torch.cat(
+                        [
+                            graph.output(graph.joined(graph.features(source.batch(part))))
+                            for part in blocks(np.arange(count))
+                        ]
+                    )
+            codes = codes.float()
+            return trusted_neighbours(unit(codes), neighbours, count)
+
+        task = AgreementTask(
+            network,
+            source,
+            augmenter(self.family_, view_side(source.side)),
+            temperature=self.temperature,
+            weights={"reconstruction": self.reconstruction, "contours": 1.0},
+            variance=variance,
+            find_neighbours=find if neighbours else None,
+            noise=noise_of(self.noise, self.noise_level),
+        )
+        epochs = self.epochs
+        if epochs is None:
+            epochs = int(np.clip(PAIRS_SHOWN // count, FEWEST_EPOCHS, MOST_EPOCHS))
+        self._configure(task, source, epochs)
+        phase = session.part(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
+        return train(task, phase, seed=self.random_state)
+
+    def _fuse(
+        self, backbone: Backbone, source: Source, rows: Array, code_size: int
+    ) -> tuple[EncoderGraph, Tensor]:
+        """Fit the projections on the samples `rows`; return the graph and their latents."""
+        columns = self.n_features_in_ if self.picture_shape_ is None else None
+        return fuse(backbone, source, self.family_, rows, code_size, columns)
+
+    def _train_decoder(
+        self, latents: Tensor, rows: Array, source: Source, variance: float, session: Session
+    ) -> History:
+        latents = latents.clone()  # made in inference mode, which autograd refuses
+        decoder = Decoder(self.code_size_, source.channels, source.side, self.width)
+        decoder.latent_mean.copy_(latents.mean(dim=0))
+        decoder.latent_scale.copy_(1 / latents.std(dim=0).clamp(min=1e-6))
+        solve_linear_part(decoder, latents, rows, source)
+        task = DecoderTask(
+            decoder.to(memory_format=torch.channels_last),
+            latents,
+            rows,
+            source,
+            variance,
+        )
+        epochs = self.epochs
+        if epochs is None:
+            epochs = int(np.clip(PAIRS_SHOWN // 4 // len(rows), FEWEST_EPOCHS, MOST_EPOCHS // 3))
+        self._configure(task, source, epochs)
+        task.weight_decay = 1e-4
+        history = train(task, session.part(1 - DECODER_SHARE, 1.0), seed=self.random_state)
+        self.decoder_ = decoder
+        with torch.inference_mode():
+            looked_at = spread_rows(len(rows), LOOKED_AT)
+            gap = decoder(latents[looked_at]).clamp(0, 1) - source.batch(rows[looked_at])
+        self.reconstruction_error_ = float(gap.square().mean())
+        return [{"phase": "decoder", **entry} for entry in history]
+
+    def _configure(self, task: AgreementTask | DecoderTask, source: Source, epochs: int) -> None:
+        task.batch_size = self.batch_size
+        task.epochs = epochs
+        task.patience = max(30, epochs // 3)
+        task.signature = f"{signature_of(self.get_params(), source)} {task.samples}"
+
+    def encoder_module(self) -> nn.Module:
+        """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
+        return self.encoder_
+
+    def decoder_module(self) -> nn.Module:
+        """Return the module from latents to pictures in 0..255, or to rows."""
+        table = None
+        if self.picture_shape_ is None:
+            table = self.encoder_.low, self.encoder_.width
+        return DecoderGraph(self.decoder_, table).eval()
+
+    def state(self) -> dict[str, Array]:
+        """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
+        layout = {
+            "picture_shape": self.picture_shape_,
+            "features": self.n_features_in_,
+            "family": self.family_,
+            "sizes": [b.matrix.shape[1] for b in [*self.encoder_.branches, self.encoder_.output]],
+            "history": self.history_,
+            "reconstruction_error": self.reconstruction_error_,
+        }
+        arrays = arrays_of(encoder=self.encoder_, decoder=self.decoder_)
+        return {**arrays, **self.prior_.state(), "layout": packed(layout)}
+
+    def load_state(self, state: dict[str, Array]) -> Self:
+        """Become the encoder that `state` was taken from; parameters must be the same."""
+        layout = unpacked(state)
+        shape = layout["picture_shape"]
+        self.picture_shape_ = None if shape is None else tuple(shape)
+        self.n_features_in_ = layout["features"]
+        self.family_, self.history_ = layout["family"], layout["history"]
+        self.reconstruction_error_ = layout["reconstruction_error"]
+        sizes: list[int] = layout["sizes"]
+        self.code_size_ = sizes[-1]
+        self.prior_ = Prior.from_state(state)
+        channels, side, columns = self._layout()
+        self.encoder_ = EncoderGraph(
+            Backbone(channels, side, self.width),
+            channels,
+            side,
+            FUSIONS[self.family_],
+            sizes,
+            columns,
+        ).eval()
+        self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
+        load_arrays(state, encoder=self.encoder_, decoder=self.decoder_)
+        for module in (self.encoder_, self.decoder_):
+            module.to(memory_format=torch.channels_last)  # as in training: the same last digits
+        return self
+
+    def _layout(self) -> tuple[int, int, int | None]:
+        """Return (channels, side, columns of a table or None)."""
+        if self.picture_shape_ is None:
+            return 1, square_side(self.n_features_in_), self.n_features_in_
+        height, _, channels = self.picture_shape_
+        return channels, height, None
+
+    def _source(self, X: Array) -> Source:
+        if self.picture_shape_ is not None:
+            if X.shape[1] != X.shape[2]:
+                raise ParameterError(f"pictures must be square; got shape {X.shape[1:3]}.")
+            return PictureSource(X)
+        low, high = X.min(axis=0), X.max(axis=0)
+        width = np.where(high > low, high - low, 1)
+        return TableSource(X, torch.from_numpy(low).float(), torch.from_numpy(width).float())
+
+    def check_parameters(self) -> None:
+        """Check the parameters; see `Encoder.check_parameters`."""
+        require_whole(self, 1, "code_size", "width", "batch_size")
+        require_whole(self, 1, "epochs", or_none=True)
+        require_whole(self, 0, "neighbours", or_none=True)
+        require_number(self, "temperature", above=0)
+        require_number(self, "reconstruction", least=0)
+        require_one_of(self, "augment", FAMILIES)
+        check_noise(self.noise, self.noise_level)

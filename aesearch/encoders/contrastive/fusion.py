@@ -1,0 +1,306 @@
+"""How learned features and fixed descriptions of a picture become one code, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aesearch.encoders.layers.blocks import (
+    Backbone,
+    ContourGrid,
+    Decoder,
+    Projection,
+    Resample,
+    Thumbnail,
+    averaging,
+    unit,
+)
+from aesearch.encoders.training.data import Source, TableSource, fold, from_pixels, to_pixels
+from aesearch.types import Array
+
+BLOCK = 512
+BRANCH_SIZE = 64
+LEARNED_SIZE = 128
+LARGEST_WHOLE = 48  # pixels
+SMALLEST_SHARE = 1e-6  # of the largest variance; directions below it are rounding errors
+
+
+def view_side(side: int) -> int:
+    """Return the side of training views: large pictures are cropped, small ones kept whole.
+
+    Codes are taken from the whole picture at full size all the same. Cropping enlarges what is in
+    the view, so both show things at about one size (measured on photos: P@10 .614 against .611).
+
+    References
+    ----------
+    H. Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS 2019.
+    """
+    return side if side <= LARGEST_WHOLE else side * 3 // 4
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How the branches of a family become one code.
+
+    Parameters
+    ----------
+    thumbnail, contours : float
+        Length of the fixed branches where the learned one has length 1; 0 leaves a branch out.
+    mirror : bool
+        Whether learned features are averaged with those of the mirror image.
+    branch_power, output_power : float
+        Components are divided by their standard deviation to this power, in each branch and at
+        the end: 0 is plain PCA, 1 is whitened.
+    cells : int
+        Side of the grid of contours.
+    contour_size : int
+        Components kept of the contours.
+    root : bool
+        Whether contours are compared by their square roots, so that faint ones count too.
+
+    References
+    ----------
+    R. Arandjelovic and A. Zisserman, Three things everyone should know to improve object
+    retrieval, CVPR 2012 (square roots of histograms of gradients).
+    """
+
+    thumbnail: float
+    contours: float
+    mirror: bool
+    branch_power: float
+    output_power: float
+    cells: int = 4
+    contour_size: int = BRANCH_SIZE
+    root: bool = False
+
+    def lengths(self) -> list[float]:
+        """Return the length of each branch that is there, the learned one first."""
+        return [1.0, *(length for length in (self.thumbnail, self.contours) if length)]
+
+    def sizes(self, code_size: int) -> list[int]:
+        """Return how many components to keep of each branch that is there."""
+        fixed = ((self.thumbnail, BRANCH_SIZE), (self.contours, self.contour_size))
+        return [max(LEARNED_SIZE, code_size), *(size for length, size in fixed if length)]
+
+
+FUSIONS = {
+    # Measured on photos: contours carry more than colours of the thumbnail.
+    "photo": Fusion(0.5, 1.0, True, 0.5, 0.25),
+    # What stands alone in the middle is told by its outline and its seams.
+    "object": Fusion(0.7, 1.4, True, 0.75, 0.25, cells=9, contour_size=192, root=True),
+    # Whitening raises noise where a few directions hold the classes (digits: mAP .44 -> .33).
+    "glyph": Fusion(0.0, 0.0, False, 0.0, 0.0),
+    "table": Fusion(1.0, 0.0, False, 0.5, 0.25),
+}
+
+
+class EncoderGraph(nn.Module):
+    """From pictures (or rows of a table) as they are stored to ``(code, latent)``.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    channels, side : int
+        Of the pictures.
+    fusion : Fusion
+    sizes : list of int
+        Columns kept of each branch; code_size last.
+    columns : int or None
+        Columns of a table, or None for pictures.
+    """
+
+    low: Tensor
+    width: Tensor
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        channels: int,
+        side: int,
+        fusion: Fusion,
+        sizes: list[int],
+        columns: int | None,
+    ) -> None:
+        super().__init__()
+        self.backbone, self.fusion, self.columns = backbone, fusion, columns
+        self.pyramid = Resample(averaging(backbone.side_of_maps(side), 2))
+        inputs = [4 * backbone.outputs]
+        self.thumbnail = Thumbnail(side) if fusion.thumbnail else None
+        self.contours = ContourGrid(side, fusion.cells) if fusion.contours else None
+        if self.thumbnail is not None:
+            inputs.append(channels * min(side, Thumbnail.largest) ** 2)
+        if self.contours is not None:
+            inputs.append(self.contours.size)
+        self.branches = nn.ModuleList(
+            Projection(i, o) for i, o in zip(inputs, sizes[:-1], strict=True)
+        )
+        self.output = Projection(sum(sizes[:-1]), sizes[-1])
+        if columns is not None:
+            self.register_buffer("low", torch.zeros(columns))
+            self.register_buffer("width", torch.ones(columns))
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """Return floats in 0..1, channels first."""
+        if self.columns is not None:
+            return fold(x.float(), self.low, self.width)
+        return to_pixels(x)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Return the rows of each branch, of pixels in 0..1, before any projection."""
+        found = [self._learned(x)]
+        if self.thumbnail is not None:
+            found.append(self.thumbnail(x))
+        if self.contours is not None:
+            contours = self.contours(x)
+            found.append(contours.sqrt() if self.fusion.root else contours)
+        return found
+
+    def _learned(self, x: Tensor) -> Tensor:
+        rows: Tensor = self.pyramid(self.backbone(x)).flatten(1)
+        if self.fusion.mirror:
+            rows = 0.5 * (rows + self.pyramid(self.backbone(x.flip(3))).flatten(1))
+        return rows
+
+    def joined(self, features: list[Tensor]) -> Tensor:
+        """Return the branches projected, each at its length, side by side."""
+        lengths = self.fusion.lengths()
+        return torch.cat(
+            [
+                length * unit(branch(rows))
+                for length, branch, rows in zip(lengths, self.branches, features, strict=True)
+            ],
+            dim=1,
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (code, latent), both (n, code_size): code is the latent at length 1."""
+        latent = self.output(self.joined(self.features(self.pixels(x))))
+        return unit(latent), latent
+
+
+class DecoderGraph(nn.Module):
+    """From latents to pictures, (n, height, width, channels) in 0..255, or to rows of a table."""
+
+    low: Tensor
+    width: Tensor
+
+    def __init__(self, decoder: Decoder, table: tuple[Tensor, Tensor] | None) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.is_table = table is not None
+        if table is not None:
+            self.register_buffer("low", table[0])
+            self.register_buffer("width", table[1])
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Return what `latent` stands for, in the units of the input."""
+        pixels: Tensor = self.decoder(latent)
+        if self.is_table:
+            pixels = pixels.flatten(1)[:, : len(self.low)] * self.width + self.low
+        else:
+            pixels = from_pixels(pixels)
+        return pixels
+
+
+def principal(rows: Tensor, size: int, power: float) -> tuple[Tensor, Tensor]:
+    """Return (mean, matrix) of the leading components, divided by their deviation ** `power`.
+
+    At most `size` columns, fewer where the rows span fewer dimensions, and at least one.
+
+    References
+    ----------
+    H. Jegou and O. Chum, Negative evidences and co-occurences in image retrieval: the benefit of
+    PCA and whitening, ECCV 2012.
+    """
+    mean = rows.mean(dim=0)
+    centred = (rows - mean).double()
+    variance, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
+    variance, vectors = variance.flip(0)[:size], vectors.flip(1)[:, :size]
+    kept = max(1, int((variance > SMALLEST_SHARE * variance[0].clamp(min=1e-12)).sum()))
+    variance, vectors = variance[:kept].clamp(min=1e-12), vectors[:, :kept]
+    # The sign of an eigenvector is arbitrary; fixed, so that results repeat.
+    largest = vectors.abs().argmax(dim=0)
+    vectors = vectors * vectors.gather(0, largest[None]).sign()
+    return mean, (vectors / variance ** (power / 2)).float()
+
+
+@torch.inference_mode()
+def fuse(
+    backbone: Backbone,
+    source: Source,
+    family: str,
+    rows: Array,
+    code_size: int,
+    columns: int | None,
+) -> tuple[EncoderGraph, Tensor]:
+    """Fit all projections on the samples `rows` of `source`.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Put into evaluation mode.
+    source : Source
+    family : str
+        A key of `FUSIONS`.
+    rows : ndarray of int
+    code_size : int
+        At most so many numbers.
+    columns : int or None
+        Columns of a table, or None for pictures.
+
+    Returns
+    -------
+    graph : EncoderGraph
+    latents : Tensor of shape (len(rows), code size)
+    """
+    fusion = FUSIONS[family]
+    lengths = fusion.lengths()
+    backbone.eval()
+
+    def graph_of(sizes: list[int]) -> EncoderGraph:
+        return EncoderGraph(backbone, source.channels, source.side, fusion, sizes, columns)
+
+    probe = graph_of([1] * (len(lengths) + 1))
+    parts = [probe.features(source.batch(part)) for part in blocks(rows)]
+    features = [torch.cat(column).float() for column in zip(*parts, strict=True)]
+    fitted = [
+        principal(f, size, fusion.branch_power)
+        for f, size in zip(features, fusion.sizes(code_size), strict=True)
+    ]
+    joined = torch.cat(
+        [
+            length * unit((f - mean) @ matrix)
+            for length, f, (mean, matrix) in zip(lengths, features, fitted, strict=True)
+        ],
+        dim=1,
+    )
+    output = principal(joined, code_size, fusion.output_power)
+    graph = graph_of([matrix.shape[1] for _, matrix in [*fitted, output]])
+    projections = [*graph.branches, graph.output]
+    for projection, (mean, matrix) in zip(projections, [*fitted, output], strict=True):
+        projection.load_state_dict({"mean": mean, "matrix": matrix})
+    if isinstance(source, TableSource):
+        graph.low.copy_(source.low)
+        graph.width.copy_(source.width)
+    return graph.eval(), (joined - output[0]) @ output[1]
+
+
+def blocks(rows: Array) -> list[Array]:
+    """Split rows into parts that fit into memory as floats."""
+    return np.array_split(rows, max(1, -(-len(rows) // BLOCK)))
+
+
+def solve_linear_part(decoder: Decoder, latents: Tensor, rows: Array, source: Source) -> None:
+    """Set the decoder's linear part by ridge regression to thumbnails."""
+    shrink = Thumbnail(source.side)
+    with torch.no_grad():
+        small = torch.cat([shrink(source.batch(part)) for part in blocks(rows)])
+        z = ((latents - decoder.latent_mean) * decoder.latent_scale).double()
+        mean = small.mean(dim=0)
+        gram = z.T @ z + 1e-3 * len(z) * torch.eye(z.shape[1], dtype=torch.float64)
+        solved = torch.linalg.solve(gram, z.T @ (small - mean).double())
+        decoder.linear.weight.copy_(solved.T)
+        decoder.linear.bias.copy_(mean)

@@ -1,0 +1,1 @@
+"""Encoders in closed form: PCA, LSA, thumbnails, raw pixels."""

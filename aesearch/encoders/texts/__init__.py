@@ -1,0 +1,1 @@
+"""The default for documents: a denoising autoencoder that begins as LSA."""

@@ -1,0 +1,135 @@
+"""Where a network's samples come from: uint8 pictures or rows of a table, one batch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aesearch.encoders.sparse import filled, is_sparse
+from aesearch.types import Array
+
+
+class Batches(ABC):
+    """Samples as floats; only the rows asked for are ever converted.
+
+    Attributes
+    ----------
+    count : int
+    shape : tuple of int
+        Of one sample: (channels, height, width), or (features,).
+    """
+
+    count: int
+    shape: tuple[int, ...]
+
+    @abstractmethod
+    def batch(self, rows: Array) -> Tensor:
+        """Return the samples `rows`, (len(rows), *shape); pixels are in 0..1."""
+
+
+class Source(Batches):
+    """Samples as square pictures."""
+
+    channels: int
+    side: int
+
+
+class PictureSource(Source):
+    """A uint8 array (n, side, side, channels), which may be a memory map."""
+
+    def __init__(self, X: Array) -> None:
+        self.X = X
+        self.count, self.side, width, self.channels = X.shape
+        self.shape = (self.channels, self.side, width)
+
+    def batch(self, rows: Array) -> Tensor:
+        """Return the pictures `rows`."""
+        return stored_values(self.X[rows])
+
+
+class TableSource(Source):
+    """Rows of numbers, each column brought to 0..1, laid out as the smallest square picture."""
+
+    channels = 1
+
+    def __init__(self, X: Array, low: Tensor, width: Tensor) -> None:
+        self.X, self.low, self.width = X, low, width
+        self.count = len(X)
+        self.side = square_side(X.shape[1])
+        self.shape = (1, self.side, self.side)
+
+    def batch(self, rows: Array) -> Tensor:
+        """Return the rows `rows`, folded."""
+        return fold(torch.from_numpy(self.X[rows]).float(), self.low, self.width)
+
+
+class RowSource(Batches):
+    """Rows of numbers as they are; those of a sparse table (CSR) are filled in when asked for."""
+
+    def __init__(self, X: Any) -> None:
+        self.X = X
+        self.count, features = X.shape
+        self.shape = (features,)
+
+    def batch(self, rows: Array) -> Tensor:
+        """Return the rows `rows`, as float32."""
+        return stored_values(self.X[rows])
+
+
+def square_side(features: int) -> int:
+    """Return the side of the smallest square with room for so many numbers."""
+    return int(np.ceil(np.sqrt(features)))
+
+
+def fold(x: Tensor, low: Tensor, width: Tensor) -> Tensor:
+    """Scale columns to 0..1, pad with zeros and return (n, 1, side, side)."""
+    features = len(low)
+    side = square_side(features)
+    scaled = (x - low) / width
+    padding = torch.zeros(side * side - features)
+    scaled = torch.cat([scaled, padding.expand(x.shape[0], -1)], dim=1)
+    return scaled.view(-1, 1, side, side)
+
+
+def stored_values(X: Any) -> Tensor:
+    """Return pictures (uint8) as floats in 0..1, (n, c, height, width), or rows as float32.
+
+    Rows of a sparse table are filled in: they are to be those of one batch.
+    """
+    if is_sparse(X):
+        return torch.from_numpy(filled(X))
+    if not X.flags.writeable:  # which torch refuses
+        X = X.copy()
+    if X.ndim == 4:
+        return to_pixels(torch.from_numpy(np.ascontiguousarray(X))).contiguous()
+    return torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32))
+
+
+def to_pixels(pictures: Tensor) -> Tensor:
+    """Return stored pictures, uint8 (n, height, width, c), as floats in 0..1, (n, c, h, w)."""
+    return pictures.permute(0, 3, 1, 2).float() / 255
+
+
+def from_pixels(pixels: Tensor) -> Tensor:
+    """Return (n, c, height, width) as it is stored, (n, h, w, c) in 0..255, but not rounded."""
+    return (pixels * 255).clamp(0, 255).permute(0, 2, 3, 1)
+
+
+def spread_rows(count: int, most: int) -> Array:
+    """Return at most `most` row numbers, evenly spread over `count`."""
+    rows: Array = np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+    return rows
+
+
+def signature_of(parameters: Mapping[str, object], source: Batches) -> str:
+    """Return what a checkpoint must agree with: the parameters, and a look at the data."""
+    looked_at = source.batch(spread_rows(source.count, 64)).numpy().tobytes()
+    digest = hashlib.blake2b(looked_at, digest_size=8).hexdigest()
+    return f"{json.dumps(parameters, sort_keys=True, default=str)} {source.count} {digest}"

@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: metrics, tasks, bootstrap, decision."""

@@ -1,0 +1,254 @@
+"""The trained encoder as ONNX, run by onnxruntime: all that searching needs.
+
+A folder ``encoder-<fingerprint>/`` holds the two graphs, the weights and ``encoder.json``. It is
+written once and never changed; the fingerprint says whether codes and encoder belong together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from aesearch.errors import DamagedError, ParameterError, UnsupportedError
+from aesearch.inference.prior import NAME, Prior
+from aesearch.sparse import Bags
+from aesearch.types import Floats
+
+Rows = NDArray[Any] | Bags
+
+ENCODER = "encoder.onnx"
+DECODER = "decoder.onnx"
+WEIGHTS = "weights.safetensors"
+MANIFEST = "encoder.json"
+BATCH = 64  # as quick as 256, and the runtime keeps a quarter of the memory
+# Optimising a graph takes longer than it saves on so few pictures: half of opening it.
+FEW = 16
+
+
+def _cosines(one: Floats, other: Floats) -> Floats:
+    """Return the cosine of each row of `one` with that of `other`; 0 where one is empty."""
+    products = np.einsum("ij,ij->i", one, other)
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    found: Floats = (products / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return found
+
+
+def checksum(path: Path) -> str:
+    """Return the xxh3-128 of a file, as 32 hexadecimal digits."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def seal(folder: Path, manifest: Mapping[str, Any], files: Sequence[str] = ()) -> str:
+    """Write ``encoder.json`` beside the graphs and return the fingerprint.
+
+    The fingerprint covers what decides a code: the graph, and the way pictures or documents are
+    prepared, `files` of the features among it.
+    """
+    sums = {name: checksum(folder / name) for name in (ENCODER, DECODER, WEIGHTS, *files)}
+    features = json.dumps(manifest["features"], sort_keys=True)
+    decisive = [sums[ENCODER], features, *(sums[name] for name in files)]
+    fingerprint = xxhash.xxh3_64_hexdigest("".join(decisive).encode())
+    document = {**manifest, "fingerprint": fingerprint, "checksums": sums}
+    (folder / MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
+    return fingerprint
+
+
+class FrozenEncoder:
+    """An encoder and decoder that can be run but not trained.
+
+    Parameters
+    ----------
+    folder : Path
+        What `seal` left.
+    threads : int, default=0
+        Threads of one run; 0 lets onnxruntime use all cores, unless OMP_NUM_THREADS is 1.
+
+    Attributes
+    ----------
+    manifest : dict
+        ``encoder.json``: kind, parameters, features, check, history, checksums.
+    fingerprint : str
+        16 hexadecimal digits.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+        self.folder = folder
+        self._threads = threads or (1 if os.environ.get("OMP_NUM_THREADS") == "1" else 0)
+        try:
+            text = (folder / MANIFEST).read_text(encoding="utf-8")
+            self.manifest: dict[str, Any] = json.loads(text)
+            self.fingerprint: str = self.manifest["fingerprint"]
+            self.code_size: int = self.manifest["code_size"]
+            self._sums: dict[str, str] = self.manifest["checksums"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DamagedError(
+                f"the encoder in {folder} cannot be read ({error}); "
+                "'aesearch index SOURCE --retrain' makes a new one"
+            ) from error
+
+    def damage(self) -> list[str]:
+        """Return a line for each file that is missing or not what was written."""
+        found = []
+        for name, expected in self._sums.items():
+            path = self.folder / name
+            if not path.exists():
+                found.append(f"{path} is missing")
+            elif checksum(path) != expected:
+                found.append(f"{path} is damaged (its checksum does not match)")
+        return found
+
+    def encode(self, X: Rows) -> Floats:
+        """Return the comparable codes, unit length, float32 of shape (n, code_size).
+
+        Parameters
+        ----------
+        X : ndarray, or Bags
+            Pictures (n, side, side, channels) or rows (n, features); sparse ones are filled in
+            batch by batch.
+        """
+        session = self._quick_encoder if len(X) < FEW else self._encoder
+        return self._run(session, X, ["code"])[0]
+
+    def encode_with_latents(self, X: Rows) -> tuple[Floats, Floats]:
+        """Return comparable codes and the latent ones that the decoder takes."""
+        codes, latents = self._run(self._encoder, X, ["code", "latent"])
+        return codes, latents
+
+    def decode(self, latents: NDArray[Any]) -> Floats:
+        """Return what latent codes decode to, float32 in the units of the input."""
+        return self._run(self._decoder, latents, ["x"])[0]
+
+    def errors(self, X: Rows) -> tuple[Floats, Floats]:
+        """Return the codes of `X` and the reconstruction error of each.
+
+        Of a picture it is the mean squared error of its pixels in 0..1, both sides at the
+        resolution of the decoder's output; of a sparse row, 1 less the cosine of the two sides.
+        """
+        codes, errors = [], []
+        for code, _, error in self._reconstructed(X):
+            codes.append(code)
+            errors.append(error)
+        return np.concatenate(codes), np.concatenate(errors)
+
+    def reconstruct(self, X: Rows) -> tuple[Floats, Floats]:
+        """Return what `X` becomes when it is encoded and decoded, and the error of each.
+
+        Returns
+        -------
+        decoded : ndarray of float32, of the shape of `X`
+            In the units of the input.
+        errors : ndarray of float32, shape (n,)
+            As `errors` gives them.
+        """
+        parts = list(self._reconstructed(X))
+        decoded, errors = ([part[column] for part in parts] for column in (1, 2))
+        return np.concatenate(decoded), np.concatenate(errors)
+
+    def _reconstructed(self, X: Rows) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield codes, what they decode to and its error, batch by batch; of nothing, one batch."""
+        for start in range(0, max(1, len(X)), BATCH):
+            part = X[start : start + BATCH]
+            code, latent = self.encode_with_latents(part)
+            decoded = self.decode(latent)
+            if isinstance(part, Bags):
+                yield code, decoded, 1 - _cosines(decoded, part.toarray())
+                continue
+            gap = np.square((decoded - part.astype(np.float32)) / 255)
+            yield code, decoded, gap.mean(axis=tuple(range(1, gap.ndim)), dtype=np.float32)
+
+    @cached_property
+    def prior(self) -> Prior:
+        """Where its latent codes lie, for generating.
+
+        Raises
+        ------
+        UnsupportedError
+            If it was made by a version that did not keep this.
+        DamagedError
+            If the file is missing or damaged.
+        """
+        from safetensors import safe_open
+
+        self._content(WEIGHTS)  # read whole for its checksum
+        try:
+            with safe_open(self.folder / WEIGHTS, framework="numpy") as stream:
+                names = [name for name in stream.keys() if name.startswith(NAME)]  # noqa: SIM118
+                return Prior.from_state({name: stream.get_tensor(name) for name in names})
+        except KeyError:
+            raise UnsupportedError(
+                f"the encoder in {self.folder} was made by an older aesearch, which did not keep "
+                "where its codes lie; 'aesearch index SOURCE --retrain' makes a new one"
+            ) from None
+
+    def _run(self, session: Any, X: Rows, outputs: list[str]) -> list[Floats]:
+        wanted = session.get_inputs()[0]
+        X = X if isinstance(X, Bags) else np.asarray(X)
+        if X.shape[1:] != tuple(wanted.shape[1:]):
+            expected = ", ".join(["n", *map(str, wanted.shape[1:])])
+            raise ParameterError(f"the encoder takes arrays of shape ({expected}); got {X.shape}")
+        dtype = np.float32 if wanted.type == "tensor(float)" else np.uint8
+        if dtype == np.uint8 and (isinstance(X, Bags) or X.dtype != dtype):
+            found = "sparse rows" if isinstance(X, Bags) else X.dtype
+            raise ParameterError(f"the encoder takes pictures of uint8; got {found}")
+        parts = []
+        for start in range(0, len(X), BATCH):
+            part = X[start : start + BATCH]
+            dense = part.toarray() if isinstance(part, Bags) else part
+            feed = {wanted.name: np.ascontiguousarray(dense, dtype=dtype)}
+            parts.append(session.run(outputs, feed))
+        if not parts:
+            shapes = {output.name: output.shape[1:] for output in session.get_outputs()}
+            return [np.empty((0, *shapes[name]), dtype=np.float32) for name in outputs]
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+    @cached_property
+    def _quick_encoder(self) -> Any:
+        return self.__dict__.get("_encoder") or self._session(ENCODER, optimised=False)
+
+    @cached_property
+    def _encoder(self) -> Any:
+        return self._session(ENCODER)
+
+    @cached_property
+    def _decoder(self) -> Any:
+        return self._session(DECODER)
+
+    def _session(self, name: str, *, optimised: bool = True) -> Any:
+        import onnxruntime
+
+        content = self._content(name)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        if not optimised:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+    def _content(self, name: str) -> bytes:
+        """Return a file of the folder, once its checksum is found right."""
+        path = self.folder / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DamagedError(
+                f"{path} cannot be read ({error.strerror}); "
+                "'aesearch index SOURCE --retrain' makes a new encoder"
+            ) from error
+        if xxhash.xxh3_128_hexdigest(content) != self._sums.get(name):
+            raise DamagedError(
+                f"{path} is damaged (its checksum does not match); "
+                "'aesearch index SOURCE --retrain' makes a new encoder"
+            )
+        return content

@@ -1,0 +1,186 @@
+"""Pictures out of codes: samples, planes through the space of codes, lines between two pictures.
+
+The functions take a frozen encoder, so that generating needs neither torch nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aesearch.errors import ParameterError
+from aesearch.inference.encoder import FrozenEncoder
+from aesearch.inference.prior import Prior
+from aesearch.types import Array, Floats, Pixels
+
+if TYPE_CHECKING:
+    pass
+
+
+REACH = 2.0  # standard deviations: 95 % of codes lie within it, and beyond it pictures dissolve
+MOST_STEPS = 100
+
+
+def decode(encoder: FrozenEncoder, latents: Array) -> Array:
+    """Return the pictures that latent codes decode to.
+
+    Parameters
+    ----------
+    encoder : FrozenEncoder
+    latents : ndarray, shape (n, code_size)
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, height, width, channels)
+        Or of float32, shape (n, columns), where the encoder was trained on a table.
+
+    Raises
+    ------
+    ParameterError
+        If the shape of `latents` is another one.
+    """
+    latents = np.asarray(latents)
+    if latents.ndim != 2 or latents.shape[1] != encoder.code_size:
+        raise ParameterError(
+            f"latent codes must have shape (n, {encoder.code_size}); got {latents.shape}"
+        )
+    return _rounded(encoder.decode(latents))
+
+
+def sample(
+    encoder: FrozenEncoder, count: int = 1, *, seed: int = 0, group: str | None = None
+) -> Array:
+    """Return new pictures, decoded from codes drawn at random where those of real ones lie.
+
+    Parameters
+    ----------
+    encoder : FrozenEncoder
+    count : int
+    seed : int
+        The same seed draws the same pictures.
+    group : str, optional
+        Only of this class, where the encoder has learned classes.
+
+    Returns
+    -------
+    ndarray of uint8, shape (count, height, width, channels)
+
+    Raises
+    ------
+    ParameterError
+        If `count` is below 1, or there is no such group.
+    """
+    return decode(encoder, encoder.prior.draw(count, seed, group))
+
+
+def plane(
+    encoder: FrozenEncoder,
+    across: int = 0,
+    down: int = 1,
+    *,
+    steps: int = 8,
+    group: str | None = None,
+) -> Array:
+    """Return a grid of pictures over two numbers of the code, all others at their mean.
+
+    Both go from -2 to +2 standard deviations around their mean, in equal steps.
+
+    Parameters
+    ----------
+    encoder : FrozenEncoder
+    across, down : int
+        Which numbers of the code, counted from 0.
+    steps : int
+        Pictures along each side, 2 to 100.
+    group : str, optional
+        Around the mean of this class.
+
+    Returns
+    -------
+    ndarray of uint8, shape (steps, steps, height, width, channels)
+        ``grid[row, column]``: `down` grows with the row, `across` with the column.
+
+    Raises
+    ------
+    ParameterError
+        If a number is outside the code, both are the same, or there is no such group.
+    """
+    _check_steps(steps)
+    for name, dimension in (("across", across), ("down", down)):
+        if not 0 <= dimension < encoder.code_size:
+            raise ParameterError(
+                f"{name} must be one of the {encoder.code_size} numbers of a code, 0 to "
+                f"{encoder.code_size - 1}; got {dimension}"
+            )
+    if across == down:
+        raise ParameterError(f"a plane needs two different numbers of a code; got {across} twice")
+    mean, deviations = _centre(encoder.prior, group)
+    offsets = np.linspace(-REACH, REACH, steps)
+    latents = np.tile(mean, (steps, steps, 1))
+    latents[..., across] += offsets * deviations[across]
+    latents[..., down] += offsets[:, None] * deviations[down]
+    pictures = decode(encoder, latents.reshape(steps * steps, -1))
+    return pictures.reshape(steps, steps, *pictures.shape[1:])
+
+
+def _centre(prior: Prior, group: str | None) -> tuple[Floats, Floats]:
+    """Return mean and standard deviations of a group, or of all together."""
+    if group is not None:
+        prior.draw(1, group=group)  # says what is wrong with a group that there is not
+        return prior.means[prior.names.index(group)], prior.deviations
+    shares = np.array(prior.shares or (1.0,), dtype=np.float64)
+    mean = shares @ prior.means
+    between = shares @ np.square(prior.means - mean)
+    spread = np.sqrt(np.square(prior.deviations) + between)
+    return mean.astype(np.float32), spread.astype(np.float32)
+
+
+def interpolate(encoder: FrozenEncoder, first: Array, second: Array, *, steps: int = 8) -> Array:
+    """Return pictures on the straight line between the latent codes of two pictures.
+
+    Parameters
+    ----------
+    encoder : FrozenEncoder
+    first, second : ndarray of uint8, shape (height, width, channels)
+        As the encoder takes them.
+    steps : int
+        At least 2, at most 100; both ends, which are reconstructions, are among them.
+
+    Returns
+    -------
+    ndarray of uint8, shape (steps, height, width, channels)
+    """
+    _check_steps(steps)
+    ends = encoder.encode_with_latents(np.stack([first, second]))[1]
+    return decode(encoder, np.linspace(ends[0], ends[1], steps))
+
+
+def reconstruct(encoder: FrozenEncoder, X: Array) -> tuple[Array, Floats]:
+    """Return what pictures become when they are encoded and decoded.
+
+    Parameters
+    ----------
+    encoder : FrozenEncoder
+    X : ndarray of uint8, shape (n, height, width, channels)
+
+    Returns
+    -------
+    pictures : ndarray of uint8, of the shape of `X`
+    errors : ndarray of float32, shape (n,)
+        Mean squared error of each, pixels 0..1, before rounding.
+    """
+    decoded, errors = encoder.reconstruct(X)
+    return _rounded(decoded), errors
+
+
+def _check_steps(steps: int) -> None:
+    if not 2 <= steps <= MOST_STEPS:
+        raise ParameterError(f"steps must be 2 to {MOST_STEPS}; got {steps}")
+
+
+def _rounded(decoded: Floats) -> Array:
+    if decoded.ndim == 2:  # rows of a table
+        return decoded
+    pictures: Pixels = np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
+    return pictures

@@ -1,0 +1,137 @@
+"""Where codes lie: what is needed to draw new ones, and so to generate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aesearch.errors import ParameterError
+from aesearch.types import Floats
+
+LARGEST_FULL = 512  # numbers in a code, up to which the covariance is kept whole
+NAME = "prior."  # what the arrays are called in the weights, with a dot behind
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A normal distribution over latent codes, or one for each group, all of one shape.
+
+    Parameters
+    ----------
+    means : ndarray of shape (groups, code_size)
+        One row for each group, or a single row.
+    factor : ndarray of shape (code_size, code_size) or (code_size,)
+        Cholesky factor of the covariance, or the standard deviations where codes are independent.
+    names : tuple of str
+        Names of the groups; empty where there is only one.
+    shares : tuple of float
+        How often each group occurs; empty where there is only one.
+    """
+
+    means: Floats
+    factor: Floats
+    names: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+
+    @classmethod
+    def standard(cls, code_size: int) -> Self:
+        """Return N(0, I), which a variational autoencoder is trained towards."""
+        return cls(np.zeros((1, code_size), np.float32), np.ones(code_size, np.float32))
+
+    @classmethod
+    def fitted(cls, latents: NDArray[Any]) -> Self:
+        """Return the normal distribution with the mean and covariance of `latents`, (n, d)."""
+        latents = np.asarray(latents, dtype=np.float64)
+        mean, size = latents.mean(axis=0), latents.shape[1]
+        deviations = latents.std(axis=0)
+        factor = deviations
+        if 1 < size <= LARGEST_FULL and len(latents) > size:
+            scale = np.maximum(deviations, 1e-12)
+            correlation = np.cov(((latents - mean) / scale).T, bias=True)
+            # Columns that depend on each other would have no Cholesky factor.
+            factor = scale[:, None] * np.linalg.cholesky(correlation + 1e-6 * np.eye(size))
+        return cls(mean[None].astype(np.float32), factor.astype(np.float32))
+
+    @property
+    def code_size(self) -> int:
+        """Numbers in a code."""
+        return int(self.means.shape[1])
+
+    @property
+    def deviations(self) -> Floats:
+        """Standard deviation of each number of a code, within one group."""
+        if self.factor.ndim == 1:
+            return self.factor
+        found: Floats = np.sqrt(np.square(self.factor).sum(axis=1))
+        return found
+
+    def draw(self, count: int, seed: int = 0, group: str | None = None) -> Floats:
+        """Return `count` latent codes, float32 of shape (count, code_size).
+
+        Parameters
+        ----------
+        count : int
+        seed : int
+        group : str, optional
+            Only from this group; by default each has its share.
+
+        Raises
+        ------
+        ParameterError
+            If there is no group of this name, or `count` is below 1.
+        """
+        if count < 1:
+            raise ParameterError(f"the number of samples must be at least 1; got {count}")
+        generator = np.random.default_rng(seed)
+        if group is not None:
+            which = np.full(count, self._number(group))
+        elif self.names:
+            which = generator.choice(len(self.means), count, p=np.array(self.shares))
+        else:
+            which = np.zeros(count, dtype=np.int64)
+        noise = generator.standard_normal((count, self.code_size)).astype(np.float32)
+        spread = noise * self.factor if self.factor.ndim == 1 else noise @ self.factor.T
+        drawn: Floats = self.means[which] + spread
+        return drawn
+
+    def _number(self, group: str) -> int:
+        if not self.names:
+            raise ParameterError(
+                f"no group '{group}' to draw from: this encoder has not learned any; cvae learns "
+                "one for each folder or label (--encoder cvae --retrain)"
+            )
+        if group not in self.names:
+            known = ", ".join(self.names)
+            raise ParameterError(f"no group '{group}' to draw from; known groups: {known}")
+        return self.names.index(group)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, to be kept beside the weights."""
+        groups = json.dumps({"names": self.names, "shares": self.shares}).encode()
+        return {
+            f"{NAME}means": self.means,
+            f"{NAME}factor": self.factor,
+            f"{NAME}groups": np.frombuffer(groups, dtype=np.uint8),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Self:
+        """Return the prior that `state` was taken from.
+
+        Raises
+        ------
+        KeyError
+            If there is none in it.
+        """
+        groups: dict[str, Sequence[Any]] = json.loads(bytes(state[f"{NAME}groups"]))
+        return cls(
+            state[f"{NAME}means"],
+            state[f"{NAME}factor"],
+            tuple(groups["names"]),
+            tuple(groups["shares"]),
+        )

@@ -1,0 +1,1 @@
+"""Content into an existing index: decode, add, remove, sync."""

@@ -1,0 +1,121 @@
+"""Files to pixels or plain text, on all cores: read once, hashed and decoded."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
+from aesearch.modalities import Read
+from aesearch.sources.base import Entry, Source, digest_of
+from aesearch.storage.schema import NewItem, Skipped
+from aesearch.types import Progress, silent
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from aesearch.modalities.images.pixels import ImageFeatures
+    from aesearch.types import Pixels
+
+# Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
+CHUNK = 32
+WINDOW = 4  # chunks in flight per worker, so that memory stays bounded
+PROBED = 64
+LARGEST_SIDE, SIDE_OF_MANY, MANY = 64, 48, 50_000
+
+
+@dataclass(slots=True)
+class Decoded:
+    """One file after reading: what is kept of it, or the reason why there is nothing."""
+
+    entry: Entry
+    digest: bytes
+    sample: Any
+    reason: str = ""
+    ignored: bool = False
+
+    def item(self, *, added: bool = False, error: float | None = None) -> NewItem:
+        """Return the row of this file."""
+        entry = self.entry
+        return NewItem(entry.key, entry.size, entry.mtime_ns, self.digest, added, error)
+
+    def skipped(self) -> Skipped:
+        """Return the line of the ledger for this file."""
+        entry = self.entry
+        return Skipped(entry.key, self.reason, self.ignored, entry.size, entry.mtime_ns)
+
+
+def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
+    """Read, hash and decode one file; what is wrong with it is a reason, not an exception."""
+    digest = b""
+    try:
+        content = source.read(entry.key)
+        digest = digest_of(content)
+        return Decoded(entry, digest, read(content, entry.key))
+    except (NotAPictureError, NotADocumentError) as error:
+        return Decoded(entry, digest, None, str(error), ignored=True)
+    except ContentError as error:
+        return Decoded(entry, digest, None, str(error))
+
+
+def decode(
+    source: Source,
+    entries: Sequence[Entry],
+    read: Read,
+    progress: Progress = silent,
+) -> Iterator[Decoded]:
+    """Decode files in their order, in threads: Pillow lets go of the interpreter's lock."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    workers = os.cpu_count() or 1
+
+    def run(chunk: Sequence[Entry]) -> list[Decoded]:
+        return [decode_one(source, entry, read) for entry in chunk]
+
+    chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
+    pending: deque[Future[list[Decoded]]] = deque()
+    done = 0
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        try:
+            progress("reading", 0, len(entries))
+            while True:
+                while len(pending) < WINDOW * workers and (chunk := next(chunks, None)):
+                    pending.append(pool.submit(run, chunk))
+                if not pending:
+                    return
+                finished = pending.popleft().result()
+                done += len(finished)
+                progress("reading", done, len(entries))
+                yield from finished
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def probe(source: Source, entries: Sequence[Entry]) -> ImageFeatures:
+    """Choose side and channels by a look at a few files.
+
+    The side is the smallest of 16, 32, 48, 64 that the median picture reaches with its shorter
+    edge; at most 48 from 50,000 pictures on, which costs half a percent of precision and saves
+    half of the memory. One channel is enough where every picture looked at is grey.
+    """
+    from aesearch.modalities.images.pixels import SIDES, ImageFeatures, size_of
+
+    largest = LARGEST_SIDE if len(entries) < MANY else SIDE_OF_MANY
+    sample = entries[:: max(1, len(entries) // PROBED)][:PROBED]
+    edges = [min(size) for entry in sample if (size := size_of(source.root / entry.key))]
+    median = sorted(edges)[len(edges) // 2] if edges else largest
+    side = next((side for side in SIDES if side >= median), largest)
+    features = ImageFeatures(side=min(side, largest))
+    looked_at = [decode_one(source, entry, features.read).sample for entry in sample]
+    grey = [is_grey(pixels) for pixels in looked_at if pixels is not None]
+    return ImageFeatures(features.side, channels=1 if grey and all(grey) else 3)
+
+
+def is_grey(pixels: Pixels) -> bool:
+    """Return whether red, green and blue are the same in every pixel."""
+    return bool(np.ptp(pixels, axis=2).max() == 0)

@@ -1,0 +1,1 @@
+"""Documents: plain text, its terms, its weighted rows."""

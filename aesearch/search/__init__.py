@@ -1,0 +1,22 @@
+"""A query to hits: dense, hybrid, BM25, fusion, explanation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aesearch._door import door
+
+if TYPE_CHECKING:
+    from aesearch.search.hits import Hit
+    from aesearch.search.index import Index, open_index
+
+__all__ = ["Hit", "Index", "open_index"]
+
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "Hit": "hits",
+        "Index": "index",
+        "open_index": "index",
+    },
+)

@@ -1,0 +1,27 @@
+"""Where items come from: folders, tables, standard input; what changed in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aesearch._door import door
+
+if TYPE_CHECKING:
+    from aesearch.sources.base import Entry, Source
+    from aesearch.sources.folder import Folder
+    from aesearch.sources.open import open_source
+    from aesearch.sources.table import Columns, Table
+
+__all__ = ["Columns", "Entry", "Folder", "Source", "Table", "open_source"]
+
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "Columns": "table",
+        "Entry": "base",
+        "Folder": "folder",
+        "Source": "base",
+        "Table": "table",
+        "open_source": "open",
+    },
+)

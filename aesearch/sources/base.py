@@ -1,0 +1,54 @@
+"""What every source has: entries, their content, their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import xxhash
+
+MAX_BYTES = 512 << 20
+
+
+class Entry(NamedTuple):
+    """One file of a source: its key, a path relative to the source, and how it looked."""
+
+    key: str
+    size: int
+    mtime_ns: int
+
+
+def digest_of(content: bytes) -> bytes:
+    """Return the 16 bytes that tell whether two files have the same content (xxh3-128)."""
+    return xxhash.xxh3_128_digest(content)
+
+
+class Source(Protocol):
+    """Where items come from.
+
+    Attributes
+    ----------
+    root : Path
+        A folder, or a file.
+    unreadable : list of (str, str)
+        What the last walk could not even list, each with its reason.
+    plain : bool
+        Whether what is read is plain text, whatever its name says.
+    """
+
+    root: Path
+    unreadable: list[tuple[str, str]]
+    plain: bool
+
+    def walk(self) -> Iterator[Entry]:
+        """Yield what there is."""
+
+    def read(self, key: str) -> bytes:
+        """Return the content of one; raises ContentError."""
+
+    def labels(self, keys: Sequence[str]) -> list[str]:
+        """Return the label of each, "" where it has none."""
+
+
+STANDARD_INPUT = "-"

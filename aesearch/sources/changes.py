@@ -1,0 +1,136 @@
+"""A source compared with what an index knows: new, changed, touched, renamed, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from aesearch.sources.base import Entry
+
+
+class Known(NamedTuple):
+    """What the index remembers of one item or of one skipped file."""
+
+    size: int
+    mtime_ns: int
+    digest: bytes = b""
+
+
+@dataclass
+class Changes:
+    """What distinguishes a source from an index of it.
+
+    Attributes
+    ----------
+    new, changed : list of Entry
+        To be read: unknown keys, and known keys with other content.
+    touched : list of Entry
+        Another time stamp, the same content.
+    renamed : list of (str, Entry)
+        The old key, and the entry under its new one; the code is kept.
+    removed : list of str
+        Keys whose file is gone.
+    unchanged : int
+        Items that are as they were.
+    forgotten : list of str
+        Skipped files that are gone.
+    unreadable : list of (str, str)
+        Folders and files that could not even be listed, each with its reason.
+    failed : set of str
+        Keys of those new and changed ones that could not be read, once that was tried.
+    """
+
+    new: list[Entry] = field(default_factory=list)
+    changed: list[Entry] = field(default_factory=list)
+    touched: list[Entry] = field(default_factory=list)
+    renamed: list[tuple[str, Entry]] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    forgotten: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.new
+            or self.changed
+            or self.touched
+            or self.renamed
+            or self.removed
+            or self.forgotten
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Return how many of each kind; what has changed and cannot be read any more is removed."""
+        new = sum(entry.key not in self.failed for entry in self.new)
+        changed = sum(entry.key not in self.failed for entry in self.changed)
+        return {
+            "new": new,
+            "changed": changed,
+            "renamed": len(self.renamed),
+            "removed": len(self.removed) + len(self.changed) - changed,
+            "unchanged": self.unchanged + len(self.touched),
+        }
+
+
+def compare(
+    entries: Iterable[Entry],
+    items: Mapping[str, Known],
+    skipped: Mapping[str, Known],
+    digest: Callable[[str], bytes | None],
+) -> Changes:
+    """Find out what changed, reading only files whose size or time differ.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        What the source holds now.
+    items, skipped : mapping of key to Known
+        What the index holds, and what it could not read and tries again only when it changes.
+    digest : callable
+        Reads the file of a key and returns its digest, or None where it cannot be read.
+    """
+    changes = Changes()
+    unknown: list[Entry] = []
+    gone = dict(items)
+    lost = set(skipped)
+    for entry in entries:
+        known = gone.pop(entry.key, None)
+        if known is None:
+            before = skipped.get(entry.key)
+            lost.discard(entry.key)
+            if before is None or (before.size, before.mtime_ns) != (entry.size, entry.mtime_ns):
+                unknown.append(entry)
+        elif (known.size, known.mtime_ns) == (entry.size, entry.mtime_ns):
+            changes.unchanged += 1
+        elif known.size == entry.size and digest(entry.key) == known.digest:
+            changes.touched.append(entry)
+        else:
+            changes.changed.append(entry)
+    _find_renames(unknown, gone, digest, changes)
+    changes.removed = list(gone)
+    changes.forgotten = list(lost)
+    return changes
+
+
+def _find_renames(
+    unknown: list[Entry],
+    gone: dict[str, Known],
+    digest: Callable[[str], bytes | None],
+    changes: Changes,
+) -> None:
+    """Pair new files with vanished items of the same content; pairs leave `gone`."""
+    sizes = {known.size for known in gone.values()}
+    by_digest: dict[bytes, list[str]] = {}
+    for key, known in gone.items():
+        by_digest.setdefault(known.digest, []).append(key)
+    for entry in unknown:
+        content = digest(entry.key) if entry.size in sizes else None
+        olds = by_digest.get(content) if content else None
+        if olds:
+            old = olds.pop()
+            del gone[old]
+            changes.renamed.append((old, entry))
+        else:
+            changes.new.append(entry)

@@ -1,0 +1,128 @@
+"""Where items come from: a folder is walked, and compared with what the index knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from aesearch.errors import ContentError, SourceError
+from aesearch.sources.base import MAX_BYTES, Entry
+
+# Folders that hold no pictures of the user's: thumbnails of a NAS, version control, packages.
+SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules", "__pycache__", "System Volume Information"})
+
+
+def folder_names(keys: Sequence[str]) -> list[str]:
+    """Return the folder of each key, such as ``cats`` for ``cats/a.jpg``; "" where it is in none.
+
+    Sub-folders keep the names of those above: ``cats/indoors``. Whole paths, which lie outside
+    the source, are in none.
+    """
+    return ["" if key.startswith("/") else key.rpartition("/")[0] for key in keys]
+
+
+class Folder:
+    """A folder of files, below which every regular file is an item.
+
+    Parameters
+    ----------
+    root : Path
+        The folder. Nothing is ever written into it.
+
+    Raises
+    ------
+    SourceError
+        If there is no such folder.
+    """
+
+    plain = False
+
+    def __init__(self, root: Path) -> None:
+        if not root.exists():
+            raise SourceError(
+                f"there is no folder {root}; name the one that holds the pictures or documents"
+            )
+        if not root.is_dir():
+            raise SourceError(
+                f"{root} is neither a folder nor a table (.csv, .tsv, .jsonl); name the one that "
+                "holds the pictures or documents"
+            )
+        self.root = root.resolve()
+        self._prefix = str(self.root).rstrip(os.sep)
+        self.unreadable: list[tuple[str, str]] = []
+
+    def walk(self) -> Iterator[Entry]:
+        """Yield every visible regular file, in no particular order.
+
+        Folders that cannot be read, and names that are not text, are kept in `unreadable`.
+        """
+        self.unreadable = []
+        prefix = len(self._prefix) + 1
+        folders = [str(self.root)]
+        while folders:
+            for item in self._listing(folders.pop()):
+                if item.name.startswith("."):
+                    continue
+                try:
+                    if item.is_dir(follow_symlinks=False):
+                        if item.name not in SKIPPED_FOLDERS:
+                            folders.append(item.path)
+                    elif item.is_file():
+                        status = item.stat()
+                        key = item.path[prefix:].replace(os.sep, "/")
+                        key.encode()  # a name that is not text cannot be kept or shown
+                        yield Entry(key, status.st_size, status.st_mtime_ns)
+                except UnicodeEncodeError:
+                    self._note(item.path[prefix:], "its name is not valid UTF-8")
+                except OSError as error:
+                    self._note(item.path[prefix:], f"cannot be examined: {error.strerror}")
+
+    def _listing(self, folder: str) -> list[os.DirEntry[str]]:
+        """Return what is in a folder; one that cannot be read is noted."""
+        try:
+            with os.scandir(folder) as found:
+                return list(found)
+        except OSError as error:
+            if folder == str(self.root):
+                raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
+            inside = folder[len(self._prefix) + 1 :]
+            self._note(inside, f"folder cannot be read: {error.strerror}")
+            return []
+
+    def path(self, key: str) -> Path:
+        """Return the path of a key."""
+        return self.root / key
+
+    def read(self, key: str) -> bytes:
+        """Return the content of a file.
+
+        Raises
+        ------
+        ContentError
+            If it cannot be read, or is larger than 512 MiB.
+        """
+        # Joined as strings: on two cores the interpreter's lock is what is short.
+        return read_file(f"{self._prefix}/{key}")
+
+    def labels(self, keys: Sequence[str]) -> list[str]:
+        """Return the folder of each key."""
+        return folder_names(keys)
+
+    def _note(self, path: str, reason: str) -> None:
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        self.unreadable.append((shown.replace(os.sep, "/"), reason))
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return the content of a file of at most 512 MiB, or raise ContentError with the reason."""
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > MAX_BYTES:
+                raise ContentError(f"too large: {size >> 20} MiB, {MAX_BYTES >> 20} are allowed")
+            return stream.readall()
+    except FileNotFoundError as error:
+        raise ContentError("there is no such file") from error
+    except OSError as error:
+        raise ContentError(f"cannot be read: {error.strerror}") from error

@@ -1,0 +1,152 @@
+"""A collection in one file, or on standard input: a source whose items are rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import xxhash
+
+from aesearch.errors import SourceError
+from aesearch.modalities import Read
+from aesearch.modalities.texts.extract import Document, extract
+from aesearch.sources.base import STANDARD_INPUT, Entry, Source
+from aesearch.sources.rows import Refused, read_table
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are used; what is not named is found by its usual names.
+
+    Attributes
+    ----------
+    text : tuple of str
+        Joined in this order.
+    key, label : str or None
+    """
+
+    text: tuple[str, ...] = ()
+    key: str | None = None
+    label: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.key or self.label)
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any] | None) -> Columns:
+        """Return the columns that ``index.json`` holds."""
+        config = config or {}
+        return cls(tuple(config.get("text", ())), config.get("key"), config.get("label"))
+
+    def over(self, config: Mapping[str, Any] | None) -> Columns:
+        """Return these columns; of those that are not named, what ``index.json`` holds."""
+        known = Columns.of(config)
+        return Columns(self.text or known.text, self.key or known.key, self.label or known.label)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Which columns of a table were taken for what, chosen or guessed.
+
+    Attributes
+    ----------
+    text : tuple of str
+    key, label : str or None
+        None where rows are named by their numbers, and where they have no labels.
+    unused : tuple of str
+        All other columns.
+    """
+
+    text: tuple[str, ...]
+    key: str | None
+    label: str | None
+    unused: tuple[str, ...] = ()
+
+
+class Table:
+    """The rows of a .csv, .tsv or .jsonl file, or of standard input.
+
+    Rows are compared by their content: an entry's time stamp is a hash of its text.
+
+    Parameters
+    ----------
+    path : Path or None
+        None for standard input, which `stream` then is.
+    columns : Columns
+    stream : text file, optional
+
+    Attributes
+    ----------
+    taken : Taken or None
+        What the last walk took for text, key and label; None before it, and of plain lines, which
+        have no columns.
+
+    Raises
+    ------
+    SourceError
+        If there is no such file.
+    """
+
+    plain = True
+
+    def __init__(
+        self, path: Path | None, columns: Columns | None = None, stream: TextIO | None = None
+    ) -> None:
+        if path is not None and not path.is_file():
+            raise SourceError(f"there is no file {path}; name the table that holds the documents")
+        self.root = path.resolve() if path is not None else Path(STANDARD_INPUT)
+        self.columns = columns or Columns()
+        self.unreadable: list[tuple[str, str]] = []
+        self.taken: Taken | None = None
+        self._path, self._stream = path, stream
+        self._rows: dict[str, tuple[str, str]] = {}
+
+    def walk(self) -> Iterator[Entry]:
+        """Yield every row that can be used; the others are kept in `unreadable`."""
+        if self._path is None and self._stream is None and not self._rows:
+            raise SourceError("standard input is read once; give the documents again, or a file")
+        self.unreadable = []
+        chosen = self.columns
+        if self._path is not None or self._stream is not None:
+            self._rows = {}
+            found = read_table(
+                self._path, self._stream, text=chosen.text, key=chosen.key, label=chosen.label
+            )
+            used = {*found.text, *filter(None, (found.key, found.label))}
+            rest = tuple(name for name in found.columns if name not in used)
+            if found.columns:
+                self.taken = Taken(found.text, found.key or None, found.label or None, rest)
+            for row in found:
+                if isinstance(row, Refused):
+                    self.unreadable.append((f"line {row.line}", row.reason))
+                else:
+                    self._rows[row.key] = row.text, row.label
+            self._stream = None
+        for key, (text, label) in self._rows.items():
+            content = text.encode(errors="replace")
+            stamp = xxhash.xxh3_64_intdigest(content + b"\0" + label.encode()) >> 1
+            yield Entry(key, len(content), stamp)
+
+    def read(self, key: str) -> bytes:
+        """Return the text of a row, in UTF-8."""
+        return self._rows[key][0].encode(errors="replace")
+
+    def labels(self, keys: Sequence[str]) -> list[str]:
+        """Return the label of each row; "" where it has none."""
+        return [self._rows[key][1] if key in self._rows else "" for key in keys]
+
+
+def document_reader(source: Source) -> Read:
+    """Return what makes a document of the content of an item: of a row, its text as it is."""
+    return _as_it_is if source.plain else extract
+
+
+def _as_it_is(content: bytes, _name: str) -> Document:
+    return Document(content.decode(), "")
+
+
+def columns_taken(source: Source) -> Taken | None:
+    """Return which columns a source was found to have; None of what has none."""
+    return source.taken if isinstance(source, Table) else None

@@ -1,0 +1,344 @@
+"""SQLite: items, codes, skipped files and the revision. The truth; all else is made from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aesearch.errors import DamagedError, StorageError
+from aesearch.sources.changes import Known
+from aesearch.storage.schema import SCHEMA, Item, NewItem, Revision, Skipped
+from aesearch.storage.text_rows import TextRows
+from aesearch.types import Floats, Ids
+from aesearch.wording import counted
+
+
+def _cannot_write(error: sqlite3.Error) -> bool:
+    """Return whether SQLite complains of the place, and not of the database."""
+    places = ("disk I/O error", "full", "readonly", "unable to open")
+    return isinstance(error, sqlite3.OperationalError) and any(p in str(error) for p in places)
+
+
+class Store(TextRows):
+    """The database of one index. Safe to read from several threads.
+
+    Parameters
+    ----------
+    path : Path
+        ``items.db``.
+    create : bool
+        Whether to make a new, empty one.
+
+    Raises
+    ------
+    DamagedError
+        If the file is not a database of this kind.
+    StorageError
+        If it cannot be written to.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        db: sqlite3.Connection | None = None
+        try:
+            self._db = db = self._connect(create)
+            if create:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.executescript(SCHEMA)
+            db.execute("SELECT document FROM revision").fetchone()
+        except sqlite3.Error as error:
+            if db is not None:
+                db.close()
+            if path.exists() and _cannot_write(error):
+                raise StorageError(
+                    f"{path} cannot be written ({error}); is the disk full? Nothing is lost"
+                ) from error
+            raise DamagedError(
+                f"{path} cannot be opened ({error}); remove the index's folder and index again"
+            ) from error
+
+    def _connect(self, create: bool) -> sqlite3.Connection:
+        mode = "rwc" if create else "rw"
+        location = self.path.absolute().as_uri()
+        options: dict[str, Any] = {
+            "uri": True,
+            "check_same_thread": False,
+            "isolation_level": None,
+            "timeout": 30,
+        }
+        db: sqlite3.Connection = sqlite3.connect(f"{location}?mode={mode}", **options)
+        try:
+            db.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.Error as error:
+            db.close()
+            if create or not _cannot_write(error) or not self._is_settled():
+                raise
+            # On a read-only or full disk WAL cannot be set up; nobody can write there, so read it
+            # as it is.
+            db = sqlite3.connect(f"{location}?mode=ro&immutable=1", **options)
+        db.execute("PRAGMA foreign_keys=ON")
+        db.execute("PRAGMA synchronous=FULL")
+        return db
+
+    def _is_settled(self) -> bool:
+        """Return whether nothing stands in the log beside the database, or nobody can add to it."""
+        log = self.path.with_name(self.path.name + "-wal")
+        empty = not log.exists() or not log.stat().st_size
+        return self.path.exists() and (empty or not os.access(self.path.parent, os.W_OK))
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes inside one: they come to stay together, or not at all."""
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise StorageError(f"{self.path} cannot be written: {error}") from error
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise StorageError(
+                        f"{self.path} cannot be written: {error}; nothing was changed"
+                    ) from error
+                if type(error) is sqlite3.DatabaseError:  # not its children: a malformed file
+                    raise DamagedError(f"{self.path} cannot be read: {error}") from error
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the database throughout, whatever another process writes meanwhile."""
+        with self._lock:
+            if self._db.in_transaction:
+                yield
+                return
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK")
+
+    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            try:
+                return self._db.execute(sql, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise DamagedError(f"{self.path} cannot be read: {error}") from error
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def revision(self) -> tuple[Revision, Floats | None]:
+        """Return the current revision, and the rotation that makes bits of its codes, if any."""
+        rows = self._rows("SELECT document, rotation FROM revision")
+        if not rows:
+            return Revision(), None
+        document, blob = rows[0]
+        try:
+            revision = Revision(**json.loads(document))
+            if blob is None:
+                return revision, None
+            bits = int(revision.plan["bits"])
+            return revision, np.frombuffer(blob, np.float32).reshape(-1, bits)
+        except (ValueError, TypeError, KeyError) as error:
+            raise DamagedError(f"the revision in {self.path} cannot be read: {error}") from error
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection has committed."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    def count(self) -> int:
+        """Return the number of items."""
+        return int(self._rows("SELECT count(*) FROM items")[0][0])
+
+    def known(self, *, added: bool = False) -> dict[str, Known]:
+        """Return what is needed to compare a source with; hand-added items only if asked for."""
+        rows = self._rows(
+            "SELECT key, size, mtime_ns, digest FROM items WHERE added = 0 OR ?", (int(added),)
+        )
+        return {row[0]: Known._make(row[1:]) for row in rows}
+
+    def known_skipped(self) -> dict[str, Known]:
+        """Return the ledger in the form that `sources.compare` takes."""
+        rows = self._rows("SELECT key, size, mtime_ns FROM skipped")
+        return {key: Known(size, mtime) for key, size, mtime in rows}
+
+    def skipped(self) -> list[Skipped]:
+        """Return the ledger: files that are not in the index, and why."""
+        rows = self._rows("SELECT key, reason, ignored, size, mtime_ns FROM skipped ORDER BY key")
+        return [Skipped(k, r, bool(i), s, m) for k, r, i, s, m in rows]
+
+    def items(self) -> Iterator[Item]:
+        """Yield all items in the order of their ids."""
+        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id > ? ORDER BY id"
+        last = 0
+        while rows := self._rows(sql + " LIMIT 10000", (last,)):
+            for row in rows:
+                yield Item(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+            last = rows[-1][0]
+
+    def keys_of(self, ids: Iterable[int]) -> dict[int, str]:
+        """Return the keys of ids; unknown ids are left out."""
+        return dict(self._in("SELECT id, key FROM items WHERE id IN ({})", [int(i) for i in ids]))
+
+    def by_hand(self, ids: Iterable[int]) -> set[int]:
+        """Return those of some ids that were added by hand, not found in the source."""
+        sql = "SELECT id FROM items WHERE added = 1 AND id IN ({})"
+        return {id for (id,) in self._in(sql, [int(i) for i in ids])}
+
+    def ids_of(self, keys: Iterable[str]) -> dict[str, int]:
+        """Return the ids of keys; unknown keys are left out."""
+        return dict(self._in("SELECT key, id FROM items WHERE key IN ({})", list(keys)))
+
+    def same_content(self, digest: bytes) -> list[tuple[int, str]]:
+        """Return id and key of the items whose file has exactly this content."""
+        rows = self._rows("SELECT id, key FROM items WHERE digest = ? ORDER BY id", (digest,))
+        return [(int(i), str(k)) for i, k in rows]
+
+    def matching(self, pattern: str) -> Ids:
+        """Return the ids of keys that match a glob: * any run, ? one character, [ab] one of."""
+        rows = self._rows("SELECT id FROM items WHERE key GLOB ? ORDER BY id", (pattern,))
+        return np.array([row[0] for row in rows], dtype=np.int64)
+
+    def codes(self, ids: Iterable[int] | None = None) -> tuple[Ids, Floats]:
+        """Return ids and codes, all or some, in the order of ids; of all, passages come last."""
+        if ids is None:
+            rows = self._rows("SELECT id, code FROM codes ORDER BY id")
+            if self.has_passages():
+                rows += self._rows("SELECT id, code FROM passages ORDER BY id")
+        else:
+            wanted = [int(i) for i in ids]
+            rows = sorted(self._in("SELECT id, code FROM codes WHERE id IN ({})", wanted))
+        found = np.array([row[0] for row in rows], dtype=np.int64)
+        lengths = {len(row[1]) for row in rows}
+        if len(lengths) > 1 or any(length % 4 for length in lengths):
+            raise DamagedError(f"codes in {self.path} differ in length, or are cut off")
+        flat = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float32)
+        return found, flat.reshape(len(rows), -1) if rows else flat.reshape(0, 1)
+
+    def kept(self) -> list[tuple[NewItem, bytes]]:
+        """Return the items that were added by hand, each with its picture as PNG."""
+        rows = self._rows(
+            "SELECT key, size, mtime_ns, digest, png FROM items JOIN kept USING (id) "
+            "WHERE added = 1"
+        )
+        return [
+            (NewItem(key, size, mtime, digest, added=True), png)
+            for key, size, mtime, digest, png in rows
+        ]
+
+    def drift(self) -> tuple[int, float]:
+        """Return how many items came after training, and their mean reconstruction error."""
+        number, mean = self._rows("SELECT count(error), avg(error) FROM items")[0]
+        return int(number), float(mean or 0.0)
+
+    def problems(self) -> list[str]:
+        """Return what SQLite's own check and the rules between the tables find wrong."""
+        found = [row[0] for row in self._rows("PRAGMA quick_check(5)") if row[0] != "ok"]
+        without = self._rows(
+            "SELECT count(*) FROM items LEFT JOIN codes USING (id) WHERE codes.id IS NULL"
+        )[0][0]
+        if without:
+            found.append(f"{counted(without, 'item')} without a code")
+        orphans = self._rows("SELECT count(*) FROM codes WHERE id NOT IN (SELECT id FROM items)")
+        if orphans[0][0]:
+            found.append(f"{counted(orphans[0][0], 'code')} without an item")
+        lengths = self._rows("SELECT count(DISTINCT length(code)) FROM codes")[0][0]
+        if lengths > 1:
+            found.append(f"codes have {lengths} different lengths")
+        return found
+
+    # -- writing, inside a transaction -----------------------------------------------------------
+
+    def put(self, items: Sequence[NewItem], codes: Floats) -> Ids:
+        """Write items with their codes; a key that exists keeps its id. Returns the ids."""
+        self._db.executemany(
+            "INSERT INTO items (key, size, mtime_ns, digest, added, error) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET size=excluded.size, "
+            "mtime_ns=excluded.mtime_ns, digest=excluded.digest, added=excluded.added, "
+            "error=excluded.error",
+            ((i.key, i.size, i.mtime_ns, i.digest, i.added, i.error) for i in items),
+        )
+        known = self.ids_of([item.key for item in items])
+        ids = [known[item.key] for item in items]
+        blobs = (code.tobytes() for code in np.asarray(codes, dtype=np.float32))
+        self._db.executemany(
+            "INSERT OR REPLACE INTO codes VALUES (?, ?)", zip(ids, blobs, strict=True)
+        )
+        self.forget(known)
+        walked = [(id,) for id, item in zip(ids, items, strict=True) if not item.added]
+        self._db.executemany("DELETE FROM kept WHERE id = ?", walked)  # it has a file now
+        return np.array(ids, dtype=np.int64)
+
+    def keep(self, ids: Ids, pictures: Sequence[bytes]) -> None:
+        """Keep small pictures of items that were added by hand; an empty one is passed over."""
+        rows = [(int(i), png) for i, png in zip(ids, pictures, strict=True) if png]
+        self._db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+
+    def recode(self, ids: Ids, codes: Floats) -> None:
+        """Give items new codes, by a new encoder: nothing counts as later than it."""
+        codes = np.asarray(codes, dtype=np.float32)
+        rows = [(int(i), code.tobytes()) for i, code in zip(ids, codes, strict=True)]
+        self._db.executemany("INSERT OR REPLACE INTO codes VALUES (?, ?)", rows)
+        self._db.execute("UPDATE items SET error = NULL")
+
+    def rename(self, pairs: Iterable[tuple[str, str, int]]) -> None:
+        """Give items new keys and times: (old, new, mtime_ns). Chains and swaps are fine.
+
+        What stood under a new key, item or skipped file, gives way, as a file would.
+        """
+        pairs = list(pairs)
+        aside = [(f"\0{n}", old) for n, (old, _, _) in enumerate(pairs)]
+        self._db.executemany("UPDATE items SET key = ? WHERE key = ?", aside)
+        taken = [(new,) for _, new, _ in pairs]
+        self._db.executemany("DELETE FROM items WHERE key = ?", taken)
+        self._db.executemany("DELETE FROM skipped WHERE key = ?", taken)
+        self._db.executemany(
+            "UPDATE items SET key = ?, mtime_ns = ? WHERE key = ?",
+            [(new, mtime, f"\0{n}") for n, (_, new, mtime) in enumerate(pairs)],
+        )
+
+    def touch(self, times: Iterable[tuple[str, int]]) -> None:
+        """Note new time stamps: (key, mtime_ns)."""
+        self._db.executemany(
+            "UPDATE items SET mtime_ns = ? WHERE key = ?", [(mtime, key) for key, mtime in times]
+        )
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove items by key."""
+        self._db.executemany("DELETE FROM items WHERE key = ?", [(key,) for key in keys])
+
+    def skip(self, files: Iterable[Skipped]) -> None:
+        """Write files into the ledger."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
+            [(f.key, f.reason, int(f.ignored), f.size, f.mtime_ns) for f in files],
+        )
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Remove files from the ledger."""
+        self._db.executemany("DELETE FROM skipped WHERE key = ?", [(key,) for key in keys])
+
+    def set_revision(self, revision: Revision, rotation: Floats | None) -> None:
+        """Write the revision that the transaction ends in."""
+        document = json.dumps({**asdict(revision), "changed_at": time.time()})
+        blob = None if rotation is None else rotation.astype(np.float32).tobytes()
+        self._db.execute("INSERT OR REPLACE INTO revision VALUES (1, ?, ?)", (document, blob))

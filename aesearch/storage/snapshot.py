@@ -1,0 +1,98 @@
+"""One revision, opened for searching: its encoder and its engine, each checked first."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aesearch.engines import engine_class
+from aesearch.engines.plan import Plan
+from aesearch.errors import DamagedError, EncoderMismatchError, IndexNotFoundError
+from aesearch.inference.encoder import FrozenEncoder, checksum
+from aesearch.modalities import load_features
+from aesearch.settings import Settings
+from aesearch.storage.commit import build_engine
+from aesearch.storage.database import Store
+from aesearch.storage.layout import Layout
+from aesearch.storage.schema import Revision
+from aesearch.types import Floats
+
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One revision, opened."""
+
+    revision: Revision
+    encoder: FrozenEncoder
+    features: Any
+    engine: Any
+
+
+def open_revision(layout: Layout, store: Store, settings: Settings) -> Opened:
+    """Open the current revision.
+
+    Raises
+    ------
+    IndexNotFoundError
+        If nothing was published yet.
+    DamagedError, EncoderMismatchError
+        If its encoder is not what it was. A damaged FAISS file is only warned of: the codes in
+        the store are searched instead.
+    """
+    for attempt in range(TRIES):
+        revision, rotation = store.revision()
+        if not revision.number:
+            raise IndexNotFoundError(
+                f"{layout.root} holds no items yet; 'aesearch index SOURCE' goes on with it"
+            )
+        try:
+            encoder = FrozenEncoder(layout.encoder(revision.fingerprint))
+            if encoder.fingerprint != revision.fingerprint:
+                raise EncoderMismatchError(
+                    f"the codes were made by encoder {revision.fingerprint}, "
+                    f"{encoder.folder.name} holds {encoder.fingerprint}; restore it, or run "
+                    "'aesearch index SOURCE --retrain'"
+                )
+            engine = _open_engine(layout, store, settings, revision, rotation)
+        except DamagedError:
+            # A writer may have replaced the files between two reads.
+            if attempt + 1 < TRIES and store.revision()[0].number != revision.number:
+                continue
+            raise
+        features = load_features(encoder.folder, encoder.manifest["features"])
+        return Opened(revision, encoder, features, engine)
+    raise DamagedError(f"{layout.root} changes too quickly to be opened; try again")
+
+
+def _open_engine(
+    layout: Layout,
+    store: Store,
+    settings: Settings,
+    revision: Revision,
+    rotation: Floats | None,
+) -> Any:
+    path = layout.root / revision.codes_file
+    problem = file_problem(path, revision)
+    if problem and store.revision()[0].number == revision.number:
+        warnings.warn(
+            f"{problem}; searching the codes in items.db instead, "
+            "'aesearch verify --repair' mends it",
+            stacklevel=2,
+        )
+        return build_engine(store, settings)[0]
+    return engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
+
+
+def file_problem(path: Path, revision: Revision) -> str | None:
+    """Return what is wrong with the FAISS file, if anything. FAISS itself takes a flipped byte."""
+    if not path.is_file():
+        return f"{path} is missing"
+    try:
+        damaged = checksum(path) != revision.codes_sum
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror})"
+    return f"{path} is damaged (its checksum does not match)" if damaged else None
