@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 # The networks of the tests are too small for a second thread, and threads that wait for one
 # another in turns make a busy machine ten times slower. Before numpy and torch are imported.
@@ -46,8 +47,10 @@ def pytest_collection_finish() -> None:
         with suppress(ImportError, AttributeError):
             from torch.onnx._internal.exporter._registration import ONNXRegistry
 
-            read = ONNXRegistry.from_torchlib.__func__
-            ONNXRegistry.from_torchlib = classmethod(functools.cache(read))
+            registry: Any = ONNXRegistry
+            registry.from_torchlib = classmethod(
+                functools.cache(registry.from_torchlib.__func__)  # type: ignore[arg-type]
+            )
 
 
 def make_picture(kind: str, seed: int, side: int = 40) -> Pixels:
@@ -63,7 +66,8 @@ def make_picture(kind: str, seed: int, side: int = 40) -> Pixels:
         mask = np.maximum(abs(down - middle[0]), abs(right - middle[1])) < size
     front, back = rng.uniform(128, 255, 3), rng.uniform(0, 127, 3)
     pixels = np.where(mask[..., None], front, back) + rng.normal(0, 4, (side, side, 3))
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    drawn: Pixels = np.clip(pixels, 0, 255).astype(np.uint8)
+    return drawn
 
 
 def make_pictures(count: int, side: int, channels: int = 3) -> Pixels:
@@ -71,7 +75,8 @@ def make_pictures(count: int, side: int, channels: int = 3) -> Pixels:
     colour = np.stack([make_picture(CLASSES[i % 3], i, side) for i in range(count)])
     if channels == 3:
         return colour
-    return colour.mean(axis=3, keepdims=True).astype(np.uint8)
+    grey: Pixels = colour.mean(axis=3, keepdims=True).astype(np.uint8)
+    return grey
 
 
 @pytest.fixture
@@ -101,7 +106,8 @@ def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """scikit-learn's 1,797 digits, a table of 64 numbers, and their labels."""
     from sklearn.datasets import load_digits
 
-    return load_digits(return_X_y=True)
+    found: tuple[NDArray[np.float64], NDArray[np.int64]] = load_digits(return_X_y=True)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -171,7 +171,7 @@ def test_interrupted_fit_goes_on_to_the_same_codes(tmp_path: Path) -> None:
 
 def test_progress_runs_from_nothing_to_all() -> None:
     told: list[float] = []
-    session = Session(progress=lambda done, terms: told.append(done))
+    session = Session(progress=lambda done, _: told.append(done))
     AgreementEncoder(4, width=4, epochs=3).fit(scenes(20), session=session)
     assert told == sorted(told)
     assert told[0] < 0.5

@@ -40,12 +40,12 @@ class Balance(HTMLParser):
         self.open: list[str] = []
         self.count: dict[str, int] = {}
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
+    def handle_starttag(self, tag: str, _attrs: object) -> None:
         self.count[tag] = self.count.get(tag, 0) + 1
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag: str, attrs: object) -> None:
+    def handle_startendtag(self, tag: str, _attrs: object) -> None:
         self.count[tag] = self.count.get(tag, 0) + 1
 
     def handle_endtag(self, tag: str) -> None:

@@ -40,7 +40,7 @@ def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coll
 def stage_of(collection: Collection, *forms: str) -> Stage:
     corpus = collection.read(Settings(), silent)
     more: Any = (collection.own, collection.own_features)
-    return Stage(corpus, 0, forms, collection.index.folder.layout.root, lambda step: None, *more)  # type: ignore[union-attr]
+    return Stage(corpus, 0, forms, collection.index.folder.layout.root, lambda _: None, *more)  # type: ignore[union-attr]
 
 
 def asked(stage: Stage, texts: list[str]) -> Asked:
@@ -112,7 +112,8 @@ def test_passages_and_words_count_among_the_bytes(collection: Collection) -> Non
     assert hybrid.bytes_per_item == pytest.approx(4 * 8 * rows + words)
 
 
-def test_a_comparison_has_a_row_with_words_for_each_code(tmp_path: Path, collection: Any) -> None:
+@pytest.mark.usefixtures("collection")
+def test_a_comparison_has_a_row_with_words_for_each_code(tmp_path: Path) -> None:
     found: Comparison = compare(tmp_path / "notes", encoders=["bm25", "lsa"], code_sizes=[8])
     found.close()
     rows = {row.title: row for row in found.rows if row.form == HYBRID}

@@ -52,7 +52,7 @@ def texts(tmp_path: Path) -> TextDataset:
 
 
 def stage_of(corpus: ImageDataset | TextDataset, place: Path) -> Stage:
-    return Stage(corpus, 0, ("float", "int8", "bits"), place, lambda step: None)
+    return Stage(corpus, 0, ("float", "int8", "bits"), place, lambda _: None)
 
 
 def test_raw_pixels_are_compared_as_brute_force_does() -> None:

@@ -169,7 +169,7 @@ def test_a_trained_encoder_takes_part(tmp_path: Path) -> None:
             code_sizes=[8],
             forms=["float"],
             budget=1.0,
-            progress=lambda stage, done, total: stages.append(stage),
+            progress=lambda stage, _done, _total: stages.append(stage),
         )
     )
     learned = found.rows[1]

@@ -44,7 +44,7 @@ class FolderEncoder(PCAEncoder):
         if not self.beta > 0:
             raise ParameterError(f"beta must be above 0; got {self.beta}")
 
-    def fit(self, X: np.ndarray, y: Any = None, *, session: Any = None) -> FolderEncoder:
+    def fit(self, X: np.ndarray, y: Any = None, *, session: Any = None) -> FolderEncoder:  # noqa: ARG002 - an encoder's
         self.seen.append(y)
         self.sizes.append(len(X))
         super().fit(X)

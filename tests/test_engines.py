@@ -147,7 +147,7 @@ def check(
         np.testing.assert_allclose(scores, best, atol=case.slack)
 
 
-def test_as_many_come_back_as_are_asked_for(case: Case, built: FaissEngine) -> None:
+def test_as_many_come_back_as_are_asked_for(built: FaissEngine) -> None:
     # Lists and graphs stop early: 160 of 500 came back.
     for k in (K, COUNT // 3, COUNT):
         ids, _ = built.search(ASKED, k)

@@ -165,7 +165,7 @@ def test_a_table_holds_what_the_arrays_hold(made: Path, name: str, tmp_path: Pat
 def test_parquet_without_pyarrow_names_the_extra(
     images: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "find_spec", lambda name: None)
+    monkeypatch.setattr(exporting, "find_spec", lambda _: None)
     with pytest.raises(UnsupportedError, match=r"pip install 'aesearch\[parquet\]'") as caught:
         export(images, tmp_path / "out", format="parquet")
     assert "\n" not in str(caught.value)

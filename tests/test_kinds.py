@@ -78,7 +78,7 @@ def test_a_table_holds_documents(tmp_path: Path) -> None:
         kind_of(source, [], "images")
 
 
-def test_suffixes_are_those_of_no_document(tmp_path: Path) -> None:
+def test_suffixes_are_those_of_no_document() -> None:
     from aesearch.modalities.texts.extract import SUFFIXES
 
     assert not set(PICTURES) & SUFFIXES

@@ -87,9 +87,8 @@ def made(groups: list[str], *, name: str = "trip") -> Map:
 # -- the numbers ---------------------------------------------------------------------------------
 
 
-def test_pictures_are_laid_out_beside_the_components_of_their_pixels(
-    index: Index, quick: None
-) -> None:
+@pytest.mark.usefixtures("quick")
+def test_pictures_are_laid_out_beside_the_components_of_their_pixels(index: Index) -> None:
     told: list[tuple[str, float]] = []
     found = map_of(index, progress=lambda stage, done, total: told.append((stage, done / total)))
     assert [panel.method for panel in found.panels] == ["learned", "pca"]
@@ -124,8 +123,9 @@ def test_documents_are_laid_out_beside_latent_semantics(documents: Path) -> None
     assert found.accuracy > 0.9
 
 
+@pytest.mark.usefixtures("quick")
 def test_very_many_documents_are_laid_out_by_their_codes(
-    documents: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+    documents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mapping, "MOST_LEARNED", N - 1)
     monkeypatch.setattr(mapping, "MOST_COUNTED", N - 1)
@@ -192,7 +192,8 @@ def test_too_few_items_have_no_map(tmp_path: Path) -> None:
         map_of(index)
 
 
-def test_a_handful_of_equal_pictures_have_one(tmp_path: Path, quick: None) -> None:
+@pytest.mark.usefixtures("quick")
+def test_a_handful_of_equal_pictures_have_one(tmp_path: Path) -> None:
     for n in range(5):
         (tmp_path / "same").mkdir(exist_ok=True)
         Image.new("RGB", (32, 32), "red").save(tmp_path / f"same/{n}.png")

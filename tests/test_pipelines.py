@@ -423,16 +423,18 @@ def test_snippets_for_scikit_learn_run(
     assert 0 < float(out.split()[0]) <= 1
 
 
+@pytest.mark.usefixtures("langchain")
 def test_snippet_for_langchain_runs(
-    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, langchain: Any
+    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     lines = said("LangChain", made, monkeypatch, capsys).splitlines()
     assert lines[0].split()[1].startswith("space/")
     assert lines[-1] == "2"
 
 
+@pytest.mark.usefixtures("haystack")
 def test_snippet_for_haystack_runs(
-    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, haystack: Any
+    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

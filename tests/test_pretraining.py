@@ -203,7 +203,7 @@ def not_tuned(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
     """Leaves networks as pretraining made them, and tells the sessions of what would follow."""
     sessions: list[Session] = []
 
-    def nothing(task: object, session: Session, *, seed: int) -> list[Any]:
+    def nothing(_task: object, session: Session, **_seed: int) -> list[Any]:
         sessions.append(session)
         return []
 
@@ -324,7 +324,7 @@ def test_stopping_and_going_on_is_the_same_as_not_stopping(
     def stop() -> bool:
         return taken >= steps
 
-    def count(done: float, terms: dict[str, float]) -> None:
+    def count(_done: float, _terms: dict[str, float]) -> None:
         nonlocal taken
         taken += 1
 
@@ -341,7 +341,7 @@ def test_stopping_and_going_on_is_the_same_as_not_stopping(
 
 def test_time_that_pretraining_leaves_goes_to_the_whole_network(not_tuned: list[Session]) -> None:
     told: list[float] = []
-    session = Session(budget_s=1000, progress=lambda done, terms: told.append(done))
+    session = Session(budget_s=1000, progress=lambda done, _: told.append(done))
     encoder = DBNEncoder(2, **DEEP, pretraining_epochs=1).fit(DIGITS[:300], session=session)
     spent = seconds_of(encoder.history_)
     assert 0 <= spent < 100

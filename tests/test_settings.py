@@ -214,6 +214,7 @@ def test_of_two_texts_the_last_holds() -> None:
             parse_choices([text])
 
 
+@pytest.mark.usefixtures("fake")
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
@@ -227,7 +228,7 @@ def test_of_two_texts_the_last_holds() -> None:
         ("raw", {"resolution": "much"}, "resolution must be .* got 'much'"),
     ],
 )
-def test_bad_parameters(fake: str, name: str, parameters: dict[str, Any], message: str) -> None:
+def test_bad_parameters(name: str, parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         chosen_parameters(name, parameters, 64, 0)
 

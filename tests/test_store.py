@@ -359,7 +359,7 @@ def test_a_broken_revision_is_damage(store: Store, document: str) -> None:
 # -- damage ------------------------------------------------------------------------------------
 
 
-def test_a_sound_store_has_no_problems(store: Store, filled: Store) -> None:
+def test_a_sound_store_has_no_problems(filled: Store) -> None:
     assert filled.problems() == []
 
 

@@ -242,7 +242,8 @@ def test_lines_of_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert command("index", "-", "--index", "lines", "--dry-run").code == 2
 
 
-def test_json_lines_of_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("here")
+def test_json_lines_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     feed(monkeypatch, "".join(f"{json.dumps(row)}\n" for row in table_rows(3)))
     made_now = command("index", "-", "--index", "rows", *CHOSEN, "--budget", "0")
     assert (made_now.code, made_now.err) == (0, "")

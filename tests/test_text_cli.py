@@ -49,7 +49,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # -- queries ---------------------------------------------------------------------------------------
 
 
-def test_the_words_are_one_text(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_the_words_are_one_text() -> None:
     one = command("query", "the boat in the harbour", "-k", "3")
     assert (one.code, one.err) == (0, "")
     lines = [line.split("\t") for line in one.out.splitlines()]
@@ -58,7 +59,8 @@ def test_the_words_are_one_text(home: Path) -> None:
     assert command("query", "the", "boat", "in", "the", "harbour", "-k", "3") == one
 
 
-def test_words_are_text_even_where_files_have_their_name(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_words_are_text_even_where_files_have_their_name() -> None:
     plain = command("query", "docs/sailing/03.txt", "-k", "1", "--no-hybrid")
     assert "docs/sailing/" in plain.out
     assert not plain.out.startswith("1.0000")
@@ -85,7 +87,8 @@ def test_standard_input_is_a_text_or_a_file(home: Path, monkeypatch: pytest.Monk
     assert nothing.err == "aesearch: the query is empty; give it some words\n"
 
 
-def test_unknown_words_and_empty_queries_fail_in_one_line(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_unknown_words_and_empty_queries_fail_in_one_line() -> None:
     unknown = command("query", "harbur", "zzzz")
     assert (unknown.code, unknown.out) == (1, "")
     assert unknown.err == (
@@ -102,7 +105,8 @@ def test_unknown_words_and_empty_queries_fail_in_one_line(home: Path) -> None:
         assert answer.out == ""
 
 
-def test_several_queries_and_one_that_fails(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_several_queries_and_one_that_fails() -> None:
     files = ("--file", "docs/music/00.txt", "--file", "no.txt", "--key", "sailing/00.txt")
     answer = command("query", *files, "roses", "and", "soil", "-k", "1")
     assert answer.code == 3
@@ -114,7 +118,8 @@ def test_several_queries_and_one_that_fails(home: Path) -> None:
     ]  # fmt: skip
 
 
-def test_filters(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_filters() -> None:
     among = command("query", "boat", "--among", "music/*", "-k", "50")
     assert among.out.count("\tdocs/music/") == 12 == len(among.out.splitlines())
     none = command("query", "boat", "--among", "nothing/*")
@@ -143,7 +148,8 @@ def test_json_is_valid_and_stable(home: Path) -> None:
     assert paths == [*(row["path"] for row in rows), ""]
 
 
-def test_explanations_are_printed_below_each_hit(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_explanations_are_printed_below_each_hit() -> None:
     lines = command("query", "boat harbour", "-k", "2", "--explain").out.splitlines()
     assert len(lines) == 6
     assert [line.strip().partition(":")[0] for line in lines[1:3]] == ["both say", "both are about"]
@@ -320,7 +326,8 @@ def test_indexes_of_different_kind_side_by_side(home: Path, here: Path) -> None:
     assert "is the index of" in wrong.err
 
 
-def test_what_a_query_passes_over_is_said_beside_the_answer(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_what_a_query_passes_over_is_said_beside_the_answer() -> None:
     asked = command("query", "boat", "zeppelin", "-k", "1")
     assert asked.code == 0
     assert asked.err == "aesearch: note: not known here: zeppelin\n"

@@ -50,7 +50,7 @@ def index(source: Path) -> Index:
 
 
 @pytest.fixture
-def own(source: Path, index: Index, tmp_path: Path) -> Index:
+def own(source: Path, index: Index, tmp_path: Path) -> Index:  # noqa: ARG001 - makes it
     """The same index of the same documents, to be changed."""
     shutil.copytree(source, tmp_path / "docs")
     return made(tmp_path / "docs", tmp_path / "own")

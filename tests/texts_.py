@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def word_table(documents: int = 200, terms: int = 160) -> tuple[csr_matrix, NDAr
 def made(source: Path, place: Path, **options: Any) -> Index:
     """Index a source without training, and open it."""
     options.setdefault("budget", 0)
-    return cast(Index, build(source, place, **options))
+    return build(source, place, **options)
 
 
 def feed(monkeypatch: pytest.MonkeyPatch, content: str | bytes) -> None:

@@ -55,11 +55,11 @@ class LazyGroup(click.Group):
         with _until_closed():
             return super().invoke(ctx)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         """Return the names, in the order in which one needs them."""
         return [name for name in COMMANDS if name not in ALIASES]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         """Import and return a command."""
         if cmd_name not in COMMANDS:
             return None

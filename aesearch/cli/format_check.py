@@ -94,10 +94,10 @@ def _doubts(check: Mapping[str, Any]) -> Iterator[str]:
         yield f"{line}; the better figure was taken"
     else:
         yield f"{line}, so a second check was asked:"
-        yield _second(check, *second)
+        yield _second(check, *second[1:])
 
 
-def _second(check: Mapping[str, Any], mean: float, low: float, high: float) -> str:
+def _second(check: Mapping[str, Any], low: float, high: float) -> str:
     rows, rival, learned = check["candidates"], check["second_rival"], check["learned"]
     found = (
         f"openings of documents find the rest at rank {rows[learned]['opening_rank']:.1f} with "

@@ -57,14 +57,21 @@ def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bo
     if form == "json":
         for line in _as_json(answer):
             click.echo(json.dumps(line, ensure_ascii=False))
-        return
-    if form == "null":
-        for hit in answer.hits:
-            if not tabular and hit.path is None:
-                click.echo(f"aesearch: note: '{legible(hit.key)}' has no file", err=True)
-            else:
-                click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
-        return
+    elif form == "null":
+        _print_paths(answer, tabular=tabular)
+    else:
+        _print_table(answer, several=several, tabular=tabular)
+
+
+def _print_paths(answer: Answer, *, tabular: bool) -> None:
+    for hit in answer.hits:
+        if not tabular and hit.path is None:
+            click.echo(f"aesearch: note: '{legible(hit.key)}' has no file", err=True)
+        else:
+            click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
+
+
+def _print_table(answer: Answer, *, several: bool, tabular: bool) -> None:
     terminal = sys.stdout.isatty()
     if terminal and several:
         click.secho(legible(answer.name), bold=True)

@@ -55,7 +55,9 @@ def refuse_undrawable(out: Path | None, modality: Modality) -> None:
         raise click.UsageError(f"-o draws pictures; this is an index of {modality.noun}s")
 
 
-def _in_a_folder(context: click.Context, option: click.Parameter, out: Path | None) -> Path | None:
+def _in_a_folder(
+    _context: click.Context, _option: click.Parameter, out: Path | None
+) -> Path | None:
     """Return a path of which the folder is there."""
     if out is None:
         return None

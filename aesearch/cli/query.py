@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from aesearch.errors import ContentError
 from aesearch.modalities import MODALITIES, Modality
 from aesearch.modalities import modality as modality_of
 from aesearch.search.index import Index
-from aesearch.search.query import Query
 from aesearch.storage.places import find
 
 
@@ -79,57 +78,89 @@ def query(
     queries were asked, tab, the query). Higher is closer: a score is a cosine, 1 for the same; by
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
+    _require_question(words, files, keys, sheet, hybrid=hybrid)
+    named = next((name for name in (*files, *words) if name != "-"), None)
+    near, kind = Path(named) if named else None, _kind(files, words)
+    if explain or hybrid is not None:
+        kind = _with_words().name
+    with Index(find(place, near, kind)) as index, quiet_decoders():
+        folder = index.folder
+        _require_sense(index, words, files, sheet, explain=explain, hybrid=hybrid)
+        answers = [_like(index, key, top, limits, explain=explain) for key in keys]
+        if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
+            hybrid = bool(hybrid)
+        limits["hybrid"] = hybrid
+        questions = list(_questions(words, files, typed=folder.modality.has_words))
+        asked = [_asked(index, *question, top, limits, explain=explain) for question in questions]
+        answers += [answer for answer in asked if answer is not None]
+        tabular = folder.is_tabular
+        kept = folder.kept() if sheet is not None else {}
+    _tell_nothing(answers, limits["threshold"], limits["among"])
+    several = len(keys) + len(questions) > 1
+    for answer in answers:
+        print_answer(answer, form, several=several, tabular=tabular)
+    if sheet is not None and answers:
+        _draw(answers, kept, sheet)
+    if None in asked:
+        return SOME_SKIPPED if answers else ERROR
+    return DONE
+
+
+def _require_question(
+    words: tuple[str, ...],
+    files: tuple[str, ...],
+    keys: tuple[str, ...],
+    sheet: Path | None,
+    *,
+    hybrid: bool | None,
+) -> None:
+    """Refuse what no index can be asked."""
     if not words and not files and not keys:
         raise click.UsageError("name a picture or a text to search with, or an item by --key")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
     if keys and hybrid:
         raise click.UsageError("--hybrid takes a text or --file; a --key is searched by its code")
-    named = next((name for name in (*files, *words) if name != "-"), None)
-    failed = False
-    answers: list[Answer] = []
-    near, kind = Path(named) if named else None, _kind(files, words)
-    if explain or hybrid is not None:
-        kind = _with_words().name
-    with Index(find(place, near, kind)) as index, quiet_decoders():
-        modality, folder = index.folder.modality, index.folder
-        _require_sense(index, words, files, sheet, explain=explain, hybrid=hybrid)
-        for key in keys:
-            found = index.similar(key, top, **limits)
-            why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
-            answers.append(Answer(key, index.path_of(key), found, why))
-        if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
-            hybrid = bool(hybrid)
-        questions = list(_questions(words, files, typed=modality.has_words))
-        for name, content in questions:
-            try:
-                asked = index.prepare(content)
-                found = index.search(asked, top, hybrid=hybrid, **limits)
-            except ContentError as error:
-                failed = True
-                about = "" if isinstance(content, str) else f"{name}: "
-                click.echo(f"aesearch: {about}{error}", err=True)
-                continue
-            if asked.typed:
-                _tell_unknown(index, asked, hybrid)
-            why = [index.explain(asked, hit.key) for hit in found] if explain else []
-            answers.append(Answer(name, content, found, why))
-        tabular = folder.is_tabular
-        kept = folder.kept() if sheet is not None else {}
-    among = limits["among"]
-    empty = answers and not any(answer.hits for answer in answers)
-    if empty and limits["threshold"] is not None:
-        click.echo(f"aesearch: nothing scores {limits['threshold']:g} or more", err=True)
-    elif empty and among is not None:
+
+
+def _like(index: Index, key: str, top: int, limits: Mapping[str, Any], *, explain: bool) -> Answer:
+    """Search with an item."""
+    found = index.similar(key, top, **limits)
+    why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
+    return Answer(key, index.path_of(key), found, why)
+
+
+def _asked(
+    index: Index,
+    name: str,
+    content: str | bytes | Path,
+    top: int,
+    limits: Mapping[str, Any],
+    *,
+    explain: bool,
+) -> Answer | None:
+    """Search with a text, a file, or what was on standard input; None where that cannot be read."""
+    try:
+        asked = index.prepare(content)
+        found = index.search(asked, top, **limits)
+    except ContentError as error:
+        about = "" if isinstance(content, str) else f"{name}: "
+        click.echo(f"aesearch: {about}{error}", err=True)
+        return None
+    if asked.typed and (unknown := index.unknown_words(asked, hybrid=limits["hybrid"])):
+        click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
+    why = [index.explain(asked, hit.key) for hit in found] if explain else []
+    return Answer(name, content, found, why)
+
+
+def _tell_nothing(answers: list[Answer], threshold: float | None, among: str | None) -> None:
+    """Say why nothing was found."""
+    if not answers or any(answer.hits for answer in answers):
+        return
+    if threshold is not None:
+        click.echo(f"aesearch: nothing scores {threshold:g} or more", err=True)
+    elif among is not None:
         click.echo(f"aesearch: nothing found among '{among}'; a folder is 'name/*'", err=True)
-    several = len(keys) + len(questions) > 1
-    for answer in answers:
-        print_answer(answer, form, several=several, tabular=tabular)
-    if sheet is not None and answers:
-        _draw(answers, kept, sheet)
-    if failed:
-        return SOME_SKIPPED if answers else ERROR
-    return DONE
 
 
 def _require_sense(
@@ -161,11 +192,6 @@ def _require_sense(
             f"{index.name} is an index of {modality.noun}s and takes files, but there is no file "
             f"'{words[0]}'; a text is for an index of documents: choose one with --index"
         )
-
-
-def _tell_unknown(index: Index, query: Query, hybrid: bool | None) -> None:
-    if unknown := index.unknown_words(query, hybrid=hybrid):
-        click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
 
 
 def _with_words() -> Modality:

@@ -104,7 +104,7 @@ def _read(
 ) -> dict[str, str]:
     """Fill in what is kept of each picture; return those that cannot be compared, and why."""
 
-    def read(content: bytes, name: str) -> Pixels:
+    def read(content: bytes, _name: str) -> Pixels:
         return packed(open_picture(content))
 
     unread: dict[str, str] = {}
@@ -132,7 +132,7 @@ def _distorted(
         changed = (distorted_copy(picture, [*own, number]) for number in range(each))
         return [packed(copy) for copy in changed]
 
-    def told(stage: str, done: float, total: float) -> None:
+    def told(_stage: str, done: float, total: float) -> None:
         progress("distorting", (seed - 1) * total + done, 2 * total)
 
     entries = [Entry(items[row].key, 0, 0) for row in rows.tolist()]

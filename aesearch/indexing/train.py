@@ -149,7 +149,7 @@ def _fit(
     started = time.perf_counter()
     session = Session(
         budget_s=seconds,
-        progress=lambda fraction, losses: progress("training", fraction * seconds, seconds),
+        progress=lambda fraction, _: progress("training", fraction * seconds, seconds),
         checkpoint=folder.layout.training,
     )
     settings, corpus = folder.settings, contest.corpus

@@ -67,7 +67,7 @@ class Codes(TransformerMixin, BaseEstimator):
         self.index = index
         self.by = by
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's
         """Open the index and note which encoder it has; nothing is learned from `X`."""
         if self.by not in ("content", "key"):
             raise ParameterError(f"by must be 'content' or 'key'; got {self.by!r}")
@@ -115,7 +115,7 @@ class Codes(TransformerMixin, BaseEstimator):
                 )
         return np.concatenate(parts)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002 - scikit-learn's
         """Return 'code0', 'code1', ..."""
         check_is_fitted(self, "fingerprint_")
         return np.array([f"code{n}" for n in range(self.n_features_out_)], dtype=object)
@@ -192,7 +192,7 @@ class Neighbours(Codes):
         """Return the graph of `X`, sparse of shape (n, n_samples_fit_), nearest first in a row."""
         return self._graph(super().transform(X))
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002 - scikit-learn's
         """Return 'neighbours0', 'neighbours1', ... one for each sample it was fitted on."""
         check_is_fitted(self, "codes_")
         return np.array([f"neighbours{n}" for n in range(self.n_samples_fit_)], dtype=object)

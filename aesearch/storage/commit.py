@@ -31,7 +31,7 @@ Edit = Callable[[Store], tuple[Ids, Ids]]
 NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
-def nothing(store: Store) -> tuple[Ids, Ids]:
+def nothing(_store: Store) -> tuple[Ids, Ids]:
     """Change no row: an edit for publishing the FAISS file anew."""
     return NO_IDS, NO_IDS
 

@@ -83,7 +83,7 @@ class ImageFeatures:
         return cls(side=config["side"], channels=config["channels"])
 
     @classmethod
-    def load(cls, folder: Path, config: Mapping[str, Any]) -> ImageFeatures:
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> ImageFeatures:  # noqa: ARG003 - Features's
         """Make features from what `config` returned; they have no files."""
         return cls.from_config(config)
 

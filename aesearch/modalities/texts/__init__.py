@@ -96,7 +96,7 @@ class Texts(Modality):
         return f"{counted(config['terms'], 'term')} ({config['weighting']}{language})"
 
 
-def _as_it_is(content: bytes, name: str) -> Document:
+def _as_it_is(content: bytes, name: str) -> Document:  # noqa: ARG001  # as extract
     from aesearch.modalities.texts.extract import Document
 
     return Document(content.decode(), "")

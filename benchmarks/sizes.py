@@ -1,6 +1,6 @@
 """How well codes of few and of many numbers retrieve: raw pixels, PCA, a plain autoencoder, ours.
 
-    python scripts/benchmark_sizes.py mnist | fashion_mnist
+    python -m benchmarks.sizes mnist | fashion_mnist
 
 The 60,000 training pictures are learned from without their labels and searched; test pictures ask,
 and what has the same label is right. AESEARCH_DATA names the data folder.
@@ -14,14 +14,15 @@ from typing import Any
 
 import click
 import numpy as np
-from baselines import FORMS, Array, for_distance, unit
-from benchmarking import say, show
-from data_sets import Split, digits
-from fitting import fitted
 from sklearn.decomposition import PCA
 
 from aesearch.encoders import encoder_class
 from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
+from aesearch.indexing.selection import unit
+from benchmarks.baselines import FORMS, Array, for_distance
+from benchmarks.data_sets import Split, digits
+from benchmarks.fitting import fitted
+from benchmarks.reporting import say, show
 
 SIZES = (2, 4, 8, 10, 16, 32, 64)
 DEEP, VOTERS = 1_000, 5

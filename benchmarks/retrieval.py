@@ -1,6 +1,6 @@
 """How well the published code retrieves, against the best form of PCA: on photos, and on MNIST.
 
-    python scripts/benchmark_retrieval.py photos | mnist
+    python -m benchmarks.retrieval photos | mnist
 
 AESEARCH_DATA names the data folder. Settings and budget are the product's own unless told.
 """
@@ -16,13 +16,14 @@ from typing import Any
 
 import click
 import numpy as np
-from baselines import Array, Question, baselines
-from benchmarking import cache_folder, data_folder, say, show, told
-from data_sets import digits
 from PIL import Image
 
 import aesearch
 from aesearch.modalities.images.pixels import ImageFeatures
+from benchmarks.baselines import Array, Question, baselines
+from benchmarks.data_sets import digits
+from benchmarks.folders import cache_folder, data_folder
+from benchmarks.reporting import say, show, stage_progress
 
 KEPT_OUT = 0.2
 DIGIT_QUERIES = 1_000
@@ -51,7 +52,7 @@ def run_index(
 ) -> Run:
     """Build the index, ask; where PCA was published, train once more with `agreement` forced."""
     started = time.perf_counter()
-    with aesearch.build(source, place, settings, budget=budget, progress=told()) as index:
+    with aesearch.build(source, place, settings, budget=budget, progress=stage_progress()) as index:
         seconds = time.perf_counter() - started
         info = index.info()
         figures = ask(index, contents, question_of)
@@ -60,7 +61,7 @@ def run_index(
         say("PCA was published: training again with encoder 'agreement' forced")
         forced = {"encoder": "agreement"}
         with aesearch.build(
-            source, place, forced, budget=budget, retrain=True, progress=told()
+            source, place, forced, budget=budget, retrain=True, progress=stage_progress()
         ) as index:
             learned = ask(index, contents, question_of)
     return Run(

@@ -1,6 +1,6 @@
 """How fast, and in how much memory: whole processes, as a user starts them, page cache warm.
 
-    python scripts/benchmark_speed.py cold-query | ingest | up-to-date | memory
+    python -m benchmarks.speed cold-query | ingest | up-to-date | memory
 
 Pictures are cut once from the photos below AESEARCH_DATA (or from scikit-learn's two) and kept.
 """
@@ -18,10 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from benchmarking import cache_folder, photos, pictures, say, show
-from timing import (
+
+from benchmarks.folders import cache_folder, photos, pictures
+from benchmarks.reporting import say, show
+from benchmarks.timing import (
     SOME_SKIPPED,
-    aesearch,
+    aesearch_command,
     alternating,
     row,
     seconds_of,
@@ -97,8 +99,8 @@ def cold_query(
     with workplace(kept) as place:
         say(f"indexing {count:,} pictures")
         encoder = [] if budget == "0" else ["--encoder", "agreement"]
-        seconds_of(aesearch("index", source, "--budget", budget, *encoder), place)
-        query = aesearch("query", question)
+        seconds_of(aesearch_command("index", source, "--budget", budget, *encoder), place)
+        query = aesearch_command("query", question)
         bare = [sys.executable, "-c", BARE]
         ours, others, ratio = alternating(
             lambda: seconds_of(query, place), lambda: seconds_of(bare, place), runs
@@ -131,7 +133,7 @@ def ingest(
 
         def index() -> float:
             shutil.rmtree(place / "index", ignore_errors=True)
-            command = aesearch("index", source, "--budget", "0", "--index", place / "index")
+            command = aesearch_command("index", source, "--budget", "0", "--index", place / "index")
             first, total = until_searchable(command, place, place / "index")
             whole.append(total)
             return first
@@ -168,9 +170,9 @@ def up_to_date(count: int, runs: int, data: Path | None, cache: Path | None, as_
     find = ["find", str(source), "-printf", r"%s %T@\n"]
     with workplace(kept) as place:
         say(f"indexing {count:,} pictures")
-        seconds_of(aesearch("index", source, "--budget", "0"), place)
+        seconds_of(aesearch_command("index", source, "--budget", "0"), place)
         ours, others, ratio = alternating(
-            lambda: seconds_of(aesearch("index", source), place),
+            lambda: seconds_of(aesearch_command("index", source), place),
             lambda: seconds_of(find, place),
             runs,
         )
@@ -192,7 +194,7 @@ def memory(
     for _ in range(runs):
         with workplace(kept) as place:
             started = time.perf_counter()
-            process = start(aesearch("index", source, "--budget", budget), place)
+            process = start(aesearch_command("index", source, "--budget", budget), place)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in (0, SOME_SKIPPED):

@@ -1,6 +1,6 @@
 """Training time of the tutorials' networks, against the loop that the tutorials have.
 
-    python scripts/benchmark_training.py mlp | vae
+    python -m benchmarks.training mlp | vae
 
 The plain loop is PyTorch as its tutorials write it: Adam at 1e-3, batches of 128 from a shuffling
 DataLoader, ten epochs. What counts is the wall time until the loss on the test pictures is what
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,21 +20,29 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from benchmarking import say, show
-from data_sets import Split, digits
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.autoencoders.vae import VAEEncoder
+from benchmarks.data_sets import Split, digits
+from benchmarks.reporting import say, show
 
 PLAIN_EPOCHS, PLAIN_BATCH, PLAIN_RATE = 10, 128, 1e-3
 WIDTHS = (784, 128, 64, 12, 3)
 VAE_WIDTH, VAE_CODE = 400, 20
 
 
-class PlainMLP(nn.Module):
+class Plain(nn.Module):
+    """A network that says its own loss."""
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Return the loss of a batch, a mean over its pictures."""
+        raise NotImplementedError
+
+
+class PlainMLP(Plain):
     """784-128-64-12-3 and back, rectified, with sigmoid outputs."""
 
     def __init__(self) -> None:
@@ -51,7 +60,7 @@ class PlainMLP(nn.Module):
         return functional.mse_loss(self.layers(x), x)
 
 
-class PlainVAE(nn.Module):
+class PlainVAE(Plain):
     """784-400-20 and back: the example of PyTorch's own repository."""
 
     def __init__(self) -> None:
@@ -70,7 +79,8 @@ class PlainVAE(nn.Module):
         raw = self.decoder(z)
         missed = functional.binary_cross_entropy_with_logits(raw, x, reduction="sum")
         divergence = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum()
-        return (missed + divergence) / len(x)
+        bound: Tensor = (missed + divergence) / len(x)
+        return bound
 
 
 @dataclass
@@ -81,7 +91,7 @@ class Result:
     loss: float
 
 
-def plain(model: PlainMLP | PlainVAE, split: Split, seed: int) -> Result:
+def plain(model: Plain, split: Split, seed: int) -> Result:
     """Train as the tutorials do."""
     torch.manual_seed(seed)
     rows, test = (
@@ -93,7 +103,7 @@ def plain(model: PlainMLP | PlainVAE, split: Split, seed: int) -> Result:
     for _ in range(PLAIN_EPOCHS):
         for (x,) in loader:
             optimizer.zero_grad()
-            model.loss(x).backward()
+            model.loss(x).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     seconds = time.perf_counter() - started
     with torch.no_grad():
@@ -143,7 +153,10 @@ def fit(encoder: Any, split: Split) -> float:
     return time.perf_counter() - started
 
 
-PAIRS = {"mlp": (PlainMLP, mlp), "vae": (PlainVAE, vae)}
+PAIRS: dict[str, tuple[type[Plain], Callable[[Split, int], Result]]] = {
+    "mlp": (PlainMLP, mlp),
+    "vae": (PlainVAE, vae),
+}
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """How well, and how fast, documents are found: codes against latent semantic analysis and BM25.
 
-    python scripts/benchmark_text.py all | adhoc typed topics bits chinese indexing query
+    python -m benchmarks.text adhoc | typed | topics | bits | chinese | indexing | query | all  ...
 
 AESEARCH_DATA names the data folder; text_sets.py says what is read from it. Queries and judgements
 are never learned from. Codes are those that an index keeps: frozen, run by onnxruntime. Where LSA
@@ -22,11 +22,19 @@ from typing import Any
 
 import click
 import numpy as np
-from aesearch.text_index import Index
-from baselines import Array
-from benchmark_speed import workplace
-from benchmarking import cache_folder, say, show
-from text_sets import (
+
+from aesearch.errors import ContentError
+from aesearch.indexing.build import build
+from aesearch.modalities.texts.tokenizer import language_of
+from aesearch.search.bm25 import Words
+from aesearch.search.index import Index
+from aesearch.search.lexical import terms_in
+from aesearch.sources.table import Columns
+from benchmarks.baselines import Array
+from benchmarks.folders import cache_folder
+from benchmarks.reporting import say, show
+from benchmarks.speed import workplace
+from benchmarks.text_sets import (
     CODE,
     Classed,
     Codes,
@@ -44,14 +52,7 @@ from text_sets import (
     sampled_texts,
     with_words,
 )
-from timing import aesearch, alternating, row, seconds_of, until_searchable
-
-from aesearch.errors import ContentError
-from aesearch.indexing.build import build
-from aesearch.modalities.texts.tokenizer import language_of
-from aesearch.search.bm25 import Words
-from aesearch.search.lexical import terms_in
-from aesearch.sources.table import Columns
+from benchmarks.timing import aesearch_command, alternating, row, seconds_of, until_searchable
 
 SIZES = {"med": (50, 64), "cran": (64, 100, 200)}
 TYPED = ("med", "cran", "cacm", "questions_en", "questions_de", "questions_zh")
@@ -185,7 +186,7 @@ class Bench:
     def bits(self) -> Iterator[Table]:
         """20 Newsgroups as 64 bits, searched by Hamming distance."""
         found, terms = self.newsgroups, self.news_terms
-        rows = []
+        rows: list[dict[str, Any]] = []
         for kind in ("lsa", "text"):
             codes = self.news_codes(kind, CODE)
             near, far = in_bits(found, codes.queries, codes.documents, (10, 100))
@@ -222,7 +223,7 @@ class Bench:
         for title, found in (("Chinese headlines", headlines), ("Reuters R8", reuters)):
             texts = self._of(found(self.data))
             terms = self.terms(texts)
-            rows = []
+            rows: list[dict[str, Any]] = []
             for kind in ("lsa", "text"):
                 codes = coded(terms, kind, CODE, self.seed)
                 near, far = precisions(texts, codes.queries, codes.documents, (10, 100))
@@ -252,7 +253,7 @@ class Bench:
         def index() -> float:
             shutil.rmtree(self.place / "index", ignore_errors=True)
             place = self.place / "index"
-            command = aesearch(
+            command = aesearch_command(
                 "index", source, "--kind", "texts", "--encoder", "lsa", "--budget", "0",
                 "--index", place,
             )  # fmt: skip
@@ -277,7 +278,7 @@ class Bench:
         yield f"indexing: {count:,} messages, LSA-{CODE}", rows, notes
 
     def query(self) -> Iterator[Table]:
-        """A cold `aesearch query` against bare Python with the imports it cannot do without."""
+        """Time a cold `aesearch query` against bare Python with the imports it needs."""
         count = QUICK if self.quick else DOCUMENTS
         texts = [content.decode("latin-1") for *_, content in newsgroup_files(self.data)]
         table = self.place / "documents.jsonl"
@@ -287,11 +288,11 @@ class Bench:
         say(f"indexing {count:,} documents")
         place = self.place / "asked"
         seconds_of(
-            aesearch("index", table, "--encoder", "lsa", "--budget", "0", "--index", place),
+            aesearch_command("index", table, "--encoder", "lsa", "--budget", "0", "--index", place),
             self.place,
         )
         question = "how far is the moon from the earth, and how fast does it go round"
-        ask = aesearch("query", question, "--index", place)
+        ask = aesearch_command("query", question, "--index", place)
         bare = [sys.executable, "-c", BARE]
         ours, others, ratio = alternating(
             lambda: seconds_of(ask, self.place),
@@ -365,7 +366,7 @@ def _mean(values: Sequence[float]) -> float:
 @click.option("--seed", default=0, show_default=True, help="The first, or only, seed.")
 @click.option("--seeds", default=3, show_default=True, help="Of codes for judged queries.")
 @click.option("--runs", default=15, show_default=True, help="Timed runs; indexing has at most 3.")
-@click.option("--quick", is_flag=True, help="Few documents, seeds and runs: to try the script.")
+@click.option("--quick", is_flag=True, help="Few documents, seeds and runs: to try the program.")
 @click.option("--data", type=click.Path(path_type=Path), help="Instead of AESEARCH_DATA.")
 @click.option("--cache", type=click.Path(path_type=Path), help="For what is made on the way.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

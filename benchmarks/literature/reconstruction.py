@@ -1,6 +1,6 @@
 """The table of Hinton and Salakhutdinov (2006): how well 30 numbers keep a picture.
 
-    python scripts/reproduce_reconstruction.py mnist | faces
+    python -m benchmarks.literature.reconstruction mnist | faces
 
 The error is the squared error summed over the pixels of a picture, and its mean over pictures that
 were not learned from. Pixels of MNIST are in 0..1; those of faces are standardised. The data are
@@ -15,11 +15,11 @@ from typing import Any
 
 import click
 import numpy as np
-from benchmarking import say, show
-from data_sets import Array, Split, digits, face_patches
-from fitting import Fit, fitted, written
 
 from aesearch.encoders import encoder_class
+from benchmarks.data_sets import Array, Split, digits, face_patches
+from benchmarks.fitting import Fit, fitted, written
+from benchmarks.reporting import say, show
 
 CODE_SIZE = 30
 # Found by trying; see docs/recipes.md.
@@ -84,11 +84,11 @@ def measure(
     for name, recipe in recipes.items():
         # Faces are judged by standardised pixels, which PCA is also fitted to: its best case.
         standardised = which == "faces" and name == "pca"
-        spread = split.train.std(axis=0) if which == "faces" else np.float32(255)
+        spread: Array | float = split.train.std(axis=0) if which == "faces" else 255.0
         train, test = split.train, split.test
         if standardised:
             train, test = ((a / spread).reshape(len(a), -1) for a in (train, test))
-            spread = np.float32(1)
+            spread = 1.0
         encoder, seconds = fit(
             name, encoder_class(name)(CODE_SIZE, random_state=seed, **recipe), train
         )
@@ -106,7 +106,7 @@ def measure(
     return rows, encoders
 
 
-def squared_error(encoder: Any, X: Array, unit: Array) -> float:
+def squared_error(encoder: Any, X: Array, unit: Array | float) -> float:
     """Return the mean over samples of the squared error summed over their values.
 
     Values are divided by `unit`. What is decoded is not rounded to whole levels of grey.

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarking import data_folder, say
 from numpy.typing import NDArray
 from PIL import Image
+
+from benchmarks.folders import data_folder
+from benchmarks.reporting import say
 
 Array = NDArray[Any]
 

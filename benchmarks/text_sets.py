@@ -23,8 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from baselines import Array, unit
-from benchmarking import data_folder, say
 from sklearn.datasets._twenty_newsgroups import (
     strip_newsgroup_footer,
     strip_newsgroup_header,
@@ -38,11 +36,14 @@ from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
 from aesearch.engines.plan import choose
 from aesearch.evaluation.check import average_precision, precision_at, reciprocal_rank
-from aesearch.indexing.selection import freeze
+from aesearch.indexing.selection import freeze, unit
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.features import TextFeatures, fit_features
 from aesearch.sparse import Bags
 from aesearch.storage.layout import Layout
+from benchmarks.baselines import Array
+from benchmarks.folders import data_folder
+from benchmarks.reporting import say
 
 HEADLINES_ASKED = 2_000
 CODE = 64  # numbers, or bits

@@ -1,6 +1,6 @@
 """How well variational autoencoders explain digits they have not seen.
 
-    python scripts/reproduce_vae.py
+    python -m benchmarks.literature.vae
 
 The figure is the evidence lower bound of a test picture of MNIST, in nats: the mean over all
 10,000, with pixels in 0..1 taken as probabilities, as the tutorials do. Higher is better.
@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from benchmarking import say, show
-from data_sets import Split, digits
-from fitting import Fit, fitted, written
 
 from aesearch.encoders.autoencoders.vae import VAEEncoder
+from benchmarks.data_sets import Split, digits
+from benchmarks.fitting import Fit, fitted, written
+from benchmarks.reporting import say, show
 
 CODE_SIZE, DRAWS = 20, 5
 # Found by trying; see docs/recipes.md.

@@ -1,6 +1,6 @@
 """Two numbers for a digit: how well classes keep apart on the plane.
 
-    python scripts/reproduce_two_dimensions.py
+    python -m benchmarks.literature.two_dimensions
 
 The 60,000 training digits of MNIST are mapped to two numbers each without their labels; the figure
 is the share of the 10,000 test digits whose class is that of most of their five nearest neighbours
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from benchmarking import say, show
-from data_sets import Split, digits
-from fitting import Fit, fitted, written
 from sklearn.neighbors import KNeighborsClassifier
 
 from aesearch.encoders import encoder_class
+from benchmarks.data_sets import Split, digits
+from benchmarks.fitting import Fit, fitted, written
+from benchmarks.reporting import say, show
 
 CODE_SIZE, NEIGHBOURS = 2, 5
 NETWORK: dict[str, Any] = {

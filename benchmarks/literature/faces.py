@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from baselines import for_distance, unit
-from benchmarking import data_folder
-from data_sets import Array
 from PIL import Image
 
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.contrastive.encoder import MOST_EPOCHS, AgreementEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.evaluation.check import average_precision, precision_at
-from literature.drawing import Strip, strips
-from literature.work import Picture, Step, Work
+from aesearch.indexing.selection import unit
+from benchmarks.baselines import for_distance
+from benchmarks.data_sets import Array
+from benchmarks.folders import data_folder
+from benchmarks.literature.drawing import Strip, strips
+from benchmarks.literature.work import Picture, Step, Work
 
 SIDE, CODE_SIZE = 64, 64
 TIMES = (
@@ -138,7 +139,7 @@ def retrieval(work: Work) -> dict[str, Any]:
     for number, (split, learned) in enumerate(splits):
         shown, labels = pictures[~learned], persons[~learned]
         queries = {"": shown, "moved ": moved(shown, work.seed)}
-        answers = {}
+        answers: dict[str, Array] = {}
         for name, (way, seconds) in ways_of(work, split, pictures[learned]).items():
             row = {"seconds": seconds}
             for kind, asked in queries.items():

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from data_sets import Array
-from reproduce_reconstruction import RECIPES, squared_error
 
 from aesearch.encoders.autoencoders.conv import ConvEncoder
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
-from literature.drawing import Strip, first_of_each, strips
-from literature.work import Picture, Step, Work
+from benchmarks.data_sets import Array
+from benchmarks.literature.drawing import Strip, first_of_each, strips
+from benchmarks.literature.reconstruction import RECIPES, squared_error
+from benchmarks.literature.work import Picture, Step, Work
 
 LEARNED, JUDGED = 10_000, 2_000  # convolutions take their time
 CONV: dict[str, Any] = {"pooling": "max", "epochs": 12}
@@ -34,7 +34,7 @@ def unpooling(work: Work) -> dict[str, Any]:
             ConvEncoder(CONV_CODE, unpooling=kind, random_state=work.seed, **recipe),
             train,
         )
-        error = squared_error(encoder, test, np.float32(255))
+        error = squared_error(encoder, test, 255.0)
         code = encoder.inverse_transform(encoder.transform(shown))[..., 0]
         name = "repeating" if kind == "repeat" else "switches, of the average digit"
         rows.append({"unpooling": name, "error": error, "seconds": seconds})

@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import reproduce_reconstruction
-import reproduce_two_dimensions
-import reproduce_vae
-from data_sets import Array, Split
 
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
@@ -17,8 +13,10 @@ from aesearch.inference.frechet import frechet_distance
 from aesearch.maps.layouts import Panel
 from aesearch.maps.map import Map
 from aesearch.reports.maps import write_map
-from literature.drawing import Square, Strip, first_of_each, small, squares, strips
-from literature.work import Picture, Step, Work
+from benchmarks.data_sets import Array, Split
+from benchmarks.literature import reconstruction, two_dimensions, vae
+from benchmarks.literature.drawing import Square, Strip, first_of_each, small, squares, strips
+from benchmarks.literature.work import Picture, Step, Work
 
 NAMES = {
     "pca": "PCA",
@@ -35,11 +33,11 @@ LOOKED_THROUGH = 20_000  # pictures among which the nearest to a generated one i
 SAMPLED, NEAREST, SHOWN, COMPONENTS = 2_000, 500, 8, 40
 
 
-def reconstruction(work: Work) -> dict[str, Any]:
+def draw_reconstruction(work: Work) -> dict[str, Any]:
     """Draw test digits beside what 30 numbers keep of them."""
     split = work.digits()
-    recipes = {n: work.recipe(r) for n, r in reproduce_reconstruction.RECIPES["mnist"].items()}
-    rows, encoders = reproduce_reconstruction.measure(
+    recipes = {n: work.recipe(r) for n, r in reconstruction.RECIPES["mnist"].items()}
+    rows, encoders = reconstruction.measure(
         "mnist", recipes, split, work.seed, lambda n, e, X: work.fit(f"reconstruction {n}", e, X)
     )
     shown = split.test[first_of_each(split.test_labels)][:DRAWN]
@@ -70,13 +68,13 @@ def reconstruction_verdict(found: Mapping[str, Any]) -> tuple[str, str]:
 
 def plane_encoders(work: Work, split: Split, names: tuple[str, ...]) -> Any:
     """Fit encoders of two numbers; return the lines of the table, and the encoders."""
-    recipes = {name: work.recipe(reproduce_two_dimensions.RECIPES[name]) for name in names}
-    return reproduce_two_dimensions.measure(
+    recipes = {name: work.recipe(two_dimensions.RECIPES[name]) for name in names}
+    return two_dimensions.measure(
         recipes, split, work.seed, lambda n, e, X: work.fit(f"plane {n}", e, X)
     )
 
 
-def two_dimensions(work: Work) -> dict[str, Any]:
+def draw_two_dimensions(work: Work) -> dict[str, Any]:
     """Draw the test digits where two numbers put them."""
     split = work.digits()
     titles = {
@@ -107,7 +105,7 @@ def two_dimensions(work: Work) -> dict[str, Any]:
         }
         for row in rows
     ]
-    epochs = work.recipe(reproduce_two_dimensions.RECIPES["mlp"])["epochs"]
+    epochs = work.recipe(two_dimensions.RECIPES["mlp"])["epochs"]
     return {"rows": table, "epochs": epochs, "shown": len(groups)}
 
 
@@ -124,7 +122,7 @@ def two_dimensions_verdict(found: Mapping[str, Any]) -> tuple[str, str]:
 def generated(work: Work) -> dict[str, Any]:
     """Draw what a grid over the codes decodes to, with and without a penalty on the code."""
     split = work.digits()
-    recipe = work.recipe(reproduce_two_dimensions.RECIPES["mlp"])
+    recipe = work.recipe(two_dimensions.RECIPES["mlp"])
     # That of the literature has no batch normalisation, and so needs smaller steps.
     simple = {**recipe, "normalise": False, "learning_rate": SMALL_STEPS}
     trials = {
@@ -133,7 +131,8 @@ def generated(work: Work) -> dict[str, Any]:
         "without, batch normalisation": ("mlp", recipe),
         "with, batch normalisation": ("penalty", {**recipe, "code_penalty": PENALTY}),
     }
-    table, drawn = [], []
+    table: list[dict[str, Any]] = []
+    drawn: list[Square] = []
     for name, (kept, parameters) in trials.items():
         encoder, seconds = work.fit(
             f"plane {kept}", MLPEncoder(2, random_state=work.seed, **parameters), split.train
@@ -172,7 +171,8 @@ def over(codes: Array) -> tuple[Array, tuple[float, float, float, float]]:
 def filled(codes: Array, extent: tuple[float, float, float, float]) -> float:
     """Return the share of the grid's cells that hold the code of any picture."""
     left, right, low, high = extent
-    counts = np.histogram2d(*codes.T, bins=STEPS, range=[[left, right], [low, high]])[0]
+    x, y = codes.T
+    counts = np.histogram2d(x, y, bins=STEPS, range=[[left, right], [low, high]])[0]
     return float((counts > 0).mean())
 
 
@@ -211,13 +211,13 @@ def generated_verdict(found: Mapping[str, Any]) -> tuple[str, str]:
 def samples(work: Work) -> dict[str, Any]:
     """Draw new digits from two variational autoencoders, and from a plain one."""
     split = work.digits()
-    recipes = {name: work.recipe(recipe) for name, recipe in reproduce_vae.RECIPES.items()}
-    rows, encoders = reproduce_vae.measure(
+    recipes = {name: work.recipe(recipe) for name, recipe in vae.RECIPES.items()}
+    rows, encoders = vae.measure(
         recipes, split, work.seed, lambda n, e, X: work.fit(f"vae {n}", e, X)
     )
     for row in rows:
         row["bound"] = row.pop("test ELBO")
-    plain = work.recipe(reproduce_vae.RECIPES["784-1000-500-20"])
+    plain = work.recipe(vae.RECIPES["784-1000-500-20"])
     plain.pop("warm_up")
     encoders["plain autoencoder"], seconds = work.fit(
         "vae plain", MLPEncoder(20, random_state=work.seed, **plain), split.train
@@ -283,7 +283,7 @@ STEPS_OF_DIGITS = (
         f"A 784-1000-500-250-30 autoencoder reconstructs digits it has not seen far better than"
         f" 30 principal components: squared errors of 3.00 and 13.87 a digit ({HINTON}, figure 2);"
         " trained without pretraining, 2.78 (Martens, ICML 2010).",
-        reconstruction,
+        draw_reconstruction,
         reconstruction_verdict,
         (
             Picture(
@@ -301,7 +301,7 @@ STEPS_OF_DIGITS = (
         "Digits on a plane: two principal components and an autoencoder of two numbers",
         "A 784-1000-500-250-2 autoencoder keeps the classes apart on the plane, where the first two"
         f" principal components pile them up ({HINTON}, figure 3).",
-        two_dimensions,
+        draw_two_dimensions,
         two_dimensions_verdict,
         (
             Picture(

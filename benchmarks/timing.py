@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarking import say
+from benchmarks.reporting import say
 
 SOME_SKIPPED = 3  # exit code of 'done, but some files could not be read'
 # What developers and containers set and users do not; without it .pyc files are written.
 NOT_OF_USERS = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "AESEARCH_HOME"}
 
 
-def aesearch(*words: str | Path) -> list[str]:
+def aesearch_command(*words: str | Path) -> list[str]:
     """Return the command line of the installed console script."""
     beside = Path(sys.executable).parent / "aesearch"
     script = str(beside) if beside.is_file() else shutil.which("aesearch")

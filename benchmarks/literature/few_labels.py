@@ -1,6 +1,6 @@
 """Many pictures, few labels: what codes learned without labels are worth to a classifier.
 
-    python scripts/reproduce_few_labels.py
+    python -m benchmarks.literature.few_labels
 
 Encoders learn from all 60,000 digits of MNIST without their labels. Then a classifier gets 100,
 300 or 1,000 labels, some of each digit, and is judged on the 10,000 test digits: the same network
@@ -18,8 +18,6 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from benchmarking import say, show
-from data_sets import Array, Split, digits
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -30,6 +28,8 @@ from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.contrastive.encoder import AgreementEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.encoders.training.loop import Session
+from benchmarks.data_sets import Array, Split, digits
+from benchmarks.reporting import say, show
 
 CLASSES, CODE_SIZE = 10, 30
 STEPS, BATCH, RATE = 600, 100, 1e-3
@@ -84,7 +84,8 @@ def tune(model: nn.Module, x: Tensor, labels: Tensor) -> nn.Module:
     for _ in range(STEPS):
         rows = torch.randperm(len(x))[:BATCH]
         optimizer.zero_grad()
-        functional.cross_entropy(model(x[rows]), labels[rows]).backward()
+        loss = functional.cross_entropy(model(x[rows]), labels[rows])
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     return model.eval()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from literature.work import Step, Work
+from benchmarks.literature.work import Step, Work
 
 RESULTS = "results.json"
 WIDTH = 100  # letters in a line
@@ -21,14 +21,14 @@ The figures and tables that made autoencoders known, drawn again with the encode
 real data: what is claimed, what came out here, and whether the claim held. One seed each, and
 modest training: these are checks, not records.
 
-    scripts/reproduce_all                    # all of it; what is finished is kept
-    scripts/reproduce_all faces --redo       # one step, again
-    scripts/reproduce_all --share 0.4        # with two fifths of the epochs
-    scripts/reproduce_all page               # this page, from what the steps wrote
+    python -m benchmarks.literature                 # all of it; what is finished is kept
+    python -m benchmarks.literature faces --redo    # one step, again
+    python -m benchmarks.literature --share 0.4     # with two fifths of the epochs
+    python -m benchmarks.literature page            # this page, from what the steps wrote
 
 `AESEARCH_DATA` names a folder with `mnist/`, `faces/` (ORL) and `20news_bydate.tar.*`; the work
-folder is `build/literature`, or `AESEARCH_WORK`. This page is written by `scripts/literature/` from
-[results.json](literature/results.json), which the steps wrote; nothing in it is typed by hand.
+folder is `build/literature`, or `AESEARCH_WORK`. This page is written by `benchmarks/literature/`
+from [results.json](literature/results.json), which the steps wrote; nothing in it is typed by hand.
 """
 
 LOADED = "Other programs ran beside it, so seconds are no measure: compare epochs."

@@ -1,6 +1,6 @@
 """Documents as 2 and 10 numbers: the deep autoencoder of 2006 against latent semantic analysis.
 
-    python scripts/reproduce_text.py --plot precision.png
+    python -m benchmarks.literature.text_codes --plot precision.png
 
 Hinton and Salakhutdinov (Reducing the dimensionality of data with neural networks, Science 2006,
 figure 4) made documents' counts of their 2,000 commonest words into 2 and 10 numbers with a network
@@ -21,16 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-from baselines import for_distance
-from benchmarking import cache_folder, say, show
-from literature.drawing import over_cuts
-from text_sets import Classed, Codes, Terms, newsgroups, precisions, with_words
 
 from aesearch.encoders.autoencoders.dbn import DBNEncoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.reports.drawing import FAINT
 from aesearch.reports.plots import COLOURS
+from benchmarks.baselines import for_distance
+from benchmarks.folders import cache_folder
+from benchmarks.literature.drawing import over_cuts
+from benchmarks.reporting import say, show
+from benchmarks.text_sets import Classed, Codes, Terms, newsgroups, precisions, with_words
 
 WEIGHTING, DISTANCE = "log-entropy", ", by distance"
 WORDS, HIDDEN = 2_000, (500, 250, 125)
@@ -62,7 +63,7 @@ def contenders(seed: int, epochs: int, layer_epochs: int, pretraining: str) -> d
     return found
 
 
-def coded(terms: Terms, name: str, kind: str, encoder: Any, weighting: str) -> tuple[Codes, float]:
+def coded(terms: Terms, _name: str, kind: str, encoder: Any, weighting: str) -> tuple[Codes, float]:
     """Fit an encoder; return its codes and the seconds it took."""
     started = time.perf_counter()
     codes = terms.codes(kind, encoder, terms.weighted(weighting))

@@ -9,15 +9,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import reproduce_text
-from reproduce_text import CUTS, DISTANCE, QUICK, WORDS, contenders, measure
-from text_sets import Classed, Codes, Terms, newsgroup_files, newsgroups, with_words
 
 from aesearch.maps.layouts import Panel, neighbour_accuracy
 from aesearch.maps.map import Map
 from aesearch.reports.maps import write_map
-from literature.drawing import curves, small
-from literature.work import Picture, Step, Work
+from benchmarks.literature import text_codes
+from benchmarks.literature.drawing import curves, small
+from benchmarks.literature.text_codes import CUTS, DISTANCE, QUICK, WORDS, contenders, measure
+from benchmarks.literature.work import Picture, Step, Work
+from benchmarks.text_sets import Classed, Codes, Terms, newsgroup_files, newsgroups, with_words
 
 EPOCHS, LAYER_EPOCHS = 80, 20
 DEEP, LINEAR = "autoencoder 2000-500-250-125-", "LSA-"
@@ -52,7 +52,7 @@ class Coder:
         self.terms: Terms | None = None
 
     def __call__(self, name: str, kind: str, encoder: Any, weighting: str) -> tuple[Codes, float]:
-        """Return the codes, and the seconds that they took; see `reproduce_text.coded`."""
+        """Return the codes, and the seconds that they took; see `text_codes.coded`."""
         parts = ("documents", "queries", "latents", "query_latents")
 
         def make() -> tuple[dict[str, Any], float]:
@@ -60,7 +60,7 @@ class Coder:
             self.terms = self.terms or Terms(
                 found.documents, found.queries, self.place, vocabulary=WORDS
             )
-            codes, seconds = reproduce_text.coded(self.terms, name, kind, encoder, weighting)
+            codes, seconds = text_codes.coded(self.terms, name, kind, encoder, weighting)
             return {part: getattr(codes, part) for part in parts}, seconds
 
         signature = f"{encoder} {len(self.found.documents)} {self.work.seed}"
@@ -141,14 +141,15 @@ def plane(work: Work) -> dict[str, Any]:
         for name, (kind, encoder, weighting) in encoders.items():
             codes, seconds = coder(name, kind, encoder, weighting)
             numbers = np.array([sorted(set(topics)).index(topics[n]) for n in found.query_labels])
+            kept = neighbour_accuracy(codes.query_latents, numbers)
             row = {
                 "code": name,
-                "topic": neighbour_accuracy(codes.query_latents, numbers),
+                "topic": kept,
                 "group": neighbour_accuracy(codes.query_latents, found.query_labels),
                 "seconds": seconds,
             }
             rows.append(row)
-            panels.append(Panel("code", name, codes.query_latents, row["topic"]))
+            panels.append(Panel("code", name, codes.query_latents, kept))
     groups = [topics[n] for n in found.query_labels]
     keys = [str(n) for n in range(len(groups))]
     shown = Map("20 Newsgroups", "texts", np.arange(len(groups)), keys, groups, tuple(panels))

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarking import machine, say
-from data_sets import Array, Split, digits
-from fitting import fitted
+
+from benchmarks.data_sets import Array, Split, digits
+from benchmarks.fitting import fitted
+from benchmarks.reporting import machine, say
 
 QUICK_HIDDEN = (64, 32)
 QUICK_TRAINED = 1_400  # of scikit-learn's 1,797 digits
@@ -141,7 +142,8 @@ class Work:
         arrays, seconds = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         about = json.dumps({"signature": signature, "seconds": seconds}).encode()
-        write(path, lambda draft: np.savez(draft, about=np.frombuffer(about, np.uint8), **arrays))
+        entries: dict[str, Any] = {"about": np.frombuffer(about, np.uint8), **arrays}
+        write(path, lambda draft: np.savez(draft, **entries))
         return arrays, seconds, False
 
     def result(self, step: str) -> Path:

@@ -6,15 +6,15 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from benchmarking import say
-from data_sets import Array
 from PIL import Image
 
 from aesearch.reports.drawing import ACCENT, EDGE, FAINT, INK, replace
 from aesearch.reports.plots import COLOURS
+from benchmarks.data_sets import Array
+from benchmarks.reporting import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 DPI = 150
 LARGEST, WIDEST = 150_000, 1_600  # bytes and pixels of a picture
 ENLARGED = 6  # times each pixel, before a figure is drawn: so that all come out the same size
-FONT = {"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": EDGE}
+FONT: dict[Any, Any] = {
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": EDGE,
+}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """How many planted copies `aesearch duplicates` finds, among real photos or real messages.
 
-    python scripts/benchmark_duplicates.py [--photos 5000] [--copies 1000] [--others OUT.html]
-    python scripts/benchmark_duplicates.py --kind documents [--documents 5000] [--copies 1000]
+    python -m benchmarks.duplicates [--photos 5000] [--copies 1000] [--others OUT.html]
+    python -m benchmarks.duplicates --kind documents [--documents 5000] [--copies 1000]
 
 AESEARCH_DATA names the data folder. The copies are made in a temporary folder. Photos and messages
 have near-duplicates of their own: pairs that were not planted are counted as false, and drawn with
@@ -26,12 +26,13 @@ from typing import Any
 
 import click
 import numpy as np
-from benchmarking import cache_folder, data_folder, say, show, told
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
 import aesearch
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, survey
+from benchmarks.folders import cache_folder, data_folder
+from benchmarks.reporting import say, show, stage_progress
 
 Pair = tuple[str, str, bool]
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
@@ -70,11 +71,11 @@ def _caption(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 CHANGES: dict[str, Change] = {
     "crop 10 %": _crop,
-    "JPEG 40": lambda picture, rng: picture,
+    "JPEG 40": lambda picture, _: picture,
     "resize": _resize,
     "brightness": _light,
     "caption bar": _caption,
-    "mirrored": lambda picture, rng: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "mirrored": lambda picture, _: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
 }
 
 
@@ -203,8 +204,8 @@ def write(pairs: list[Pair], texts: dict[str, str], out: Path) -> None:
     """Write pairs of documents: the lines in which they differ."""
     with out.open("w", encoding="utf-8") as stream:
         for a, b, _ in pairs:
-            lines = [texts[key].splitlines() for key in (a, b)]
-            changed = list(difflib.unified_diff(*lines, a, b, lineterm="", n=0))
+            one, other = (texts[key].splitlines() for key in (a, b))
+            changed = list(difflib.unified_diff(one, other, a, b, lineterm="", n=0))
             same = difflib.SequenceMatcher(None, texts[a].split(), texts[b].split(), False)
             print(f"== {same.ratio():.2f} of the words", *changed[:30], sep="\n", file=stream)
 
@@ -224,7 +225,7 @@ def phash_rows(folder: Path, keys: list[str], planted: dict[Pair, str]) -> list[
 
 def text_rows(texts: dict[str, str], planted: dict[Pair, str]) -> list[dict[str, Any]]:
     """Return the lines of tf-idf and MinHash: at a usual threshold, and at the best by F1."""
-    from duplicate_texts import BASELINES
+    from benchmarks.text_duplicates import BASELINES
 
     keys, rows = list(texts), []
     for name, (find, usual) in BASELINES.items():
@@ -276,15 +277,17 @@ def main(
             files = [files[n] for n in np.random.default_rng(seed).permutation(len(files))[:photos]]
             planted = plant(files, root, folder, copies, seed)
         else:
-            from duplicate_texts import plant_texts
+            from benchmarks.text_duplicates import plant_texts
 
             made = plant_texts(data, folder, documents, copies, seed)
             planted = {_pair(a, b, mirrored=False): edit for a, b, edit in made}
         settings = aesearch.Settings(encoder="pca" if pictures else "lsa")
-        with aesearch.build(folder, Path(scratch, "index"), settings, progress=told()) as index:
+        with aesearch.build(
+            folder, Path(scratch, "index"), settings, progress=stage_progress()
+        ) as index:
             started = time.perf_counter()
             limits = {} if alarm is None else {"alarm": alarm}
-            found = survey(index, **limits, progress=told())
+            found = survey(index, **limits, progress=stage_progress())
             seconds = time.perf_counter() - started
             names = {item.id: item.key for item in index.items()}
             texts = {} if pictures else {names[t.id]: t.text for t in index.folder.store.texts()}

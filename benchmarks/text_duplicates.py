@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import xxhash
-from benchmarking import say
 from numpy.typing import NDArray
-from text_sets import newsgroup_files
+
+from benchmarks.reporting import say
+from benchmarks.text_sets import newsgroup_files
 
 Edit = Callable[[str, np.random.Generator], str]
 Near = dict[tuple[int, int], float]
@@ -46,7 +47,7 @@ def _dropped(body: str, rng: np.random.Generator) -> str:
     return "\n".join(lines)
 
 
-def _cut(body: str, rng: np.random.Generator) -> str:
+def _cut(body: str, _rng: np.random.Generator) -> str:
     return body[: round(0.8 * len(body))]
 
 

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import click
-from benchmarking import say
 
-from literature.catalogue import STEPS
-from literature.page import write_page
-from literature.work import Work
+from benchmarks.literature.catalogue import STEPS
+from benchmarks.literature.page import write_page
+from benchmarks.literature.work import Work
+from benchmarks.reporting import say
 
 ROOT = Path(__file__).parents[2]
 PAGE = "page"
@@ -76,4 +76,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main(prog_name="reproduce_all")
+    main()

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from benchmarking import say
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
 from aesearch.indexing.selection import unit
+from benchmarks.reporting import say
 
 Array = NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""One encoder, trained and timed: what the scripts that reproduce the literature share."""
+"""One encoder, trained and timed: what the programs that reproduce the literature share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarking import telling
-
 from aesearch.encoders.training.loop import Session
+from benchmarks.reporting import training_progress
 
 # Name, encoder that is not fitted yet, samples -> the encoder, fitted, and the seconds it took.
 Fit = Callable[[str, Any, Any], tuple[Any, float]]
@@ -40,7 +39,7 @@ def fitted(name: str, encoder: Any, X: Any, budget: float | None = None) -> tupl
     """
     started = time.perf_counter()
     if hasattr(encoder, "epochs"):
-        encoder.fit(X, session=Session(budget_s=budget, progress=telling(name)))
+        encoder.fit(X, session=Session(budget_s=budget, progress=training_progress(name)))
     else:  # fitted in a moment: PCA
         encoder.fit(X)
     return encoder, time.perf_counter() - started
