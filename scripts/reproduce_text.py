@@ -29,8 +29,8 @@ from text_sets import Classed, Codes, Terms, newsgroups, precisions, with_words
 from aesearch.encoders.autoencoders.dbn import DBNEncoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.texts.encoder import TextEncoder
-from aesearch.reports.drawing import FAINT
-from aesearch.reports.plots import COLOURS
+from aesearch.reports.base import FAINT
+from aesearch.reports.training import COLOURS
 
 WEIGHTING, DISTANCE = "log-entropy", ", by distance"
 WORDS, HIDDEN = 2_000, (500, 250, 125)

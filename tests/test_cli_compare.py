@@ -14,8 +14,8 @@ import pytest
 from collections_ import command, write_pictures
 from notes_ import write_notes
 
-from aesearch.reports.charts import Bar, Dot, Line, cloud, curves, intervals
-from aesearch.reports.labels import arranged
+from aesearch.reports.comparison.charts import Bar, Dot, Line, cloud, curves, intervals
+from aesearch.reports.comparison.labels import arranged
 
 VOID = {"meta", "img", "br", "input"}
 
@@ -203,7 +203,7 @@ def test_a_file_that_cannot_be_read_is_told_by_the_exit_code(source: Path) -> No
 
 def test_a_file_that_is_gone_leaves_a_gap_in_the_page(source: Path, tmp_path: Path) -> None:
     from aesearch.compare.run import compare
-    from aesearch.reports.comparison import write_comparison
+    from aesearch.reports.comparison.page import write_comparison
 
     found = compare(source, encoders=["phash", "pca"])
     for key in found.keys[:40]:

@@ -16,8 +16,8 @@ from test_sheet import Page
 
 import aesearch
 from aesearch.inference.encoder import MANIFEST
-from aesearch.reports.drawing import MARGIN
-from aesearch.reports.tiles import BETWEEN, HEADING, NOTE, TITLE
+from aesearch.reports.base import MARGIN
+from aesearch.reports.grid import BETWEEN, HEADING, NOTE, TITLE
 
 N = 150
 SIDE = 128

@@ -11,8 +11,8 @@ from PIL import Image
 from test_sheet import Page
 
 from aesearch.errors import ParameterError, StorageError, UnsupportedError
-from aesearch.reports import plots
-from aesearch.reports.plots import phases_of, write_history
+from aesearch.reports import training
+from aesearch.reports.training import phases_of, write_history
 
 MAIN = [
     {"epoch": 1, "seconds": 1.5, "rate": 0.1, "agreement": 5.0, "contours": 1.0, "validation": 7.0},
@@ -46,7 +46,7 @@ def test_what_is_no_number_is_passed_over():
 
 
 def panels(history):
-    return plots._figure(phases_of(history), "title").axes
+    return training._figure(phases_of(history), "title").axes
 
 
 def test_what_the_panels_show():
@@ -92,7 +92,7 @@ def test_epochs_are_whole_numbers():
 
 
 def test_many_events_are_cut_short():
-    lines = plots._told([(n, "again") for n in range(1, 10)])
+    lines = training._told([(n, "again") for n in range(1, 10)])
     assert lines == ["1: again", "2: again", "3: again", "4: again", "and 5 events more"]
 
 

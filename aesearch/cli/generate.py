@@ -21,8 +21,8 @@ from aesearch.inference.frechet import SampleDistance
 from aesearch.inference.generate import MOST_STEPS, REACH, reconstruct
 from aesearch.modalities import IMAGES
 from aesearch.modalities.images.pixels import open_picture
-from aesearch.reports.drawing import FORMATS
-from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
+from aesearch.reports.base import FORMATS
+from aesearch.reports.grid import Group, Tile, picture_of, write_tiles
 from aesearch.search.index import Index, open_at
 from aesearch.sources.folder import read_file
 from aesearch.storage.places import find

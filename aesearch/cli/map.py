@@ -15,8 +15,8 @@ from aesearch.cli.console import clock, progress_bars, quiet_decoders
 from aesearch.cli.manage import INDEX_OPTION
 from aesearch.cli.options import output_option
 from aesearch.modalities import IMAGES
-from aesearch.reports.drawing import encoded, fitted, opened
-from aesearch.reports.maps import check_suffix, write_map
+from aesearch.reports.base import encoded, fitted, opened
+from aesearch.reports.map.figure import check_suffix, write_map
 from aesearch.search.index import Index, open_at
 from aesearch.storage.places import find
 from aesearch.types import Progress

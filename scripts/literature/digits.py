@@ -16,7 +16,7 @@ from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.inference.frechet import frechet_distance
 from aesearch.maps.layouts import Panel
 from aesearch.maps.map import Map
-from aesearch.reports.maps import write_map
+from aesearch.reports.map.figure import write_map
 from literature.drawing import Square, Strip, first_of_each, small, squares, strips
 from literature.work import Picture, Step, Work
 

@@ -15,7 +15,7 @@ from text_sets import Classed, Codes, Terms, newsgroup_files, newsgroups, with_w
 
 from aesearch.maps.layouts import Panel, neighbour_accuracy
 from aesearch.maps.map import Map
-from aesearch.reports.maps import write_map
+from aesearch.reports.map.figure import write_map
 from literature.drawing import curves, small
 from literature.work import Picture, Step, Work
 

@@ -13,8 +13,8 @@ from benchmarking import say
 from data_sets import Array
 from PIL import Image
 
-from aesearch.reports.drawing import ACCENT, EDGE, FAINT, INK, replace
-from aesearch.reports.plots import COLOURS
+from aesearch.reports.base import ACCENT, EDGE, FAINT, INK, replace
+from aesearch.reports.training import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

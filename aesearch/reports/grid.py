@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from aesearch.reports.drawing import (
+from aesearch.reports.base import (
     FAINT,
     GAP,
     INK,

@@ -22,13 +22,22 @@ from aesearch.compare.results import (
 from aesearch.compare.tasks import COPIES
 from aesearch.evaluation.metrics import Estimate
 from aesearch.modalities import IMAGES, NOUNS
-from aesearch.reports.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals, short
-from aesearch.reports.comparison_map import map_section
-from aesearch.reports.comparison_notes import method_section
-from aesearch.reports.comparison_page import framed
-from aesearch.reports.drawing import data_address, fitted, image_in_tile, opened, replace
-from aesearch.reports.examples import Example, examples_of
-from aesearch.reports.tiles import picture_of
+from aesearch.reports.base import data_address, fitted, image_in_tile, opened, replace
+from aesearch.reports.comparison.charts import (
+    COLOURS,
+    Bar,
+    Dot,
+    Line,
+    cloud,
+    curves,
+    intervals,
+    short,
+)
+from aesearch.reports.comparison.examples import Example, examples_of
+from aesearch.reports.comparison.frame import framed
+from aesearch.reports.comparison.map import map_section
+from aesearch.reports.comparison.notes import method_section
+from aesearch.reports.grid import picture_of
 from aesearch.wording import counted
 
 THUMBNAIL, QUALITY = 96, 80  # longest side of a picture, and of its JPEG

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.modalities import NOUNS
-from aesearch.reports.charts import text_at
-from aesearch.reports.labels import width_of
-from aesearch.reports.maps import (
+from aesearch.reports.comparison.charts import text_at
+from aesearch.reports.comparison.labels import width_of
+from aesearch.reports.map.figure import (
     GREY,
     NAMED,
     Style,
@@ -23,7 +23,7 @@ from aesearch.reports.maps import (
     styles_of,
     tinted,
 )
-from aesearch.reports.plots import COLOURS
+from aesearch.reports.training import COLOURS
 
 if TYPE_CHECKING:
     from aesearch.compare.results import Comparison

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
-from aesearch.reports.drawing import EDGE, FAINT, INK, plain, replace
-from aesearch.reports.map_page import page_of
-from aesearch.reports.plots import COLOURS
+from aesearch.reports.base import EDGE, FAINT, INK, plain, replace
+from aesearch.reports.map.page import page_of
+from aesearch.reports.training import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

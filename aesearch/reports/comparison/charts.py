@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aesearch.reports.labels import arranged, can_be_read, width_of
+from aesearch.reports.comparison.labels import arranged, can_be_read, width_of
 
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 42, 190, 16, 40  # what lies around the data; right, at most

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from aesearch.reports.drawing import (
+from aesearch.reports.base import (
     ACCENT,
     FAINT,
     GAP,

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.reports.drawing import html_page
+from aesearch.reports.base import html_page
 
 if TYPE_CHECKING:
     from aesearch.maps.map import Map
-    from aesearch.reports.maps import Style
+    from aesearch.reports.map.figure import Style
 
-SCRIPTS = ("map_items.js", "map_panel.js", "map_page.js")  # in this order, as one
+SCRIPTS = ("items.js", "panel.js", "page.js")  # in this order, as one
 LONGEST = 160  # characters of what is said of an item
 BODY = """<header><h1>{title}</h1>
 <input id="find" type="search" placeholder="Find a key" aria-label="Find a key">
@@ -42,7 +42,7 @@ def page_of(
     words: Sequence[str],
     pictures: Mapping[int, bytes],
 ) -> str:
-    """Return the page of a map; see `maps.write_map`."""
+    """Return the page of a map; see `figure.write_map`."""
     data = {
         "count": len(found),
         "keys": found.keys,
@@ -57,7 +57,7 @@ def page_of(
         ],
         "pictures": {row: base64.b64encode(jpeg).decode() for row, jpeg in pictures.items()},
     }
-    script, style = "\n".join(map(_part, SCRIPTS)), _part("map_page.css")
+    script, style = "\n".join(map(_part, SCRIPTS)), _part("page.css")
     # '<' could end the script element; nothing else in JSON can.
     packed = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     body = BODY.format(title=html.escape(title), data=packed)
@@ -70,4 +70,4 @@ def _packed(array: NDArray[Any]) -> str:
 
 @cache
 def _part(name: str) -> str:
-    return (files("aesearch.reports") / name).read_text(encoding="utf-8")
+    return (files("aesearch.reports.map") / name).read_text(encoding="utf-8")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aesearch.reports import comparison_map
-from aesearch.reports.drawing import html_page
+from aesearch.reports.base import html_page
+from aesearch.reports.comparison import map as comparison_map
 
 LOOK = """
 :root { --right: #0072b2; --wrong: #d98300; --c0: #0072b2; --c1: #d55e00; --c2: #009e73;

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aesearch.errors import ParameterError, UnsupportedError
-from aesearch.reports.drawing import ACCENT, EDGE, FAINT, INK, data_address, html_page, replace
+from aesearch.reports.base import ACCENT, EDGE, FAINT, INK, data_address, html_page, replace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
