@@ -1,50 +1,48 @@
-"""The page of a comparison, to show to a colleague: the verdict, the table, curves, examples."""
+"""The page of a comparison: whether learning paid, in figures, charts and answers to queries."""
 
 from __future__ import annotations
 
-import html
-import io
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aesearch.compare.collection import opening
-from aesearch.compare.plan import HYBRID
-from aesearch.compare.results import (
-    METRICS,
-    Comparison,
-    Row,
-    Verdict,
-    columns_of,
-    points_of,
-    spelled,
-)
+from aesearch.compare.results import METRICS, Comparison, Row, Verdict, points_of, spelled
 from aesearch.compare.tasks import COPIES
 from aesearch.evaluation.metrics import Estimate
 from aesearch.modalities import IMAGES, NOUNS
-from aesearch.reports.base import data_address, fitted, image_in_tile, opened, replace
-from aesearch.reports.comparison.charts import (
-    COLOURS,
-    Bar,
-    Dot,
-    Line,
-    cloud,
-    curves,
-    intervals,
-    short,
-)
-from aesearch.reports.comparison.examples import Example, examples_of
-from aesearch.reports.comparison.frame import framed
-from aesearch.reports.comparison.map import map_section
-from aesearch.reports.comparison.notes import method_section
+from aesearch.reports.base import replace
+from aesearch.reports.comparison.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals
+from aesearch.reports.comparison.examples import Gallery, groups_of
+from aesearch.reports.comparison.map import map_of
+from aesearch.reports.comparison.notes import notes_of
+from aesearch.reports.comparison.table import table_of
 from aesearch.reports.grid import picture_of
+from aesearch.reports.page import Embedded, embed, render_page
 from aesearch.wording import counted
 
-THUMBNAIL, QUALITY = 96, 80  # longest side of a picture, and of its JPEG
-STRIP, TITLES = 8, 5  # answers shown of each method
-COMPARED = 4  # methods side by side
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 MOST_LINES = 14  # labels that stand below each other beside a chart
-SNIPPET = 110  # characters
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with its heading."""
+
+    title: str
+    note: str
+    drawn: Markup
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A row of reconstructions, or of the originals."""
+
+    name: str
+    error: str
+    pictures: list[Embedded]
 
 
 def write_comparison(found: Comparison, out: Path) -> None:
@@ -64,18 +62,25 @@ def write_comparison(found: Comparison, out: Path) -> None:
     """
     verdict = found.verdict()
     main = _main_rows(found, verdict)
-    kind = "" if found.kind == IMAGES else ' class="texts"'
-    parts = [
-        _head(found, verdict),
-        _charts(found, main),
-        _table(found, verdict),
-        map_section(found),
-        _examples(found, main, verdict),
-        _rebuilt(found),
-        method_section(found),
-    ]
-    title = f"Comparison on {found.name}"
-    page = framed(title, f"<main{kind}>{''.join(parts)}</main>")
+    gallery = Gallery(found)
+    claim, figures = _halved(verdict.text)
+    page = render_page(
+        "comparison/page.html",
+        f"Comparison on {found.name}",
+        styles=["comparison/page.css"],
+        scripts=["comparison/table.js", "comparison/map.js"],
+        name=found.name,
+        kind=found.kind,
+        claim=claim,
+        figures=figures,
+        facts=_facts(found),
+        charts=_charts(found, main),
+        table=table_of(found, verdict),
+        map=map_of(found),
+        examples=groups_of(gallery, main, verdict),
+        rebuilt=_rebuilt(gallery),
+        notes=notes_of(found),
+    )
     replace(out, page.encode("utf-8", "replace"))
 
 
@@ -91,24 +96,7 @@ def _main_rows(found: Comparison, verdict: Verdict) -> list[Row]:
 
 def _colours(main: Sequence[Row]) -> dict[str, int]:
     """Return a colour for each method; those that are left share grey, the last."""
-    return {row.title: min(number, COLOURS - 1) for number, row in enumerate(main)}
-
-
-def _head(found: Comparison, verdict: Verdict) -> str:
-    task = found.tasks[found.main]
-    noun = NOUNS[found.kind]
-    asked = counted(len(task.names), "query", "queries")
-    facts = [
-        f"{counted(len(found.keys), noun)}, {found.training:,} of them learned from",
-        f"{asked}; right: {task.title}" if found.main != COPIES else f"{asked}: {task.title}",
-        "95 % intervals over the queries in brackets",
-    ]
-    first, rest = _halved(verdict.text)
-    return (
-        f"<header><h1>Encoders compared on {html.escape(found.name)}</h1>"
-        f'<p class="lead">{html.escape(first)}<small>{html.escape(rest)}</small></p>'
-        f'<p class="note">{html.escape("; ".join(facts))}.</p></header>'
-    )
+    return {row.title: min(number, len(COLOURS) - 1) for number, row in enumerate(main)}
 
 
 def _halved(text: str) -> tuple[str, str]:
@@ -117,12 +105,21 @@ def _halved(text: str) -> tuple[str, str]:
     return (f"{claim}.", figures[:1].upper() + figures[1:]) if colon else (text, "")
 
 
-def _charts(found: Comparison, main: Sequence[Row]) -> str:
+def _facts(found: Comparison) -> list[str]:
+    task = found.tasks[found.main]
+    asked = counted(len(task.names), "query", "queries")
+    return [
+        f"{counted(len(found.keys), NOUNS[found.kind])}, {found.training:,} of them learned from",
+        f"{asked}; right: {task.title}" if found.main != COPIES else f"{asked}: {task.title}",
+        "95 % intervals over the queries in brackets",
+    ]
+
+
+def _charts(found: Comparison, main: Sequence[Row]) -> list[Chart]:
     colours = _colours(main)
-    metric = METRICS[found.metric]
-    parts = [
-        _figure(
-            f"{metric} of each method",
+    charts = [
+        Chart(
+            f"{METRICS[found.metric]} of each method",
             "The dot is the mean over the queries, the line its 95 % interval.",
             _means(found, main, found.main, found.metric),
         )
@@ -133,27 +130,27 @@ def _charts(found: Comparison, main: Sequence[Row]) -> str:
         if len(points_of(row))
     ]
     if lines:
-        parts.append(
-            _figure(
+        charts.append(
+            Chart(
                 "Precision by how far one looks",
                 "Share of right answers among the first k.",
                 curves(lines, "k, answers looked at", "precision"),
             )
         )
-    parts.append(_sizes(found, colours))
+    charts.append(_sizes(found, colours))
     if found.main != COPIES:
         made = "Distorted pictures" if found.kind == IMAGES else "Halves of documents"
-        parts.append(
-            _figure(
+        charts.append(
+            Chart(
                 "Without labels: finding copies",
                 f"{made} must find their original; 1 / its rank.",
                 _means(found, main, COPIES, "reciprocal_rank"),
             )
         )
-    return f'<section class="charts">{"".join(parts)}</section>'
+    return charts
 
 
-def _means(found: Comparison, main: Sequence[Row], task: str, metric: str) -> str:
+def _means(found: Comparison, main: Sequence[Row], task: str, metric: str) -> Markup:
     colours = _colours(main)
     values = {row.title: Estimate(*row.measures[task][metric]) for row in main}
     bars = [
@@ -165,209 +162,47 @@ def _means(found: Comparison, main: Sequence[Row], task: str, metric: str) -> st
     return intervals(bars, METRICS[metric], chance)
 
 
-def _sizes(found: Comparison, colours: dict[str, int]) -> str:
+def _sizes(found: Comparison, colours: dict[str, int]) -> Chart:
     steps: dict[str, set[str]] = {}
     for row in found.rows:
         steps.setdefault(row.title, set()).add(row.step)
-    rest = COLOURS - 1  # the last colour, grey, is for what has no other
+    rest = len(COLOURS) - 1  # the last colour, grey, is for what has no other
     metric = METRICS[found.metric]
-    dots = []
-    for row in found.rows:
-        several = len(steps[row.title]) > 1
-        dots.append(
-            Dot(
-                row.title,
-                max(1.0, row.bytes_per_item),
-                found.value(row),
-                colours.get(row.title, rest),
-                row.form if row.form in ("int8", "bits") else "float",
-                row.form if several else "",
-                f"{row.title}, {row.code}: {metric} {spelled(found.estimate(row))}",
-            )
+    dots = [
+        Dot(
+            row.title,
+            max(1.0, row.bytes_per_item),
+            found.value(row),
+            colours.get(row.title, rest),
+            row.form if row.form in ("int8", "bits") else "float",
+            row.form if len(steps[row.title]) > 1 else "",
+            f"{row.title}, {row.code}: {metric} {spelled(found.estimate(row))}",
         )
+        for row in found.rows
+    ]
     shapes = "Circles: numbers, or all that is kept. Diamonds: 8-bit. Squares: bits."
-    return _figure(
+    return Chart(
         "Quality against code size",
         f"Higher and further left is better. {shapes}",
         cloud(dots, "bytes for each item", metric),
     )
 
 
-def _figure(title: str, note: str, chart: str) -> str:
-    return (
-        f'<figure><h2>{html.escape(title)}</h2><p class="note">{html.escape(note)}</p>'
-        f"{chart}</figure>"
-    )
-
-
-def _table(found: Comparison, verdict: Verdict) -> str:
-    columns = columns_of(found)
-    several = len(found.tasks) > 1
-    heads = [("Method", "ascending"), ("Code", "ascending"), ("Bytes", "ascending")]
-    for task, metric in columns:
-        of_copies = several and task == COPIES
-        name = METRICS[metric].replace("-", "\u2011")  # a line does not break there
-        heads.append((name + (", copies" if of_copies else ""), "descending"))
-    heads += [(name, "ascending") for name in ("Error", "ANN", "Fit,\xa0s", "Query,\xa0ms")]
-    best = {
-        column: max((e.mean for row in found.rows if (e := row.estimate(*column))), default=2.0)
-        for column in columns
-    }
-    lines = []
-    previous: Row | None = None
-    for row in found.ordered:
-        follows = previous is not None and (previous.step, previous.title) == (row.step, row.title)
-        marks = ["form"] * follows + ["learned"] * (row.learned and not follows)
-        marks += ["best"] * (row is verdict.baseline)
-        cells = [
-            _cell(row.title, row.title),
-            _cell(row.code, row.size),
-            _cell(f"{row.bytes_per_item:,.0f}", row.bytes_per_item),
-        ]
-        for number, column in enumerate(columns):
-            estimate = row.estimate(*column)
-            if estimate is None:
-                cells.append(_cell("–", None))
-                continue
-            shown = short(estimate.mean)
-            said = spelled(estimate)
-            if not number:
-                shown += f" <i>{said.partition(' ')[2]}</i>"
-            cells.append(_cell(shown, estimate.mean, said, top=estimate.mean == best[column]))
-        cells += [
-            _cell("–" if row.error is None else short(row.error), row.error),
-            _cell("–" if row.ann_recall is None else short(row.ann_recall), row.ann_recall),
-            _cell(f"{row.fit_s:,.1f}", row.fit_s),
-            _cell(f"{row.query_ms:.2f}", row.query_ms),
-        ]
-        look = f' class="{" ".join(marks)}"' if marks else ""
-        lines.append(f"<tr{look}>{''.join(cells)}</tr>")
-        previous = row
-    buttons = "".join(
-        f'<th scope="col" data-first="{way}"><button>{html.escape(name)}</button></th>'
-        for name, way in heads
-    )
-    return (
-        '<section><h2>All figures</h2><p class="note">A heading sorts by its column. The best of '
-        "each is bold; intervals of the others show when one points at them.</p>"
-        f'<div class="scroll"><table><thead><tr>{buttons}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div></section>"
-    )
-
-
-def _cell(shown: str, value: object, said: str = "", *, top: bool = False) -> str:
-    """Return a cell; `shown` is escaped unless it holds an interval."""
-    inside = shown if "<i>" in shown else html.escape(shown)
-    sort = "" if value is None else html.escape(str(value))
-    look = ' class="top"' if top else ""
-    title = f' title="{html.escape(said)}"' if said else ""
-    return f'<td{look}{title} data-v="{sort}">{inside}</td>'
-
-
-def _examples(found: Comparison, main: Sequence[Row], verdict: Verdict) -> str:
-    shown = _different(main)[:COMPARED]
-    groups = examples_of(found, shown, verdict)
-    keys = (
-        '<p class="note"><span class="key"><b></b>right</span>'
-        '<span class="key"><b class="no"></b>not</span></p>'
-    )
-    thumbnail = lru_cache(maxsize=None)(lambda key: _thumbnail(found, key))
-    parts = []
-    for title, examples in groups:
-        queries = "".join(_example(found, shown, one, thumbnail) for one in examples)
-        parts.append(f'<h3>{html.escape(title)}</h3><div class="queries">{queries}</div>')
-    return f"<section><h2>Queries and their answers</h2>{keys}{''.join(parts)}</section>"
-
-
-def _different(rows: Sequence[Row]) -> list[Row]:
-    """Return the first row of each method, its best; hybrids count as one method."""
-    first: dict[str, Row] = {}
-    for row in rows:
-        first.setdefault(HYBRID if row.form == HYBRID else row.method, row)
-    return list(first.values())
-
-
-def _example(
-    found: Comparison, rows: Sequence[Row], one: Example, thumbnail: Callable[[str], str]
-) -> str:
-    task = found.tasks[found.main]
-    name, row = task.names[one.query], task.rows[one.query]
-    picture = found.kind == IMAGES
-    copy = " (a distorted copy of it)" if found.main == COPIES and picture else ""
-    if picture:
-        figure = f"{thumbnail(name)}<figcaption>{html.escape(name + copy)}</figcaption>"
-    else:
-        said = _snippet(found, name) if row >= 0 else name
-        figure = f"<figcaption>{html.escape(said)}</figcaption>"
-    metric = METRICS["reciprocal_rank" if found.main == COPIES else "average_precision"]
-    answers = []
-    for method, value in zip(rows, one.values, strict=True):
-        nearest = method.arrays[f"{found.main}/nearest"][one.query]
-        right = method.arrays[f"{found.main}/right"][one.query]
-        pairs = [(found.keys[n], bool(good)) for n, good in zip(nearest, right, strict=True)
-                 if n >= 0]  # fmt: skip
-        head = (
-            f"<p>{html.escape(found.named(method))}"
-            f"<span>{metric.replace('MAP', 'AP').replace('MRR', 'RR')} {short(value)}</span></p>"
-        )
-        inside = _strip(pairs, thumbnail) if picture else _titles(found, pairs)
-        answers.append(f"<div>{head}{inside}</div>")
-    return (
-        f'<article class="query"><figure>{figure}</figure>'
-        f'<div class="answers">{"".join(answers)}</div></article>'
-    )
-
-
-def _strip(pairs: Sequence[tuple[str, bool]], thumbnail: Callable[[str], str]) -> str:
-    tiles = "".join(
-        f'<div class="{"yes" if good else "no"}" title="{html.escape(key)}">{thumbnail(key)}</div>'
-        for key, good in pairs[:STRIP]
-    )
-    return f'<div class="strip">{tiles}</div>'
-
-
-def _titles(found: Comparison, pairs: Sequence[tuple[str, bool]]) -> str:
-    lines = "".join(
-        f'<li class="{"yes" if good else "no"}" title="{html.escape(key)}">'
-        f"{html.escape(_snippet(found, key))}</li>"
-        for key, good in pairs[:TITLES]
-    )
-    return f'<ol class="titles">{lines}</ol>'
-
-
-def _snippet(found: Comparison, key: str) -> str:
-    """Return the title of a document, or its first words."""
-    return opening(found.collection.document(key), SNIPPET) or key
-
-
-def _thumbnail(found: Comparison, key: str) -> str:
-    content = found.collection.content(key)
-    picture = content if isinstance(content, str) else opened(content)
-    if isinstance(picture, str):
-        return f'<div class="gone" title="{html.escape(picture)}"></div>'
-    stream = io.BytesIO()
-    fitted(picture, THUMBNAIL, enlarge=False).convert("RGB").save(stream, "JPEG", quality=QUALITY)
-    address = data_address(stream.getvalue(), "image/jpeg")
-    return f'<img loading="lazy" src="{address}" alt="{html.escape(key)}">'
-
-
-def _rebuilt(found: Comparison) -> str:
+def _rebuilt(gallery: Gallery) -> list[Rebuilt]:
+    """Return the originals and what each method makes of them; nothing where none decodes."""
+    found = gallery.found
     rows = [row for row in found.ordered if "rebuilt" in row.arrays]
     if found.kind != IMAGES or not rows:
-        return ""
-    thumbnails = "".join(f"<div>{_thumbnail(found, found.keys[n])}</div>" for n in found.shown)
-    parts = [f'<div>originals</div><div class="strip">{thumbnails}</div>']
-    for row in rows:
-        pictures = (picture_of(pixels) for pixels in row.arrays["rebuilt"])
-        tiles = "".join(f"<div>{image_in_tile(p, row.title)[0]}</div>" for p in pictures)
-        # The three whitenings of PCA are one projection.
-        name = "PCA" if row.method == "pca" else row.title
-        told = "" if row.error is None else f"<small>error {row.error:.4f}</small>"
-        size = f" {row.size}" if row.size else ""
-        parts.append(f'<div>{html.escape(name + size)}{told}</div><div class="strip">{tiles}</div>')
-    return (
-        '<section><h2>Reconstructions</h2><p class="note">Pictures that were kept out, encoded and '
-        "decoded again. The error is the mean squared one of pixels from 0 to 1. Codes that find "
-        "well need not decode well.</p>"
-        f'<div class="rebuilt">{"".join(parts)}</div></section>'
+        return []
+    originals = [gallery.thumbnail(found.keys[n]) for n in found.shown]
+    return [Rebuilt("originals", "", originals), *map(_rebuilt_by, rows)]
+
+
+def _rebuilt_by(row: Row) -> Rebuilt:
+    # The three whitenings of PCA are one projection.
+    name = "PCA" if row.method == "pca" else row.title
+    return Rebuilt(
+        f"{name} {row.size}" if row.size else name,
+        "" if row.error is None else f"error {row.error:.4f}",
+        [embed(picture_of(pixels), row.title) for pixels in row.arrays["rebuilt"]],
     )
