@@ -215,6 +215,27 @@ def test_a_file_that_is_gone_leaves_a_gap_in_the_page(source: Path, tmp_path: Pa
     assert 'class="gone"' in text
 
 
+def test_dots_of_the_map_stand_in_the_order_of_what_is_said_of_them() -> None:
+    from types import SimpleNamespace
+
+    from aesearch.maps.layouts import Panel
+    from aesearch.reports.comparison.map import map_of
+
+    labels = ["b", "a", "c", "a", "b", "a"]
+    places = np.array([[n, n % 2] for n in range(6)], dtype=np.float32)
+    found = SimpleNamespace(
+        panels=[Panel("pca", "PCA", places, 0.5)], kind="images", keys=labels, labels=labels,
+        mapped=range(6), said=[f"{n}" for n in range(6)],
+    )  # fmt: skip
+    section = map_of(found)
+    assert [style.name for style in section.groups] == ["a", "b", "c"]
+    root = ElementTree.fromstring(section.panels[0].drawn)
+    groups = {g.attrib["data-g"]: g for g in root.iter("g") if "data-g" in g.attrib}
+    dots = [float(use.attrib["x"]) for one in groups.values() for use in one.iter("use")]
+    assert [section.said[n] for n in np.argsort(dots)] == ["0", "1", "2", "3", "4", "5"]
+    assert [len(list(one.iter("use"))) for one in groups.values()] == [3, 2, 1]
+
+
 # -- charts ----------------------------------------------------------------------------------------
 
 

@@ -188,6 +188,6 @@ def test_the_training_is_plotted(home: Path, tmp_path: Path) -> None:
     answer = command("info", place, "--plot", "plot.html")
     assert (answer.code, answer.err) == (0, "wrote plot.html\n")
     assert "150 pictures" in answer.out
-    (image,) = Page(Path("plot.html").read_text(encoding="utf-8")).all("img")
-    assert image["alt"] == "training: loss from 1 to 0.25 at epoch 4"
+    (chart,) = Page(Path("plot.html").read_text(encoding="utf-8")).all("svg")
+    assert chart["aria-label"] == "training: loss from 1 to 0.25 at epoch 4"
     assert command("info", place, "--plot", "plot.doc").code == 2

@@ -87,7 +87,7 @@ def inline(
     _tidy(root, painted, marks or {}, _referred(root))
     box = root.attrib["viewBox"]
     root.attrib = {"class": "chart", "viewBox": box, "role": "img", "aria-label": said}
-    root.attrib["style"] = f"max-width: {float(box.split()[2]) / 12:g}rem"  # its natural width
+    root.attrib["style"] = f"--width: {float(box.split()[2]) / 12:g}rem"  # letters as they are
     return Markup(ElementTree.tostring(root, encoding="unicode"))  # escaped by ElementTree
 
 

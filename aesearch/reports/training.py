@@ -216,7 +216,8 @@ def _panel(axes: Axes, curves: Mapping[str, Curve], colours: Sequence[str]) -> N
     axes.grid(color=EDGE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=FAINT)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(which="both", colors=FAINT)
     # Above the panel, where no curve runs through it.
     axes.legend(
         loc="lower left",

@@ -98,7 +98,9 @@ def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> M
         for tick, bar in zip(axes.get_yticklabels(), bars, strict=True):
             tick.set(color=INK, size=12, weight=_weight(bar.strong))
         axes.set_ylim(len(bars) - 0.5, -0.5)
-        axes.set_xlim(min([0.0, *(bar.value[1] for bar in bars)]), None)
+        low = min([0.0, *(bar.value[1] for bar in bars)])
+        high = max([low + 0.01, *(bar.value[2] for bar in bars)])
+        axes.set_xlim(low, high + 0.03 * (high - low))  # room for half a dot
         if chance is not None and chance > 0:
             axes.axvline(chance, color=FAINT, lw=1, ls=(0, (3, 3)), zorder=0)
             axes.annotate(
