@@ -88,7 +88,7 @@ def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> M
             colour, gid = COLOURS[bar.colour], f"bar{number}"
             (line,) = axes.plot([low, high], [number] * 2, lw=3, alpha=0.55, color=colour, gid=gid)
             line.set_solid_capstyle("round")
-            axes.plot(mean, number, "o", ms=9, mew=0, color=colour, gid=gid)
+            axes.plot(mean, number, "o", ms=9, mew=0, color=colour, gid=gid, clip_on=False)
             axes.annotate(
                 short(mean), (1, number), (46, 0), ("axes fraction", "data"), "offset points",
                 ha="right", va="center_baseline", weight=_weight(bar.strong),
@@ -99,7 +99,7 @@ def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> M
             tick.set(color=INK, size=12, weight=_weight(bar.strong))
         axes.set_ylim(len(bars) - 0.5, -0.5)
         low = min([0.0, *(bar.value[1] for bar in bars)])
-        high = max([low + 0.01, *(bar.value[2] for bar in bars)])
+        high = max(bar.value[2] for bar in bars) or 1.0
         axes.set_xlim(low, high + 0.03 * (high - low))  # room for half a dot
         if chance is not None and chance > 0:
             axes.axvline(chance, color=FAINT, lw=1, ls=(0, (3, 3)), zorder=0)
