@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FONT = "DejaVu Sans"  # comes with matplotlib, and is wide: what fits in it fits in any other
-COLOURS = {  # of the style that all pages share
+COLORS = {  # of the style that all pages share
     PAPER: "var(--paper)",
     INK: "var(--ink)",
     FAINT: "var(--faint)",
@@ -55,16 +55,16 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def vivid(colour: str) -> str:
+def vivid(color: str) -> str:
     """Return a colour for marks, as it is on a light page and lighter on a dark one."""
-    return f"color-mix(in srgb, {colour} var(--vivid), #fff)"
+    return f"color-mix(in srgb, {color} var(--vivid), #fff)"
 
 
 def inline(
     figure: Figure,
     said: str,
     *,
-    colours: Mapping[str, str] | None = None,
+    colors: Mapping[str, str] | None = None,
     marks: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Markup:
     """Return a figure as an SVG element of a page.
@@ -75,15 +75,15 @@ def inline(
         Drawn within `drawing`, which is still open.
     said : str
         What it shows, for those who do not see it.
-    colours : mapping of str to str, optional
-        What the page has in place of a colour that was drawn with, beside COLOURS.
+    colors : mapping of str to str, optional
+        What the page has in place of a colour that was drawn with, beside COLORS.
     marks : mapping of str to mapping of str to str, optional
         By gid, attributes of what was drawn; ``title`` is said where one points at it.
     """
     from markupsafe import Markup
 
     root = ElementTree.fromstring(_drawn(figure, said))
-    painted = {**COLOURS, **(colours or {})}
+    painted = {**COLORS, **(colors or {})}
     _tidy(root, painted, marks or {}, _referred(root))
     box = root.attrib["viewBox"]
     root.attrib = {"class": "chart", "viewBox": box, "role": "img", "aria-label": said}
@@ -109,7 +109,7 @@ def _referred(root: ElementTree.Element) -> set[str]:
 
 def _tidy(
     element: ElementTree.Element,
-    colours: Mapping[str, str],
+    colors: Mapping[str, str],
     marks: Mapping[str, Mapping[str, str]],
     referred: set[str],
 ) -> None:
@@ -122,7 +122,7 @@ def _tidy(
         title = more.pop("title", "")
         attributes |= more
     if "style" in attributes:
-        attributes["style"] = _painted(attributes["style"], colours)
+        attributes["style"] = _painted(attributes["style"], colors)
     for name in ("d", "x", "y", "transform"):
         if name in attributes:
             attributes[name] = " ".join(LONG.sub(_shorter, attributes[name]).split())
@@ -131,7 +131,7 @@ def _tidy(
         if NAME.sub("", child.tag) in LEFT_OUT:
             element.remove(child)
         else:
-            _tidy(child, colours, marks, referred)
+            _tidy(child, colors, marks, referred)
     if element.tag != "text":
         element.text = None
     element.tail = None
@@ -142,9 +142,9 @@ def _tidy(
         element.insert(0, said)
 
 
-def _painted(style: str, colours: Mapping[str, str]) -> str:
+def _painted(style: str, colors: Mapping[str, str]) -> str:
     """Return a style in the colours and the letters of the page."""
-    painted = re.sub(r"#[0-9a-f]{6}\b", lambda found: colours.get(found[0], found[0]), style)
+    painted = re.sub(r"#[0-9a-f]{6}\b", lambda found: colors.get(found[0], found[0]), style)
     return painted.replace(f"'{FONT}'", "system-ui, sans-serif")
 
 

@@ -144,7 +144,7 @@ def _page(phases: Sequence[Phase], title: str) -> str:
         chart = svg.inline(
             _figure(phases),
             "; ".join(map(_in_words, phases)),
-            colours={colour: svg.vivid(colour) for colour in COLOURS},
+            colors={colour: svg.vivid(colour) for colour in COLOURS},
         )
     return render_page("training.html", title, styles=["training.css"], chart=chart)
 

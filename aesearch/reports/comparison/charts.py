@@ -108,7 +108,7 @@ def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> M
                 ha="center", color=FAINT, size=SMALL,
             )  # fmt: skip
         _finish(axes, "x", label)
-        return svg.inline(figure, f"{label}, with 95 % intervals", colours=PAINTED, marks=marks)
+        return svg.inline(figure, f"{label}, with 95 % intervals", colors=PAINTED, marks=marks)
 
 
 def curves(lines: Sequence[Line], x_label: str, y_label: str) -> Markup:
@@ -132,7 +132,7 @@ def curves(lines: Sequence[Line], x_label: str, y_label: str) -> Markup:
         axes.set_xticks([1, *range(10, last + 1, 10)])
         _finish(axes, "y", x_label, y_label)
         _name(figure, axes, labels)
-        return svg.inline(figure, f"{y_label} against {x_label}", colours=PAINTED, marks=marks)
+        return svg.inline(figure, f"{y_label} against {x_label}", colors=PAINTED, marks=marks)
 
 
 def cloud(dots: Sequence[Dot], x_label: str, y_label: str) -> Markup:
@@ -168,7 +168,7 @@ def cloud(dots: Sequence[Dot], x_label: str, y_label: str) -> Markup:
         axes.xaxis.set_minor_locator(NullLocator())
         _finish(axes, "y", x_label, y_label)
         _name(figure, axes, labels)
-        return svg.inline(figure, f"{y_label} against {x_label}", colours=PAINTED, marks=marks)
+        return svg.inline(figure, f"{y_label} against {x_label}", colors=PAINTED, marks=marks)
 
 
 def _blank(height: float) -> tuple[Figure, Axes]:

@@ -126,7 +126,7 @@ def _drawn(
         marks = {f"group{number}": {"data-g": str(number)} for number in range(len(styles))}
         marks["name"] = {"class": "halo"}
         colours = {style.colour: svg.vivid(style.colour) for style in styles} | inks
-        return svg.inline(figure, panel.title, colours=colours, marks=marks)
+        return svg.inline(figure, panel.title, colors=colours, marks=marks)
 
 
 def _cut(name: str) -> str:
