@@ -186,7 +186,7 @@ def row_of(name: str, pairs: set[Pair], planted: dict[Pair, str]) -> dict[str, A
 def draw(pairs: list[Pair], folder: Path, out: Path) -> None:
     """Draw pairs side by side, the second as it was compared: mirrored, where it is said."""
     from aesearch.modalities.images.pixels import open_picture
-    from aesearch.reports.tiles import Group, Tile, write_tiles
+    from aesearch.reports.grid import Group, Tile, write_tiles
 
     tiles = []
     for number, (a, b, mirrored) in enumerate(pairs, 1):

@@ -16,8 +16,8 @@ from test_sheet import Page
 
 import aesearch
 from aesearch.inference.manifest import MANIFEST
-from aesearch.reports.drawing import MARGIN
-from aesearch.reports.tiles import BETWEEN, HEADING, NOTE, TITLE
+from aesearch.reports.base import MARGIN
+from aesearch.reports.grid import BETWEEN, HEADING, NOTE, TITLE
 
 N = 150
 SIDE = 128
@@ -191,6 +191,6 @@ def test_the_training_is_plotted(home: Path, tmp_path: Path) -> None:
     answer = command("info", place, "--plot", "plot.html")
     assert (answer.code, answer.err) == (0, "wrote plot.html\n")
     assert "150 pictures" in answer.out
-    (image,) = Page(Path("plot.html").read_text(encoding="utf-8")).all("img")
-    assert image["alt"] == "training: loss from 1 to 0.25 at epoch 4"
+    (chart,) = Page(Path("plot.html").read_text(encoding="utf-8")).all("svg")
+    assert chart["aria-label"] == "training: loss from 1 to 0.25 at epoch 4"
     assert command("info", place, "--plot", "plot.doc").code == 2

@@ -24,8 +24,8 @@ from aesearch.maps import map as mapping
 from aesearch.maps import material
 from aesearch.maps.layouts import Panel, neighbour_accuracy
 from aesearch.maps.map import Map, map_of
-from aesearch.reports import maps
-from aesearch.reports.maps import names_placed, styles_of, write_map
+from aesearch.reports.map import figure
+from aesearch.reports.map.figure import names_placed, styles_of, write_map
 from aesearch.search.index import Index
 
 N = 60
@@ -269,7 +269,7 @@ def test_large_groups_come_first_and_the_rest_share_a_colour() -> None:
     assert [style.name for style in styles[:2]] == ["g00", "g01"]
     looks = [(style.colour, style.shape) for style in styles[:-2]]
     assert len(set(looks)) == len(looks) == 47
-    assert [style.name for style in styles[-2:]] == [maps.OTHERS, maps.NO_GROUP]
+    assert [style.name for style in styles[-2:]] == [figure.OTHERS, figure.NO_GROUP]
     assert sum(style.count for style in styles) == len(groups)
     assert np.bincount(numbers).tolist() == [style.count for style in styles]
     assert styles_of(["one"] * 9 + [""])[0] == []
@@ -299,7 +299,7 @@ def cielab(colour: str, sight: list[list[float]]) -> np.ndarray:
 @pytest.mark.parametrize("sight", MACHADO)
 @pytest.mark.parametrize(("palette", "least"), [("FEW_COLOURS", 16), ("MANY_COLOURS", 26)])
 def test_the_colour_blind_can_tell_the_groups_apart(palette: str, least: int, sight: str) -> None:
-    seen = [cielab(colour, MACHADO[sight]) for colour in getattr(maps, palette)]
+    seen = [cielab(colour, MACHADO[sight]) for colour in getattr(figure, palette)]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) >= least
 
 
@@ -315,7 +315,7 @@ def test_the_figure_has_both_panels_in_the_colours_of_the_groups(tmp_path: Path)
                   picture.crop((picture.width // 2, 0, picture.width, picture.height))]  # fmt: skip
         for half in halves:
             pixels = np.asarray(half.convert("RGB")).reshape(-1, 3).astype(int)
-            for colour in maps.FEW_COLOURS[:2]:
+            for colour in figure.FEW_COLOURS[:2]:
                 own = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
                 drawn = [round(0.8 * value + 0.2 * 255) for value in own]  # a little transparent
                 assert (abs(pixels - drawn).max(axis=1) <= 2).sum() > 500
@@ -331,12 +331,12 @@ def test_names_of_groups_meet_neither_each_other_nor_the_border(groups: int) -> 
     centres[:3] = [[-20, -20], [20, 20], [-20, 20]]  # whole groups that lie in a corner
     for number, centre in enumerate(centres.astype(np.float32)):
         found.panels[0].places[number::groups] = centre
-    figure = maps._figure(found, *styles_of(found.groups))
-    figure.draw_without_rendering()
-    axes = figure.axes[0]
+    drawn = figure._figure(found, *styles_of(found.groups))
+    drawn.draw_without_rendering()
+    axes = drawn.axes[0]
     panel = axes.get_window_extent()
     boxes = [text.get_window_extent() for text in axes.texts]
-    assert min(groups, 10) <= len(boxes) <= maps.NAMED
+    assert min(groups, 10) <= len(boxes) <= figure.NAMED
     for box in boxes:
         assert panel.x0 < box.x0 < box.x1 < panel.x1
         assert panel.y0 < box.y0 < box.y1 < panel.y1
@@ -349,24 +349,24 @@ def test_the_middle_of_a_group_of_two_parts_is_in_the_denser_one() -> None:
     parts = [rng.normal(0, 0.1, (400, 2)), rng.normal(9, 2, (600, 2))]
     places = rng.permutation(np.concatenate(parts)).astype(np.float32)
     assert np.abs(np.median(places, axis=0)).min() > 5  # a median is elsewhere
-    assert np.abs(maps.middle_of(places)).max() < 0.3
-    assert maps.middle_of(np.array([[1, 2]])) == (1, 2)
-    assert maps.middle_of(np.array([[1, 2], [3, 4]])) in [(1, 2), (3, 4)]
+    assert np.abs(figure.middle_of(places)).max() < 0.3
+    assert figure.middle_of(np.array([[1, 2]])) == (1, 2)
+    assert figure.middle_of(np.array([[1, 2], [3, 4]])) in [(1, 2), (3, 4)]
 
 
 def test_a_name_stands_where_its_group_is_or_a_line_beside_it_or_nowhere() -> None:
     at = (50.0, 50.0, 30.0, 10.0)
-    line = 10 + maps.APART
+    line = 10 + figure.APART
     assert names_placed([at] * 4, 100, 100, 9) == [(50, 50), (50, 50 + line), (50, 50 - line), None]
     assert names_placed([at] * 4, 100, 100, 1) == [(50, 50), None, None, None]
-    border = maps.INSET
+    border = figure.INSET
     assert names_placed([(0, 100, 30, 10)], 100, 100, 9) == [(15 + border, 95 - border)]
     assert names_placed([(0, 100, 99, 10)], 100, 100, 9) == [None]  # wider than the panel
 
 
-@pytest.mark.parametrize("colour", [*maps.FEW_COLOURS, *maps.MANY_COLOURS])
+@pytest.mark.parametrize("colour", [*figure.FEW_COLOURS, *figure.MANY_COLOURS])
 def test_names_can_be_read_on_white(colour: str) -> None:
-    shares = [int(maps.tinted(colour)[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    shares = [int(figure.tinted(colour)[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
     light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     assert 1.05 / (light + 0.05) >= 7  # WCAG 2, level AAA

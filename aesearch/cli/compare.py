@@ -136,7 +136,7 @@ def compare_(
         )
         try:
             if report is not None:
-                from aesearch.reports.comparison import write_comparison
+                from aesearch.reports.comparison.page import write_comparison
 
                 progress("writing the report", 0, 1)
                 write_comparison(found, report)

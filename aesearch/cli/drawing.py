@@ -8,7 +8,7 @@ import click
 
 from aesearch.errors import ParameterError
 from aesearch.modalities import MODALITIES, modality
-from aesearch.reports.drawing import FORMATS
+from aesearch.reports.base import FORMATS
 from aesearch.types import Pixels
 
 DRAWN_TO = "Where to draw it: .png, .jpg, .webp or .html. Replaced if it exists."

@@ -156,9 +156,9 @@ def _expected(number: float) -> str:
 
 
 def _draw(found: Found, out: Path, note: str) -> None:
-    from aesearch.reports.drawing import opened
-    from aesearch.reports.tiles import Group as Drawn
-    from aesearch.reports.tiles import Tile, write_tiles
+    from aesearch.reports.base import opened
+    from aesearch.reports.grid import Group as Drawn
+    from aesearch.reports.grid import Tile, write_tiles
 
     drawn = []
     for kind, title in TITLES.items():

@@ -87,7 +87,7 @@ def _effort(engine: Mapping[str, Any]) -> str:
 
 
 def _plot(index: Index, out: Path) -> None:
-    from aesearch.reports.plots import write_history
+    from aesearch.reports.training import write_history
 
     manifest = index.encoder.manifest
     # Where a baseline was better, what was trained is not what is searched with.

@@ -13,8 +13,8 @@ import click
 from aesearch.cli import DONE
 from aesearch.cli.console import clock, progress_bars, quiet_decoders
 from aesearch.cli.options import INDEX_OPTION, output_option
-from aesearch.reports.drawing import encoded, fitted, opened
-from aesearch.reports.maps import check_suffix, write_map
+from aesearch.reports.base import encoded, fitted, opened
+from aesearch.reports.map.figure import check_suffix, write_map
 from aesearch.search.index import Index
 from aesearch.storage.places import find
 from aesearch.types import Progress

@@ -237,7 +237,7 @@ def _questions(
 def _draw(answers: list[Answer], kept: dict[str, bytes], out: Path) -> None:
     """Draw queries and hits; of those without a file, the small picture that was kept."""
     from aesearch.modalities.images.pixels import open_picture
-    from aesearch.reports.sheet import Cell, Row, write_sheet
+    from aesearch.reports.contact_sheet import Cell, Row, write_sheet
 
     rows = []
     for answer in answers:

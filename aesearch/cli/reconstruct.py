@@ -16,7 +16,7 @@ from aesearch.cli.options import output_option
 from aesearch.errors import ContentError
 from aesearch.inference.generate import reconstruct
 from aesearch.modalities.images.pixels import open_picture
-from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
+from aesearch.reports.grid import Group, Tile, picture_of, write_tiles
 from aesearch.search.index import Index
 from aesearch.sources.folder import read_file
 from aesearch.storage.places import find

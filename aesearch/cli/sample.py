@@ -17,7 +17,7 @@ from aesearch.cli.drawing import DRAWN_TO, check_suffix, drawable, drawn
 from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.inference.frechet import SampleDistance
 from aesearch.inference.generate import MOST_STEPS, REACH
-from aesearch.reports.tiles import Group, Tile, picture_of, write_tiles
+from aesearch.reports.grid import Group, Tile, picture_of, write_tiles
 from aesearch.search.index import Index
 from aesearch.storage.places import find
 from aesearch.wording import counted

@@ -12,7 +12,7 @@ from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.inference.frechet import frechet_distance
 from aesearch.maps.layouts import Panel
 from aesearch.maps.map import Map
-from aesearch.reports.maps import write_map
+from aesearch.reports.map.figure import write_map
 from benchmarks.data_sets import Array, Split
 from benchmarks.literature import reconstruction, two_dimensions, vae
 from benchmarks.literature.drawing import Square, Strip, first_of_each, small, squares, strips

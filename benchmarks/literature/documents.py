@@ -12,7 +12,7 @@ import numpy as np
 
 from aesearch.maps.layouts import Panel, neighbour_accuracy
 from aesearch.maps.map import Map
-from aesearch.reports.maps import write_map
+from aesearch.reports.map.figure import write_map
 from benchmarks.literature import text_codes
 from benchmarks.literature.drawing import curves, small
 from benchmarks.literature.text_codes import CUTS, DISTANCE, QUICK, WORDS, contenders, measure

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from aesearch.reports.drawing import ACCENT, EDGE, FAINT, INK, replace
-from aesearch.reports.plots import COLOURS
+from aesearch.reports.base import ACCENT, EDGE, FAINT, INK, replace
+from aesearch.reports.training import COLOURS
 from benchmarks.data_sets import Array
 from benchmarks.reporting import say
 

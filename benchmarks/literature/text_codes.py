@@ -25,8 +25,8 @@ import click
 from aesearch.encoders.autoencoders.dbn import DBNEncoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.texts.encoder import TextEncoder
-from aesearch.reports.drawing import FAINT
-from aesearch.reports.plots import COLOURS
+from aesearch.reports.base import FAINT
+from aesearch.reports.training import COLOURS
 from benchmarks.baselines import for_distance
 from benchmarks.folders import cache_folder
 from benchmarks.literature.drawing import over_cuts

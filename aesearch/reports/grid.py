@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,17 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from aesearch.reports.drawing import (
+from aesearch.reports.base import (
     FAINT,
     GAP,
     INK,
     MARGIN,
     blank,
-    html_page,
-    image_in_tile,
     place,
     write,
     write_report,
 )
+from aesearch.reports.page import embed, render_page
 
 SIDE = 128  # pixels of a tile, where there are few
 SMALLEST = 32
@@ -163,38 +161,20 @@ def _laid_out(groups: Sequence[Group], side: int) -> tuple[list[tuple[int, int]]
     return places, widest, lowest
 
 
-STYLE = """
-h1 { margin-bottom: .25rem; }
-.note { margin: 0 0 .5rem; color: var(--faint); font-variant-numeric: tabular-nums; }
-h2 { margin: 0; }
-section h2, section .note { width: 0; min-width: 100%; } /* as wide as the tiles, and no wider */
-main { display: flex; flex-wrap: wrap; gap: 1.5rem 2rem; margin-top: 1.25rem; }
-section { margin: 0; max-width: 100%; }
-.tiles { display: grid; gap: .375rem; width: max-content; max-width: 100%; }
-.tile { border-radius: 2px; }
-figcaption { margin: .2rem 0 .3rem; color: var(--faint); font-size: .8rem;
-  overflow-wrap: anywhere; }
-"""
-
-
 def _page(heading: str, groups: Sequence[Group], note: str) -> str:
-    side = _side(groups)
-    line = f'<p class="note">{html.escape(note)}</p>\n' if note else ""
-    sections = "\n".join(_section(group, side) for group in groups)
-    return html_page(heading, f"{line}<main>\n{sections}\n</main>", STYLE)
-
-
-def _section(group: Group, side: int) -> str:
-    figures = []
-    for tile in group.tiles:
-        inside, kind = image_in_tile(tile.picture, tile.alt)
-        caption = f"<figcaption>{html.escape(tile.caption)}</figcaption>" if tile.caption else ""
-        figures.append(f'<figure><span class="{kind}">{inside}</span>{caption}</figure>')
-    columns = min(group.columns, len(group.tiles))
-    title = f"<h2>{html.escape(group.title)}</h2>\n" if group.title else ""
-    note = f'<p class="note">{html.escape(group.note)}</p>\n' if group.note else ""
-    grid = f"grid-template-columns: repeat({columns}, minmax(0, {side}px))"
-    tiles = "\n".join(figures)
-    return (
-        f'<section>\n{title}{note}<div class="tiles" style="{grid}">\n{tiles}\n</div>\n</section>'
+    return render_page(
+        "grid.html",
+        heading,
+        styles=["grid.css"],
+        note=note,
+        side=_side(groups),
+        groups=[
+            {
+                "title": group.title,
+                "note": group.note,
+                "columns": min(group.columns, len(group.tiles)),
+                "tiles": [(embed(tile.picture, tile.alt), tile.caption) for tile in group.tiles],
+            }
+            for group in groups
+        ],
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from aesearch.reports.drawing import (
+from aesearch.reports.base import (
     ACCENT,
     FAINT,
     GAP,
@@ -19,13 +18,12 @@ from aesearch.reports.drawing import (
     TILE,
     blank,
     box,
-    html_page,
-    image_in_tile,
     opened,
     place,
     write,
     write_report,
 )
+from aesearch.reports.page import embed, render_page
 
 PER_LINE = 10
 FRAME = 4
@@ -108,41 +106,26 @@ def _height(row: Row) -> int:
     return heading + lines * (TILE + CAPTION) + (lines - 1) * GAP
 
 
-STYLE = """
-.hits { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 1rem; }
-.query .tile { outline: 4px solid var(--accent); }
-.query figcaption { color: var(--accent); font-weight: 600; }
-a.tile { text-decoration: none; }
-a.tile:hover, a.tile:focus-visible { outline: 2px solid var(--faint); }
-.key { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
-  overflow: hidden; overflow-wrap: anywhere; color: var(--faint); font-size: .8rem; }
-"""
-
-
 def _page(rows: Sequence[Row]) -> str:
-    return html_page("Similar pictures", "\n".join(_section(row) for row in rows), STYLE)
+    return render_page(
+        "contact_sheet.html",
+        "Similar pictures",
+        styles=["contact_sheet.css"],
+        rows=[
+            {
+                "title": row.title,
+                "query": row.query and embed(opened(row.query), "query"),
+                "hits": list(map(_hit, row.hits)),
+            }
+            for row in rows
+        ],
+    )
 
 
-def _section(row: Row) -> str:
-    figures = []
-    if row.query is not None:
-        inside, kind = image_in_tile(opened(row.query), "query")
-        figures.append(
-            f'<figure class="query"><span class="{kind}">{inside}</span>'
-            "<figcaption>query</figcaption></figure>"
-        )
-    for cell in row.hits:
-        key = html.escape(cell.key)
-        inside, kind = image_in_tile(opened(cell.path), cell.key)
-        tile = f'<span class="{kind}">{inside}</span>'
-        if isinstance(cell.path, Path):
-            link = html.escape(cell.path.absolute().as_uri())
-            tile = f'<a class="{kind}" href="{link}">{inside}</a>'
-        figures.append(
-            f'<figure title="{key}">{tile}<figcaption>'
-            f'{cell.score:.3f}<span class="key">{key}</span></figcaption></figure>'
-        )
-    if not row.hits:
-        figures.append("<p>no hits</p>")
-    heading = f"<h2>{html.escape(row.title)}</h2>\n" if row.title else ""
-    return f'<section>\n{heading}<div class="hits">\n' + "\n".join(figures) + "\n</div>\n</section>"
+def _hit(cell: Cell) -> dict[str, object]:
+    return {
+        "key": cell.key,
+        "score": cell.score,
+        "picture": embed(opened(cell.path), cell.key),
+        "link": cell.path.absolute().as_uri() if isinstance(cell.path, Path) else "",
+    }

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aesearch.errors import ParameterError, UnsupportedError
-from aesearch.reports.drawing import ACCENT, EDGE, FAINT, INK, data_address, html_page, replace
+from aesearch.reports import svg
+from aesearch.reports.base import ACCENT, EDGE, FAINT, INK, replace
+from aesearch.reports.page import render_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,14 +133,20 @@ def write_history(history: Sequence[Mapping[str, Any]], out: Path, *, title: str
         raise UnsupportedError(
             "there is no training history to plot: nothing was learned in epochs"
         )
-    figure = _figure(phases, title if suffix != ".html" else "")
     if suffix == ".html":
-        source = data_address(_rendered(figure, "svg"), "image/svg+xml")
-        alt = "; ".join(map(_in_words, phases)).replace('"', "&quot;")
-        picture = f'<img src="{source}" alt="{alt}" style="max-width: 100%; background: #fff">'
-        replace(out, html_page(title, picture).encode("utf-8", "replace"))
+        replace(out, _page(phases, title).encode("utf-8", "replace"))
     else:
-        replace(out, _rendered(figure, suffix[1:]))
+        replace(out, _rendered(_figure(phases, title), suffix[1:]))
+
+
+def _page(phases: Sequence[Phase], title: str) -> str:
+    with svg.drawing():
+        chart = svg.inline(
+            _figure(phases),
+            "; ".join(map(_in_words, phases)),
+            colors={colour: svg.vivid(colour) for colour in COLOURS},
+        )
+    return render_page("training.html", title, styles=["training.css"], chart=chart)
 
 
 def _in_words(phase: Phase) -> str:
@@ -154,7 +162,7 @@ def _in_words(phase: Phase) -> str:
     return f"{phase.name or 'training'}: {', '.join(parts)}"
 
 
-def _figure(phases: Sequence[Phase], title: str) -> Figure:
+def _figure(phases: Sequence[Phase], title: str = "") -> Figure:
     """Draw on a figure of its own: pyplot would keep a state, and look for a screen."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -208,7 +216,8 @@ def _panel(axes: Axes, curves: Mapping[str, Curve], colours: Sequence[str]) -> N
     axes.grid(color=EDGE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=FAINT)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(which="both", colors=FAINT)
     # Above the panel, where no curve runs through it.
     axes.legend(
         loc="lower left",

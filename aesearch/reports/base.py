@@ -1,10 +1,7 @@
-"""What all reports share: colours, text and tiles in a picture, and the frame of an HTML page."""
+"""What all reports share: colours, text and tiles in a picture, and how they are written."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 import io
 import os
 import secrets
@@ -27,7 +24,6 @@ MARGIN = 24
 GAP = 16
 HEADING = 36
 QUALITY = 88
-EMBEDDED = 320  # longest side in an HTML file, twice that of a tile: for dense screens
 
 PAPER = "#ffffff"
 INK = "#1f2328"
@@ -219,78 +215,3 @@ def _wrapped(text: str, width: int) -> list[str]:
         else:
             lines[-1] = longer
     return lines
-
-
-STYLE = f"""
-:root {{ color-scheme: light dark; --paper: #fff; --ink: {INK}; --faint: {FAINT}; --mat: {MAT};
-  --edge: {EDGE}; --missing: {MISSING}; --accent: {ACCENT}; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --paper: #15181c; --ink: #e6e8eb; --faint: #9aa3ad;
-  --mat: #22262c; --edge: #22262c; --missing: #343a42; --accent: #ff8a4c; }} }}
-* {{ box-sizing: border-box; }}
-body {{ margin: 0 auto; padding: 1.5rem; max-width: 120rem; background: var(--paper);
-  color: var(--ink); font: 15px/1.4 system-ui, sans-serif; }}
-h1 {{ margin: 0 0 1.25rem; font-size: 1.4rem; }}
-h2 {{ margin: 0 0 .75rem; font-size: 1.05rem; overflow-wrap: anywhere; }}
-section {{ margin-bottom: 2.25rem; }}
-figure {{ margin: 0; min-width: 0; }}
-.tile {{ display: flex; aspect-ratio: 1; background: var(--mat); border-radius: 4px;
-  outline: 1px solid var(--edge); overflow: hidden; align-items: center;
-  justify-content: center; text-align: center; }}
-.tile img {{ width: 100%; height: 100%; object-fit: contain; }}
-.tile img.tiny {{ image-rendering: pixelated; }}
-.tile.missing {{ background: var(--missing); color: var(--faint); padding: .75rem; }}
-figcaption {{ margin-top: .4rem; font-variant-numeric: tabular-nums; }}
-"""
-
-
-def html_page(title: str, body: str, style: str = "", script: str = "") -> str:
-    """Return a whole page that loads nothing from anywhere.
-
-    Parameters
-    ----------
-    title : str
-        Escaped here.
-    body : str
-        Not escaped; a heading is put before it, unless it has one.
-    style, script : str
-        Of this page; no other script may run.
-    """
-    heading = html.escape(title)
-    allowed, code = "", ""
-    if script:
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        allowed, code = f"; script-src 'sha256-{digest}'", f"\n<script>{script}</script>"
-    first = "" if "<h1>" in body else f"<h1>{heading}</h1>\n"
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="aesearch">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'{allowed}">
-<title>{heading}</title>
-<style>{STYLE}{style}</style>
-</head>
-<body>
-{first}{body}{code}
-</body>
-</html>
-"""
-
-
-def data_address(content: bytes, kind: str) -> str:
-    """Return a file as a data URI of this media type."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def image_in_tile(picture: Image.Image | str, text: str) -> tuple[str, str]:
-    """Return the inside of a tile and its class."""
-    if isinstance(picture, str):
-        return html.escape(picture), "tile missing"
-    tiny = max(picture.size) <= TILE // 2
-    small = fitted(picture, EMBEDDED, enlarge=False)
-    format = "PNG" if tiny else "JPEG"
-    look = ' class="tiny"' if tiny else ""
-    source = data_address(encoded(small, format), f"image/{format.lower()}")
-    return f'<img{look} src="{source}" alt="{html.escape(text)}">', "tile"

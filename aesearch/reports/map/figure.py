@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
-from aesearch.reports.drawing import EDGE, FAINT, INK, plain, replace
-from aesearch.reports.map_page import page_of
-from aesearch.reports.plots import COLOURS
+from aesearch.reports.base import EDGE, FAINT, INK, plain
+from aesearch.reports.base import replace as replace_file
+from aesearch.reports.map.page import page_of
+from aesearch.reports.training import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,9 +120,9 @@ def write_map(
     styles, numbers = styles_of(found.groups)
     if suffix == ".html":
         page = page_of(found, heading(found), styles, numbers, words, pictures or {})
-        replace(out, page.encode("utf-8", "replace"))
+        replace_file(out, page.encode("utf-8", "replace"))
     else:
-        replace(out, _rendered(_figure(found, styles, numbers), suffix[1:]))
+        replace_file(out, _rendered(_figure(found, styles, numbers), suffix[1:]))
 
 
 def check_suffix(out: Path) -> str:
@@ -152,7 +153,10 @@ def _figure(found: Map, styles: Sequence[Style], numbers: NDArray[np.uint8]) -> 
     from matplotlib.lines import Line2D
 
     panels = found.panels
-    with rc_context({"font.size": 10, "text.color": INK, "axes.labelcolor": INK}):
+    shown = [replace(style, name=_plain(style.name)) for style in styles]
+    with rc_context(
+        {"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "text.parse_math": False}
+    ):
         lines = -(-len(styles) // _columns(styles, len(panels)))
         size = (INCHES * len(panels), INCHES + 0.85 + 0.2 * lines)
         room = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
@@ -165,8 +169,8 @@ def _figure(found: Map, styles: Sequence[Style], numbers: NDArray[np.uint8]) -> 
         if styles:
             handles = [
                 Line2D([], [], linestyle="", marker=SHAPES[style.shape], color=style.colour,
-                       markersize=6, label=f"{_plain(style.name)} ({style.count:,})")
-                for style in styles
+                       markersize=6, label=f"{style.name} ({style.count:,})")
+                for style in shown
             ]  # fmt: skip
             figure.legend(
                 handles=handles,
@@ -178,7 +182,7 @@ def _figure(found: Map, styles: Sequence[Style], numbers: NDArray[np.uint8]) -> 
                 columnspacing=1.2,
             )
             figure.draw_without_rendering()  # only now the panels have their places
-            _name(figure.axes[0], styles, numbers, panels[0].places)
+            name_groups(figure, figure.axes[0], shown, numbers, panels[0].places)
     return figure
 
 
@@ -189,8 +193,8 @@ def _columns(styles: Sequence[Style], panels: int) -> int:
 
 
 def _plain(text: str) -> str:
-    """Return what the font can show, and no mathematics."""
-    shown = plain(text).replace("$", r"\$")
+    """Return what the font can show, cut in its middle where it is long."""
+    shown = plain(text)
     return shown if len(shown) <= 40 else f"{shown[:24]}…{shown[-15:]}"
 
 
@@ -206,7 +210,7 @@ def _draw(axes: Axes, panel: Panel, styles: Sequence[Style], numbers: NDArray[np
         rows = order[shapes[numbers[order]] == shape]
         x, y = panel.places[rows].T
         axes.scatter(x, y, c=colours[numbers[rows]].tolist(), marker=SHAPES[shape], **options)
-    axes.set_title(panel.title, loc="left", fontsize=11)
+    axes.set_title(plain(panel.title), loc="left", fontsize=11)
     axes.set_xlabel(figure_of_merit(panel), fontsize=11, labelpad=8)
     axes.set(xticks=[], yticks=[], box_aspect=1)
     axes.margins(0.03)
@@ -215,21 +219,41 @@ def _draw(axes: Axes, panel: Panel, styles: Sequence[Style], numbers: NDArray[np
     axes.xaxis.label.set_color(INK if panel.accuracy is not None else FAINT)
 
 
-def _name(
+def name_groups(
+    figure: Figure,
     axes: Axes,
     styles: Sequence[Style],
     numbers: NDArray[np.uint8],
     places: NDArray[np.float32],
+    *,
+    letters: float = LETTERS,
+    halo: bool = True,
 ) -> None:
-    """Write names of the largest groups where these are, as far as there is room."""
+    """Write names of the largest groups where these are, as far as there is room.
+
+    Parameters
+    ----------
+    figure, axes : Figure, Axes
+        Laid out, with its limits.
+    styles : sequence of Style
+        With names as they are written.
+    numbers : ndarray of uint8, shape (n,)
+        The style of each item.
+    places : ndarray of float32, shape (n, 2)
+    letters : float, optional
+        Their size, in points.
+    halo : bool, optional
+        Whether letters are drawn with white around them.
+    """
     from matplotlib.font_manager import FontProperties
     from matplotlib.patheffects import withStroke
     from matplotlib.textpath import TextPath
 
-    font = FontProperties(weight="bold", size=LETTERS)
-    halo = [withStroke(linewidth=2.5, foreground="white", alpha=0.85)]
+    font = FontProperties(weight="bold", size=letters)
+    around = [withStroke(linewidth=2.5, foreground="white", alpha=0.85)] if halo else []
     panel = axes.get_window_extent()
-    across, down = panel.width * 72 / DPI, panel.height * 72 / DPI  # in points, as all that follows
+    point = figure.dpi / 72
+    across, down = panel.width / point, panel.height / point  # in points, as all that follows
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     wanted: list[tuple[Style, float, float, float]] = []
     for number, style in enumerate(styles):
@@ -238,21 +262,21 @@ def _name(
             continue
         scaled = (own - (left, low)) / (right - left, high - low) * (across, down)
         x, y = middle_of(scaled)
-        wide = TextPath((0, 0), _plain(style.name), prop=font).get_extents().width
+        wide = TextPath((0, 0), style.name, prop=font).get_extents().width
         wanted.append((style, x, y, float(wide)))
-    boxes = [(x, y, wide, LETTERS) for _, x, y, wide in wanted]
+    boxes = [(x, y, wide, letters) for _, x, y, wide in wanted]
     places_found = names_placed(boxes, across, down, NAMED)
     for place, (style, _, _, _) in zip(places_found, wanted, strict=True):
         if place is not None:
             axes.annotate(
-                _plain(style.name),
+                style.name,
                 place,
                 xycoords="axes points",
                 ha="center",
                 va="center",
                 fontproperties=font,
                 color=tinted(style.colour),
-                path_effects=halo,
+                path_effects=around,
             ).set_in_layout(False)
 
 

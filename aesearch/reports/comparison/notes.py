@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING
 
 from aesearch.compare.plan import HYBRID
@@ -31,8 +30,8 @@ FUSED = (
 )
 
 
-def method_section(found: Comparison) -> str:
-    """Return the section that says what the figures mean."""
+def notes_of(found: Comparison) -> list[tuple[str, str]]:
+    """Return what the figures mean: names and explanations."""
     parts = [
         ("Queries", "Items that the encoders did not learn from, the same for all methods; chosen "
          "by a hash of their keys. Judged queries are asked as they are, of all items."),
@@ -54,5 +53,4 @@ def method_section(found: Comparison) -> str:
         parts.append(("Code + words", FUSED))
     budget = "" if found.budget is None else f", {found.budget:,.0f} s for each training"
     parts.append(("Run", f"seed {found.seed}{budget}"))
-    lines = "".join(f"<dt>{html.escape(a)}</dt><dd>{html.escape(b)}</dd>" for a, b in parts)
-    return f"<section><h2>How it was measured</h2><dl>{lines}</dl></section>"
+    return parts
