@@ -25,7 +25,7 @@ NO_DELIMITER = "\x1f"  # of a table of one column, whose texts may hold all of t
 SAMPLE = 100  # rows from which columns are chosen
 SNIFFED, SNIFFED_CHARACTERS = 200, 1 << 20  # lines from which the delimiter is
 
-TEXTS = ("text", "body", "content", "abstract", "description")
+BODIES = ("text", "body", "content", "abstract", "description")
 TITLE = "title"
 KEYS = ("id", "_id", "key", "url", "path")
 LABELS = ("label", "class", "category", "target", "topic")
@@ -123,11 +123,13 @@ class Rows(Iterator[Row | Refused]):
             usual = (folded[name] for name in LABELS if name in folded)
             label = next((name for name in usual if name != key and name not in text), "")
         if not text:
-            body = next((folded[name] for name in TEXTS if name in folded), None)
+            body = next((folded[name] for name in BODIES if name in folded), None)
             if body is None:
                 body = self._wordiest(sample, {key, label})
             title = folded.get(TITLE, body)
-            text = (body,) if title == body or body not in map(folded.get, TEXTS) else (title, body)
+            text = (
+                (body,) if title == body or body not in map(folded.get, BODIES) else (title, body)
+            )
         return text, key, label
 
     def _wordiest(self, sample: list[dict[str, Any]], taken: set[str]) -> str:

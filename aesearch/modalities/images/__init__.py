@@ -30,7 +30,7 @@ class Images(Modality):
     baseline = "pca"
     sizeless = ("raw", "phash")
     compared = ("raw", "phash", "thumbnail", "pca", "auto")
-    perturbed = "distorted copies"
+    perturbed = "distorted pictures"
     visual = True
     parts: ClassVar = {
         "ranker": "aesearch.search.ranker:Ranker",

@@ -12,7 +12,7 @@ from aesearch.compare.collection import opening
 from aesearch.compare.plan import HYBRID
 from aesearch.compare.results import METRICS, Comparison, Row, Verdict
 from aesearch.compare.tasks import COPIES
-from aesearch.modalities import IMAGES
+from aesearch.modalities import modality
 from aesearch.reports.base import fitted, opened
 from aesearch.reports.comparison.charts import short
 from aesearch.reports.page import Embedded, data_uri
@@ -140,7 +140,7 @@ class Gallery:
     def hit(self, key: str, *, right: bool) -> Hit:
         """Return an answer as it is shown."""
         look = "yes" if right else "no"
-        if self.found.kind == IMAGES:
+        if modality(self.found.kind).visual:
             return Hit(key, look, picture=self.thumbnail(key))
         return Hit(key, look, self.snippet(key))
 
@@ -170,7 +170,7 @@ def _query(gallery: Gallery, rows: Sequence[Row], one: Example) -> Query:
         _answer(gallery, method, one.query, value)
         for method, value in zip(rows, one.values, strict=True)
     ]
-    if found.kind != IMAGES:
+    if not modality(found.kind).visual:
         return Query(gallery.snippet(name) if row >= 0 else name, None, answers)
     copy = " (a distorted copy of it)" if found.main == COPIES else ""
     return Query(name + copy, gallery.thumbnail(name), answers)
@@ -180,7 +180,7 @@ def _answer(gallery: Gallery, method: Row, query: int, value: float) -> Answer:
     found = gallery.found
     nearest = method.arrays[f"{found.main}/nearest"][query]
     right = method.arrays[f"{found.main}/right"][query]
-    most = STRIP if found.kind == IMAGES else TITLES
+    most = STRIP if modality(found.kind).visual else TITLES
     pairs = [(found.keys[n], bool(good)) for n, good in zip(nearest, right, strict=True) if n >= 0]
     metric = METRICS["reciprocal_rank" if found.main == COPIES else "average_precision"]
     figure = f"{metric.replace('MAP', 'AP').replace('MRR', 'RR')} {short(value)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.modalities import NOUNS
+from aesearch.modalities import modality
 from aesearch.reports import svg
 from aesearch.reports.map.figure import (
     SHAPES,
@@ -78,7 +78,7 @@ def map_of(found: Comparison) -> Section | None:
 
 
 def _note(found: Comparison, count: int) -> str:
-    noun = NOUNS[found.kind]
+    noun = modality(found.kind).noun
     what = f"{count:,} {noun}s" if count < len(found.keys) else f"All {noun}s"
     note = (
         f"{what}, each where t-SNE puts the codes of one method: what lies together is similar to "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aesearch.compare.plan import HYBRID
 from aesearch.compare.results import METRICS, columns_of
-from aesearch.modalities import IMAGES
+from aesearch.modalities import modality
 
 if TYPE_CHECKING:
     from aesearch.compare.results import Comparison
@@ -47,7 +47,7 @@ def notes_of(found: Comparison) -> list[tuple[str, str]]:
         ("Fit, s and Query, ms", "seconds to learn and to encode all items; milliseconds to encode "
          "a query and score all items, of queries in a batch."),
     ]  # fmt: skip
-    if found.kind != IMAGES:
+    if not modality(found.kind).visual:
         parts.append(("Long documents", LONG))
     if any(row.form == HYBRID for row in found.rows):
         parts.append(("Code + words", FUSED))

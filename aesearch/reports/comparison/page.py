@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aesearch.compare.results import METRICS, Comparison, Row, Verdict, points_of, spelled
 from aesearch.compare.tasks import COPIES
 from aesearch.evaluation.metrics import Estimate
-from aesearch.modalities import IMAGES, NOUNS
+from aesearch.modalities import modality
 from aesearch.reports.base import replace
 from aesearch.reports.comparison.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals
 from aesearch.reports.comparison.examples import Gallery, groups_of
@@ -70,7 +70,7 @@ def write_comparison(found: Comparison, out: Path) -> None:
         styles=["comparison/page.css"],
         scripts=["comparison/table.js", "comparison/map.js"],
         name=found.name,
-        kind=found.kind,
+        visual=modality(found.kind).visual,
         claim=claim,
         figures=figures,
         facts=_facts(found),
@@ -107,9 +107,9 @@ def _halved(text: str) -> tuple[str, str]:
 
 def _facts(found: Comparison) -> list[str]:
     task = found.tasks[found.main]
-    asked = counted(len(task.names), "query", "queries")
+    asked, noun = counted(len(task.names), "query", "queries"), modality(found.kind).noun
     return [
-        f"{counted(len(found.keys), NOUNS[found.kind])}, {found.training:,} of them learned from",
+        f"{counted(len(found.keys), noun)}, {found.training:,} of them learned from",
         f"{asked}; right: {task.title}" if found.main != COPIES else f"{asked}: {task.title}",
         "95 % intervals over the queries in brackets",
     ]
@@ -139,7 +139,7 @@ def _charts(found: Comparison, main: Sequence[Row]) -> list[Chart]:
         )
     charts.append(_sizes(found, colours))
     if found.main != COPIES:
-        made = "Distorted pictures" if found.kind == IMAGES else "Halves of documents"
+        made = modality(found.kind).perturbed.capitalize()
         charts.append(
             Chart(
                 "Without labels: finding copies",
@@ -192,7 +192,7 @@ def _rebuilt(gallery: Gallery) -> list[Rebuilt]:
     """Return the originals and what each method makes of them; nothing where none decodes."""
     found = gallery.found
     rows = [row for row in found.ordered if "rebuilt" in row.arrays]
-    if found.kind != IMAGES or not rows:
+    if not modality(found.kind).visual or not rows:
         return []
     originals = [gallery.thumbnail(found.keys[n]) for n in found.shown]
     return [Rebuilt("originals", "", originals), *map(_rebuilt_by, rows)]

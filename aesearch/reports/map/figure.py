@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
+from aesearch.modalities import modality
 from aesearch.reports.base import EDGE, FAINT, INK, plain
 from aesearch.reports.base import replace as replace_file
 from aesearch.reports.map.page import page_of
@@ -135,7 +136,7 @@ def check_suffix(out: Path) -> str:
 
 def heading(found: Map) -> str:
     """Return the title of a map."""
-    noun = "picture" if found.kind == "images" else "document"
+    noun = modality(found.kind).noun
     return f"Map of {found.name}: {len(found):,} {noun}s"
 
 
