@@ -11,7 +11,7 @@ from benchmarking import say
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
+from aesearch.evaluation.metrics import average_precision, precision_at, ranked_relevance
 from aesearch.indexing.selection import unit
 
 Array = NDArray[Any]

@@ -21,7 +21,7 @@ from fitting import fitted
 from sklearn.decomposition import PCA
 
 from aesearch.encoders import encoder_class
-from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
+from aesearch.evaluation.metrics import average_precision, precision_at, ranked_relevance
 
 SIZES = (2, 4, 8, 10, 16, 32, 64)
 DEEP, VOTERS = 1_000, 5

@@ -13,18 +13,25 @@ from typing import Any
 import numpy as np
 
 from aesearch.compare.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
-from aesearch.compare.hybrid import Fusion, Long, Spoken
+from aesearch.compare.hybrid import Fusion, LexicalIndex
 from aesearch.compare.plan import HYBRID, OWN, Step
-from aesearch.compare.tasks import Asked
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import make_encoder
-from aesearch.encoders.linear.lsa import LSAEncoder
-from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
-from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
+from aesearch.engines.faiss import FaissEngine, measure_recall
 from aesearch.engines.plan import choose
-from aesearch.indexing.baselines import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
-from aesearch.indexing.datasets import Corpus
-from aesearch.indexing.selection import freeze, unit
+from aesearch.evaluation.tasks import Queries
+from aesearch.indexing.baselines import (
+    LSA_WEIGHTINGS,
+    Whitening,
+    features_for,
+    fit_lsa,
+    fit_pca,
+    learned_features,
+    learned_from,
+    whitenings,
+)
+from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.selection import Candidate, Selection, StoredCodes, freeze
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES, TEXTS
@@ -71,6 +78,11 @@ class Stage:
     shown: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     mapped: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
+    @cached_property
+    def selection(self) -> Selection:
+        """Model selection as an index has it: its tasks, and which weighting of words is best."""
+        return Selection(self.corpus, self.seed)
+
     def searchers(self, step: Step) -> Iterator[Searcher]:
         """Fit what a step says, and yield a row of the table for each form of it."""
         corpus: Any = self.corpus
@@ -83,7 +95,7 @@ class Stage:
         elif step.method == "tf-idf":
             made = [weighted_words(corpus, features_for(corpus, "tf-idf"))]
         elif step.method == "bm25":
-            made = [self._spoken.searcher()]
+            made = [self._lexical.searcher()]
         else:
             yield from self._codes(step)
             return
@@ -95,51 +107,57 @@ class Stage:
         if step.method == "pca":
             yield from self._pca(step)
         elif step.method == "lsa" and self.corpus.kind == TEXTS:
-            for weighting in LSA_WEIGHTINGS:
-                features = features_for(self.corpus, weighting)
-                lsa = LSAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
-                yield from self._encoder(step, lsa, step.titled(f"LSA {weighting}"), features)
+            yield from self._lsa(step)
         elif step.method == OWN and self.own is not None:
             kind = self.own.manifest["kind"]
             trained = float(self.own.manifest.get("trained", {}).get("seconds", 0.0))
-            learned = kind not in UNTRAINED
-            title = f"this index's {kind}"
-            yield from self._forms(title, self.own, self.own_features, trained, learned=learned)
+            started = time.perf_counter()
+            codes = self.selection.coded(self.own.encode, self.own_features).rows
+            fit_s = trained + time.perf_counter() - started
+            title, learned = f"this index's {kind}", kind not in UNTRAINED
+            own = self.own, self.own_features
+            yield from self._forms(title, *own, codes, fit_s, learned=learned)
         else:
-            encoder = make_encoder(step.method, dict(step.parameters), step.size, self.seed)
-            title = step.titled(step.method)
-            yield from self._encoder(step, encoder, title, self._features_for(step))
-
-    def _features_for(self, step: Step) -> Any:
-        if self.corpus.kind == IMAGES:
-            return self.corpus.features
-        counts = dict(step.parameters).get("loss", "auto") in ("auto", "multinomial")
-        weighting = "counts" if step.method in COUNTING and counts else self.weighting()
-        return features_for(self.corpus, weighting)
+            parameters = dict(step.parameters)
+            encoder = make_encoder(step.method, parameters, step.size, self.seed)
+            features = learned_features(self.corpus, step.method, parameters, self.weighting)
+            yield from self._encoder(step, encoder, step.titled(step.method), features)
 
     def _pca(self, step: Step) -> Iterator[Searcher]:
         """Yield the three whitenings of one PCA, from one pass over the pictures."""
         started = time.perf_counter()
-        corpus: Any = self.corpus
-        pca = PCAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
-        pca.fit(learned_from(corpus, corpus.features))
+        corpus = self.corpus
+        pca = fit_pca(corpus, step.size, self.seed, dict(step.parameters))
         with self._frozen(pca, step, corpus.features) as frozen:
             latents = frozen.encode_with_latents(corpus.samples)[1]
             fit_s = time.perf_counter() - started
             error, rebuilt = self._reconstructions(frozen, corpus.features)
-            variance = np.maximum(pca.explained_variance_, SMALLEST_VARIANCE)
-            for name, whiten in FORMS.items():
-                scale = variance ** ((pca.whiten - whiten) / 2)
+            for whitening in whitenings(pca):
 
-                def encode(asked: Asked, scale: Any = scale) -> Floats:
-                    return unit(frozen.encode_with_latents(asked.samples)[1] * scale)
+                def encode(queries: Queries, whitening: Whitening = whitening) -> Floats:
+                    return whitening.codes(frozen.encode_with_latents(queries.samples)[1])
 
-                title = step.titled(name.replace("pca", "PCA"))
-                for one in self._stored(title, unit(latents * scale), encode):
+                title = step.titled(whitening.name.replace("pca", "PCA"))
+                for one in self._stored(title, whitening.codes(latents), encode):
                     one.fit_s = fit_s
                     if one.form == "float":  # of the others nothing is decoded
-                        one.error, one.rebuilt = error, rebuilt if whiten == 0.5 else None
+                        half = whitening.encoder.whiten == 0.5
+                        one.error, one.rebuilt = error, rebuilt if half else None
                     yield one
+
+    def _lsa(self, step: Step) -> Iterator[Searcher]:
+        """Yield LSA of each weighting, and find out, as an index does, which is better."""
+        for weighting in LSA_WEIGHTINGS:
+            started = time.perf_counter()
+            features = features_for(self.corpus, weighting)
+            lsa = fit_lsa(self.corpus, features, step.size, self.seed, dict(step.parameters))
+            with self._frozen(lsa, step, features) as frozen:
+                candidate = Candidate("lsa", lsa, features, frozen)
+                coded = self.selection.coded(candidate.codes, features)
+                fit_s = time.perf_counter() - started
+                self.selection.enter(f"lsa {weighting}", candidate, coded)
+                title = step.titled(f"LSA {weighting}")
+                yield from self._forms(title, frozen, features, coded.rows, fit_s, learned=False)
 
     def _encoder(self, step: Step, encoder: Any, title: str, features: Any) -> Iterator[Searcher]:
         """Fit an encoder, freeze it as an index does, and yield its forms."""
@@ -154,21 +172,25 @@ class Stage:
             encoder.fit(rows)
         del rows
         with self._frozen(encoder, step, features) as frozen:
-            seconds = time.perf_counter() - started
-            yield from self._forms(title, frozen, features, seconds, learned=step.learned)
+            codes = self.selection.coded(frozen.encode, features).rows
+            fit_s = time.perf_counter() - started
+            yield from self._forms(title, frozen, features, codes, fit_s, learned=step.learned)
 
     def _forms(
-        self, title: str, frozen: FrozenEncoder, features: Any, fit_s: float, *, learned: bool
+        self,
+        title: str,
+        frozen: FrozenEncoder,
+        features: Any,
+        codes: Floats,
+        fit_s: float,
+        *,
+        learned: bool,
     ) -> Iterator[Searcher]:
-        corpus, long = self.corpus, self._long
-        started = time.perf_counter()
-        codes = frozen.encode(corpus.seen(corpus.samples, features))
-        codes = np.concatenate([codes, long.codes(corpus, features, frozen)])
-        fit_s += time.perf_counter() - started
+        corpus = self.corpus
         error, rebuilt = self._reconstructions(frozen, features)
 
-        def encode(asked: Asked) -> Floats:
-            return frozen.encode(corpus.seen(asked.samples, features))
+        def encode(queries: Queries) -> Floats:
+            return frozen.encode(corpus.seen(queries.samples, features))
 
         def weight() -> float:
             """Return how much words count beside these codes, as an index finds it out."""
@@ -187,7 +209,7 @@ class Stage:
         self,
         title: str,
         codes: Floats,
-        encode: Callable[[Asked], Floats],
+        encode: Callable[[Queries], Floats],
         weight: Callable[[], float] = lambda: 0.0,
     ) -> Iterator[Searcher]:
         """Yield searchers of codes as floats, 8-bit integers and bits, and of floats with words.
@@ -198,7 +220,7 @@ class Stage:
         codes : ndarray of float32, shape (n + p, code_size)
             Of the items, then of the passages of those that are long.
         encode : callable
-            Gives the codes of questions.
+            Gives the codes of queries.
         weight : callable
             Gives the weight of words beside these codes.
         """
@@ -212,18 +234,14 @@ class Stage:
             if form == HYBRID:
                 one = self._hybrid(title, codes, encode, weight, 4 * size * rows)
             else:
-                # Learned without what is kept out, as the encoder was.
-                part = codes[: max(2, self.corpus.training)]
-                rotation = learn_rotation(part, bits) if form == "bits" else None
-                stored = as_stored(codes, form, rotation)
+                stored = StoredCodes.of(codes, form, bits, self.corpus.training)
 
-                def prepare(asked: Asked, form: str = form, rotation: Any = rotation) -> Floats:
-                    found = encode(asked)  # 8-bit codes are searched with floats
-                    return as_stored(found, form, rotation) if form == "bits" else found
+                def prepare(queries: Queries, stored: StoredCodes = stored) -> Floats:
+                    return stored.queries(encode(queries))
 
                 taken = rows * {"float": 4 * size, "int8": size, "bits": bits / 8}[form]
                 width = bits if form == "bits" else size
-                one = Searcher(title, prepare, self._ranking(stored), taken, form, width)
+                one = Searcher(title, prepare, self._ranking(stored.codes), taken, form, width)
             if form == "float":
                 one.ann_recall = _ann_recall(codes)
             one.mapped, mapped = mapped, None
@@ -233,7 +251,7 @@ class Stage:
         """Return what scores all items by these codes of them and of their passages."""
 
         def score(queries: Floats) -> Floats:
-            return self._long.best(queries @ stored.T)
+            return self.selection.passages.scores(queries, stored)
 
         return score
 
@@ -241,27 +259,23 @@ class Stage:
         self,
         title: str,
         codes: Floats,
-        encode: Callable[[Asked], Floats],
+        encode: Callable[[Queries], Floats],
         weight: Callable[[], float],
         taken: float,
     ) -> Searcher:
         started = time.perf_counter()
         share = weight()
-        seconds = time.perf_counter() - started + self._spoken.seconds
+        seconds = time.perf_counter() - started + self._lexical.seconds
         of_items = codes[: len(self.corpus)]
-        fusion = Fusion(self._spoken, of_items, encode, self._ranking(codes), share)
+        fusion = Fusion(self._lexical, of_items, encode, self._ranking(codes), share)
         one = fusion.searcher(title, taken)
         one.fit_s = seconds
         return one
 
     @cached_property
-    def _long(self) -> Long:
-        return Long.of(self.corpus)
-
-    @cached_property
-    def _spoken(self) -> Spoken:
-        corpus: Any = self.corpus
-        return Spoken.of(corpus)
+    def _lexical(self) -> LexicalIndex:
+        assert isinstance(self.corpus, TextCorpus)
+        return LexicalIndex.of(self.corpus)
 
     def _reconstructions(
         self, frozen: FrozenEncoder, features: Any

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +13,17 @@ from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.indexing.datasets import Corpus
-from aesearch.indexing.selection import Contest, Finalist, freeze, unit
+from aesearch.indexing.selection import Candidate, Coded, Selection, freeze, unit
 from aesearch.modalities import IMAGES
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sparse import Bags
 from aesearch.storage.layout import Layout
+from aesearch.types import Array, Floats
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
 
-FORMS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
+WHITENINGS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
 LSA_WEIGHTINGS = ("log-entropy", "tf-idf")
 # Encoders that model how often a word occurs (a multinomial), and so take the counts themselves.
 COUNTING = frozenset({"mlp", "vae", "cvae", "dbn"})
@@ -36,7 +39,7 @@ def learned_from(corpus: Corpus, features: Any) -> Any:
     return csr_of(part) if isinstance(part, Bags) else part
 
 
-def first_encoder(corpus: Corpus, settings: Settings, layout: Layout) -> Finalist:
+def first_encoder(corpus: Corpus, settings: Settings, layout: Layout) -> Candidate:
     """Fit what can be published at once: half-whitened PCA, thumbnails of a few pictures, LSA."""
     encoder: Encoder
     kind = "pca"
@@ -49,48 +52,79 @@ def first_encoder(corpus: Corpus, settings: Settings, layout: Layout) -> Finalis
     encoder.fit(learned_from(corpus, corpus.features))
     notes = {"trained": {"items": corpus.training}}
     frozen = freeze(encoder, kind, corpus.features, layout, notes)
-    return Finalist(kind, encoder, corpus.features, frozen)
+    return Candidate(kind, encoder, corpus.features, frozen)
 
 
-def enter_baselines(contest: Contest, settings: Settings, layout: Layout, encoder: str) -> None:
+def enter_baselines(selection: Selection, settings: Settings, layout: Layout, encoder: str) -> None:
     """Fit and check the baselines of a collection; `encoder` is the one that is wanted."""
-    parameters = settings.parameters if encoder == BASELINES[contest.corpus.kind] else {}
-    if contest.corpus.kind == IMAGES:
-        _enter_pca(contest, settings, layout, parameters)
-    else:
-        _enter_lsa(contest, settings, layout, parameters)
-
-
-def _enter_pca(
-    contest: Contest, settings: Settings, layout: Layout, parameters: Mapping[str, Any]
-) -> None:
-    """Check the three forms of one PCA, from one pass over the pictures."""
-    features = contest.corpus.features
-    pca = PCAEncoder(settings.code_size, random_state=settings.seed, **parameters)
-    pca.fit(learned_from(contest.corpus, features))
-    frozen = freeze(pca, "pca", features, layout, {})
-    items, copies = contest.seen_with(features)
-    latents = frozen.encode_with_latents(items)[1]
-    distorted = frozen.encode_with_latents(copies)[1]
-    for name, whiten in FORMS.items():
-        variance = np.maximum(pca.explained_variance_, SMALLEST_VARIANCE)
-        scale = variance ** ((pca.whiten - whiten) / 2)
-        finalist = Finalist("pca", pca.rescaled(whiten), features, frozen)
-        contest.enter(name, finalist, unit(latents * scale), unit(distorted * scale))
-
-
-def _enter_lsa(
-    contest: Contest, settings: Settings, layout: Layout, parameters: Mapping[str, Any]
-) -> None:
-    """Check LSA of each weighting of the words, or of the one that was chosen."""
-    corpus = contest.corpus
-    only = settings.weighting
-    for weighting in LSA_WEIGHTINGS if only == "auto" else (only,):
+    corpus = selection.corpus
+    parameters = settings.parameters if encoder == BASELINES[corpus.kind] else {}
+    if corpus.kind == IMAGES:
+        _enter_pca(
+            selection, fit_pca(corpus, settings.code_size, settings.seed, parameters), layout
+        )
+        return
+    for weighting in LSA_WEIGHTINGS if settings.weighting == "auto" else (settings.weighting,):
         features = features_for(corpus, weighting)
-        lsa = LSAEncoder(settings.code_size, random_state=settings.seed, **parameters)
-        lsa.fit(learned_from(corpus, features))
+        lsa = fit_lsa(corpus, features, settings.code_size, settings.seed, parameters)
         frozen = freeze(lsa, "lsa", features, layout, {})
-        contest.encode(f"lsa {weighting}", Finalist("lsa", lsa, features, frozen))
+        selection.encode(f"lsa {weighting}", Candidate("lsa", lsa, features, frozen))
+
+
+def _enter_pca(selection: Selection, pca: PCAEncoder, layout: Layout) -> None:
+    """Check the whitenings of one PCA, from one pass over the pictures."""
+    corpus = selection.corpus
+    frozen = freeze(pca, "pca", corpus.features, layout, {})
+    latents = frozen.encode_with_latents(corpus.samples)[1]
+    asked = frozen.encode_with_latents(selection.known_item.queries.samples)[1]
+    for one in whitenings(pca):
+        candidate = Candidate("pca", one.encoder, corpus.features, frozen)
+        codes = one.codes(latents)
+        selection.enter(one.name, candidate, Coded(codes, one.codes(asked), codes[:0]))
+
+
+def fit_pca(corpus: Corpus, size: int, seed: int, parameters: Mapping[str, Any]) -> PCAEncoder:
+    """Fit PCA on the training set."""
+    pca = PCAEncoder(size, random_state=seed, **parameters)
+    return pca.fit(learned_from(corpus, corpus.features))
+
+
+def fit_lsa(
+    corpus: Corpus, features: Any, size: int, seed: int, parameters: Mapping[str, Any]
+) -> LSAEncoder:
+    """Fit LSA on the training set, as these features weigh it."""
+    lsa = LSAEncoder(size, random_state=seed, **parameters)
+    return lsa.fit(learned_from(corpus, features))
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """One of the whitenings of a fitted PCA.
+
+    Attributes
+    ----------
+    name : str
+    encoder : PCAEncoder
+    scale : ndarray of float64, shape (code_size,)
+        What the latents of the fitted one are multiplied by.
+    """
+
+    name: str
+    encoder: PCAEncoder
+    scale: Array
+
+    def codes(self, latents: Floats) -> Floats:
+        """Return the normalised codes of latents of the fitted PCA."""
+        return unit(latents * self.scale)
+
+
+def whitenings(pca: PCAEncoder) -> list[Whitening]:
+    """Return the three whitenings of a fitted PCA: nothing is fitted or encoded again."""
+    variance = np.maximum(pca.explained_variance_, SMALLEST_VARIANCE)
+    return [
+        Whitening(name, pca.rescaled(whiten), variance ** ((pca.whiten - whiten) / 2))
+        for name, whiten in WHITENINGS.items()
+    ]
 
 
 def features_for(corpus: Corpus, weighting: str) -> Any:
@@ -101,17 +135,29 @@ def features_for(corpus: Corpus, weighting: str) -> Any:
     return features.reweighted(weighting, corpus.samples[: corpus.training])
 
 
-def features_wanted(contest: Contest, settings: Settings, encoder: str) -> Any:
-    """Return the features that a learned encoder gets.
-
-    Of documents: the counts, for encoders that model them; else the weighting with which LSA did
-    best, unless one was chosen.
-    """
-    corpus = contest.corpus
-    if corpus.kind == IMAGES:
-        return corpus.features
+def features_wanted(selection: Selection, settings: Settings, encoder: str) -> Any:
+    """Return the features that a learned encoder gets: as chosen, or `learned_features`."""
+    corpus = selection.corpus
     if settings.weighting != "auto":
         return features_for(corpus, settings.weighting)
-    if encoder in COUNTING and settings.parameters.get("loss", "auto") in ("auto", "multinomial"):
-        return features_for(corpus, "counts")
-    return contest.finalists[contest.verdict().winner].features
+    best = partial(best_weighting, selection)
+    return learned_features(corpus, encoder, settings.parameters, best)
+
+
+def learned_features(
+    corpus: Corpus, encoder: str, parameters: Mapping[str, Any], weighting: Callable[[], str]
+) -> Any:
+    """Return the features that a learned encoder gets where none were chosen.
+
+    Of documents: the counts, for encoders that model them; else what `weighting` gives, as a
+    rule that with which LSA does best.
+    """
+    if corpus.kind == IMAGES:
+        return corpus.features
+    counts = encoder in COUNTING and parameters.get("loss", "auto") in ("auto", "multinomial")
+    return features_for(corpus, "counts" if counts else weighting())
+
+
+def best_weighting(selection: Selection) -> str:
+    """Return the weighting of the best baseline of documents."""
+    return str(selection.candidates[selection.decide().winner].features.weighting)

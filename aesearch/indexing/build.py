@@ -289,10 +289,10 @@ def _publish_first(
     """
     from aesearch.indexing.baselines import first_encoder
 
-    finalist = first_encoder(corpus, settings, layout)
-    features = finalist.features
-    codes = finalist.codes(corpus.seen(corpus.samples, features))
-    passages = None if goes_on else corpus.passages(features, finalist.frozen)
+    candidate = first_encoder(corpus, settings, layout)
+    features = candidate.features
+    codes = candidate.codes(corpus.seen(corpus.samples, features))
+    passages = None if goes_on else corpus.passages(features, candidate.frozen)
 
     def edit(rows: Store) -> tuple[Ids, Ids]:
         ids = rows.put(corpus.items, codes)
@@ -302,7 +302,7 @@ def _publish_first(
         rows.skip(corpus.skipped)
         return ids, NO_IDS
 
-    publish(layout, store, edit, settings, fingerprint=finalist.frozen.fingerprint)
+    publish(layout, store, edit, settings, fingerprint=candidate.frozen.fingerprint)
 
 
 def _clear(layout: Layout) -> None:

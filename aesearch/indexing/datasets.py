@@ -12,7 +12,7 @@ import numpy as np
 import xxhash
 
 from aesearch.errors import SourceError
-from aesearch.evaluation.check import distorted
+from aesearch.evaluation.perturbations import perturbed
 from aesearch.indexing.hybrid_weight import check_words, openings_of
 from aesearch.ingest.decode import Decoded, decode, probe
 from aesearch.ingest.passages import PassageCodes, encode_passages
@@ -124,7 +124,7 @@ class PictureCorpus(Corpus):
 
     def distorted(self, rows: Ids, seed: int) -> Pixels:
         """Return pictures with a border lost, other light, blurred or recompressed."""
-        return distorted(self.pixels[rows], seed)
+        return perturbed(self.pixels[rows], seed)
 
     def seen(self, samples: Pixels, features: Any) -> Pixels:
         """Return the pixels as they are."""

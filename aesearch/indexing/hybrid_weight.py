@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from aesearch.evaluation.metrics import bootstrap
+from aesearch.evaluation.bootstrap import bootstrap
 from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
 from aesearch.search.bm25 import Words
 from aesearch.search.fusion import LEAST, UNKNOWN, WEIGHTS

@@ -15,10 +15,10 @@ from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
-from aesearch.evaluation.decision import Verdict
+from aesearch.evaluation.decision import Decision
 from aesearch.indexing.baselines import BASELINES, enter_baselines, features_wanted, learned_from
 from aesearch.indexing.datasets import Corpus, read_corpus, stored_corpus
-from aesearch.indexing.selection import Contest, Finalist, freeze
+from aesearch.indexing.selection import Candidate, Selection, freeze
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
@@ -101,24 +101,24 @@ def train(index: Index, corpus: Corpus | None, budget: float | None, progress: P
             Plan.done(index.layout)
             return
         settings = index.settings
-        contest = Contest(corpus, settings.seed)
+        selection = Selection(corpus, settings.seed)
         progress("preparing", 0, 1)
-        enter_baselines(contest, settings, index.layout, plan.encoder)
+        enter_baselines(selection, settings, index.layout, plan.encoder)
         progress("preparing", 1, 1)
         notes: dict[str, Any] = {"trained": {"items": corpus.training}}
         learned = learned_by(plan.encoder, corpus.kind)
         seconds = plan.budget if budget is None else budget
         seconds = default_budget(len(corpus)) if seconds is None else seconds
         if _is_worth_training(learned, plan.encoder, corpus, seconds):
-            finalist, notes = _fit(index, learned, contest, seconds, progress)
+            candidate, notes = _fit(index, learned, selection, seconds, progress)
             progress("checking", 0, 1)
-            contest.encode(learned, finalist)
-        verdict = contest.verdict(learned)
-        forced = plan.encoder in contest.finalists and plan.encoder != BASELINES[corpus.kind]
+            selection.encode(learned, candidate)
+        decision = selection.decide(learned)
+        forced = plan.encoder in selection.candidates and plan.encoder != BASELINES[corpus.kind]
         if forced:
-            verdict = replace(verdict, winner=plan.encoder)
+            decision = replace(decision, winner=plan.encoder)
         progress("checking", 1, 1)
-        _publish(index, contest, verdict, notes, forced=forced)
+        _publish(index, selection, decision, notes, forced=forced)
         Plan.done(index.layout)
 
 
@@ -156,8 +156,8 @@ def _read_again(index: Index, progress: Progress) -> Corpus:
 
 
 def _fit(
-    index: Index, name: str, contest: Contest, seconds: float, progress: Progress
-) -> tuple[Finalist, dict[str, Any]]:
+    index: Index, name: str, selection: Selection, seconds: float, progress: Progress
+) -> tuple[Candidate, dict[str, Any]]:
     """Fit the learned encoder within its budget, going on from a checkpoint if there is one."""
     from aesearch.encoders.training.loop import Session
 
@@ -167,10 +167,10 @@ def _fit(
         progress=lambda fraction, losses: progress("training", fraction * seconds, seconds),
         checkpoint=index.layout.training,
     )
-    settings, corpus = index.settings, contest.corpus
+    settings, corpus = index.settings, selection.corpus
     encoder: Any = make_encoder(name, settings.parameters, settings.code_size, settings.seed)
     progress("training", 0, seconds)
-    features = features_wanted(contest, settings, name)
+    features = features_wanted(selection, settings, name)
     rows = learned_from(corpus, features)
     if name in UNTRAINED:
         encoder.fit(rows)
@@ -197,37 +197,37 @@ def _fit(
         "history": getattr(encoder, "history_", []),
     }
     frozen = freeze(encoder, name, features, index.layout, notes)
-    return Finalist(name, encoder, features, frozen), notes
+    return Candidate(name, encoder, features, frozen), notes
 
 
 def _publish(
-    index: Index, contest: Contest, verdict: Verdict, notes: dict[str, Any], *, forced: bool
+    index: Index, selection: Selection, decision: Decision, notes: dict[str, Any], *, forced: bool
 ) -> None:
     """Give every item its code by the winner, and keep the table that says why."""
-    winner = verdict.winner
-    finalist, corpus = contest.finalists[winner], contest.corpus
-    size = contest.codes[winner].shape[1]
+    winner = decision.winner
+    candidate, corpus = selection.candidates[winner], selection.corpus
+    size = selection.codes[winner].items.shape[1]
     usual = DEFAULT_BITS if size <= MOST_TURNED else 0
     bits = min(index.settings.bits or usual, size - size % 8)
-    forms = contest.stored_forms(winner, bits)
-    kept = corpus.seen(corpus.samples[contest.kept], finalist.features)
-    error = finalist.frozen.errors(kept)[1].mean() if contest.questions else 0.0
+    forms = selection.stored_forms(winner, bits)
+    kept = corpus.seen(corpus.samples[selection.asked], candidate.features)
+    error = candidate.frozen.errors(kept)[1].mean() if len(selection.asked) else 0.0
     notes = {
         **notes,
         "error": float(error),
         "check": {
-            **verdict.as_dict(),
+            **decision.as_dict(),
             "forced": forced,
-            "questions": contest.questions,
-            "candidates": _table(contest.checks),
+            "questions": len(selection.asked),
+            "candidates": _table(selection.checks),
             "forms": _table(forms),
             "form_bits": bits,
-            **corpus.notes(finalist.features, finalist.frozen, index.settings.seed),
+            **corpus.notes(candidate.features, candidate.frozen, index.settings.seed),
         },
     }
-    final = freeze(finalist.encoder, finalist.kind, finalist.features, index.layout, notes)
-    codes = contest.codes[winner]
-    passages = corpus.passages(finalist.features, final)
+    final = freeze(candidate.encoder, candidate.kind, candidate.features, index.layout, notes)
+    codes = selection.codes[winner].items
+    passages = corpus.passages(candidate.features, final)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         known = store.ids_of([item.key for item in corpus.items])

@@ -25,7 +25,7 @@ from aesearch.errors import (
     SourceError,
     UnsupportedError,
 )
-from aesearch.evaluation.check import label_numbers
+from aesearch.evaluation.tasks import label_numbers
 from aesearch.indexing.baselines import features_for
 from aesearch.indexing.datasets import stored_corpus
 from aesearch.ingest.decode import decode

@@ -20,7 +20,7 @@ from aesearch.compare.results import (
     spelled,
 )
 from aesearch.compare.tasks import COPIES
-from aesearch.evaluation.metrics import Estimate
+from aesearch.evaluation.bootstrap import Estimate
 from aesearch.modalities import IMAGES, NOUNS
 from aesearch.reports.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals, short
 from aesearch.reports.comparison_map import map_section

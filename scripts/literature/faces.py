@@ -14,7 +14,7 @@ from PIL import Image
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.contrastive.encoder import MOST_EPOCHS, AgreementEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
-from aesearch.evaluation.check import average_precision, precision_at
+from aesearch.evaluation.metrics import average_precision, precision_at
 from literature.drawing import Strip, strips
 from literature.work import Picture, Step, Work
 

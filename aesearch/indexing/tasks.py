@@ -1,0 +1,146 @@
+"""What a collection is asked to evaluate codes on it: the queries of tasks, and who searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from aesearch.evaluation.tasks import (
+    KnownItem,
+    Queries,
+    SameLabel,
+    chosen_queries,
+    label_numbers,
+    labelled_queries,
+)
+from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.modalities.texts.passages import half_of, passages_of
+from aesearch.sparse import Bags
+from aesearch.types import Floats, Ids, Ints
+
+
+def keys_of(corpus: Corpus) -> list[str]:
+    """Return the keys of all items."""
+    return [item.key for item in corpus.items]
+
+
+def known_item_task(corpus: Corpus, seed: int) -> KnownItem:
+    """Return the search that needs no labels: distorted pictures, halves of documents."""
+    keys = keys_of(corpus)
+    rows = chosen_queries(corpus.kept_out, keys, seed)
+    texts: list[str] = []
+    if isinstance(corpus, TextCorpus):
+        texts = [half_of(corpus.documents[row].text, seed) for row in rows]
+        samples = corpus.features.count(texts)
+    else:
+        samples = corpus.distorted(rows, seed)
+    queries = Queries(samples, [keys[row] for row in rows], rows, texts)
+    return KnownItem.of(queries, len(corpus), seed)
+
+
+def same_label_task(corpus: Corpus, seed: int) -> SameLabel | None:
+    """Return the queries by folder or label, or None where there are none to be asked."""
+    numbers = label_numbers(corpus.labels)
+    if numbers is None:
+        return None
+    found = labelled_queries(numbers, keys_of(corpus), corpus.training, seed)
+    if found is None:
+        return None
+    rows, chance = found
+    queries = item_queries(corpus, rows)
+    queries.among = np.arange(corpus.training)
+    searched = np.random.default_rng(seed).permutation(corpus.training)
+    return SameLabel(queries, searched, chance, numbers[rows], numbers[searched])
+
+
+def item_queries(corpus: Corpus, rows: Ints) -> Queries:
+    """Return items as queries."""
+    names = [corpus.items[row].key for row in rows]
+    texts = [corpus.documents[row].text for row in rows] if isinstance(corpus, TextCorpus) else []
+    return Queries(corpus.samples[rows], names, rows, texts)
+
+
+@dataclass
+class InverseCloze:
+    """The inverse cloze task: the openings of documents must find the rests of them.
+
+    Attributes
+    ----------
+    task : KnownItem
+        Its queries are the openings.
+    rests : Bags
+        What takes the place of these documents among all.
+    """
+
+    task: KnownItem
+    rests: Any
+
+    @classmethod
+    def of(cls, corpus: Corpus, rows: Ints, seed: int) -> InverseCloze | None:
+        """Cut some documents in two; None where they are not long enough for it."""
+        cut = corpus.openings(rows)
+        if cut is None:
+            return None
+        asking, openings, rests = cut
+        queries = Queries(openings, [corpus.items[row].key for row in asking], asking)
+        return cls(KnownItem.of(queries, len(corpus), seed), rests)
+
+
+@dataclass
+class Passages:
+    """The passages of the long items of a collection; there are none where nothing is long.
+
+    Attributes
+    ----------
+    owners : ndarray of int64, shape (p,)
+        The item of each passage, ascending.
+    counts : Bags or None
+        How often each term occurs in each.
+    """
+
+    owners: Ids
+    counts: Bags | None = None
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> Passages:
+        """Cut the documents of a collection as an index does."""
+        owners: list[int] = []
+        texts: list[str] = []
+        if isinstance(corpus, TextCorpus):
+            for row, document in enumerate(corpus.documents):
+                for span in passages_of(document.text):
+                    owners.append(row)
+                    texts.append(document.text[span.start : span.end])
+        counts = corpus.features.count(texts) if texts else None
+        return cls(np.array(owners, dtype=np.int64), counts)
+
+    def scores(self, queries: Floats, codes: Floats) -> Floats:
+        """Return the scores of all items, each at its best row, as a search ranks them.
+
+        Parameters
+        ----------
+        queries : ndarray of float32, shape (m, code_size)
+        codes : ndarray of float32, shape (n + p, code_size)
+            Of the items, then of the passages.
+
+        Returns
+        -------
+        ndarray of float32, shape (m, n)
+        """
+        return self.best(queries @ codes.T)
+
+    def best(self, scores: Floats) -> Floats:
+        """Return the score of each item at its best row, from those of items and passages."""
+        if self.counts is None:
+            return scores
+        whole, parts = np.split(scores, [scores.shape[1] - len(self.owners)], axis=1)
+        owners, starts = self._stretches
+        whole[:, owners] = np.maximum(whole[:, owners], np.maximum.reduceat(parts, starts, axis=1))
+        return whole
+
+    @cached_property
+    def _stretches(self) -> tuple[Ids, Any]:
+        return np.unique(self.owners, return_index=True)
