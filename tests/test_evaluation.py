@@ -153,7 +153,7 @@ def test_a_collapsed_code_finds_nothing():
 
 def known_item(codes, rows, asking):
     """What queries reach that were made of some rows of `codes`."""
-    task = KnownItem.of(Queries(asking, [str(row) for row in rows], rows), len(codes), 0)
+    task = KnownItem.of(Queries(asking, [str(row) for row in rows], rows), np.arange(len(codes)))
     return evaluate(task, lambda block: asking[block] @ codes.T)
 
 

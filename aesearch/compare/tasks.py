@@ -8,7 +8,7 @@ import numpy as np
 
 from aesearch.compare.qrels import Grades
 from aesearch.errors import ParameterError
-from aesearch.evaluation.tasks import Qrels, Queries
+from aesearch.evaluation.tasks import Qrels, Queries, shuffled
 from aesearch.indexing.datasets import Corpus, TextCorpus
 from aesearch.indexing.tasks import item_queries, keys_of
 from aesearch.modalities import IMAGES
@@ -38,7 +38,8 @@ def qrels_task(
     ParameterError
         If pictures are to be found for what is no item.
     """
-    places = {key: row for row, key in enumerate(keys_of(corpus))}
+    keys = keys_of(corpus)
+    places = {key: row for row, key in enumerate(keys)}
     names = list(qrels)
     rows = np.array(
         [-1 if name in queries else places.get(name, -1) for name in names], dtype=np.int64
@@ -57,7 +58,7 @@ def qrels_task(
         )
     else:
         asked = item_queries(corpus, rows)
-    searched = np.random.default_rng(seed).permutation(len(corpus))
+    searched = shuffled(np.arange(len(corpus)), keys, seed)
     column = np.argsort(searched)
     return Qrels(
         asked,

@@ -143,9 +143,8 @@ class KnownItem(Task):
     targets: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @classmethod
-    def of(cls, queries: Queries, count: int, seed: int) -> KnownItem:
-        """Make the task of queries by their rows; `count` items are searched."""
-        searched = np.random.default_rng(seed).permutation(count)
+    def of(cls, queries: Queries, searched: Ints) -> KnownItem:
+        """Make the task of queries by their rows; all items are searched, in this order."""
         return cls(queries, searched, targets=np.argsort(searched)[queries.rows])
 
     def judge(self, scores: Floats, block: slice) -> Rankings:
@@ -247,12 +246,21 @@ def chosen_queries(held_out: Ints, keys: Sequence[str], seed: int) -> Ints:
         Of all items.
     seed : int
     """
-    ordered = held_out[np.argsort([keys[row] for row in held_out.tolist()], kind="stable")]
+    ordered = _by_key(held_out, keys)
     most = min(MOST_ASKED, max(FEWEST_ASKED, RANKED // len(keys)))
     if len(ordered) <= most:
         return ordered
     drawn = np.random.default_rng(seed).permutation(len(ordered))[:most]
     return ordered[np.sort(drawn)]
+
+
+def shuffled(rows: Ints, keys: Sequence[str], seed: int) -> Ints:
+    """Return rows in a random order, the same whatever order the items were read in."""
+    return _by_key(rows, keys)[np.random.default_rng(seed).permutation(len(rows))]
+
+
+def _by_key(rows: Ints, keys: Sequence[str]) -> Ints:
+    return rows[np.argsort([keys[row] for row in rows.tolist()], kind="stable")]
 
 
 def labelled_queries(

@@ -109,7 +109,7 @@ class Selection:
         corpus, seed = self.corpus, self.seed
         self.known_item = known_item_task(corpus, seed)
         self.same_label = same_label_task(corpus, seed)
-        self.openings = InverseCloze.of(corpus, self.asked, seed)
+        self.openings = InverseCloze.of(corpus, self.asked)
         self.passages = Passages.of(corpus)
 
     @property

@@ -15,6 +15,7 @@ from aesearch.evaluation.tasks import (
     chosen_queries,
     label_numbers,
     labelled_queries,
+    shuffled,
 )
 from aesearch.indexing.datasets import Corpus, TextCorpus
 from aesearch.modalities.texts.passages import half_of, passages_of
@@ -38,7 +39,7 @@ def known_item_task(corpus: Corpus, seed: int) -> KnownItem:
     else:
         samples = corpus.distorted(rows, seed)
     queries = Queries(samples, [keys[row] for row in rows], rows, texts)
-    return KnownItem.of(queries, len(corpus), seed)
+    return KnownItem.of(queries, shuffled(np.arange(len(corpus)), keys, seed))
 
 
 def same_label_task(corpus: Corpus, seed: int) -> SameLabel | None:
@@ -46,13 +47,14 @@ def same_label_task(corpus: Corpus, seed: int) -> SameLabel | None:
     numbers = label_numbers(corpus.labels)
     if numbers is None:
         return None
-    found = labelled_queries(numbers, keys_of(corpus), corpus.training, seed)
+    keys = keys_of(corpus)
+    found = labelled_queries(numbers, keys, corpus.training, seed)
     if found is None:
         return None
     rows, chance = found
     queries = item_queries(corpus, rows)
     queries.among = np.arange(corpus.training)
-    searched = np.random.default_rng(seed).permutation(corpus.training)
+    searched = shuffled(queries.among, keys, seed)
     return SameLabel(queries, searched, chance, numbers[rows], numbers[searched])
 
 
@@ -79,14 +81,14 @@ class InverseCloze:
     rests: Any
 
     @classmethod
-    def of(cls, corpus: Corpus, rows: Ints, seed: int) -> InverseCloze | None:
+    def of(cls, corpus: Corpus, rows: Ints) -> InverseCloze | None:
         """Cut some documents in two; None where they are not long enough for it."""
         cut = corpus.openings(rows)
         if cut is None:
             return None
         asking, openings, rests = cut
         queries = Queries(openings, [corpus.items[row].key for row in asking], asking)
-        return cls(KnownItem.of(queries, len(corpus), seed), rests)
+        return cls(KnownItem.of(queries, np.arange(len(corpus))), rests)
 
 
 @dataclass
