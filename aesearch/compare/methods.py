@@ -17,6 +17,8 @@ from aesearch.compare.hybrid import Fusion, LexicalIndex
 from aesearch.compare.plan import HYBRID, OWN, Step
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import make_encoder
+from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.engines.faiss import FaissEngine, measure_recall
 from aesearch.engines.plan import choose
 from aesearch.evaluation.tasks import Queries
@@ -24,10 +26,8 @@ from aesearch.indexing.baselines import (
     LSA_WEIGHTINGS,
     Whitening,
     features_for,
-    fit_lsa,
-    fit_pca,
+    fit,
     learned_features,
-    learned_from,
     whitenings,
 )
 from aesearch.indexing.datasets import Corpus, TextCorpus
@@ -41,6 +41,37 @@ from aesearch.types import Floats, Ids, Pixels
 REBUILT = 8  # pictures whose reconstructions are kept
 
 Session = Any  # aesearch.encoders.training.loop.Session, which needs torch
+
+
+@dataclass
+class Coded:
+    """A collection by the codes of one encoder, before they are stored in one form or another.
+
+    Attributes
+    ----------
+    title : str
+    codes : ndarray of float32, shape (n + p, code_size)
+        Of the items, then of the passages of those that are long.
+    encode : callable
+        Gives the codes of queries.
+    fit_s : float
+        Seconds to learn, and to encode all items.
+    learned : bool
+        Whether a network was trained.
+    error, rebuilt : float, ndarray of uint8 or None
+        Of reconstructions; see `Searcher`.
+    weight : callable
+        Gives the weight of words beside these codes.
+    """
+
+    title: str
+    codes: Floats
+    encode: Callable[[Queries], Floats]
+    fit_s: float
+    learned: bool = False
+    error: float | None = None
+    rebuilt: Pixels | None = None
+    weight: Callable[[], float] = lambda: 0.0
 
 
 @dataclass
@@ -97,97 +128,80 @@ class Stage:
         elif step.method == "bm25":
             made = [self._lexical.searcher()]
         else:
-            yield from self._codes(step)
+            for coded in self._codes(step):
+                yield from self._stored(coded)
             return
         for one in made:
             one.fit_s = one.fit_s or (time.perf_counter() - started) / len(made)
             yield one
 
-    def _codes(self, step: Step) -> Iterator[Searcher]:
+    def _codes(self, step: Step) -> Iterator[Coded]:
         if step.method == "pca":
             yield from self._pca(step)
         elif step.method == "lsa" and self.corpus.kind == TEXTS:
-            yield from self._lsa(step)
+            for weighting in LSA_WEIGHTINGS:
+                yield from self._lsa(step, weighting)
         elif step.method == OWN and self.own is not None:
-            kind = self.own.manifest["kind"]
-            trained = float(self.own.manifest.get("trained", {}).get("seconds", 0.0))
-            started = time.perf_counter()
-            codes = self.selection.coded(self.own.encode, self.own_features).rows
-            fit_s = trained + time.perf_counter() - started
-            title, learned = f"this index's {kind}", kind not in UNTRAINED
-            own = self.own, self.own_features
-            yield from self._forms(title, *own, codes, fit_s, learned=learned)
+            own, kind = self.own, self.own.manifest["kind"]
+            trained = float(own.manifest.get("trained", {}).get("seconds", 0.0))
+            title, started = f"this index's {kind}", time.perf_counter() - trained
+            learned = kind not in UNTRAINED
+            yield self._of(title, own, self.own_features, started, learned=learned)
         else:
-            parameters = dict(step.parameters)
+            parameters, started = dict(step.parameters), time.perf_counter()
             encoder = make_encoder(step.method, parameters, step.size, self.seed)
             features = learned_features(self.corpus, step.method, parameters, self.weighting)
-            yield from self._encoder(step, encoder, step.titled(step.method), features)
+            fit(encoder, self.corpus, features, self.session(step) if step.learned else None)
+            with self._frozen(encoder, step, features) as frozen:
+                title = step.titled(step.method)
+                yield self._of(title, frozen, features, started, learned=step.learned)
 
-    def _pca(self, step: Step) -> Iterator[Searcher]:
+    def _pca(self, step: Step) -> Iterator[Coded]:
         """Yield the three whitenings of one PCA, from one pass over the pictures."""
-        started = time.perf_counter()
-        corpus = self.corpus
-        pca = fit_pca(corpus, step.size, self.seed, dict(step.parameters))
+        corpus, started = self.corpus, time.perf_counter()
+        pca = PCAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
+        fit(pca, corpus, corpus.features)
         with self._frozen(pca, step, corpus.features) as frozen:
             latents = frozen.encode_with_latents(corpus.samples)[1]
-            fit_s = time.perf_counter() - started
+            seconds = time.perf_counter() - started
             error, rebuilt = self._reconstructions(frozen, corpus.features)
-            for whitening in whitenings(pca):
+            for one in whitenings(pca):
 
-                def encode(queries: Queries, whitening: Whitening = whitening) -> Floats:
-                    return whitening.codes(frozen.encode_with_latents(queries.samples)[1])
+                def encode(queries: Queries, one: Whitening = one) -> Floats:
+                    return one.codes(frozen.encode_with_latents(queries.samples)[1])
 
-                title = step.titled(whitening.name.replace("pca", "PCA"))
-                for one in self._stored(title, whitening.codes(latents), encode):
-                    one.fit_s = fit_s
-                    if one.form == "float":  # of the others nothing is decoded
-                        half = whitening.encoder.whiten == 0.5
-                        one.error, one.rebuilt = error, rebuilt if half else None
-                    yield one
+                title = step.titled(one.name.replace("pca", "PCA"))
+                drawn = rebuilt if one.encoder.whiten == 0.5 else None
+                yield Coded(title, one.codes(latents), encode, seconds, False, error, drawn)
 
-    def _lsa(self, step: Step) -> Iterator[Searcher]:
-        """Yield LSA of each weighting, and find out, as an index does, which is better."""
-        for weighting in LSA_WEIGHTINGS:
-            started = time.perf_counter()
-            features = features_for(self.corpus, weighting)
-            lsa = fit_lsa(self.corpus, features, step.size, self.seed, dict(step.parameters))
-            with self._frozen(lsa, step, features) as frozen:
-                candidate = Candidate("lsa", lsa, features, frozen)
-                coded = self.selection.coded(candidate.codes, features)
-                fit_s = time.perf_counter() - started
-                self.selection.enter(f"lsa {weighting}", candidate, coded)
-                title = step.titled(f"LSA {weighting}")
-                yield from self._forms(title, frozen, features, coded.rows, fit_s, learned=False)
-
-    def _encoder(self, step: Step, encoder: Any, title: str, features: Any) -> Iterator[Searcher]:
-        """Fit an encoder, freeze it as an index does, and yield its forms."""
+    def _lsa(self, step: Step, weighting: str) -> Iterator[Coded]:
+        """Yield LSA of a weighting; which is best is found out as an index does."""
         started = time.perf_counter()
-        rows = learned_from(self.corpus, features)
-        if step.learned:
-            labels = None
-            if encoder.uses_labels:
-                labels = np.array(self.corpus.labels[: self.corpus.training], dtype=str)
-            encoder.fit(rows, labels, session=self.session(step))
-        else:
-            encoder.fit(rows)
-        del rows
-        with self._frozen(encoder, step, features) as frozen:
-            codes = self.selection.coded(frozen.encode, features).rows
-            fit_s = time.perf_counter() - started
-            yield from self._forms(title, frozen, features, codes, fit_s, learned=step.learned)
+        features = features_for(self.corpus, weighting)
+        lsa = LSAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
+        fit(lsa, self.corpus, features)
+        with self._frozen(lsa, step, features) as frozen:
+            candidate = Candidate("lsa", lsa, features, frozen)
+            coded = self.selection.coded(candidate.codes, features)
+            one = self._of(step.titled(f"LSA {weighting}"), frozen, features, started, coded.rows)
+            self.selection.enter(f"lsa {weighting}", candidate, coded)
+            yield one
 
-    def _forms(
+    def _of(
         self,
         title: str,
         frozen: FrozenEncoder,
         features: Any,
-        codes: Floats,
-        fit_s: float,
+        started: float,
+        codes: Floats | None = None,
         *,
-        learned: bool,
-    ) -> Iterator[Searcher]:
+        learned: bool = False,
+    ) -> Coded:
+        """Return the codes of a frozen encoder, which was `started` to be made then."""
         corpus = self.corpus
-        error, rebuilt = self._reconstructions(frozen, features)
+        if codes is None:
+            codes = self.selection.coded(frozen.encode, features).rows
+        seconds = time.perf_counter() - started
 
         def encode(queries: Queries) -> Floats:
             return frozen.encode(corpus.seen(queries.samples, features))
@@ -198,52 +212,33 @@ class Stage:
             notes = check if "words" in check else corpus.notes(features, frozen, self.seed)
             return float(notes["words"]["weight"])
 
-        for one in self._stored(title, codes, encode, weight):
-            one.fit_s += fit_s
-            one.learned = learned
-            if one.form == "float":  # of the others nothing is decoded
-                one.error, one.rebuilt = error, rebuilt
-            yield one
+        rebuilt = self._reconstructions(frozen, features)
+        return Coded(title, codes, encode, seconds, learned, *rebuilt, weight)
 
-    def _stored(
-        self,
-        title: str,
-        codes: Floats,
-        encode: Callable[[Queries], Floats],
-        weight: Callable[[], float] = lambda: 0.0,
-    ) -> Iterator[Searcher]:
-        """Yield searchers of codes as floats, 8-bit integers and bits, and of floats with words.
-
-        Parameters
-        ----------
-        title : str
-        codes : ndarray of float32, shape (n + p, code_size)
-            Of the items, then of the passages of those that are long.
-        encode : callable
-            Gives the codes of queries.
-        weight : callable
-            Gives the weight of words beside these codes.
-        """
-        size, items = codes.shape[1], len(self.corpus)
+    def _stored(self, coded: Coded) -> Iterator[Searcher]:
+        """Yield searchers of codes as floats, 8-bit integers and bits, and of floats with words."""
+        size, rows = coded.codes.shape[1], len(coded.codes) / len(self.corpus)
         bits = size - size % 8 if size <= MOST_TURNED else 0
-        rows = len(codes) / items
-        mapped: Floats | None = codes[self.mapped]  # of the first form alone
+        mapped: Floats | None = coded.codes[self.mapped]  # of the first form alone
         for form in self.forms:
             if form == "bits" and not bits:
                 continue
             if form == HYBRID:
-                one = self._hybrid(title, codes, encode, weight, 4 * size * rows)
+                one = self._hybrid(coded, 4 * size * rows)
             else:
-                stored = StoredCodes.of(codes, form, bits, self.corpus.training)
+                stored = StoredCodes.of(coded.codes, form, bits, self.corpus.training)
 
                 def prepare(queries: Queries, stored: StoredCodes = stored) -> Floats:
-                    return stored.queries(encode(queries))
+                    return stored.queries(coded.encode(queries))
 
                 taken = rows * {"float": 4 * size, "int8": size, "bits": bits / 8}[form]
                 width = bits if form == "bits" else size
-                one = Searcher(title, prepare, self._ranking(stored.codes), taken, form, width)
-            if form == "float":
-                one.ann_recall = _ann_recall(codes)
+                score = self._ranking(stored.codes)
+                one = Searcher(coded.title, prepare, score, taken, form, width)
+            if form == "float":  # of the others nothing is decoded
+                one.error, one.rebuilt = coded.error, coded.rebuilt
+                one.ann_recall = _ann_recall(coded.codes)
+            one.learned, one.fit_s = coded.learned, one.fit_s + coded.fit_s
             one.mapped, mapped = mapped, None
             yield one
 
@@ -255,20 +250,14 @@ class Stage:
 
         return score
 
-    def _hybrid(
-        self,
-        title: str,
-        codes: Floats,
-        encode: Callable[[Queries], Floats],
-        weight: Callable[[], float],
-        taken: float,
-    ) -> Searcher:
+    def _hybrid(self, coded: Coded, taken: float) -> Searcher:
         started = time.perf_counter()
-        share = weight()
+        weight = coded.weight()
         seconds = time.perf_counter() - started + self._lexical.seconds
-        of_items = codes[: len(self.corpus)]
-        fusion = Fusion(self._lexical, of_items, encode, self._ranking(codes), share)
-        one = fusion.searcher(title, taken)
+        of_items = coded.codes[: len(self.corpus)]
+        score = self._ranking(coded.codes)
+        fusion = Fusion(self._lexical, of_items, coded.encode, score, weight)
+        one = fusion.searcher(coded.title, taken)
         one.fit_s = seconds
         return one
 

@@ -31,12 +31,24 @@ BASELINES = {"images": "pca", "texts": "lsa"}
 
 
 def learned_from(corpus: Corpus, features: Any) -> Any:
-    """Return the items that are learned from, as `fit` takes them."""
+    """Return the training set, as `fit` takes it."""
     rows = corpus.seen(corpus.samples, features)
     part = rows[: max(2, corpus.training)]
     if len(part) < 2:  # a single item: encoders want two, and there is nothing to learn
         part = rows[np.zeros(2, dtype=np.int64)]
     return csr_of(part) if isinstance(part, Bags) else part
+
+
+def fit(encoder: Any, corpus: Corpus, features: Any, session: Any = None) -> None:
+    """Fit an encoder on the training set; one that is trained, within its session."""
+    rows = learned_from(corpus, features)
+    if session is None:
+        encoder.fit(rows)
+        return
+    labels = None
+    if encoder.uses_labels:  # of the training set, and of no other item
+        labels = np.array(corpus.labels[: corpus.training], dtype=str)
+    encoder.fit(rows, labels, session=session)
 
 
 def first_encoder(corpus: Corpus, settings: Settings, layout: Layout) -> Candidate:
@@ -49,7 +61,7 @@ def first_encoder(corpus: Corpus, settings: Settings, layout: Layout) -> Candida
         encoder = PCAEncoder(settings.code_size, random_state=settings.seed)
     else:
         kind, encoder = "thumbnail", ThumbnailEncoder(settings.code_size)
-    encoder.fit(learned_from(corpus, corpus.features))
+    fit(encoder, corpus, corpus.features)
     notes = {"trained": {"items": corpus.training}}
     frozen = freeze(encoder, kind, corpus.features, layout, notes)
     return Candidate(kind, encoder, corpus.features, frozen)
@@ -60,13 +72,13 @@ def enter_baselines(selection: Selection, settings: Settings, layout: Layout, en
     corpus = selection.corpus
     parameters = settings.parameters if encoder == BASELINES[corpus.kind] else {}
     if corpus.kind == IMAGES:
-        _enter_pca(
-            selection, fit_pca(corpus, settings.code_size, settings.seed, parameters), layout
-        )
+        pca = PCAEncoder(settings.code_size, random_state=settings.seed, **parameters)
+        _enter_pca(selection, pca, layout)
         return
     for weighting in LSA_WEIGHTINGS if settings.weighting == "auto" else (settings.weighting,):
         features = features_for(corpus, weighting)
-        lsa = fit_lsa(corpus, features, settings.code_size, settings.seed, parameters)
+        lsa = LSAEncoder(settings.code_size, random_state=settings.seed, **parameters)
+        fit(lsa, corpus, features)
         frozen = freeze(lsa, "lsa", features, layout, {})
         selection.encode(f"lsa {weighting}", Candidate("lsa", lsa, features, frozen))
 
@@ -74,6 +86,7 @@ def enter_baselines(selection: Selection, settings: Settings, layout: Layout, en
 def _enter_pca(selection: Selection, pca: PCAEncoder, layout: Layout) -> None:
     """Check the whitenings of one PCA, from one pass over the pictures."""
     corpus = selection.corpus
+    fit(pca, corpus, corpus.features)
     frozen = freeze(pca, "pca", corpus.features, layout, {})
     latents = frozen.encode_with_latents(corpus.samples)[1]
     asked = frozen.encode_with_latents(selection.known_item.queries.samples)[1]
@@ -81,20 +94,6 @@ def _enter_pca(selection: Selection, pca: PCAEncoder, layout: Layout) -> None:
         candidate = Candidate("pca", one.encoder, corpus.features, frozen)
         codes = one.codes(latents)
         selection.enter(one.name, candidate, Coded(codes, one.codes(asked), codes[:0]))
-
-
-def fit_pca(corpus: Corpus, size: int, seed: int, parameters: Mapping[str, Any]) -> PCAEncoder:
-    """Fit PCA on the training set."""
-    pca = PCAEncoder(size, random_state=seed, **parameters)
-    return pca.fit(learned_from(corpus, corpus.features))
-
-
-def fit_lsa(
-    corpus: Corpus, features: Any, size: int, seed: int, parameters: Mapping[str, Any]
-) -> LSAEncoder:
-    """Fit LSA on the training set, as these features weigh it."""
-    lsa = LSAEncoder(size, random_state=seed, **parameters)
-    return lsa.fit(learned_from(corpus, features))
 
 
 @dataclass(frozen=True)

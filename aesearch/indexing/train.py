@@ -16,7 +16,7 @@ from aesearch.encoders.factory import learned_by, make_encoder, require_folders
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Decision
-from aesearch.indexing.baselines import BASELINES, enter_baselines, features_wanted, learned_from
+from aesearch.indexing.baselines import BASELINES, enter_baselines, features_wanted, fit
 from aesearch.indexing.datasets import Corpus, read_corpus, stored_corpus
 from aesearch.indexing.selection import Candidate, Selection, freeze
 from aesearch.modalities import NOUNS, TEXTS
@@ -171,20 +171,13 @@ def _fit(
     encoder: Any = make_encoder(name, settings.parameters, settings.code_size, settings.seed)
     progress("training", 0, seconds)
     features = features_wanted(selection, settings, name)
-    rows = learned_from(corpus, features)
-    if name in UNTRAINED:
-        encoder.fit(rows)
-    else:
-        labels = None
-        if encoder.uses_labels:
-            # Of each item that is learned from, and of no other.
-            labels = np.array(corpus.labels[: corpus.training], dtype=str)
-            try:
-                require_folders(name, labels)
-            except ParameterError:  # the files in other folders turned out to be no pictures
-                Plan.done(index.layout)
-                raise
-        encoder.fit(rows, labels, session=session)
+    if name not in UNTRAINED and encoder.uses_labels:
+        try:
+            require_folders(name, corpus.labels[: corpus.training])
+        except ParameterError:  # the files in other folders turned out to be no pictures
+            Plan.done(index.layout)
+            raise
+    fit(encoder, corpus, features, None if name in UNTRAINED else session)
     tally = session.tally
     notes = {
         "trained": {
