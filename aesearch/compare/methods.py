@@ -44,8 +44,8 @@ Session = Any  # aesearch.encoders.training.loop.Session, which needs torch
 
 
 @dataclass
-class Coded:
-    """A collection by the codes of one encoder, before they are stored in one form or another.
+class Encoding:
+    """A collection in the codes of one encoder, before they are stored in one form or another.
 
     Attributes
     ----------
@@ -128,14 +128,14 @@ class Stage:
         elif step.method == "bm25":
             made = [self._lexical.searcher()]
         else:
-            for coded in self._codes(step):
-                yield from self._stored(coded)
+            for encoding in self._codes(step):
+                yield from self._stored(encoding)
             return
         for one in made:
             one.fit_s = one.fit_s or (time.perf_counter() - started) / len(made)
             yield one
 
-    def _codes(self, step: Step) -> Iterator[Coded]:
+    def _codes(self, step: Step) -> Iterator[Encoding]:
         if step.method == "pca":
             yield from self._pca(step)
         elif step.method == "lsa" and self.corpus.kind == TEXTS:
@@ -156,7 +156,7 @@ class Stage:
                 title = step.titled(step.method)
                 yield self._of(title, frozen, features, started, learned=step.learned)
 
-    def _pca(self, step: Step) -> Iterator[Coded]:
+    def _pca(self, step: Step) -> Iterator[Encoding]:
         """Yield the three whitenings of one PCA, from one pass over the pictures."""
         corpus, started = self.corpus, time.perf_counter()
         pca = PCAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
@@ -172,9 +172,9 @@ class Stage:
 
                 title = step.titled(one.name.replace("pca", "PCA"))
                 drawn = rebuilt if one.encoder.whiten == 0.5 else None
-                yield Coded(title, one.codes(latents), encode, seconds, False, error, drawn)
+                yield Encoding(title, one.codes(latents), encode, seconds, False, error, drawn)
 
-    def _lsa(self, step: Step, weighting: str) -> Iterator[Coded]:
+    def _lsa(self, step: Step, weighting: str) -> Iterator[Encoding]:
         """Yield LSA of a weighting; which is best is found out as an index does."""
         started = time.perf_counter()
         features = features_for(self.corpus, weighting)
@@ -196,7 +196,7 @@ class Stage:
         codes: Floats | None = None,
         *,
         learned: bool = False,
-    ) -> Coded:
+    ) -> Encoding:
         """Return the codes of a frozen encoder, which was `started` to be made then."""
         corpus = self.corpus
         if codes is None:
@@ -213,32 +213,32 @@ class Stage:
             return float(notes["words"]["weight"])
 
         rebuilt = self._reconstructions(frozen, features)
-        return Coded(title, codes, encode, seconds, learned, *rebuilt, weight)
+        return Encoding(title, codes, encode, seconds, learned, *rebuilt, weight)
 
-    def _stored(self, coded: Coded) -> Iterator[Searcher]:
+    def _stored(self, encoding: Encoding) -> Iterator[Searcher]:
         """Yield searchers of codes as floats, 8-bit integers and bits, and of floats with words."""
-        size, rows = coded.codes.shape[1], len(coded.codes) / len(self.corpus)
+        size, rows = encoding.codes.shape[1], len(encoding.codes) / len(self.corpus)
         bits = size - size % 8 if size <= MOST_TURNED else 0
-        mapped: Floats | None = coded.codes[self.mapped]  # of the first form alone
+        mapped: Floats | None = encoding.codes[self.mapped]  # of the first form alone
         for form in self.forms:
             if form == "bits" and not bits:
                 continue
             if form == HYBRID:
-                one = self._hybrid(coded, 4 * size * rows)
+                one = self._hybrid(encoding, 4 * size * rows)
             else:
-                stored = StoredCodes.of(coded.codes, form, bits, self.corpus.training)
+                stored = StoredCodes.of(encoding.codes, form, bits, self.corpus.training)
 
                 def prepare(queries: Queries, stored: StoredCodes = stored) -> Floats:
-                    return stored.queries(coded.encode(queries))
+                    return stored.queries(encoding.encode(queries))
 
                 taken = rows * {"float": 4 * size, "int8": size, "bits": bits / 8}[form]
                 width = bits if form == "bits" else size
                 score = self._ranking(stored.codes)
-                one = Searcher(coded.title, prepare, score, taken, form, width)
+                one = Searcher(encoding.title, prepare, score, taken, form, width)
             if form == "float":  # of the others nothing is decoded
-                one.error, one.rebuilt = coded.error, coded.rebuilt
-                one.ann_recall = _ann_recall(coded.codes)
-            one.learned, one.fit_s = coded.learned, one.fit_s + coded.fit_s
+                one.error, one.rebuilt = encoding.error, encoding.rebuilt
+                one.ann_recall = _ann_recall(encoding.codes)
+            one.learned, one.fit_s = encoding.learned, one.fit_s + encoding.fit_s
             one.mapped, mapped = mapped, None
             yield one
 
@@ -250,14 +250,14 @@ class Stage:
 
         return score
 
-    def _hybrid(self, coded: Coded, taken: float) -> Searcher:
+    def _hybrid(self, encoding: Encoding, taken: float) -> Searcher:
         started = time.perf_counter()
-        weight = coded.weight()
+        weight = encoding.weight()
         seconds = time.perf_counter() - started + self._lexical.seconds
-        of_items = coded.codes[: len(self.corpus)]
-        score = self._ranking(coded.codes)
-        fusion = Fusion(self._lexical, of_items, coded.encode, score, weight)
-        one = fusion.searcher(coded.title, taken)
+        of_items = encoding.codes[: len(self.corpus)]
+        score = self._ranking(encoding.codes)
+        fusion = Fusion(self._lexical, of_items, encoding.encode, score, weight)
+        one = fusion.searcher(encoding.title, taken)
         one.fit_s = seconds
         return one
 

@@ -24,7 +24,7 @@ from aesearch.compare.plan import (
     choose_steps,
     without_untrainable,
 )
-from aesearch.compare.qrels import known, read_judgements, read_queries
+from aesearch.compare.qrels import Grades, known_qrels, read_qrels, read_queries
 from aesearch.compare.results import Comparison, Row, TaskFacts
 from aesearch.compare.tasks import COPIES, JUDGEMENTS, LABELS, named, qrels_task
 from aesearch.encoders.factory import require_folders
@@ -50,6 +50,7 @@ SAID = 80  # characters of a document
 
 Results = dict[Step, StepResult | None]
 Tasks = dict[str, Task]
+Judged = dict[str, Grades] | None
 
 
 def compare(
@@ -117,7 +118,7 @@ def compare(
         raise ParameterError("queries need judgements that say what is right for them")
     if any(size < 1 for size in code_sizes):
         raise ParameterError(f"code sizes must be at least 1; got {list(code_sizes)}")
-    judged = None if judgements is None else read_judgements(judgements)
+    qrels = None if judgements is None else read_qrels(judgements)
     asked = {} if queries is None else read_queries(queries)
     collection = open_collection(place, kind, columns)
     try:
@@ -133,7 +134,7 @@ def compare(
             "collection": collection.digest,
             "kind": kind,
             "seed": seed,
-            "judgements": _sum({"judged": judged, "queries": asked} if judged else {}),
+            "judgements": _sum({"judged": qrels, "queries": asked} if qrels else {}),
             "aesearch": __version__,
         }
         mark = _sum({"format": FORMAT, **identity})[:8]
@@ -141,7 +142,7 @@ def compare(
         done = Work(work or default, identity)
         seconds = seconds or min(LONGEST_BUDGET, default_budget(len(collection.entries)))
         run = _Run(collection, done, steps, forms or FORMS[kind], seconds, seed, progress)
-        found = run.comparison(judged, asked)
+        found = run.comparison(qrels, asked)
         if mapped:
             found.panels = panels_of(found, done, progress)
         return found
@@ -175,13 +176,13 @@ class _Run:
             found["weighting"] = _best_weighting(results)
         return found
 
-    def comparison(self, judged: Any, queries: dict[str, str]) -> Comparison:
+    def comparison(self, qrels: Judged, queries: dict[str, str]) -> Comparison:
         """Do what is still to be done, and return all of it."""
         results: Results = {}
         for step in self.steps:
             results[step] = self.work.read(step.name, self.key(step, results))
         if None in results.values() or not (self.work.root / BOARD).exists():
-            self._do(results, judged, queries)
+            self._do(results, qrels, queries)
         board = json.loads((self.work.root / BOARD).read_text(encoding="utf-8"))
         rows: list[Row] = []
         for step, result in results.items():
@@ -205,7 +206,7 @@ class _Run:
             **board,
         )
 
-    def _do(self, results: Results, judged: Any, queries: dict[str, str]) -> None:
+    def _do(self, results: Results, qrels: Judged, queries: dict[str, str]) -> None:
         corpus = self.collection.read(Settings(seed=self.seed), self.progress)
         if len(corpus) < 2:
             raise SourceError(f"{self.collection.name} holds a single item that can be read")
@@ -222,7 +223,7 @@ class _Run:
             shown,
             choose_mapped(len(corpus), self.seed),
         )
-        tasks, unknown = self._tasks(stage, judged, queries)
+        tasks, unknown = self._tasks(stage, qrels, queries)
         self._write_board(stage, tasks, unknown)
         count = len(self.steps)
         for number, step in enumerate(self.steps):
@@ -252,16 +253,16 @@ class _Run:
         self.work.write(step.name, self.key(step, results), result)
         return result
 
-    def _tasks(self, stage: Stage, judged: Any, queries: dict[str, str]) -> tuple[Tasks, int]:
+    def _tasks(self, stage: Stage, qrels: Judged, queries: dict[str, str]) -> tuple[Tasks, int]:
         corpus, selection = stage.corpus, stage.selection
         tasks: Tasks = {COPIES: selection.known_item}
-        if judged is None:
+        if qrels is None:
             if selection.same_label is not None:
                 tasks[LABELS] = selection.same_label
             return tasks, 0
-        kept = known(judged, set(keys_of(corpus)), "the file of judgements")
-        tasks[JUDGEMENTS] = qrels_task(corpus, kept.grades, queries, self.seed)
-        return tasks, kept.unknown
+        kept, unknown = known_qrels(qrels, set(keys_of(corpus)), "the file of judgements")
+        tasks[JUDGEMENTS] = qrels_task(corpus, kept, queries, self.seed)
+        return tasks, unknown
 
     def _session(self, step: Step) -> Any:
         from aesearch.encoders.training.loop import Session

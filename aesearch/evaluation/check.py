@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -70,21 +69,9 @@ class Check:
         recall = known_item.mean("recall_at_1")
         return cls(len(ranks), recall, float(ranks.mean()), **more, values=values)
 
-    @property
-    def by_folder(self) -> float | None:
-        """Geometric mean of precision at 10 and mAP: the top of the ranking and all of it."""
-        if self.precision_at_10 is None or self.mean_average_precision is None:
-            return None
-        return float(np.sqrt(self.precision_at_10 * self.mean_average_precision))
-
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON, without the values of each query."""
         return {own.name: getattr(self, own.name) for own in fields(self) if own.name != "values"}
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Check:
-        """Make a check from what `as_dict` returned."""
-        return cls(**fields)
 
 
 def geometric_mean(one: Doubles, other: Doubles) -> Doubles:
