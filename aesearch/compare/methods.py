@@ -24,14 +24,13 @@ from aesearch.engines.plan import choose
 from aesearch.evaluation.tasks import Queries
 from aesearch.indexing.baselines import (
     LSA_WEIGHTINGS,
-    Whitening,
     features_for,
     fit,
     learned_features,
     whitenings,
 )
 from aesearch.indexing.datasets import Corpus, TextCorpus
-from aesearch.indexing.selection import Candidate, Selection, StoredCodes, freeze
+from aesearch.indexing.selection import Candidate, Selection, Transform, freeze, stored_as
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES, TEXTS
@@ -165,14 +164,14 @@ class Stage:
             latents = frozen.encode_with_latents(corpus.samples)[1]
             seconds = time.perf_counter() - started
             error, rebuilt = self._reconstructions(frozen, corpus.features)
-            for one in whitenings(pca):
+            for name, one, whitened in whitenings(pca):
 
-                def encode(queries: Queries, one: Whitening = one) -> Floats:
-                    return one.codes(frozen.encode_with_latents(queries.samples)[1])
+                def encode(queries: Queries, whitened: Transform = whitened) -> Floats:
+                    return whitened(frozen.encode_with_latents(queries.samples)[1])
 
-                title = step.titled(one.name.replace("pca", "PCA"))
-                drawn = rebuilt if one.encoder.whiten == 0.5 else None
-                yield Encoding(title, one.codes(latents), encode, seconds, False, error, drawn)
+                title = step.titled(name.replace("pca", "PCA"))
+                drawn = rebuilt if one.whiten == 0.5 else None
+                yield Encoding(title, whitened(latents), encode, seconds, False, error, drawn)
 
     def _lsa(self, step: Step, weighting: str) -> Iterator[Encoding]:
         """Yield LSA of a weighting; which is best is found out as an index does."""
@@ -226,14 +225,14 @@ class Stage:
             if form == HYBRID:
                 one = self._hybrid(encoding, 4 * size * rows)
             else:
-                stored = StoredCodes.of(encoding.codes, form, bits, self.corpus.training)
+                stored, fit_to = stored_as(encoding.codes, form, bits, self.corpus.training)
 
-                def prepare(queries: Queries, stored: StoredCodes = stored) -> Floats:
-                    return stored.queries(encoding.encode(queries))
+                def prepare(queries: Queries, fit_to: Transform = fit_to) -> Floats:
+                    return fit_to(encoding.encode(queries))
 
                 taken = rows * {"float": 4 * size, "int8": size, "bits": bits / 8}[form]
                 width = bits if form == "bits" else size
-                score = self._ranking(stored.codes)
+                score = self._ranking(stored)
                 one = Searcher(encoding.title, prepare, score, taken, form, width)
             if form == "float":  # of the others nothing is decoded
                 one.error, one.rebuilt = encoding.error, encoding.rebuilt

@@ -48,6 +48,9 @@ PLACE = ".comparisons"  # in the home; no index is named like this, as hidden fo
 LONGEST_BUDGET = 600.0
 SAID = 80  # characters of a document
 
+# Of a `Searcher`, those that a row has too.
+FACTS = ("title", "form", "size", "learned", "bytes_per_item", "fit_s", "error", "ann_recall")
+
 Results = dict[Step, StepResult | None]
 Tasks = dict[str, Task]
 Judged = dict[str, Grades] | None
@@ -320,18 +323,8 @@ def measure(searcher: Searcher, tasks: Tasks, seed: int) -> tuple[dict[str, Any]
         arrays["rebuilt"] = searcher.rebuilt
     if searcher.mapped is not None:  # a unit vector needs no more for a picture of it
         arrays["mapped"] = searcher.mapped.astype(np.float16)
-    facts = {
-        "title": searcher.title,
-        "form": searcher.form,
-        "size": searcher.size,
-        "learned": searcher.learned,
-        "bytes_per_item": float(searcher.bytes_per_item),
-        "fit_s": searcher.fit_s,
-        "query_ms": 1000 * spent / max(1, asked),
-        "error": searcher.error,
-        "ann_recall": searcher.ann_recall,
-        "measures": measures,
-    }
+    facts = {name: getattr(searcher, name) for name in FACTS}
+    facts |= {"query_ms": 1000 * spent / max(1, asked), "measures": measures}
     return facts, arrays
 
 

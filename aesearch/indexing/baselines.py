@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.indexing.datasets import Corpus
-from aesearch.indexing.selection import Candidate, Coded, Selection, freeze, unit
+from aesearch.indexing.selection import Candidate, Coded, Selection, Transform, freeze, unit
 from aesearch.modalities import IMAGES
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sparse import Bags
@@ -90,40 +89,27 @@ def _enter_pca(selection: Selection, pca: PCAEncoder, layout: Layout) -> None:
     frozen = freeze(pca, "pca", corpus.features, layout, {})
     latents = frozen.encode_with_latents(corpus.samples)[1]
     asked = frozen.encode_with_latents(selection.known_item.queries.samples)[1]
-    for one in whitenings(pca):
-        candidate = Candidate("pca", one.encoder, corpus.features, frozen)
-        codes = one.codes(latents)
-        selection.enter(one.name, candidate, Coded(codes, one.codes(asked), codes[:0]))
+    for name, one, whitened in whitenings(pca):
+        candidate, codes = Candidate("pca", one, corpus.features, frozen), whitened(latents)
+        selection.enter(name, candidate, Coded(codes, whitened(asked), codes[:0]))
 
 
-@dataclass(frozen=True)
-class Whitening:
-    """One of the whitenings of a fitted PCA.
+def whitenings(pca: PCAEncoder) -> Iterator[tuple[str, PCAEncoder, Transform]]:
+    """Yield the whitenings of a fitted PCA, without fitting or encoding again.
 
-    Attributes
-    ----------
-    name : str
-    encoder : PCAEncoder
-    scale : ndarray of float64, shape (code_size,)
-        What the latents of the fitted one are multiplied by.
+    Yields
+    ------
+    name, encoder, whitened : str, PCAEncoder, callable
+        The last makes normalised codes of the latents of `pca`.
     """
-
-    name: str
-    encoder: PCAEncoder
-    scale: Array
-
-    def codes(self, latents: Floats) -> Floats:
-        """Return the normalised codes of latents of the fitted PCA."""
-        return unit(latents * self.scale)
-
-
-def whitenings(pca: PCAEncoder) -> list[Whitening]:
-    """Return the three whitenings of a fitted PCA: nothing is fitted or encoded again."""
     variance = np.maximum(pca.explained_variance_, SMALLEST_VARIANCE)
-    return [
-        Whitening(name, pca.rescaled(whiten), variance ** ((pca.whiten - whiten) / 2))
-        for name, whiten in WHITENINGS.items()
-    ]
+    for name, whiten in WHITENINGS.items():
+        scale = variance ** ((pca.whiten - whiten) / 2)
+        yield name, pca.rescaled(whiten), partial(_scaled, scale=scale)
+
+
+def _scaled(latents: Floats, scale: Array) -> Floats:
+    return unit(latents * scale)
 
 
 def features_for(corpus: Corpus, weighting: str) -> Any:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
 
 
+Transform = Callable[[Floats], Floats]
+
+
 @dataclass
 class Candidate:
     """An encoder that may be published.
@@ -168,43 +171,22 @@ class Selection:
         """Return what the codes of a candidate lose as 8-bit integers and as bits."""
         found, coded = {"float": self.checks[name]}, self.codes[name]
         for form in ("int8", "bits") if bits else ("int8",):
-            stored = StoredCodes.of(coded.rows, form, bits, self.corpus.training)
-            queries, own = stored.queries(coded.queries), stored.queries(coded.items)
-            found[form] = self._check(stored.codes, queries, own)
+            stored, fit = stored_as(coded.rows, form, bits, self.corpus.training)
+            found[form] = self._check(stored, fit(coded.queries), fit(coded.items))
         return found
 
 
-@dataclass
-class StoredCodes:
-    """Codes as an engine keeps them.
+def stored_as(codes: Floats, form: str, bits: int, training: int) -> tuple[Floats, Transform]:
+    """Return codes as an engine keeps them, and what makes codes of queries fit to search them.
 
-    Attributes
-    ----------
-    codes : ndarray of float32
-        What is left of them.
-    form : str
-        'float', 'int8' or 'bits'.
-    rotation : ndarray or None
-        Before bits are taken.
+    The rotation before bits is learned from the training set alone, which comes first; 8-bit codes
+    are searched with floats.
     """
+    from aesearch.engines.faiss import as_stored, learn_rotation
 
-    codes: Floats
-    form: str
-    rotation: Any = None
-
-    @classmethod
-    def of(cls, codes: Floats, form: str, bits: int, training: int) -> StoredCodes:
-        """Keep codes, those of the training set first: the rotation is learned from them alone."""
-        from aesearch.engines.faiss import as_stored, learn_rotation
-
-        rotation = learn_rotation(codes[: max(2, training)], bits) if form == "bits" else None
-        return cls(as_stored(codes, form, rotation), form, rotation)
-
-    def queries(self, codes: Floats) -> Floats:
-        """Return codes of queries as a search takes them: 8-bit codes are searched with floats."""
-        from aesearch.engines.faiss import as_stored
-
-        return as_stored(codes, self.form, self.rotation) if self.form == "bits" else codes
+    rotation = learn_rotation(codes[: max(2, training)], bits) if form == "bits" else None
+    stored = partial(as_stored, form=form, rotation=rotation)
+    return stored(codes), stored if form == "bits" else lambda queries: queries
 
 
 def freeze(
