@@ -11,7 +11,6 @@ import pytest
 from notes_ import write_notes
 
 from aesearch.compare.collection import Collection, open_collection
-from aesearch.compare.hybrid import NOT_FOUND, LexicalIndex
 from aesearch.compare.methods import Stage
 from aesearch.compare.plan import HYBRID, Step
 from aesearch.compare.results import Comparison
@@ -19,6 +18,7 @@ from aesearch.compare.run import compare
 from aesearch.evaluation.tasks import Queries
 from aesearch.indexing.build import build
 from aesearch.indexing.datasets import TextCorpus
+from aesearch.indexing.hybrid import NOT_FOUND, LexicalIndex
 from aesearch.indexing.tasks import Passages, known_item_task, same_label_task
 from aesearch.search.hits import TextHit
 from aesearch.settings import Settings
@@ -109,7 +109,8 @@ def test_passages_and_words_count_among_the_bytes(collection: Collection) -> Non
     assert rows > 1
     assert exact.bytes_per_item == pytest.approx(4 * 8 * rows)
     assert integers.bytes_per_item == pytest.approx(8 * rows)
-    words = LexicalIndex.of(stage.corpus).bytes_per_item
+    texts = [document.text for document in stage.corpus.documents]
+    words = LexicalIndex.of(texts, stage.corpus.features.language).bytes_per_item
     assert hybrid.bytes_per_item == pytest.approx(4 * 8 * rows + words)
 
 

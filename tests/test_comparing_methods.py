@@ -11,7 +11,6 @@ from notes_ import write_notes
 from scipy.fft import dctn
 
 from aesearch.compare.baselines import hash_bits, perceptual_hash, raw_pixels, weighted_words
-from aesearch.compare.hybrid import LexicalIndex
 from aesearch.compare.methods import Stage
 from aesearch.compare.plan import Step
 from aesearch.compare.run import answer, measure
@@ -84,10 +83,10 @@ def test_the_hash_of_a_darker_copy_is_near() -> None:
     assert np.diag(scores).mean() > scores.mean() + 0.5
 
 
-def test_words_find_the_document_that_holds_them(texts: TextCorpus) -> None:
+def test_words_find_the_document_that_holds_them(texts: TextCorpus, tmp_path: Path) -> None:
     asked = item_queries(texts, np.array([0, 5]))
     for one in (
-        LexicalIndex.of(texts).searcher(),
+        *stage_of(texts, tmp_path).searchers(Step("bm25")),
         weighted_words(texts, features_for(texts, "tf-idf")),
     ):
         scores = one.score(one.prepare(asked)[0:2])

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aesearch.compare.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
-from aesearch.compare.hybrid import Fusion, LexicalIndex
 from aesearch.compare.plan import HYBRID, OWN, Step
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import make_encoder
@@ -30,6 +30,7 @@ from aesearch.indexing.baselines import (
     whitenings,
 )
 from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.indexing.selection import Candidate, Selection, Transform, freeze, stored_as
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
@@ -125,7 +126,7 @@ class Stage:
         elif step.method == "tf-idf":
             made = [weighted_words(corpus, features_for(corpus, "tf-idf"))]
         elif step.method == "bm25":
-            made = [self._lexical.searcher()]
+            made = [self._words()]
         else:
             for encoding in self._codes(step):
                 yield from self._stored(encoding)
@@ -250,20 +251,34 @@ class Stage:
         return score
 
     def _hybrid(self, encoding: Encoding, taken: float) -> Searcher:
-        started = time.perf_counter()
-        weight = encoding.weight()
-        seconds = time.perf_counter() - started + self._lexical.seconds
-        of_items = encoding.codes[: len(self.corpus)]
-        score = self._ranking(encoding.codes)
-        fusion = Fusion(self._lexical, of_items, encoding.encode, score, weight)
-        one = fusion.searcher(encoding.title, taken)
-        one.fit_s = seconds
-        return one
+        (lexical, seconds), started = self._lexical, time.perf_counter()
+        items, score = encoding.codes[: len(self.corpus)], self._ranking(encoding.codes)
+        fusion = Fusion(lexical, items, score, encoding.weight())
+        return Searcher(
+            f"{encoding.title} + BM25",
+            lambda queries: fusion.prepare(queries, encoding.encode(queries)),
+            fusion.ranked,
+            taken + lexical.bytes_per_item,
+            HYBRID,
+            items.shape[1],
+            fit_s=time.perf_counter() - started + seconds,
+        )
+
+    def _words(self) -> Searcher:
+        """Return what ranks by BM25 alone."""
+        lexical, seconds = self._lexical
+        size, width = lexical.bytes_per_item, len(lexical.words.term_ends)
+        return Searcher(
+            "BM25", attrgetter("texts"), lexical.scores, size, "words", width, fit_s=seconds
+        )
 
     @cached_property
-    def _lexical(self) -> LexicalIndex:
+    def _lexical(self) -> tuple[LexicalIndex, float]:
+        """The lexical index, and how many seconds it took."""
         assert isinstance(self.corpus, TextCorpus)
-        return LexicalIndex.of(self.corpus)
+        texts, started = (document.text for document in self.corpus.documents), time.perf_counter()
+        lexical = LexicalIndex.of(texts, self.corpus.features.language)
+        return lexical, time.perf_counter() - started
 
     def _reconstructions(
         self, frozen: FrozenEncoder, features: Any
