@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -149,6 +150,11 @@ def test_a_folder_of_another_comparison_is_refused(source: Path, tmp_path: Path)
     compare(source, encoders=["phash"], work=tmp_path / "w").close()
     with pytest.raises(ParameterError, match="another seed"):
         compare(source, encoders=["phash"], work=tmp_path / "w", seed=1)
+    card = json.loads((tmp_path / "w" / CARD).read_text(encoding="utf-8"))
+    (tmp_path / "w" / CARD).write_text(json.dumps({**card, "format": 2}), encoding="utf-8")
+    with pytest.raises(ParameterError, match="another format"):
+        compare(source, encoders=["phash"], work=tmp_path / "w")
+    (tmp_path / "w" / CARD).write_text(json.dumps(card), encoding="utf-8")
     write_pictures(source, 3, first=60, side=16)
     with pytest.raises(ParameterError, match="another collection"):
         compare(source, encoders=["phash"], work=tmp_path / "w")

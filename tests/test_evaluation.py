@@ -162,9 +162,8 @@ def checked(codes, held_out, asking, labels=None, openings=None):
         return Check.of(reached, openings=openings)
     rows, chance = found
     own = labels[order]
-    searched = np.arange(training)
-    task = SameLabel(Queries(None, list("x" * len(rows)), rows), searched, chance, own[rows],
-                     own[:training])  # fmt: skip
+    queries, searched = Queries(None, list("x" * len(rows)), rows), np.arange(training)
+    task = SameLabel(queries, searched, chance, own=own[rows], labels=own[:training])
     labelled = evaluate(task, lambda block: codes[rows[block]] @ codes.T)
     return Check.of(reached, labelled, chance, openings)
 

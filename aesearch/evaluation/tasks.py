@@ -140,7 +140,7 @@ class KnownItem(Task):
         These items, as columns of `searched`.
     """
 
-    targets: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    targets: Ints = field(kw_only=True)
 
     @classmethod
     def of(cls, queries: Queries, searched: Ints) -> KnownItem:
@@ -173,8 +173,8 @@ class SameLabel(Task):
         Of what is searched; -1 for none.
     """
 
-    own: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    labels: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    own: Ints = field(kw_only=True)
+    labels: Ints = field(kw_only=True)
 
     def judge(self, scores: Floats, block: slice) -> Rankings:
         """Judge one block."""
@@ -196,8 +196,8 @@ class Qrels(Task):
         For each query the judged items, as columns of `searched`, and their grades.
     """
 
-    columns: list[Ints] = field(default_factory=list)
-    grades: list[Ints] = field(default_factory=list)
+    columns: list[Ints] = field(kw_only=True)
+    grades: list[Ints] = field(kw_only=True)
 
     def judge(self, scores: Floats, block: slice) -> Rankings:
         """Judge one block; a query that is an item does not find itself."""

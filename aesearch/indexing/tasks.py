@@ -55,7 +55,7 @@ def same_label_task(corpus: Corpus, seed: int) -> SameLabel | None:
     queries = item_queries(corpus, rows)
     queries.among = np.arange(corpus.training)
     searched = shuffled(queries.among, keys, seed)
-    return SameLabel(queries, searched, chance, numbers[rows], numbers[searched])
+    return SameLabel(queries, searched, chance, own=numbers[rows], labels=numbers[searched])
 
 
 def item_queries(corpus: Corpus, rows: Ints) -> Queries:
