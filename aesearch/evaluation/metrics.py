@@ -37,7 +37,7 @@ def ranking(scores: Floats, first: int | None = None) -> Ints:
     """
     # One 64-bit number holds score and column: a plain sort of it is stable, and several times
     # quicker than a stable argsort.
-    keys = _ascending(np.array(scores, dtype=np.float32))
+    keys = _ascending(np.asarray(scores, dtype=np.float32))
     keys |= np.arange(scores.shape[1], dtype=np.uint64)
     if first is not None and first < keys.shape[1]:
         keys = np.partition(keys, first - 1, axis=1)[:, :first]
@@ -47,10 +47,11 @@ def ranking(scores: Floats, first: int | None = None) -> Ints:
 
 def _ascending(scores: Floats) -> NDArray[np.uint64]:
     """Return numbers that ascend where scores descend, their lower 32 bits free for a payload."""
-    scores[np.isnan(scores)] = -np.inf
-    bits = (0.0 - scores).view(np.uint32)  # ascending; and 0 - 0 has no negative zero
-    bits = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-    keys: NDArray[np.uint64] = bits.astype(np.uint64) << np.uint64(32)
+    falling = np.where(np.isnan(scores), np.float32(np.inf), np.float32(0) - scores)
+    bits = falling.view(np.int32)  # 0 - 0 has no negative zero; below zero larger is lower
+    bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)
+    keys = (bits.view(np.uint32) ^ np.uint32(1 << 31)).astype(np.uint64)
+    keys <<= np.uint64(32)
     return keys
 
 
