@@ -19,6 +19,7 @@ from aesearch.evaluation.metrics import (
     ranked_relevance,
     ranking,
     ranks_of,
+    reciprocal_rank,
 )
 from aesearch.evaluation.perturbations import perturbed
 from aesearch.evaluation.tasks import (
@@ -68,6 +69,11 @@ def test_average_precision_by_hand():
     )
     np.testing.assert_allclose(average_precision(RANKED, 10)[3], 5 / 10)
     assert average_precision(RANKED, 0).tolist() == [0, 0, 0, 0]
+
+
+def test_reciprocal_rank_by_hand():
+    np.testing.assert_allclose(reciprocal_rank(RANKED), [1, 1 / 4, 0, 1])
+    assert reciprocal_rank(np.zeros((2, 0), dtype=bool)).tolist() == [0, 0]
 
 
 def test_average_precision_is_that_of_scikit_learn():

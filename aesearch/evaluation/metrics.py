@@ -149,6 +149,16 @@ def average_precision(relevant: Bools, total: Ints | int | None = None) -> Doubl
     return means
 
 
+def reciprocal_rank(relevant: Bools) -> Doubles:
+    """Return 1 / rank of the first relevant item, for each query; 0 where there is none.
+
+    `relevant` and the result are shaped as in `precision_at`.
+    """
+    relevant = _checked(relevant)
+    first = relevant.argmax(axis=1) + 1 if relevant.shape[1] else np.ones(len(relevant))
+    return np.asarray(relevant.any(axis=1) / first, dtype=np.float64)
+
+
 def _checked(relevant: Bools) -> Bools:
     relevant = np.asarray(relevant, dtype=bool)
     if relevant.ndim != 2:
