@@ -1,4 +1,4 @@
-"""What can be compared: each fitted on the learning part, in every form of its codes."""
+"""What can be compared: each fitted on the training set, in every form of its codes."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ class Stage:
     def _reconstructions(
         self, frozen: FrozenEncoder, features: Any
     ) -> tuple[float | None, Pixels | None]:
-        """Return the mean error of what was kept out, and some pictures as they come back."""
+        """Return the mean error of held-out items, and some pictures as they come back."""
         corpus: Any = self.corpus
         kept = corpus.samples[corpus.kept_out]
         error = float(frozen.errors(corpus.seen(kept, features))[1].mean())

@@ -75,22 +75,22 @@ def compare(
 ) -> Comparison:
     """Compare encoders and baselines on one collection.
 
-    What the check keeps out of training asks; the rest is learned from and searched.
+    Held-out items ask, the same as in the check of an index; the training set is searched.
 
     Parameters
     ----------
     place : str or Path
         A folder or table, or an index: of that the own encoder takes part, as it is.
     encoders : sequence of str, optional
-        What is compared; see `steps.choose_steps`. By default the baselines of the kind, and
+        What is compared; see `plan.choose_steps`. By default the baselines of the kind, and
         what is learned by default.
     code_sizes : sequence of int
     forms : sequence of {'float', 'int8', 'bits', 'hybrid'}, optional
         How codes are kept; 'hybrid', of documents alone, fuses them with BM25. By default all.
     parameters : mapping of str to value, optional
-        Of encoders, where they differ from the defaults; see `steps.choose_steps`.
+        Of encoders, where they differ from the defaults; see `plan.choose_steps`.
     judgements, queries : Path, optional
-        See `judgements`.
+        See `qrels`.
     budget : float or str, optional
         Seconds for each training; by default at most ten minutes.
     seed : int
