@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from aesearch.evaluation.tasks import (
     shuffled,
 )
 from aesearch.indexing.datasets import Corpus, TextCorpus
-from aesearch.modalities.texts.passages import half_of, passages_of
+from aesearch.ingest.passages import BATCH, PassageCodes
+from aesearch.modalities.texts.passages import Passage, half_of, passages_of
 from aesearch.sparse import Bags
 from aesearch.types import Floats, Ids, Ints
 
@@ -101,23 +103,28 @@ class Passages:
         The item of each passage, ascending.
     counts : Bags or None
         How often each term occurs in each.
+    spans : list of Passage
     """
 
     owners: Ids
     counts: Bags | None = None
+    spans: list[Passage] = field(default_factory=list)
 
     @classmethod
     def of(cls, corpus: Corpus) -> Passages:
         """Cut the documents of a collection as an index does."""
-        owners: list[int] = []
-        texts: list[str] = []
-        if isinstance(corpus, TextCorpus):
-            for row, document in enumerate(corpus.documents):
-                for span in passages_of(document.text):
-                    owners.append(row)
-                    texts.append(document.text[span.start : span.end])
-        counts = corpus.features.count(texts) if texts else None
-        return cls(np.array(owners, dtype=np.int64), counts)
+        if not isinstance(corpus, TextCorpus):
+            return cls(np.empty(0, dtype=np.int64))
+        texts = [document.text for document in corpus.documents]
+        found = [(row, span) for row, text in enumerate(texts) for span in passages_of(text)]
+        parts = (texts[row][span.start : span.end] for row, span in found)
+        counts = [corpus.features.count(islice(parts, BATCH)) for _ in range(0, len(found), BATCH)]
+        owners = np.array([row for row, _ in found], dtype=np.int64)
+        return cls(owners, Bags.stack(counts) if counts else None, [span for _, span in found])
+
+    def coded(self, codes: Floats) -> PassageCodes:
+        """Return them with their codes, to be written into an index."""
+        return PassageCodes(self.owners.tolist(), self.spans, codes)
 
     def scores(self, queries: Floats, codes: Floats) -> Floats:
         """Return the scores of all items, each at its best row, as a search ranks them.

@@ -220,7 +220,7 @@ def _publish(
     }
     final = freeze(candidate.encoder, candidate.kind, candidate.features, index.layout, notes)
     codes = selection.codes[winner].items
-    passages = corpus.passages(candidate.features, final)
+    passages = selection.passages.coded(selection.codes[winner].passages)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         known = store.ids_of([item.key for item in corpus.items])
