@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from typing import Any
@@ -75,16 +75,13 @@ class Settings:
             raise ParameterError(f"form int8 and bits {self.bits} contradict; choose one of them")
         if self.form == "bits" and not self.bits:
             object.__setattr__(self, "bits", self.code_size - self.code_size % 8)
-        if self.form not in FORMS:
-            raise ParameterError(f"unknown code form '{self.form}'; choose {', '.join(FORMS)}")
-        if self.engine not in ENGINES:
-            raise ParameterError(f"unknown engine '{self.engine}'; choose {', '.join(ENGINES)}")
-        if self.kind not in KINDS:
-            raise ParameterError(f"unknown kind '{self.kind}'; choose {', '.join(KINDS)}")
-        if self.weighting not in WEIGHTINGS:
-            raise ParameterError(
-                f"unknown weighting '{self.weighting}'; choose {', '.join(WEIGHTINGS)}"
-            )
+        _require_one_of("code form", self.form, FORMS)
+        _require_one_of("engine", self.engine, ENGINES)
+        _require_one_of("kind", self.kind, KINDS)
+        _require_one_of("weighting", self.weighting, WEIGHTINGS)
+        self._require_numbers()
+
+    def _require_numbers(self) -> None:
         if self.vocabulary < 2:
             raise ParameterError(f"vocabulary must be at least 2; got {self.vocabulary}")
         if self.code_size < 1:
@@ -102,6 +99,11 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON."""
         return asdict(self)
+
+
+def _require_one_of(what: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ParameterError(f"unknown {what} '{value}'; choose {', '.join(known)}")
 
 
 def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +152,7 @@ def _spelled(value: Any) -> str:
 
 def parse_memory(text: str) -> int:
     """Return the bytes of a size such as '4G', '500M' or '2000000'."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
+    match = re.fullmatch(r"\s*(\d{1,20}(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
     if not match:
         raise ParameterError(f"'{text}' is no size; write 500M or 4G")
     return int(float(match[1]) * UNITS[match[2]])

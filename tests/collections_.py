@@ -6,8 +6,9 @@ import contextlib
 import io
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from unittest import mock
 
 import numpy as np
@@ -16,6 +17,18 @@ from PIL import Image
 
 from aesearch.cli import run
 from aesearch.search.index import Index
+
+SLACK = 1e-4  # what a score may differ by where it was rounded, or summed in another order
+
+
+class Scored(Protocol):
+    """A hit, of whatever kind."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def score(self) -> float: ...
 
 
 def write_pictures(root: Path, count: int, first: int = 0, side: int = 32) -> list[str]:
@@ -44,8 +57,8 @@ def keys_of(index: Index) -> set[str]:
 
 def assert_exact(index: Index, keys: list[str], k: int = 5) -> None:
     """Each search must give what brute force over the codes in the store gives."""
-    ids, codes = index.store.codes()
-    names = index.store.keys_of(ids.tolist())
+    ids, codes = index.folder.store.codes()
+    names = index.folder.store.keys_of(ids.tolist())
     order = [names[i] for i in ids.tolist()]
     for key in keys:
         scores = codes @ codes[order.index(key)]
@@ -58,6 +71,17 @@ def assert_exact(index: Index, keys: list[str], k: int = 5) -> None:
         np.testing.assert_allclose(found, true, atol=1e-4)
         assert len(hits) == min(k, len(order))
         assert len({hit.key for hit in hits}) == len(hits)
+
+
+def assert_same_hits(found: Sequence[Scored], expected: Sequence[Scored]) -> None:
+    """Compare hits that come by two ways: the same scores, and the same keys but for equal ones."""
+    scores, others = ([hit.score for hit in hits] for hits in (found, expected))
+    np.testing.assert_allclose(scores, others, atol=SLACK)
+    assert scores == sorted(scores, reverse=True)
+    last = others[-1] if others else 0.0
+    for hits, among in ((found, expected), (expected, found)):
+        clear = {hit.key for hit in hits if hit.score > last + 2 * SLACK}
+        assert clear <= {hit.key for hit in among}
 
 
 class Answer(NamedTuple):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 # The networks of the tests are too small for a second thread, and threads that wait for one
 # another in turns make a busy machine ten times slower. Before numpy and torch are imported.
@@ -12,11 +16,41 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 from PIL import Image
 
+# The properties (test_properties_*.py) are tried on the same examples in every run, however slow
+# the machine is. AESEARCH_EXAMPLES=2000 tries so many, other ones each time, and keeps those that
+# fail in .hypothesis/, to be tried first the next time.
+EXAMPLES = int(os.environ.get("AESEARCH_EXAMPLES", "0"))
+settings.register_profile(
+    "aesearch",
+    max_examples=EXAMPLES or 100,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("aesearch")
+
 CLASSES = ("disks", "stripes", "squares")
 Pixels = NDArray[np.uint8]
+
+
+def pytest_collection_finish() -> None:
+    """Let torch's exporter read its table of operators once, and not for each graph.
+
+    That takes as long as all else that it does. Where torch has it elsewhere, tests only take
+    longer.
+    """
+    if "torch" in sys.modules:
+        with suppress(ImportError, AttributeError):
+            from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+            registry: Any = ONNXRegistry
+            registry.from_torchlib = classmethod(
+                functools.cache(registry.from_torchlib.__func__)  # type: ignore[arg-type]
+            )
 
 
 def make_picture(kind: str, seed: int, side: int = 40) -> Pixels:
@@ -32,7 +66,8 @@ def make_picture(kind: str, seed: int, side: int = 40) -> Pixels:
         mask = np.maximum(abs(down - middle[0]), abs(right - middle[1])) < size
     front, back = rng.uniform(128, 255, 3), rng.uniform(0, 127, 3)
     pixels = np.where(mask[..., None], front, back) + rng.normal(0, 4, (side, side, 3))
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    drawn: Pixels = np.clip(pixels, 0, 255).astype(np.uint8)
+    return drawn
 
 
 def make_pictures(count: int, side: int, channels: int = 3) -> Pixels:
@@ -40,7 +75,8 @@ def make_pictures(count: int, side: int, channels: int = 3) -> Pixels:
     colour = np.stack([make_picture(CLASSES[i % 3], i, side) for i in range(count)])
     if channels == 3:
         return colour
-    return colour.mean(axis=3, keepdims=True).astype(np.uint8)
+    grey: Pixels = colour.mean(axis=3, keepdims=True).astype(np.uint8)
+    return grey
 
 
 @pytest.fixture
@@ -70,7 +106,8 @@ def digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """scikit-learn's 1,797 digits, a table of 64 numbers, and their labels."""
     from sklearn.datasets import load_digits
 
-    return load_digits(return_X_y=True)
+    found: tuple[NDArray[np.float64], NDArray[np.int64]] = load_digits(return_X_y=True)
+    return found
 
 
 @pytest.fixture(scope="session")

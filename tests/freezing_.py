@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 
 from aesearch.encoders.base import Encoder
 from aesearch.inference.encoder import WEIGHTS, FrozenEncoder, seal
+from aesearch.inference.manifest import Manifest
 
 
 def freeze(encoder: Encoder, folder: Path) -> FrozenEncoder:
@@ -16,7 +17,8 @@ def freeze(encoder: Encoder, folder: Path) -> FrozenEncoder:
     encoder.write_graphs(folder)
     state = {name: np.ascontiguousarray(value) for name, value in encoder.state().items()}
     save_file(state, folder / WEIGHTS)
-    manifest = {"features": {"kind": "images", "side": 16}, "code_size": encoder.code_size_}
+    features = {"kind": "images", "side": 16}
+    manifest = Manifest("some", features, encoder.code_size_)
     fingerprint = seal(folder, manifest)
     opened = FrozenEncoder(folder)
     assert opened.fingerprint == fingerprint

@@ -74,7 +74,7 @@ class Steps:
             self.step("all of the codes")
 
         os.fsync, sqlite3.connect = counted_fsync, traced_connect  # type: ignore[assignment]
-        FaissEngine.save = cut_save  # type: ignore[method-assign]
+        FaissEngine.save = cut_save  # type: ignore[method-assign,assignment]
 
 
 def forked(work: Callable[[], Any], patience: float | None = None) -> tuple[int, Any]:
@@ -142,8 +142,12 @@ class Scenario:
             return
         with Index(self.place) as index:
             if self.name == "add":
-                contents = {"by/hand.png": self.other.read_bytes(), str(self.other): self.other}
-                index.add({**contents, self.keys[0]: self.source / self.keys[1]})
+                contents: dict[str, bytes | Path] = {
+                    "by/hand.png": self.other.read_bytes(),
+                    str(self.other): self.other,
+                    self.keys[0]: self.source / self.keys[1],
+                }
+                index.add(contents)
             elif self.keys[7] in index:
                 index.remove([self.keys[7], self.keys[8], self.keys[41]])
 
@@ -169,7 +173,7 @@ class Scenario:
         self.work()
         assert self._check(new) == "new"
         with Index(self.place) as index:  # whoever writes next sweeps up
-            index.publish(nothing, fingerprint=index.revision.fingerprint)
+            index.folder.publish(nothing, fingerprint=index.revision.fingerprint)
         left = sorted(path.name for path in self.place.iterdir())
         with Index(self.place) as index:
             revision = index.revision

@@ -78,7 +78,8 @@ def test_query_plain_and_json(home: Path) -> None:
     assert nulls == [*(row["path"] for row in rows), ""]
 
 
-def test_query_several_key_among_threshold(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_query_several_key_among_threshold() -> None:
     several = command("query", "photos/disks/000.png", "photos/disks/003.png", "-k", "2")
     assert [line.split("\t")[2] for line in several.out.splitlines()] == [
         "photos/disks/000.png", "photos/disks/000.png",
@@ -110,8 +111,9 @@ def test_query_with_standard_input_and_bad_files(
     assert text.endswith("not a picture")
 
 
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("suffix", [".png", ".html"])
-def test_sheets(suffix: str, home: Path, tmp_path: Path) -> None:
+def test_sheets(suffix: str, tmp_path: Path) -> None:
     out = tmp_path / f"sheet{suffix}"
     answer = command("query", "photos/disks/000.png", "--key", "disks/003.png", "--sheet", out)
     assert answer.code == 0
@@ -123,7 +125,8 @@ def test_sheets(suffix: str, home: Path, tmp_path: Path) -> None:
     assert len(failed.err.splitlines()) == 1
 
 
-def test_list_info_verify(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_list_info_verify() -> None:
     listed = command("list")
     assert listed.code == 0
     assert "photos" in listed.out
@@ -190,11 +193,11 @@ def test_several_indexes(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (away / "first" / "index.json").exists()
 
 
-MODULES = {"sample": "generate", "reconstruct": "generate", "info": "manage"}
 HEAVY = ("torch", "torchvision", "sklearn", "scipy", "rich", "onnx")
 
 
-def test_a_query_imports_nothing_heavy(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_a_query_imports_nothing_heavy() -> None:
     wrapper = (
         "import atexit, os, sys\n"
         "leave = os._exit\n"
@@ -223,7 +226,8 @@ def closed_pipe(*words: str) -> tuple[int, bytes]:
     return done.returncode, done.stderr
 
 
-def test_as_a_module_and_into_a_closed_pipe(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_as_a_module_and_into_a_closed_pipe() -> None:
     words = [sys.executable, "-m", "aesearch", "query", "photos/disks/000.png"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
@@ -238,7 +242,8 @@ def test_as_a_module_and_into_a_closed_pipe(home: Path) -> None:
     assert piped.stderr == ""
 
 
-def test_output_is_called_the_same_everywhere(home: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_output_is_called_the_same_everywhere(tmp_path: Path) -> None:
     picture = "photos/disks/000.png"
     for number, words in enumerate(
         (
@@ -264,16 +269,17 @@ def test_output_is_called_the_same_everywhere(home: Path, tmp_path: Path) -> Non
         assert {"-o", "--output"} <= options
 
 
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(
     "words",
     [("query", "photos/disks/000.png"), ("sample",), ("reconstruct", "photos/disks/000.png"),
      ("map",), ("compare", "photos"), ("duplicates",), ("info",)],
 )  # fmt: skip
 def test_a_folder_that_is_missing_is_refused_before_anything_is_done(
-    words: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "out.html"
-    verb = importlib.import_module(f"aesearch.cli.{MODULES.get(words[0], words[0])}")
+    verb = importlib.import_module(f"aesearch.cli.{words[0]}")
     for opens in ("find", "Index", "open_at"):
         monkeypatch.delattr(verb, opens, raising=False)  # nothing may be looked for
     missing = command(*words, "-o", Path("nowhere", name))

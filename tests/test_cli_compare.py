@@ -14,10 +14,9 @@ import pytest
 from collections_ import command, write_pictures
 from notes_ import write_notes
 
-from aesearch.reports.charts import Bar, Dot, Line, cloud, curves, intervals
-from aesearch.reports.labels import arranged
+from aesearch.reports.comparison.charts import Bar, Dot, Line, cloud, curves, intervals
 
-VOID = {"meta", "img", "br", "input"}
+VOID = {"meta", "img", "br", "wbr", "input"}
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +39,12 @@ class Balance(HTMLParser):
         self.open: list[str] = []
         self.count: dict[str, int] = {}
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
+    def handle_starttag(self, tag: str, _attrs: object) -> None:
         self.count[tag] = self.count.get(tag, 0) + 1
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag: str, attrs: object) -> None:
+    def handle_startendtag(self, tag: str, _attrs: object) -> None:
         self.count[tag] = self.count.get(tag, 0) + 1
 
     def handle_endtag(self, tag: str) -> None:
@@ -78,7 +77,7 @@ def test_the_table_is_printed_with_the_verdict_above(source: Path) -> None:
 
 def test_chosen_parameters_stand_in_the_table(tmp_path: Path) -> None:
     write_pictures(tmp_path / "many", 140, side=16)
-    words = ("compare", tmp_path / "many", "--encoders", "phash,mlp", "--budget", "1s",
+    words = ("compare", tmp_path / "many", "--encoders", "phash,mlp", "--budget", "0.3s",
              "--code-sizes", "8", "--forms", "float")  # fmt: skip
     plain = command(*words)
     other = command(*words, "--set", "hidden=16,8", "--set", "mlp.noise-level=0.1")
@@ -134,7 +133,9 @@ def test_the_page_of_pictures_is_whole_and_self_contained(source: Path, tmp_path
     text, count = checked(out)
     groups = len({path.parent for path in source.rglob("*.png")})
     assert count["svg"] == 4 + 1 + groups  # charts, a map by PCA, its legend
-    assert re.search(r'class="map"><figure><h3>PCA[^<]*</h3><svg', text)
+    assert re.search(r'class="map">\s*<figure><h3>PCA[^<]*</h3><svg', text)
+    dots = re.findall(r'<g data-g="\d".*?</g>', text, re.S)
+    assert sum(one.count("<use ") for one in dots) == 60
     assert count["tr"] == 1 + 2 + 1 + 9
     queries = text.count('<article class="query">')
     assert 4 <= queries <= 8
@@ -203,7 +204,7 @@ def test_a_file_that_cannot_be_read_is_told_by_the_exit_code(source: Path) -> No
 
 def test_a_file_that_is_gone_leaves_a_gap_in_the_page(source: Path, tmp_path: Path) -> None:
     from aesearch.compare.run import compare
-    from aesearch.reports.comparison import write_comparison
+    from aesearch.reports.comparison.page import write_comparison
 
     found = compare(source, encoders=["phash", "pca"])
     for key in found.keys[:40]:
@@ -212,6 +213,27 @@ def test_a_file_that_is_gone_leaves_a_gap_in_the_page(source: Path, tmp_path: Pa
     found.close()
     text, _ = checked(tmp_path / "report.html")
     assert 'class="gone"' in text
+
+
+def test_dots_of_the_map_stand_in_the_order_of_what_is_said_of_them() -> None:
+    from types import SimpleNamespace
+
+    from aesearch.maps.layouts import Panel
+    from aesearch.reports.comparison.map import map_of
+
+    labels = ["b", "a", "c", "a", "b", "a"]
+    places = np.array([[n, n % 2] for n in range(6)], dtype=np.float32)
+    found = SimpleNamespace(
+        panels=[Panel("pca", "PCA", places, 0.5)], kind="images", keys=labels, labels=labels,
+        mapped=range(6), said=[f"{n}" for n in range(6)],
+    )  # fmt: skip
+    section = map_of(found)
+    assert [style.name for style in section.groups] == ["a", "b", "c"]
+    root = ElementTree.fromstring(section.panels[0].drawn)
+    groups = {g.attrib["data-g"]: g for g in root.iter("g") if "data-g" in g.attrib}
+    dots = [float(use.attrib["x"]) for one in groups.values() for use in one.iter("use")]
+    assert [section.said[n] for n in np.argsort(dots)] == ["0", "1", "2", "3", "4", "5"]
+    assert [len(list(one.iter("use"))) for one in groups.values()] == [3, 2, 1]
 
 
 # -- charts ----------------------------------------------------------------------------------------
@@ -240,33 +262,13 @@ def test_each_group_of_points_is_named_once() -> None:
     assert len({(round(x / 20), round(y / 8)) for x, y in named}) == 5
 
 
-def test_labels_of_points_cover_neither_points_nor_each_other() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(8):
-        dots = [(x, y) for x, y in rng.uniform((60, 30), (440, 260), (24, 2)).tolist()]
-        names = [f"method number {n}" for n in range(8)]
-        anchors = [dots[3 * n : 3 * n + 3] for n in range(8)]
-        spots = arranged(names, anchors, dots, anchors, (44, 8, 480, 280))
-        boxes = [spot.box(name) for spot, name in zip(spots, names, strict=True)]
-        for left, top, right, bottom in boxes:
-            assert 44 <= left < right <= 480
-            assert 8 <= top < bottom <= 280
-            assert not any(left < x < right and top < y < bottom for x, y in dots)
-        for (a, b, c, d), (e, f, g, h) in combinations(boxes, 2):
-            assert c <= e or g <= a or d <= f or h <= b
-        assert all(spot.anchor in own for spot, own in zip(spots, anchors, strict=True))
-
-
 def boxes_of(chart: str) -> list[tuple[str, tuple[float, float, float, float]]]:
     """Return each name in a chart, and at least what it takes of it: 7.2 units for a letter."""
-    found = []
-    for element in ElementTree.fromstring(chart).iter("text"):
-        said, look = element.text or "", element.attrib.get("class", "").split()
-        if "method" in said:
-            x, base, wide = float(element.attrib["x"]), float(element.attrib["y"]), 7.2 * len(said)
-            left = x - wide * (0.0 if "start" in look else 1.0 if "end" in look else 0.5)
-            found.append((said, (left, base - 9, left + wide, base + 2)))
-    return found
+    return [
+        (said, (x, base - 9, x + 7.2 * len(said), base + 2))
+        for x, base, said in texts_of(chart)
+        if "method" in said
+    ]
 
 
 @pytest.mark.parametrize("count", [2, 8, 14, 20, 40])
@@ -304,6 +306,34 @@ def test_charts_take_a_single_value() -> None:
     assert texts_of(cloud([Dot("one", 8.0, 1.0, 0)], "bytes", "P@10"))
 
 
-def test_names_are_escaped_in_charts() -> None:
-    chart = intervals([Bar("<a> & b", (0.5, 0.4, 0.6), 0)], "P@10")
-    assert ("<a> & b") in [said for _, _, said in texts_of(chart)]
+def test_charts_say_what_is_pointed_at_and_escape_it() -> None:
+    name = '<a> & "b" $x$ 😀'
+    bar = intervals([Bar(name, (0.5, 0.4, 0.6), 0)], "P@10", 0.1)
+    line = curves([Line(name, [(0.5, 0.4, 0.6)] * 12, 1, True)], "k", "precision")
+    dot = cloud([Dot(name, 8.0, 0.5, 2, title=f"{name} said")], "bytes", "P@10")
+    for chart, title in ((bar, f"{name}: .500 (.400–.600)"), (line, name), (dot, f"{name} said")):
+        titles = {element.text for element in ElementTree.fromstring(chart).iter("title")}
+        assert titles == {title}
+        assert name in [said for _, _, said in texts_of(chart)]
+    assert {".500", "chance"} <= {said for _, _, said in texts_of(bar)}
+
+
+def test_charts_have_the_colours_and_the_letters_of_the_page() -> None:
+    bars = [Bar(f"method {n}", (0.5, 0.4, 0.6), n, n < 2) for n in range(7)]
+    lines = [Line(f"method {n}", [(0.5, 0.4, 0.6)] * 12, n, n < 2) for n in range(7)]
+    dots = [Dot(f"method {n}", 8.0 * n, 0.5, n, "bits") for n in range(1, 7)]
+    for chart in (intervals(bars, "P@10"), curves(lines, "k", "P"), cloud(dots, "bytes", "P")):
+        assert "var(--c5)" in chart
+        assert "var(--faint)" in chart
+        assert not re.search(r"#[0-9a-f]{6}\b", chart)
+        assert "system-ui" in chart
+        assert "DejaVu" not in chart
+        assert "<style" not in chart
+        ids = re.findall(r'\bid="([^"]*)"', chart)
+        assert len(ids) == len(set(ids))
+        assert all(f"#{one}" in chart for one in ids)
+
+
+def test_the_same_figures_give_the_same_chart() -> None:
+    bars = [Bar("one", (0.5, 0.4, 0.6), 0)]
+    assert intervals(bars, "P@10") == intervals(bars, "P@10")

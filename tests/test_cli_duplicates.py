@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from collections_ import command, state_of
 from PIL import Image
-from test_duplicates import cropped, scene
+from test_duplicates import cropped, quick, scene
 
 import aesearch
 
 ROOT = Path(__file__).parents[1]
+__all__ = ["quick"]
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,8 @@ def test_a_sheet_has_a_row_for_each_group(place: Path, tmp_path: Path) -> None:
     assert page.count("<img") == 6
 
 
-def test_without_duplicates_there_is_nothing_to_draw(place: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("place")
+def test_without_duplicates_there_is_nothing_to_draw(tmp_path: Path) -> None:
     root = tmp_path / "photos"
     root.mkdir()
     for seed in range(5):

@@ -15,9 +15,9 @@ from PIL import Image
 from test_sheet import Page
 
 import aesearch
-from aesearch.inference.encoder import MANIFEST
-from aesearch.reports.drawing import MARGIN
-from aesearch.reports.tiles import BETWEEN, HEADING, NOTE, TITLE
+from aesearch.inference.manifest import MANIFEST
+from aesearch.reports.base import MARGIN
+from aesearch.reports.grid import BETWEEN, HEADING, NOTE, TITLE
 
 N = 150
 SIDE = 128
@@ -54,7 +54,8 @@ def tiles_of(path: Path, count: int, columns: int, above: int = NOTE, below: int
     return np.stack(found)
 
 
-def test_samples_at_random(home: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_samples_at_random() -> None:
     answer = command("sample", "--number", 10, "--seed", 4)
     assert (answer.code, answer.err) == (0, "wrote samples.png\n")
     with aesearch.open("photos") as index:
@@ -91,6 +92,7 @@ def test_a_plane_and_a_way(home: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
@@ -112,14 +114,15 @@ def test_a_plane_and_a_way(home: Path) -> None:
         (["nothing"], 1, "nothing"),
     ],
 )
-def test_samples_that_cannot_be(words: list[str], code: int, told: str, home: Path) -> None:
+def test_samples_that_cannot_be(words: list[str], code: int, told: str) -> None:
     answer = command("sample", *words)
     assert answer.code == code
     assert told in answer.err.splitlines()[-1]
     assert not Path("samples.png").exists()
 
 
-def test_too_few_pictures_for_a_figure(home: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("home")
+def test_too_few_pictures_for_a_figure(tmp_path: Path) -> None:
     write_pictures(tmp_path / "few", 33)
     assert command("index", "few", "--index", tmp_path / "ix", "--budget", "0").code == 0
     answer = command("sample", tmp_path / "ix")
@@ -188,6 +191,6 @@ def test_the_training_is_plotted(home: Path, tmp_path: Path) -> None:
     answer = command("info", place, "--plot", "plot.html")
     assert (answer.code, answer.err) == (0, "wrote plot.html\n")
     assert "150 pictures" in answer.out
-    (image,) = Page(Path("plot.html").read_text(encoding="utf-8")).all("img")
-    assert image["alt"] == "training: loss from 1 to 0.25 at epoch 4"
+    (chart,) = Page(Path("plot.html").read_text(encoding="utf-8")).all("svg")
+    assert chart["aria-label"] == "training: loss from 1 to 0.25 at epoch 4"
     assert command("info", place, "--plot", "plot.doc").code == 2

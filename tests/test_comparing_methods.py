@@ -18,7 +18,9 @@ from aesearch.compare.tasks import COPIES, qrels_task
 from aesearch.errors import ParameterError
 from aesearch.evaluation.tasks import Qrels, Queries, SameLabel
 from aesearch.indexing.baselines import features_for
-from aesearch.indexing.datasets import PictureCorpus, TextCorpus, read_corpus
+from aesearch.indexing.datasets.base import read_dataset
+from aesearch.indexing.datasets.images import ImageDataset
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.indexing.tasks import item_queries, known_item_task, same_label_task
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.settings import Settings
@@ -26,24 +28,24 @@ from aesearch.sources.folder import Folder
 from aesearch.storage.schema import NewItem
 
 
-def picture_corpus(count: int = 60, training: int = 48, side: int = 32) -> PictureCorpus:
+def picture_corpus(count: int = 60, training: int = 48, side: int = 32) -> ImageDataset:
     pixels = make_pictures(count, side)
     items = [NewItem(f"{n % 3}/{n:03}.png", 1, 1, b"") for n in range(count)]
     labels = [str(n % 3) for n in range(count)]
-    return PictureCorpus(items, [], training, labels, ImageFeatures(side), pixels)
+    return ImageDataset(items, [], training, labels, ImageFeatures(side), pixels)
 
 
 @pytest.fixture
-def texts(tmp_path: Path) -> TextCorpus:
+def texts(tmp_path: Path) -> TextDataset:
     write_notes(tmp_path / "notes")
     source = Folder(tmp_path / "notes")
-    corpus = read_corpus(source, sorted(source.walk()), "texts", Settings())
-    assert isinstance(corpus, TextCorpus)
+    corpus = read_dataset(source, sorted(source.walk()), "texts", Settings())
+    assert isinstance(corpus, TextDataset)
     return corpus
 
 
-def stage_of(corpus: PictureCorpus | TextCorpus, place: Path) -> Stage:
-    return Stage(corpus, 0, ("float", "int8", "bits"), place, lambda step: None)
+def stage_of(corpus: ImageDataset | TextDataset, place: Path) -> Stage:
+    return Stage(corpus, 0, ("float", "int8", "bits"), place, lambda _: None)
 
 
 def test_raw_pixels_are_compared_as_brute_force_does() -> None:
@@ -70,7 +72,10 @@ def test_the_hash_is_made_of_the_cosine_transform(channels: int) -> None:
     if channels == 1:
         frequencies = dctn(pixels[:, :, :, 0].astype(float), axes=(1, 2))[:, 1:9, 1:9]
         kept = frequencies.reshape(9, 64)
-        np.testing.assert_array_equal(found, kept > np.median(kept, axis=1, keepdims=True))
+        gaps = kept - np.median(kept, axis=1, keepdims=True)
+        clear = np.abs(gaps) > 1e-3  # of 0..255: what is at the median may fall to either side
+        assert clear.mean() > 0.9
+        np.testing.assert_array_equal(found[clear], gaps[clear] > 0)
 
 
 def test_the_hash_of_a_darker_copy_is_near() -> None:
@@ -83,7 +88,7 @@ def test_the_hash_of_a_darker_copy_is_near() -> None:
     assert np.diag(scores).mean() > scores.mean() + 0.5
 
 
-def test_words_find_the_document_that_holds_them(texts: TextCorpus, tmp_path: Path) -> None:
+def test_words_find_the_document_that_holds_them(texts: TextDataset, tmp_path: Path) -> None:
     asked = item_queries(texts, np.array([0, 5]))
     for one in (
         *stage_of(texts, tmp_path).searchers(Step("bm25")),
@@ -155,7 +160,7 @@ def test_a_judged_item_does_not_find_itself() -> None:
         qrels_task(corpus, {"red": {keys[0]: 1}}, {}, 0)
 
 
-def test_queries_of_documents_are_texts_keys_or_words(texts: TextCorpus) -> None:
+def test_queries_of_documents_are_texts_keys_or_words(texts: TextDataset) -> None:
     keys = [item.key for item in texts.items]
     judged = {"7": {keys[0]: 1}, keys[1]: {keys[2]: 1}, "planet moon": {keys[3]: 1}}
     asked = qrels_task(texts, judged, {"7": "organ hymn"}, 0).queries
@@ -203,7 +208,7 @@ def test_more_numbers_reconstruct_better(tmp_path: Path) -> None:
     assert errors[1] < errors[0]
 
 
-def test_lsa_comes_in_both_weightings(texts: TextCorpus, tmp_path: Path) -> None:
+def test_lsa_comes_in_both_weightings(texts: TextDataset, tmp_path: Path) -> None:
     found = list(stage_of(texts, tmp_path).searchers(Step("lsa", 8)))
     assert {one.title for one in found} == {"LSA log-entropy", "LSA tf-idf"}
     facts, arrays = measure(found[0], {COPIES: known_item_task(texts, 0)}, 0)

@@ -128,7 +128,7 @@ def test_the_time_before_an_interruption_counts(
         patch.setattr(running, "time", clock)
         with pytest.raises(KeyboardInterrupt):
             compare(source, encoders=["phash"])
-    assert 42 < closed(compare(source, encoders=["phash"])).rows[0].fit_s < 52
+    assert 42 <= closed(compare(source, encoders=["phash"])).rows[0].fit_s < 80  # not twice
 
 
 def test_results_that_were_cut_off_are_made_again(source: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_trained_encoder_takes_part(tmp_path: Path) -> None:
             code_sizes=[8],
             forms=["float"],
             budget=1.0,
-            progress=lambda stage, done, total: stages.append(stage),
+            progress=lambda stage, _done, _total: stages.append(stage),
         )
     )
     learned = found.rows[1]

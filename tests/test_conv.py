@@ -128,8 +128,11 @@ def test_own_switches_reconstruct_better_than_average_ones(switching: ConvEncode
 def test_reconstruct_refuses_what_transform_refuses(switching: ConvEncoder) -> None:
     assert switching.reconstruct(bars(3)).dtype == np.uint8
     assert switching.reconstruct(bars(3)[:0]).shape == (0, 16, 16, 1)
-    np.testing.assert_array_equal(
-        switching.reconstruct(bars(600))[510:515], switching.reconstruct(bars(600)[510:515])
+    many = bars(600)  # more than one batch; a pixel half way may be rounded to either side
+    np.testing.assert_allclose(
+        switching.reconstruct(many)[510:515].astype(int),
+        switching.reconstruct(many[510:515]),
+        atol=1,
     )
     with pytest.raises(ValueError, match="was fitted on pictures"):
         switching.reconstruct(bars(3, 8, 8))
@@ -148,7 +151,7 @@ def test_every_kind_learns_pictures_of_odd_sides(kind: str) -> None:
     assert decoded.shape == X.shape
     assert squared_error(decoded, X) < 0.9 * squared_error(X.mean(axis=0, keepdims=True), X)
     if kind != "switches":
-        np.testing.assert_array_equal(encoder.reconstruct(X), decoded)
+        np.testing.assert_allclose(encoder.reconstruct(X).astype(int), decoded, atol=1)
 
 
 @pytest.mark.parametrize("kind", ["transposed", "repeat", "switches"])

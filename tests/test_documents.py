@@ -156,9 +156,9 @@ def test_too_large() -> None:
 
 def test_the_largest_that_is_allowed() -> None:
     content = b"words\r\n" * (MAX_BYTES // 7)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert len(text_of(content)) == MAX_BYTES // 7 * 6 - 1
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 # -- decoding -----------------------------------------------------------------------------------

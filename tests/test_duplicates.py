@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 import aesearch
 from aesearch.duplicates.descriptors import described, mirrored_description
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, find, survey
-from aesearch.duplicates.pairs import Pairs, joined, unique_pairs
+from aesearch.duplicates.pairs import Pairs, joined, pictures, unique_pairs
 from aesearch.duplicates.perturb import distorted_copy
 from aesearch.duplicates.registration import STEPS, agreement, mirrored, packed
 from aesearch.errors import ParameterError
@@ -53,6 +53,13 @@ COPIES = {
     "light": lambda picture: ImageEnhance.Brightness(picture).enhance(0.7),
     "small": lambda picture: picture.resize((96, 72), Image.Resampling.LANCZOS),
 }
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learn and measure with fewer copies, where how many are found is not what is asked."""
+    monkeypatch.setattr(pictures, "FEWEST", 80)
+    monkeypatch.setattr(pictures, "MEASURED", 160)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +126,7 @@ def test_what_is_to_be_expected_is_told(found: Found) -> None:
     assert found.items == SCENES + len(COPIES) + 2
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_threshold_given_is_kept(place: Path) -> None:
     with aesearch.open(place) as index:
         result = survey(index, threshold=0.9999)
@@ -135,6 +143,7 @@ def test_numbers_out_of_range_are_refused(place: Path, limits: dict[str, float])
         find(index, **limits)
 
 
+@pytest.mark.usefixtures("quick")
 def test_files_gone_or_changed_are_told(tmp_path: Path) -> None:
     root = tmp_path / "pictures"
     root.mkdir()
@@ -154,6 +163,7 @@ def test_files_gone_or_changed_are_told(tmp_path: Path) -> None:
     assert [sorted(group.keys) for group in result.of(NEAR)] == [["0.png", "copy.png"]]
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_chain_does_not_bring_unlike_pictures_together(tmp_path: Path) -> None:
     root = tmp_path / "pictures"
     root.mkdir()
@@ -185,6 +195,7 @@ def test_in_small_collections_copies_are_no_less_found(tmp_path: Path, scenes: i
     assert sorted(group.keys) == ["000-0.85.jpg", "000-0.9.jpg", "000.png"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_two_items_and_blank_pictures_are_no_trouble(tmp_path: Path) -> None:
     root = tmp_path / "pictures"
     root.mkdir()

@@ -44,7 +44,7 @@ class FolderEncoder(PCAEncoder):
         if not self.beta > 0:
             raise ParameterError(f"beta must be above 0; got {self.beta}")
 
-    def fit(self, X: np.ndarray, y: Any = None, *, session: Any = None) -> FolderEncoder:
+    def fit(self, X: np.ndarray, y: Any = None, *, session: Any = None) -> FolderEncoder:  # noqa: ARG002 - an encoder's
         self.seen.append(y)
         self.sizes.append(len(X))
         super().fit(X)
@@ -84,7 +84,7 @@ def test_labels_are_the_folders_of_what_is_learned_from(
     (source / "disks/000.png").rename(source / "loose.png")
     options = {"encoder": "folders", "code_size": 8}
     with aesearch.build(source, tmp_path / "ix", options) as index:
-        assert index.encoder.manifest["kind"] == "folders"
+        assert index.encoder.manifest.kind == "folders"
         asked = index.info()["check"]["questions"]
     (labels,) = folders.seen
     assert isinstance(labels, np.ndarray)
@@ -113,10 +113,10 @@ def test_labels_need_two_folders_before_anything_is_read(
     (tmp_path / "all" / "disks").rename(one)
     (tmp_path / "all").rename(tmp_path / "two")
     read: list[str] = []
-    reader = aesearch.indexing.build.read_corpus
+    reader = aesearch.indexing.build.read_dataset
     monkeypatch.setattr(
         aesearch.indexing.build,
-        "read_corpus",
+        "read_dataset",
         lambda *a, **k: (read.append("x"), reader(*a, **k))[1],
     )
     with pytest.raises(ParameterError, match="lie in 0; sort them into at least 2 folders"):
@@ -146,7 +146,7 @@ def test_folders_without_pictures_are_found_out_before_training(
     assert not folders.seen
     with aesearch.build(tmp_path / "source", tmp_path / "ix") as index:
         assert len(index) == 40
-        assert index.encoder.manifest["kind"] == "pca"
+        assert index.encoder.manifest.kind == "pca"
 
 
 # -- parameters ----------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def test_parameters_are_kept_and_need_a_training_to_change(
     assert run({"hidden": [6, 5], "beta": 2.0}, more=more) == chosen
     with aesearch.open(place) as index:
         assert index.info()["chosen"] == {"hidden": [6, 5], "beta": 2}
-        assert index.encoder.manifest["parameters"]["hidden"] == [6, 5]
+        assert index.encoder.manifest.parameters["hidden"] == [6, 5]
     card = json.loads((place / "index.json").read_text())
     assert card["settings"]["parameters"] == {"hidden": [6, 5], "beta": 2}
     # The same again, as values, as text, in part, or not named at all: nothing to do.
@@ -268,7 +268,7 @@ def test_a_dry_run_says_that_it_would_train(source: Path, tmp_path: Path) -> Non
 def test_forced_baselines(source: Path, tmp_path: Path, encoder: str, size: int) -> None:
     options = {"encoder": encoder, "code_size": 16}
     with aesearch.build(source, tmp_path / "ix", options, budget=0) as index:
-        assert index.encoder.manifest["kind"] == encoder
+        assert index.encoder.manifest.kind == encoder
         facts = index.info()
         assert facts["code_size"] == size
         check = facts["check"]
@@ -283,7 +283,7 @@ def test_forced_baselines(source: Path, tmp_path: Path, encoder: str, size: int)
     write_pictures(source, 3, N)
     with aesearch.build(source, tmp_path / "ix") as index:
         assert len(index) == N + 4
-        assert index.encoder.manifest["kind"] == encoder
+        assert index.encoder.manifest.kind == encoder
         assert index.verify() == []
 
 
@@ -291,7 +291,7 @@ def test_forced_baselines(source: Path, tmp_path: Path, encoder: str, size: int)
 def test_raw_of_a_handful(count: int, tmp_path: Path) -> None:
     keys = write_pictures(tmp_path / "few", count, side=16)
     with aesearch.build(tmp_path / "few", tmp_path / "ix", {"encoder": "raw"}) as index:
-        assert index.encoder.manifest["kind"] == ("raw" if count > 1 else "thumbnail")
+        assert index.encoder.manifest.kind == ("raw" if count > 1 else "thumbnail")
         assert len(index) == count
         assert index.similar(keys[0], 1)[0].key == keys[0]
         assert index.verify() == []
@@ -304,7 +304,7 @@ def test_forced_pca_has_the_resolution_that_was_chosen(
     for resolution, side in ((None, 32), (8, 8)):
         options = {"encoder": "pca", "parameters": {"resolution": resolution}, "code_size": 8}
         with aesearch.build(folder, tmp_path / f"{side}", options, budget=0) as index:
-            assert index.encoder.manifest["parameters"]["resolution"] == resolution
+            assert index.encoder.manifest.parameters["resolution"] == resolution
             assert index.info()["chosen"]["resolution"] == resolution
             assert index.settings.parameters == {"resolution": resolution}
 
@@ -321,5 +321,5 @@ def test_parameters_that_do_not_fit_the_pictures_leave_the_index_as_it_was(
     with aesearch.build(source, place) as index:  # not tried again, and nothing else is chosen
         assert index.settings.encoder == "auto"
         assert index.settings.parameters == {}
-        assert not index.layout.plan.exists()
+        assert not index.folder.layout.plan.exists()
         assert len(index.search(next(source.rglob("*.png")), k=3)) == 3

@@ -11,25 +11,25 @@ from texts_ import NAMES, TOPICS, made, make_text, write_texts
 
 from aesearch.errors import ContentError, UnknownKeyError
 from aesearch.search.explain import Explanation, Term, explain
-from aesearch.search.text_index import TextIndex
+from aesearch.search.index import Index
 
 ALL = 10_000
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> TextIndex:
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     root = tmp_path_factory.mktemp("explaining").resolve()
     write_texts(root / "docs", per_topic=8)
     return made(root / "docs", root / "index")
 
 
-def cosine(index: TextIndex, one: str, other: str) -> float:
+def cosine(index: Index, one: str, other: str) -> float:
     rows = index.features.transform([one, other]).toarray()
     return float(rows[0] @ rows[1] / np.prod(np.linalg.norm(rows, axis=1)))
 
 
 @pytest.mark.parametrize("topic", NAMES)
-def test_shared_words_sum_to_the_cosine_of_the_weighted_words(topic: str, index: TextIndex) -> None:
+def test_shared_words_sum_to_the_cosine_of_the_weighted_words(topic: str, index: Index) -> None:
     query = make_text(topic, 300)
     for key in (f"{topic}/01.txt", f"{topic}/02.txt", "music/03.txt"):
         why = index.explain(query, key, top=ALL)
@@ -39,13 +39,13 @@ def test_shared_words_sum_to_the_cosine_of_the_weighted_words(topic: str, index:
         assert all(term.word in text and term.word in query.lower() for term in why.shared)
 
 
-def test_a_document_shares_everything_with_itself(index: TextIndex) -> None:
+def test_a_document_shares_everything_with_itself(index: Index) -> None:
     why = index.explain_similar("music/03.txt", "music/03.txt", top=ALL)
     assert sum(term.weight for term in why.shared) == pytest.approx(1, abs=1e-5)
     assert sum(term.weight for term in why.code) == pytest.approx(1, abs=1e-5)
 
 
-def test_terms_of_the_code_are_shares_and_of_the_topic(index: TextIndex) -> None:
+def test_terms_of_the_code_are_shares_and_of_the_topic(index: Index) -> None:
     why = index.explain("violin", "music/03.txt", top=ALL)
     assert sum(term.weight for term in why.code) == pytest.approx(1, abs=1e-5)
     # The query says one word, and yet the code knows others of the topic.
@@ -56,7 +56,7 @@ def test_terms_of_the_code_are_shares_and_of_the_topic(index: TextIndex) -> None
     assert len(own) >= 3
 
 
-def test_the_strongest_come_first_and_not_more_than_wanted(index: TextIndex) -> None:
+def test_the_strongest_come_first_and_not_more_than_wanted(index: Index) -> None:
     query = make_text("gardens", 300)
     everything = index.explain(query, "gardens/01.txt", top=ALL)
     for terms in (everything.shared, everything.code):
@@ -68,7 +68,7 @@ def test_the_strongest_come_first_and_not_more_than_wanted(index: TextIndex) -> 
     assert index.explain(query, "gardens/01.txt", top=0) == Explanation((), ())
 
 
-def test_texts_without_anything_in_common(index: TextIndex) -> None:
+def test_texts_without_anything_in_common(index: Index) -> None:
     why = index.explain("violin", "gardens/01.txt")
     assert why.shared == ()
     assert all(np.isfinite(term.weight) for term in why.code)
@@ -77,7 +77,7 @@ def test_texts_without_anything_in_common(index: TextIndex) -> None:
     assert all(np.isfinite(term.weight) for term in unknown.code)
 
 
-def test_files_bytes_and_keys_are_explained_alike(index: TextIndex) -> None:
+def test_files_bytes_and_keys_are_explained_alike(index: Index) -> None:
     path = Path(index.source / "sailing/02.txt")
     expected = index.explain_similar("sailing/02.txt", "sailing/01.txt")
     assert index.explain(path, "sailing/01.txt") == expected
@@ -85,7 +85,7 @@ def test_files_bytes_and_keys_are_explained_alike(index: TextIndex) -> None:
     assert index.explain(path.read_text(), "sailing/01.txt") == expected
 
 
-def test_what_is_not_there_cannot_be_explained(index: TextIndex) -> None:
+def test_what_is_not_there_cannot_be_explained(index: Index) -> None:
     with pytest.raises(UnknownKeyError, match="there is no item 'nothing'"):
         index.explain("violin", "nothing")
     with pytest.raises(UnknownKeyError):
@@ -102,7 +102,7 @@ def test_as_json() -> None:
     }
 
 
-def test_weights_of_rows_of_any_length(index: TextIndex) -> None:
+def test_weights_of_rows_of_any_length(index: Index) -> None:
     features = index.features
     query, hit = (features.transform([text]) for text in ("violin choir", "violin tenor"))
     longer = query.with_values(query.values * 7)

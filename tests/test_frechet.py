@@ -27,12 +27,12 @@ def test_closed_form_where_covariances_commute():
     gap = np.array([0.5, -1.0, 2.0])
     expected = gap @ gap + np.square(one - two).sum()
     found = frechet_distance(exactly(0, np.diag(one)), exactly(gap, np.diag(two), seed=1))
-    assert found == pytest.approx(expected, rel=1e-10)
+    assert found == pytest.approx(expected, rel=1e-8)
 
 
 def test_one_number_per_code():
     found = frechet_distance(exactly(1.0, [[2.0]]), exactly(4.0, [[0.5]], seed=1))
-    assert found == pytest.approx(3.0**2 + 1.5**2, rel=1e-10)
+    assert found == pytest.approx(3.0**2 + 1.5**2, rel=1e-8)
 
 
 def test_against_the_matrix_square_root_where_they_do_not_commute():
@@ -48,18 +48,18 @@ def test_against_the_matrix_square_root_where_they_do_not_commute():
 def test_fewer_codes_than_numbers_in_a_code():
     rng = np.random.default_rng(0)
     codes = rng.standard_normal((5, 40))
-    assert frechet_distance(codes, codes) == pytest.approx(0, abs=1e-12)
-    assert frechet_distance(codes, codes + 2) == pytest.approx(4 * 40, rel=1e-12)
+    assert frechet_distance(codes, codes) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(codes, codes + 2) == pytest.approx(4 * 40, rel=1e-9)
     # Codes on two lines through the origin: tr (C1 C2)^1/2 is s t |u . v|.
     u, v = np.eye(40)[0], (np.eye(40)[0] + np.eye(40)[1]) / 2**0.5
     first, second = exactly(0, [[3.0]]) * u, exactly(0, [[2.0]], seed=1) * v
-    assert frechet_distance(first, second) == pytest.approx(9 + 4 - 12 / 2**0.5, rel=1e-10)
+    assert frechet_distance(first, second) == pytest.approx(9 + 4 - 12 / 2**0.5, rel=1e-8)
     assert frechet_distance(np.ones((3, 4)), np.ones((2, 4))) == 0
 
 
 def test_far_from_zero_and_in_float32():
     codes = (np.random.default_rng(0).standard_normal((300, 8)) + 1e3).astype(np.float32)
-    assert frechet_distance(codes, codes[::-1]) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(codes, codes[::-1]) == pytest.approx(0, abs=1e-7)
 
 
 @pytest.mark.parametrize(

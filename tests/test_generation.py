@@ -16,7 +16,8 @@ from safetensors.numpy import load_file, save_file
 import aesearch
 from aesearch.errors import ContentError, DamagedError, ParameterError, UnsupportedError
 from aesearch.inference import generate as generation
-from aesearch.inference.encoder import MANIFEST, WEIGHTS, FrozenEncoder, checksum
+from aesearch.inference.encoder import WEIGHTS, FrozenEncoder, checksum
+from aesearch.inference.manifest import MANIFEST
 from aesearch.inference.prior import Prior
 
 N = 36
@@ -62,6 +63,14 @@ def rounded(decoded):
     return np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
 
 
+def assert_same_pixels(found, expected):
+    """Decoded in other batches, a pixel that is half way may be rounded to either side."""
+    assert found.dtype == expected.dtype == np.uint8
+    gaps = np.abs(found.astype(int) - expected)
+    assert gaps.max() <= 1
+    assert gaps.mean() < 0.01
+
+
 def test_the_prior_is_that_of_the_indexed_pictures(index, encoder):
     pictures = np.stack([index.generate.pixels(item.key) for item in index.items()])
     latents = encoder.encode_with_latents(pictures)[1]
@@ -74,7 +83,7 @@ def test_the_prior_is_that_of_the_indexed_pictures(index, encoder):
 def test_samples_are_decoded_draws_from_the_prior(encoder):
     pictures = generation.sample(encoder, 5, seed=3)
     assert pictures.dtype == np.uint8
-    np.testing.assert_array_equal(pictures, rounded(encoder.decode(encoder.prior.draw(5, 3))))
+    assert_same_pixels(pictures, rounded(encoder.decode(encoder.prior.draw(5, 3))))
     np.testing.assert_array_equal(pictures, generation.sample(encoder, 5, seed=3))
     assert (pictures != generation.sample(encoder, 5, seed=4)).any()
 
@@ -108,25 +117,23 @@ def test_the_middle_of_a_plane_is_the_mean_and_its_sides_are_two_deviations(enco
     grid = generation.plane(encoder, 2, 0, steps=5)
     assert grid.shape == (5, 5, 32, 32, 3)
     prior = encoder.prior
-    np.testing.assert_array_equal(grid[2, 2], rounded(encoder.decode(prior.means))[0])
+    assert_same_pixels(grid[2, 2], rounded(encoder.decode(prior.means))[0])
     right, low = prior.means.copy(), prior.means.copy()
     right[0, 2] += 2 * prior.deviations[2]
     low[0, 0] += prior.deviations[0]
-    np.testing.assert_array_equal(grid[2, 4], rounded(encoder.decode(right))[0])
-    np.testing.assert_array_equal(grid[3, 2], rounded(encoder.decode(low))[0])
+    assert_same_pixels(grid[2, 4], rounded(encoder.decode(right))[0])
+    assert_same_pixels(grid[3, 2], rounded(encoder.decode(low))[0])
 
 
 def test_a_plane_of_groups(classes):
     own = generation.reconstruct(classes, three())[0]
-    np.testing.assert_allclose(generation.plane(classes, steps=3, group="b")[1, 1], own[1], atol=1)
+    assert_same_pixels(generation.plane(classes, steps=3, group="b")[1, 1], own[1])
     means = classes.prior.means
     grid = generation.plane(classes, steps=3)  # of all: halfway between the two that occur
-    np.testing.assert_array_equal(
-        grid[1, 1], rounded(classes.decode((means[:1] + means[1:2]) / 2))[0]
-    )
+    assert_same_pixels(grid[1, 1], rounded(classes.decode((means[:1] + means[1:2]) / 2))[0])
     right = (means[:1] + means[1:2]) / 2
     right[0, 0] += 2 * np.hypot(0.1, (means[0, 0] - means[1, 0]) / 2)
-    np.testing.assert_allclose(grid[1, 2], rounded(classes.decode(right))[0], atol=1)
+    assert_same_pixels(grid[1, 2], rounded(classes.decode(right))[0])
     with pytest.raises(ParameterError, match="no group 'd'"):
         generation.plane(classes, group="d")
 
@@ -149,10 +156,10 @@ def test_a_way_goes_from_one_reconstruction_to_the_other(encoder):
     first, second = three()[:2]
     way = generation.interpolate(encoder, first, second, steps=5)
     ends, _ = generation.reconstruct(encoder, np.stack([first, second]))
-    np.testing.assert_array_equal(way[[0, -1]], ends)
+    assert_same_pixels(way[[0, -1]], ends)
     latents = encoder.encode_with_latents(np.stack([first, second]))[1]
     middle = encoder.decode(latents.mean(axis=0, keepdims=True))[0]
-    assert np.abs(way[2].astype(int) - rounded(middle)).max() <= 1
+    assert_same_pixels(way[2], rounded(middle))
     with pytest.raises(ParameterError, match="steps must be 2 to 100; got 101"):
         generation.interpolate(encoder, first, second, steps=101)
 
@@ -161,11 +168,11 @@ def test_reconstructions_and_their_errors(encoder):
     many = np.concatenate([three()] * 30)  # more than one batch
     pictures, errors = generation.reconstruct(encoder, many)
     decoded = encoder.decode(encoder.encode_with_latents(many)[1])
-    np.testing.assert_array_equal(pictures, rounded(decoded))
+    assert_same_pixels(pictures, rounded(decoded))
     gaps = ((decoded - many) / 255) ** 2
     np.testing.assert_allclose(errors, gaps.mean(axis=(1, 2, 3)), rtol=1e-4)
     codes, same = encoder.errors(many)
-    np.testing.assert_array_equal(errors, same)
+    np.testing.assert_allclose(errors, same, rtol=1e-4)
     np.testing.assert_allclose(codes, encoder.encode(many), atol=1e-5)
     pictures, errors = generation.reconstruct(encoder, many[:0])
     assert (pictures.shape, errors.shape) == ((0, 32, 32, 3), (0,))
@@ -183,21 +190,19 @@ def test_an_index_generates(index, tmp_path, monkeypatch):
         Image.fromarray(seen(kind, seed)).save(f"{kind}.png")
     from_keys = generate.interpolate("disks/000.png", "stripes/001.png", steps=4)
     expected = generation.interpolate(encoder, *three()[:2], steps=4)
-    np.testing.assert_array_equal(from_keys, expected)
+    assert_same_pixels(from_keys, expected)
     data = Path("stripes.png").read_bytes()
-    np.testing.assert_array_equal(generate.interpolate(Path("disks.png"), data, steps=4), expected)
-    np.testing.assert_array_equal(
+    assert_same_pixels(generate.interpolate(Path("disks.png"), data, steps=4), expected)
+    assert_same_pixels(
         generate.interpolate("disks.png", Image.open("stripes.png"), steps=4), expected
     )
     pictures, errors = generate.reconstruct(["disks.png", three()[1]])
-    np.testing.assert_array_equal(pictures, expected[[0, -1]])
-    assert errors.tolist() == generation.reconstruct(encoder, three()[:2])[1].tolist()
+    assert_same_pixels(pictures, expected[[0, -1]])
+    np.testing.assert_allclose(errors, generation.reconstruct(encoder, three()[:2])[1], rtol=1e-4)
     assert generate.reconstruct([])[0].shape == (0, 32, 32, 3)
-    np.testing.assert_array_equal(generate.sample(2, seed=5), generation.sample(encoder, 2, seed=5))
-    np.testing.assert_array_equal(
-        generate.plane(1, 0, steps=2), generation.plane(encoder, 1, 0, steps=2)
-    )
-    np.testing.assert_array_equal(
+    assert_same_pixels(generate.sample(2, seed=5), generation.sample(encoder, 2, seed=5))
+    assert_same_pixels(generate.plane(1, 0, steps=2), generation.plane(encoder, 1, 0, steps=2))
+    assert_same_pixels(
         generate.decode(encoder.prior.means), rounded(encoder.decode(encoder.prior.means))
     )
     assert generate.groups == ()

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pytest
+from collections_ import assert_same_hits
 from numpy.typing import NDArray
 from texts_ import NAMES, RARE, TOPICS, made, make_text, write_texts
 
-from aesearch.indexing import hybrid_weight as hybrid_check
-from aesearch.indexing.hybrid_weight import WordsCheck, check_words
+from aesearch.indexing import hybrid_weight
+from aesearch.indexing.hybrid_weight import check_words
 from aesearch.modalities.texts.extract import Document
-from aesearch.search.fusion import FEEDBACK, LEAST, UNKNOWN, WEIGHTS, Scored, fuse, with_feedback
-from aesearch.search.text_index import TextIndex
+from aesearch.search.fusion import (
+    DEFAULT_WEIGHT,
+    FEEDBACK,
+    OVERWHELMING,
+    WEIGHTS,
+    Scored,
+    WordsCheck,
+    fuse,
+    with_feedback,
+)
+from aesearch.search.index import Index
 
 
 def ranking(**scores: float) -> Scored:
@@ -35,7 +47,7 @@ def named(scored: Scored) -> dict[str, float]:
 
 
 def test_fusion_worked_out_by_hand() -> None:
-    codes = ranking(a=0.9, b=0.5, c=0.1)  # scaled: 1, 0.5, 0
+    codes = ranking(a=0.75, b=0.5, c=0.25)  # scaled, without rounding: 1, 0.5, 0
     words = ranking(c=8.0, b=4.0, d=2.0)  # scaled, from 0: 1, 0.5, 0.25
     half = fuse(codes, words, 0.5)
     assert named(half) == {"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.125}
@@ -139,7 +151,7 @@ def test_a_query_that_feedback_cancels_out_stays_finite() -> None:
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> TextIndex:
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     root = tmp_path_factory.mktemp("hybrid").resolve()
     write_texts(root / "docs", per_topic=10)
     return made(root / "docs", root / "index", settings={"encoder": "lsa"})
@@ -154,42 +166,83 @@ def documents(count: int, title: str = "") -> list[Document]:
     return texts
 
 
-def test_names_that_only_words_tell_apart_ask_for_words(index: TextIndex) -> None:
-    check = check_words(documents(60, "name{0} called{0} after{0}"), index.features, index.encoder)
-    assert check.by_code is not None
-    assert check.by_words is not None
-    assert check.by_both is not None
-    assert check.by_both <= check.by_words < 1.1
-    assert check.by_code > 2
-    assert check.weight >= LEAST
-    assert check.helps
-    assert check.gain is not None
+def checked(index: Index, documents: Sequence[Document], held_out: int | None = None) -> Any:
+    """Check words beside the codes of an index; the last so many documents ask, or all."""
+    rows = np.arange(len(documents))[-held_out if held_out else 0 :]
+    codes = index.encoder.encode(index.features.transform(one.text for one in documents))
+    return check_words(documents, rows, codes, index.features, index.encoder)
+
+
+def test_names_that_only_words_tell_apart_ask_for_words(index: Index) -> None:
+    check = checked(index, documents(60, "name{0} called{0} after{0}"))
+    assert check.questions == 60
+    assert check.by_words > 0.95
+    assert check.by_code < 0.5
+    assert check.by_code < check.by_both <= 1
+    assert check.weight >= DEFAULT_WEIGHT
+    assert check.prefers_both
     assert 0 < check.gain[1] <= check.gain[0] <= check.gain[2]
     assert "words count" in str(check)
     assert WordsCheck(**asdict(check)) == check
 
 
-def test_too_few_long_documents_ask_nothing(index: TextIndex) -> None:
+def test_too_few_long_documents_ask_nothing(index: Index) -> None:
     short = [Document("A boat in the harbour.", "")] * 200
-    for few in ([], short, documents(hybrid_check.FEWEST - 1)):
-        check = check_words(few, index.features, index.encoder)
-        assert check == WordsCheck(UNKNOWN)
-        assert not check.helps
-        assert str(check) == "words (BM25) count 20%, the code the rest"
+    for few in (short, documents(hybrid_weight.FEWEST - 1)):
+        check = checked(index, few)
+        assert check == WordsCheck(DEFAULT_WEIGHT)
+        assert check.prefers_both
+        assert str(check) == "words (BM25) count 60%, the code the rest"
 
 
-def test_the_weight_is_one_of_those_tried_and_the_best(index: TextIndex) -> None:
-    check = check_words(documents(60), index.features, index.encoder)
-    assert check.weight in {LEAST, *WEIGHTS}
-    assert check.by_both is not None
-    assert check.by_code is not None
-    assert check.by_words is not None
-    assert 1 <= check.by_both <= min(check.by_code, check.by_words)
-    again = check_words(documents(60), index.features, index.encoder)
-    assert again == check
+def test_only_what_was_held_out_asks_and_all_is_searched(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checked(index, documents(60), hybrid_weight.FEWEST - 1) == WordsCheck()
+    assert checked(index, documents(60), 30).questions == 30
+    # What is said again, whole, in a document that does not ask is found before the rest of it.
+    twice = documents(30, "name{0} called{0} after{0}") * 2
+    assert checked(index, twice[30:]).by_words > 0.95
+    assert checked(index, twice, 30).by_words < 0.55
+    monkeypatch.setattr(hybrid_weight, "QUESTIONS", 25)
+    assert checked(index, documents(60), 30).questions == 25
 
 
-def test_the_weight_of_the_check_is_used(index: TextIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_changes_no_code_and_comes_out_the_same_again(index: Index) -> None:
+    texts = documents(60)
+    codes = index.encoder.encode(index.features.transform(one.text for one in texts))
+    before = codes.copy()
+    found = [
+        check_words(texts, np.arange(60), codes, index.features, index.encoder, seed=3)
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(codes, before)
+    assert found[0] == found[1]
+    assert found[0].weight in WEIGHTS
+
+
+def values(*means: float, noise: float = 0.0) -> list[NDArray[np.float64]]:
+    """Reciprocal ranks of 100 questions with each weight, of these means."""
+    drawn = np.random.default_rng(0).normal(0, noise, (len(means), 100))
+    drawn -= drawn.mean(axis=1, keepdims=True)
+    return [mean + row for mean, row in zip(means, drawn, strict=True)]
+
+
+def test_the_weight_moves_only_as_far_as_the_evidence_carries() -> None:
+    def chosen(*means: float, noise: float) -> float:
+        return WEIGHTS[hybrid_weight._as_far_as_evident(values(*means, noise=noise), seed=0)]
+
+    falling = [0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5]
+    assert chosen(*falling, noise=0.001) == 0.1
+    assert chosen(*falling[::-1], noise=0.001) == 0.9
+    # What differs by .05 or .1 is within the uncertainty of the best, .15 are not.
+    assert chosen(*falling, noise=0.45) == pytest.approx(0.2, abs=0.11)
+    assert 0.1 < chosen(*falling, noise=0.45) < DEFAULT_WEIGHT
+    assert chosen(*falling, noise=5.0) == DEFAULT_WEIGHT
+    assert chosen(*[0.5] * 9, noise=0) == DEFAULT_WEIGHT
+
+
+def test_the_weight_of_the_check_is_used(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[float] = []
 
     def noted(*args: object) -> Scored:
@@ -197,21 +250,20 @@ def test_the_weight_of_the_check_is_used(index: TextIndex, monkeypatch: pytest.M
         used.append(args[4])
         return with_feedback(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("aesearch.search.fusion.with_feedback", noted)
+    monkeypatch.setattr("aesearch.search.documents.with_feedback", noted)
     index.search("boat harbour", hybrid=True)
-    assert used == [index.encoder.manifest["check"]["words"]["weight"]]
-    check = {k: v for k, v in index.encoder.manifest["check"].items() if k != "words"}
-    monkeypatch.setitem(index.encoder.manifest, "check", check)
-    index.search("boat harbour", hybrid=True)
-    monkeypatch.setitem(index.encoder.manifest, "check", None)
-    index.search("boat harbour", hybrid=True)
-    assert used[1:] == [UNKNOWN, UNKNOWN]
+    assert used == [index.encoder.manifest.check["fusion"]["weight"]]
+    own = {**index.encoder.manifest.check["fusion"], "weight": 0.3}
+    for check in ({"fusion": own}, OF_EARLIER_VERSIONS, {}, None):
+        monkeypatch.setitem(vars(index.encoder.manifest), "check", check)
+        index.search("boat harbour", hybrid=True)
+    assert used[1:] == [0.3, *[DEFAULT_WEIGHT] * 3]
 
 
 # -- in an index -----------------------------------------------------------------------------------
 
 
-def test_hybrid_scores_are_shares_and_the_best_of_both_is_first(index: TextIndex) -> None:
+def test_hybrid_scores_are_shares_and_the_best_of_both_is_first(index: Index) -> None:
     for topic in NAMES:
         hits = index.search(make_text(topic, 700), k=100, hybrid=True)
         scores = [hit.score for hit in hits]
@@ -222,7 +274,7 @@ def test_hybrid_scores_are_shares_and_the_best_of_both_is_first(index: TextIndex
         assert {hit.key.partition("/")[0] for hit in hits[:8]} == {topic}
 
 
-def test_a_word_that_no_code_knows_is_found_by_words_alone(index: TextIndex) -> None:
+def test_a_word_that_no_code_knows_is_found_by_words_alone(index: Index) -> None:
     index.add({"note": f"Quagga. {make_text('music', 60)}"})
     try:
         (hit,) = index.search("quaggas", hybrid=True)
@@ -233,7 +285,7 @@ def test_a_word_that_no_code_knows_is_found_by_words_alone(index: TextIndex) -> 
         index.remove(["note"])
 
 
-def test_filters_hold_for_both_halves(index: TextIndex) -> None:
+def test_filters_hold_for_both_halves(index: Index) -> None:
     query = f"{RARE['music']} {' '.join(TOPICS['music'].split())}"
     for k in (1, 5, 99):
         hits = index.search(query, k=k, hybrid=True, among="gardens/*")
@@ -241,24 +293,47 @@ def test_filters_hold_for_both_halves(index: TextIndex) -> None:
         assert {hit.key.partition("/")[0] for hit in hits} == {"gardens"}
 
 
-def test_more_candidates_than_feedback_takes(index: TextIndex) -> None:
+def test_more_candidates_than_feedback_takes(index: Index) -> None:
     assert len(index) > FEEDBACK
     one = index.search("boat harbour", k=1, hybrid=True)
     many = index.search("boat harbour", k=40, hybrid=True)
-    assert many[:1] == one
+    assert_same_hits(one, many[:1])
 
 
-def test_words_that_add_nothing_are_not_said_to_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    unsure = WordsCheck(0.2, 2.0, 3.0, 1.9, (0.05, -0.01, 0.11))
-    assert not unsure.helps
-    assert WordsCheck(0.2, 2.0, 3.0, 1.9, (0.05, 0.01, 0.11)).helps
+# What the check of an earlier version found, in mean ranks: codes alone, and words at a fifth.
+OF_EARLIER_VERSIONS = {
+    "words": {
+        "weight": 0.2,
+        "by_code": 1.5,
+        "by_words": 3.6,
+        "by_both": 1.4,
+        "gain": [0.05, -0.01, 0.11],
+    },
+    "hybrid": False,
+}
+
+
+def test_words_are_left_out_only_where_they_clearly_cost_much() -> None:
+    def preferred(low: float, high: float) -> bool:
+        gain = ((low + high) / 2, low, high)
+        return WordsCheck(0.1, 100, 0.8, 0.2, 0.7, gain).prefers_both
+
+    assert preferred(0.1, 0.2)
+    assert preferred(-0.1, 0.1)
+    assert preferred(-0.04, -0.01)  # clearly worse, by little
+    assert preferred(-0.3, OVERWHELMING / 2 - OVERWHELMING)
+    assert not preferred(-0.3, -2 * OVERWHELMING)
+    assert WordsCheck.of(OF_EARLIER_VERSIONS) == WordsCheck.of(None) == WordsCheck()
+    assert WordsCheck().prefers_both
 
 
 @pytest.mark.parametrize("preferred", [True, False])
 def test_a_text_is_searched_as_the_check_found_better(
-    index: TextIndex, monkeypatch: pytest.MonkeyPatch, preferred: bool
+    index: Index, monkeypatch: pytest.MonkeyPatch, preferred: bool
 ) -> None:
-    monkeypatch.setitem(index.encoder.manifest["check"], "hybrid", preferred)
+    low, high = (0.1, 0.3) if preferred else (-0.3, -0.1)
+    found = asdict(WordsCheck(0.1, 100, 0.8, 0.2, 0.7, (0.2, low, high)))
+    monkeypatch.setitem(vars(index.encoder.manifest), "check", {"fusion": found})
     assert index.is_hybrid is preferred
     text = "boat harbour spinnaker"
     by_code, by_both = (index.search(text, hybrid=chosen) for chosen in (False, True))
@@ -268,3 +343,27 @@ def test_a_text_is_searched_as_the_check_found_better(
     assert index.search(text, threshold=-1) == by_code
     raw = text.encode()
     assert index.search(raw) == index.search(raw, hybrid=False)
+
+
+def test_where_words_find_what_codes_do_not_the_default_uses_them(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Each text tells of a person of its own, in the words of its topic: only the name finds it."""
+    root = tmp_path_factory.mktemp("names").resolve()
+    (root / "docs").mkdir()
+    names = [f"person{number:03}" for number in range(160)]
+    for number, name in enumerate(names):
+        topic = NAMES[number % 4]
+        text = f"{name} {make_text(topic, number, 32)} {name} {make_text(topic, 900 + number, 16)}"
+        (root / "docs" / f"{name}.txt").write_text(text)
+    with made(root / "docs", root / "index", settings={"encoder": "lsa", "code_size": 8}) as own:
+        check = WordsCheck.of(own.encoder.manifest.check)
+        assert check.questions >= hybrid_weight.FEWEST
+        assert check.by_words is not None
+        assert check.by_code is not None
+        assert check.by_words > 2 * check.by_code
+        assert own.is_hybrid
+        for number in range(0, len(names), 7):
+            query = f"the {TOPICS[NAMES[number % 4]].split()[0]} of {names[number]}"
+            assert own.search(query, k=1)[0].key == f"{names[number]}.txt"
+            assert own.search(query, k=1) == own.search(query, k=1, hybrid=True)

@@ -285,7 +285,7 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def refuse_decoding(self: Image.Image) -> None:
+def refuse_decoding(_: Image.Image) -> None:
     raise AssertionError("it was decoded")
 
 

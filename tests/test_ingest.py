@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aesearch.indexing.datasets.probe import probe
 from aesearch.ingest import decode as ingest
-from aesearch.ingest.decode import decode, probe
+from aesearch.ingest.decode import decode
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.sources.folder import Folder
 

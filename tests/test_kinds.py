@@ -9,8 +9,9 @@ from collections_ import command, write_pictures
 from texts_ import NAMES, one_line, write_texts
 
 from aesearch.errors import ParameterError
+from aesearch.modalities.images import SUFFIXES as PICTURES
 from aesearch.sources.base import Entry
-from aesearch.sources.detect import CLEAR, PICTURES, kind_of
+from aesearch.sources.detect import CLEAR, kind_of
 from aesearch.sources.folder import Folder
 from aesearch.sources.table import Table
 from aesearch.wording import counted
@@ -77,10 +78,10 @@ def test_a_table_holds_documents(tmp_path: Path) -> None:
         kind_of(source, [], "images")
 
 
-def test_suffixes_are_those_of_no_document(tmp_path: Path) -> None:
+def test_suffixes_are_those_of_no_document() -> None:
     from aesearch.modalities.texts.extract import SUFFIXES
 
-    assert not PICTURES & SUFFIXES
+    assert not set(PICTURES) & SUFFIXES
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in PICTURES)
 
 

@@ -20,8 +20,9 @@ X, Y = load_digits(return_X_y=True)
 def test_nearest_agrees_with_scikit_learn() -> None:
     points = np.random.default_rng(0).normal(size=(300, 20))
     rows = torch.from_numpy(points).float()
-    expected = NearestNeighbors(n_neighbors=5).fit(points).kneighbors(return_distance=False)
-    np.testing.assert_array_equal(np.sort(nearest(rows, 5)), np.sort(expected))
+    distances, expected = NearestNeighbors(n_neighbors=6).fit(points).kneighbors()
+    assert (distances[:, 5] - distances[:, 4]).min() > 1e-4  # rounding does not choose the fifth
+    np.testing.assert_array_equal(np.sort(nearest(rows, 5)), np.sort(expected[:, :5]))
 
 
 def test_nearest_in_a_large_collection_are_those_of_an_even_sample(
@@ -65,4 +66,4 @@ def test_classes_keep_apart_on_the_plane_better_than_with_pca() -> None:
         encoder.fit(pictures[:1200])
         judge = KNeighborsClassifier(5).fit(encoder.transform(pictures[:1200]), Y[:1200])
         right[name] = judge.score(encoder.transform(pictures[1200:]), Y[1200:])
-    assert right["map"] > right["pca"] + 0.15
+    assert right["map"] > right["pca"] + 0.1  # 0.77, 0.57

@@ -129,10 +129,10 @@ def test_mangled_pages_never_raise() -> None:
     "piece", ["<!--", "<a ", "<a href='", "<![CDATA[", "<!", "<?", "</", "&#", "<script", "<b><i>"]
 )
 def test_hostile_pages_take_no_time(piece: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     for end in ("", ">"):
         extract(("words " + piece * 50_000 + end).encode(), "a.html")
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 # -- e-mail -------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def test_the_short_way_finds_what_the_email_package_finds() -> None:
 
 def test_postings_are_read_quickly() -> None:
     content = POSTING + b"Some more words of a usual posting.\n" * 50
-    begin = time.perf_counter()
+    begin = time.process_time()
     for number in range(1000):
         extract(content, f"alt.atheism/{number}")
-    assert time.perf_counter() - begin < 1  # 30 times as long as it takes
+    assert time.process_time() - begin < 1  # 30 times as long as it takes

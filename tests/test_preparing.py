@@ -23,6 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -39,9 +40,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("nowhere",), "there is no folder"),
     ],
 )
-def test_a_dry_run_refuses_what_a_run_would(
-    here: Path, words: tuple[str, ...], reason: str
-) -> None:
+def test_a_dry_run_refuses_what_a_run_would(words: tuple[str, ...], reason: str) -> None:
     dry = command("index", *words, "--dry-run")
     assert reason in dry.err
     assert dry.out == ""

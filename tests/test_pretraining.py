@@ -203,7 +203,7 @@ def not_tuned(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
     """Leaves networks as pretraining made them, and tells the sessions of what would follow."""
     sessions: list[Session] = []
 
-    def nothing(task: object, session: Session, *, seed: int) -> list[Any]:
+    def nothing(_task: object, session: Session, **_seed: int) -> list[Any]:
         sessions.append(session)
         return []
 
@@ -273,7 +273,9 @@ def test_layerwise_trains_one_layer_and_its_mirror_at_a_time(
     monkeypatch.setattr(mlp, "pretrain", noted)
     monkeypatch.setattr(pretraining, "train", recorded)
     parameters = {**DEEP, "hidden": (16,), "activation": activation, "normalise": normalise}
-    MLPEncoder(4, **parameters, tied=tied, pretraining="layerwise").fit(DIGITS[:300])
+    MLPEncoder(4, **parameters, tied=tied, pretraining="layerwise", pretraining_epochs=3).fit(
+        DIGITS[:300]
+    )
     assert len(changed) == 2
     step = 3 if normalise else 2  # modules from one layer to the next
 
@@ -292,15 +294,16 @@ def error_of(encoder: MLPEncoder) -> float:
     return float(np.square(decoded - DIGITS).sum(axis=1).mean())
 
 
-@pytest.mark.parametrize("pretrained", ["rbm", "layerwise"])
-def test_deep_sigmoids_need_pretraining(pretrained: str) -> None:
+@pytest.mark.parametrize("pretrained", [None, "rbm", "layerwise"])
+def test_deep_sigmoids_need_pretraining(pretrained: str | None) -> None:
     """The finding of 2006: 64-32-16-8-2 stays at the mean digit, unless it is pretrained."""
-    parameters = {**DEEP, "epochs": 15, "learning_rate": 3e-3}
-    plain = MLPEncoder(2, **parameters).fit(DIGITS)
-    better = MLPEncoder(2, **parameters, pretraining=pretrained, pretraining_epochs=30).fit(DIGITS)
+    parameters = {**DEEP, "epochs": 15, "learning_rate": 3e-3, "pretraining_epochs": 30}
+    encoder = MLPEncoder(2, **parameters, pretraining=pretrained).fit(DIGITS)
     mean = float(np.square(DIGITS - DIGITS.mean(axis=0)).sum(axis=1).mean())
-    assert error_of(plain) > 0.95 * mean  # 0.98
-    assert error_of(better) < 0.8 * mean  # 0.61 after "rbm", 0.72 after "layerwise"
+    if pretrained is None:
+        assert error_of(encoder) > 0.95 * mean  # 0.98
+    else:
+        assert error_of(encoder) < 0.8 * mean  # 0.61 after "rbm", 0.72 after "layerwise"
 
 
 @pytest.mark.parametrize("pretrained", ["rbm", "layerwise"])
@@ -321,7 +324,7 @@ def test_stopping_and_going_on_is_the_same_as_not_stopping(
     def stop() -> bool:
         return taken >= steps
 
-    def count(done: float, terms: dict[str, float]) -> None:
+    def count(_done: float, _terms: dict[str, float]) -> None:
         nonlocal taken
         taken += 1
 
@@ -338,7 +341,7 @@ def test_stopping_and_going_on_is_the_same_as_not_stopping(
 
 def test_time_that_pretraining_leaves_goes_to_the_whole_network(not_tuned: list[Session]) -> None:
     told: list[float] = []
-    session = Session(budget_s=1000, progress=lambda done, terms: told.append(done))
+    session = Session(budget_s=1000, progress=lambda done, _: told.append(done))
     encoder = DBNEncoder(2, **DEEP, pretraining_epochs=1).fit(DIGITS[:300], session=session)
     spent = seconds_of(encoder.history_)
     assert 0 <= spent < 100

@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def check_of(place: Path) -> Check:
     """The record of the check, as it is on disk."""
     with aesearch.open(place) as index:
-        return dict(index.encoder.manifest["check"])
+        return dict(index.encoder.manifest.check or {})
 
 
 def compared(*words: object) -> dict[tuple[str, str], Any]:

@@ -20,6 +20,7 @@ from aesearch.encoders.factory import (
 )
 from aesearch.errors import IndexNotFoundError, ParameterError
 from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
+from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout, sync_to_disk, write_atomically
 from aesearch.storage.places import all_places, find, home, key_for, place_for
 
@@ -50,6 +51,11 @@ def test_what_is_neither(text: str) -> None:
         parse_memory(text)
 
 
+def test_a_size_of_hundreds_of_digits_is_none() -> None:
+    with pytest.raises(ParameterError, match="is no size"):
+        parse_memory("9" * 400)
+
+
 def test_bits_and_form_go_together() -> None:
     assert Settings(bits=32).form == "bits"
     assert Settings(form="bits").bits == 64
@@ -75,7 +81,7 @@ def test_settings_outside_what_is_allowed(options: dict[str, object], message: s
 
 def make(place: Path, source: Path) -> Path:
     place.mkdir(parents=True)
-    Layout(place).write_card({"source": str(source), "settings": {}})
+    Card("images", str(source), Settings()).write(Layout(place).card)
     return place
 
 
@@ -140,8 +146,11 @@ def test_the_card(tmp_path: Path) -> None:
     make(tmp_path / "ix", tmp_path)
     layout = Layout(tmp_path / "ix")
     assert layout.exists()
-    assert layout.read_card() == {"format": 2, "source": str(tmp_path), "settings": {}}
-    assert layout.bytes_on_disk() == len(json.dumps(layout.read_card(), indent=1))
+    card = Card.read(layout.card)
+    assert card == Card("images", str(tmp_path), Settings())
+    written = json.loads(layout.card.read_text())
+    assert (written["format"], written["kind"], "columns" in written) == (2, "images", False)
+    assert layout.bytes_on_disk() == len(layout.card.read_bytes())
 
 
 # -- parameters of an encoder ------------------------------------------------------------------
@@ -205,6 +214,7 @@ def test_of_two_texts_the_last_holds() -> None:
             parse_choices([text])
 
 
+@pytest.mark.usefixtures("fake")
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
@@ -218,7 +228,7 @@ def test_of_two_texts_the_last_holds() -> None:
         ("raw", {"resolution": "much"}, "resolution must be .* got 'much'"),
     ],
 )
-def test_bad_parameters(fake: str, name: str, parameters: dict[str, Any], message: str) -> None:
+def test_bad_parameters(name: str, parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         chosen_parameters(name, parameters, 64, 0)
 

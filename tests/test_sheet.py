@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, ImageColor
 
 from aesearch.errors import ParameterError, StorageError
-from aesearch.reports import drawing, sheet
-from aesearch.reports.drawing import GAP, HEADING, MARGIN, TILE
-from aesearch.reports.sheet import CAPTION, Cell, Row, write_sheet
+from aesearch.reports import base, contact_sheet
+from aesearch.reports.base import GAP, HEADING, MARGIN, TILE
+from aesearch.reports.contact_sheet import CAPTION, Cell, Row, write_sheet
 
 COLOURS = ["red", "lime", "blue", "yellow", "cyan", "magenta", "maroon", "green", "navy", "olive"]
 LEFT = MARGIN + TILE + 2 * GAP
@@ -64,7 +64,7 @@ def test_query_left_hits_in_order_and_the_eleventh_on_a_new_line(cells, tmp_path
         2 * MARGIN + HEADING + 2 * (TILE + CAPTION) + GAP,
     )
     assert near(picture.getpixel(middle(MARGIN, TOP)), "purple")
-    assert picture.getpixel((MARGIN - 2, TOP + TILE // 2)) == rgb(drawing.ACCENT)
+    assert picture.getpixel((MARGIN - 2, TOP + TILE // 2)) == rgb(base.ACCENT)
     for place, colour in enumerate(COLOURS):
         assert picture.getpixel(middle(LEFT + place * STEP, TOP)) == rgb(colour)
     assert picture.getpixel(middle(LEFT, TOP + TILE + CAPTION + GAP)) == rgb("blue")
@@ -76,15 +76,15 @@ def test_proportions_are_kept_and_text_stands_below(cells, tmp_path):
     picture = drawn([Row("first", Image.new("L", (9, 9)), cells[:1])], tmp_path)
     # 40 x 20 pixels become 160 x 80: a quarter of the tile stays free above and below.
     x = LEFT + TILE // 2
-    assert picture.getpixel((x, TOP + TILE // 4 - 1)) == rgb(drawing.MAT)
+    assert picture.getpixel((x, TOP + TILE // 4 - 1)) == rgb(base.MAT)
     assert picture.getpixel((x, TOP + TILE // 4)) == rgb("red")
     assert picture.getpixel((x, TOP + 3 * TILE // 4 - 1)) == rgb("red")
-    assert picture.getpixel((x, TOP + 3 * TILE // 4)) == rgb(drawing.MAT)
+    assert picture.getpixel((x, TOP + 3 * TILE // 4)) == rgb(base.MAT)
     below = TOP + TILE
-    assert has_ink(picture, (MARGIN, MARGIN, LEFT, MARGIN + 24), drawing.INK)  # title
-    assert has_ink(picture, (LEFT, below + 2, LEFT + TILE, below + 24), drawing.INK)  # score
-    assert has_ink(picture, (LEFT, below + 26, LEFT + TILE, below + CAPTION), drawing.FAINT)  # key
-    assert has_ink(picture, (MARGIN, below + 6, LEFT, below + 26), drawing.ACCENT)  # "query"
+    assert has_ink(picture, (MARGIN, MARGIN, LEFT, MARGIN + 24), base.INK)  # title
+    assert has_ink(picture, (LEFT, below + 2, LEFT + TILE, below + 24), base.INK)  # score
+    assert has_ink(picture, (LEFT, below + 26, LEFT + TILE, below + CAPTION), base.FAINT)  # key
+    assert has_ink(picture, (MARGIN, below + 6, LEFT, below + 26), base.ACCENT)  # "query"
 
 
 def test_tiny_pictures_keep_sharp_pixels(tmp_path):
@@ -111,7 +111,7 @@ def test_rows_without_query_or_hits(cells, tmp_path):
 
 def test_second_row_starts_below_the_first(cells, tmp_path):
     picture = drawn([Row("a", None, cells[:1]), Row("b", None, cells[1:2])], tmp_path)
-    below = MARGIN + HEADING + TILE + CAPTION + sheet.ROW_GAP + HEADING
+    below = MARGIN + HEADING + TILE + CAPTION + contact_sheet.ROW_GAP + HEADING
     assert picture.getpixel(middle(MARGIN, below)) == rgb("lime")
 
 
@@ -130,25 +130,25 @@ def test_gone_and_broken_files_get_a_grey_tile(cells, tmp_path):
     picture = drawn([Row("", None, [*broken(tmp_path), cells[0]])], tmp_path)
     for place in range(4):
         x = MARGIN + place * STEP
-        assert picture.getpixel((x + 2, MARGIN + 2)) == rgb(drawing.MISSING)
-        assert has_ink(picture, (x, MARGIN, x + TILE, MARGIN + TILE), drawing.FAINT)
+        assert picture.getpixel((x + 2, MARGIN + 2)) == rgb(base.MISSING)
+        assert has_ink(picture, (x, MARGIN, x + TILE, MARGIN + TILE), base.FAINT)
     assert picture.getpixel(middle(MARGIN + 4 * STEP, MARGIN)) == rgb("red")
 
 
 def test_long_keys_are_shortened_in_the_middle():
     key = "holidays/2019/" + "x" * 80 + "/the end.jpg"
-    shown = drawing.shortened(key, 13, TILE)
+    shown = base.shortened(key, 13, TILE)
     start, end = shown.split("…")
     assert key.startswith(start)
     assert key.endswith(end)
     assert abs(len(start) - len(end)) <= 1
-    assert drawing.font(13).getlength(shown) <= TILE < drawing.font(13).getlength(key)
-    assert drawing.shortened("short.jpg", 13, TILE) == "short.jpg"
+    assert base.font(13).getlength(shown) <= TILE < base.font(13).getlength(key)
+    assert base.shortened("short.jpg", 13, TILE) == "short.jpg"
 
 
 def test_characters_that_the_font_lacks_are_replaced():
-    assert drawing.plain("Ku\u0308che/né 1.jpg") == "Kuche/ne 1.jpg"
-    assert drawing.plain("日\n\udcff.jpg") == "???.jpg"
+    assert base.plain("Ku\u0308che/né 1.jpg") == "Kuche/ne 1.jpg"
+    assert base.plain("日\n\udcff.jpg") == "???.jpg"
 
 
 def test_any_key_can_be_drawn(cells, tmp_path):
@@ -191,7 +191,7 @@ def test_written_whole_or_not_at_all(cells, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(drawing.os, "replace", full)
+        patched.setattr(base.os, "replace", full)
         with pytest.raises(StorageError, match="No space left"):
             write_sheet([Row("", None, cells)], out)
     assert [path.name for path in folder.iterdir()] == ["a.html"]

@@ -292,8 +292,8 @@ def test_a_skipped_file_is_tried_again_only_when_it_changes() -> None:
 
 def test_a_file_that_cannot_be_read_counts_as_changed() -> None:
     known = {"a": Known(4, 1, digest_of(b"AAAA"))}
-    changes = compare([Entry("a", 4, 2)], known, {}, lambda key: None)
+    changes = compare([Entry("a", 4, 2)], known, {}, lambda _: None)
     assert keys_of(changes.changed) == ["a"]
-    changes = compare([Entry("b", 4, 2)], known, {}, lambda key: None)
+    changes = compare([Entry("b", 4, 2)], known, {}, lambda _: None)
     assert keys_of(changes.new) == ["b"]
     assert changes.removed == ["a"]

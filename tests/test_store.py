@@ -135,6 +135,7 @@ def test_more_than_one_statement_holds(store: Store) -> None:
 
 def test_globs(store: Store) -> None:
     names = ["cats/1.png", "cats/2.png", "cats/old/1.png", "dogs/1.png", "Cats/1.png", "ü.png"]
+    names.append("[cats")
     with store.transaction():
         store.put([item(name) for name in names], codes_of(len(names)))
     for pattern, expected in {
@@ -142,6 +143,10 @@ def test_globs(store: Store) -> None:
         "*/1.png": [1, 3, 4, 5],
         "cats/?.png": [1, 2],
         "[cC]ats/1.png": [1, 5],
+        "[!cC]ats/1.png": [],
+        "[!cC]*/1.png": [4],
+        "[^cC]*/1.png": [4],
+        "[cats*": [7],
         "?.png": [6],
         "none*": [],
     }.items():
@@ -354,7 +359,7 @@ def test_a_broken_revision_is_damage(store: Store, document: str) -> None:
 # -- damage ------------------------------------------------------------------------------------
 
 
-def test_a_sound_store_has_no_problems(store: Store, filled: Store) -> None:
+def test_a_sound_store_has_no_problems(filled: Store) -> None:
     assert filled.problems() == []
 
 

@@ -12,7 +12,7 @@ from collections_ import command
 from texts_ import NAMES, feed, make_text, one_line, table_rows, write_table
 
 from aesearch.cli.format_hits import Answer, print_answer
-from aesearch.search.index import open_at
+from aesearch.search.index import Index
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def test_tables_of_each_kind(name: str, here: Path) -> None:
     row = json.loads(command("query", "--key", key, "-k", "1", "--json").out)
     assert (row["key"], row["score"], row["path"]) == (key, 1, str(here / name))
     assert command("query", "boat harbour", "-k", "1", "-0").out == f"{key}\0"
-    with open_at(here / "indexes" / name) as index:
-        assert set(index.store.labels().values()) == set(NAMES)
+    with Index(here / "indexes" / name) as index:
+        assert set(index.folder.store.labels().values()) == set(NAMES)
         assert index.text_of("s0").text == make_text("sailing", 0)
 
 
@@ -71,8 +71,8 @@ def test_a_table_that_changes(here: Path) -> None:
     write_table(table, changed)
     done = json.loads(command("index", "data.csv", "--json").out)
     assert (done["items"], done["new"], done["changed"], done["removed"]) == (16, 1, 1, 1)
-    with open_at(here / "indexes/data.csv") as index:
-        labels = {item.key: index.store.labels()[item.id] for item in index.items()}
+    with Index(here / "indexes/data.csv") as index:
+        labels = {item.key: index.folder.store.labels()[item.id] for item in index.items()}
         assert index.text_of("c1").text == "A violin and a flute."
         assert "c0" not in index
         assert (labels["c2"], labels["new"], labels["c3"]) == ("other", "sailing", "cooking")
@@ -99,7 +99,7 @@ def test_rows_that_cannot_be_used(here: Path) -> None:
     assert "\n1 row could not be read\n  line 6: has no text" in told
     summary = json.loads(command("index", "data.csv", "--json").out)
     assert (summary["skipped"], summary["repeated_keys"], summary["ignored"]) == (2, 1, 0)
-    with open_at(here / "indexes/data.csv") as index:
+    with Index(here / "indexes/data.csv") as index:
         assert len(index) == 12
         assert {file.key: file.reason for file in index.skipped()} == {
             "line 4": "has the key 'c0' of line 2",
@@ -181,7 +181,7 @@ def test_hits_without_a_title_carry_the_first_words(
     assert len(title) <= 80
     assert words.startswith(title.removesuffix("…"))
     assert hits["two"]["title"] == "My boat"
-    with open_at(here / "indexes/one") as index:
+    with Index(here / "indexes/one") as index:
         found = index.search("roses", k=1) + index.search("pepper", k=1)
         assert [hit.title for hit in found] == ["roses", "a pepper oven"]
         screen = io.StringIO()
@@ -201,15 +201,15 @@ def test_other_columns_hold_from_then_on(here: Path) -> None:
     assert foretold["changed"] == done["changed"] == 12
     assert (done["new"], done["removed"]) == (0, 0)  # the key stayed what it was
     assert json.loads(command("index", "data.csv", "--json").out)["unchanged"] == 12
-    with open_at(here / "indexes/data.csv") as index:
+    with Index(here / "indexes/data.csv") as index:
         assert index.text_of("s0").text == "sailing"
-        assert set(index.store.labels().values()) == set(NAMES)
+        assert set(index.folder.store.labels().values()) == set(NAMES)
 
 
 def test_rows_added_and_removed_by_hand(here: Path) -> None:
     write_table(here / "data.csv", table_rows(3))
     command("index", "data.csv", *CHOSEN, "--budget", "0")
-    with open_at(here / "indexes/data.csv") as index:
+    with Index(here / "indexes/data.csv") as index:
         assert index.add({"hand": "A boat, a mast, a rudder."}) == ["hand"]
         assert index.sync()["removed"] == 0
         assert index.search("boat mast rudder", k=1)[0].key == "hand"
@@ -237,12 +237,13 @@ def test_lines_of_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     empty = command("index", "-", "--index", "lines")
     assert empty.code == 1
     assert empty.err == "aesearch: standard input holds no rows\n"
-    with open_at(here / "indexes/lines") as index:
+    with Index(here / "indexes/lines") as index:
         assert len(index) == 5
     assert command("index", "-", "--index", "lines", "--dry-run").code == 2
 
 
-def test_json_lines_of_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("here")
+def test_json_lines_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     feed(monkeypatch, "".join(f"{json.dumps(row)}\n" for row in table_rows(3)))
     made_now = command("index", "-", "--index", "rows", *CHOSEN, "--budget", "0")
     assert (made_now.code, made_now.err) == (0, "")

@@ -11,11 +11,12 @@ from texts_ import made, make_text, table_rows, write_table
 
 from aesearch.errors import ContentError, IndexExistsError, ParameterError, SourceError
 from aesearch.indexing.build import build
+from aesearch.modalities.texts import Texts
 from aesearch.modalities.texts.extract import Document
 from aesearch.sources.base import STANDARD_INPUT
 from aesearch.sources.folder import Folder
 from aesearch.sources.open import open_source
-from aesearch.sources.table import Columns, Table, Taken, columns_taken, document_reader
+from aesearch.sources.table import Columns, Table, Taken, columns_taken
 
 COLUMNS = Columns(("body",), "id", "topic")
 
@@ -26,8 +27,8 @@ def test_columns() -> None:
     assert Columns.of(None) == Columns.of({}) == Columns()
     kept = {"text": ["a", "b"], "key": "k", "label": None}
     assert Columns.of(kept) == Columns(("a", "b"), "k", None)
-    assert Columns(key="other").over(kept) == Columns(("a", "b"), "other", None)
-    assert Columns(("c",), None, "l").over(kept) == Columns(("c",), "k", "l")
+    assert Columns(key="other").over(Columns.of(kept)) == Columns(("a", "b"), "other", None)
+    assert Columns(("c",), None, "l").over(Columns.of(kept)) == Columns(("c",), "k", "l")
     assert Columns().over(None) == Columns()
 
 
@@ -117,8 +118,10 @@ def test_a_row_is_text_whatever_it_looks_like(tmp_path: Path) -> None:
     page = "<p>Not a page.</p> From: nobody"
     table = Table(write_table(tmp_path / "a.csv", [{"id": "a.html", "body": page}]))
     list(table.walk())
-    assert document_reader(table)(table.read("a.html"), "a.html") == Document(page, "")
-    folder_reader = document_reader(Folder(tmp_path))
+    assert Texts().reader(None, plain=table.plain)(table.read("a.html"), "a.html") == Document(
+        page, ""
+    )
+    folder_reader = Texts().reader(None, plain=Folder(tmp_path).plain)
     assert folder_reader(page.encode(), "a.html").text != page
     with pytest.raises(ContentError):
         folder_reader(b"", "a.txt")
@@ -137,7 +140,7 @@ def test_an_index_remembers_its_columns(tmp_path: Path) -> None:
     rows = [{**row, "text": "always the same words"} for row in table_rows(2)]
     path = write_table(tmp_path / "a.csv", rows)
     index = made(path, tmp_path / "index", columns=COLUMNS)
-    assert Columns.of(index.card["columns"]) == COLUMNS
+    assert index.folder.card.columns == COLUMNS
     assert index.is_tabular
     assert index.sync() == {"new": 0, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 8}
     rows[0]["body"] = "A violin."
@@ -184,7 +187,7 @@ def test_renamed_keys_keep_their_codes(tmp_path: Path) -> None:
     write_table(path, rows)
     assert index.sync()["renamed"] == 1
     assert index.similar("renamed", k=1)[0].score == 1
-    assert index.store.labels()[index.store.ids_of(["renamed"])["renamed"]] == "boats"
+    assert index.folder.store.labels()[index.folder.store.ids_of(["renamed"])["renamed"]] == "boats"
     other = write_table(tmp_path / "b.csv", rows)
     with pytest.raises(IndexExistsError, match="is the index of"):
         build(other, tmp_path / "index")

@@ -209,7 +209,7 @@ def test_an_interrupted_training_goes_on(refined: bool, X: csr_matrix, tmp_path:
     class InterruptionError(Exception):
         pass
 
-    def interrupt(done: float, _: dict[str, float]) -> None:
+    def interrupt(_done: float, _: dict[str, float]) -> None:
         nonlocal steps
         steps += 1
         if steps == (25 if refined else 7):

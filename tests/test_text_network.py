@@ -156,7 +156,7 @@ def test_sparse_and_filled_rows_have_one_code(X: csr_matrix) -> None:
     assert not network.is_linear
 
 
-def test_the_output_is_solved_for(X: csr_matrix) -> None:
+def test_the_output_is_solved_for() -> None:
     network = TextNetwork(TERMS, [4], "tanh", bounded=False, loss="cosine")
     draw = np.random.default_rng(0)
     codes, truth = draw.normal(size=(50, 4)), draw.normal(size=(TERMS, 4))

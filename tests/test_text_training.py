@@ -10,8 +10,7 @@ import pytest
 from collections_ import command, keys_of
 from texts_ import NAMES, made, make_text, one_line, write_texts
 
-from aesearch.search.index import open_at
-from aesearch.search.text_index import TextIndex
+from aesearch.search.index import Index
 
 PER_TOPIC = 36  # more than 128 in all, which are enough to train on
 QUICK = ("--set", "epochs=2")
@@ -37,26 +36,26 @@ def place(base: Path, tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
-def finds_topics(index: TextIndex) -> None:
+def finds_topics(index: Index) -> None:
     for topic in NAMES:
         hits = index.search(make_text(topic, 700), k=8)
         assert {hit.key.partition("/")[0] for hit in hits} == {topic}
 
 
 def test_the_trained_encoder_is_checked_against_lsa(base: Path) -> None:
-    with open_at(base / "indexes/docs") as index:
+    with Index(base / "indexes/docs") as index:
         manifest = index.encoder.manifest
-        assert manifest["kind"] == "text"
-        assert manifest["code_size"] == index.encoder.code_size == 40
-        assert set(manifest["check"]["candidates"]) == {"lsa log-entropy", "lsa tf-idf", "text"}
-        assert manifest["check"]["questions"] == 144 - manifest["trained"]["items"] > 10
-        assert all(row["opening_rank"] >= 1 for row in manifest["check"]["candidates"].values())
-        assert manifest["check"]["forced"]
-        assert manifest["check"]["learned"] == "text"
-        assert manifest["check"]["gap"][1] <= manifest["check"]["gap"][2]
-        assert manifest["trained"]["epochs"] == manifest["trained"]["planned"] == 2
-        assert manifest["chosen"]["epochs"] == 2
-        assert manifest["history"]
+        assert manifest.kind == "text"
+        assert manifest.code_size == index.encoder.code_size == 40
+        assert set(manifest.check["candidates"]) == {"lsa log-entropy", "lsa tf-idf", "text"}
+        assert manifest.check["questions"] == 144 - manifest.trained["items"] > 10
+        assert all(row["opening_rank"] >= 1 for row in manifest.check["candidates"].values())
+        assert manifest.check["forced"]
+        assert manifest.check["learned"] == "text"
+        assert manifest.check["gap"][1] <= manifest.check["gap"][2]
+        assert manifest.trained["epochs"] == manifest.trained["planned"] == 2
+        assert manifest.chosen["epochs"] == 2
+        assert manifest.history
         assert index.verify() == []
         finds_topics(index)  # type: ignore[arg-type]
 
@@ -70,15 +69,15 @@ def test_nothing_is_trained_twice(base: Path, place: Path) -> None:
 
 
 def test_training_anew_takes_what_came_later_and_no_files(base: Path, place: Path) -> None:
-    with open_at(place) as index:
+    with Index(place) as index:
         index.add({"note": f"Zeppelins. {make_text('sailing', 90)}"})
         first = index.revision.fingerprint
         keys = keys_of(index)
     lsa = ("--retrain", "--encoder", "lsa", "--code-size", "7")
     again = command("index", base / "docs", "--index", place, *lsa)
     assert (again.code, again.err) == (0, "")
-    with open_at(place) as index:
-        assert index.encoder.manifest["kind"] == "lsa"
+    with Index(place) as index:
+        assert index.encoder.manifest.kind == "lsa"
         assert index.encoder.code_size == 7
         assert index.revision.fingerprint != first
         assert keys_of(index) == keys
@@ -102,17 +101,17 @@ def test_an_interrupted_training_is_gone_on_with(
         stopped = command("index", base / "docs", "--index", place, *words)
     assert stopped.code == 130
     assert "Traceback" not in stopped.err
-    with open_at(place) as index:  # what LSA gave can be searched meanwhile
-        assert index.encoder.manifest["kind"] == "lsa"
+    with Index(place) as index:  # what LSA gave can be searched meanwhile
+        assert index.encoder.manifest.kind == "lsa"
         finds_topics(index)  # type: ignore[arg-type]
     dry = command("index", base / "docs", "--index", place, "--dry-run")
     assert "its training gone on with" in dry.out
     done = command("index", base / "docs", "--index", place)
     assert (done.code, done.err) == (0, "")
-    with open_at(place) as index:
-        assert index.encoder.manifest["kind"] == "text"
-        assert [entry["epoch"] for entry in index.encoder.manifest["history"]] == [1, 2, 3]
-        assert index.encoder.manifest["trained"]["epochs"] == 3
+    with Index(place) as index:
+        assert index.encoder.manifest.kind == "text"
+        assert [entry["epoch"] for entry in index.encoder.manifest.history] == [1, 2, 3]
+        assert index.encoder.manifest.trained["epochs"] == 3
         assert index.verify() == []
     assert not (place / "training").exists()
 
@@ -124,8 +123,8 @@ def test_pictures_encoders_are_refused_for_documents(base: Path, place: Path) ->
         )
         assert (answer.code, answer.out) == (2, "")
         assert one_line(answer.err)
-    with open_at(place) as index:
-        assert index.encoder.manifest["kind"] == "text"
+    with Index(place) as index:
+        assert index.encoder.manifest.kind == "text"
 
 
 def test_a_few_documents_can_be_trained_on_anew(tmp_path: Path) -> None:

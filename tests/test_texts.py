@@ -135,7 +135,7 @@ def test_tf_idf_is_that_of_scikit_learn(texts: list[str]) -> None:
     np.testing.assert_allclose(features.weigh(counts).toarray(), expected[:, columns], atol=1e-6)
 
 
-def test_log_entropy_is_the_formula(texts: list[str], fitted: tuple[TextFeatures, Bags]) -> None:
+def test_log_entropy_is_the_formula(fitted: tuple[TextFeatures, Bags]) -> None:
     features, counts = fitted
     tf = counts.toarray().astype(np.float64)
     p = tf / tf.sum(axis=0)

@@ -11,9 +11,9 @@ from PIL import Image
 from test_sheet import Page, has_ink
 
 from aesearch.errors import ParameterError, StorageError
-from aesearch.reports import drawing, tiles
-from aesearch.reports.drawing import MARGIN
-from aesearch.reports.tiles import (
+from aesearch.reports import base, grid
+from aesearch.reports.base import MARGIN
+from aesearch.reports.grid import (
     BETWEEN,
     CAPTION,
     NOTE,
@@ -24,7 +24,7 @@ from aesearch.reports.tiles import (
     write_tiles,
 )
 
-TOP = MARGIN + tiles.HEADING + BETWEEN
+TOP = MARGIN + grid.HEADING + BETWEEN
 
 
 def noise(side: int, seed: int = 0, channels: int = 3):
@@ -37,7 +37,7 @@ def group_of(count: int, side: int, columns: int, **rest: str) -> Group:
 
 
 def drawn(groups, tmp_path, **rest: str):
-    out = tmp_path / "tiles.png"
+    out = tmp_path / "grid.png"
     write_tiles("the heading", groups, out, **rest)
     with Image.open(out) as picture:
         return np.asarray(picture.convert("RGB"))
@@ -74,19 +74,19 @@ def test_titles_notes_captions_and_groups_side_by_side(tmp_path):
     group = Group([Tile(Image.new("RGB", (32, 32), "red"), "red", "below")], 1, "title", "a note")
     found = drawn([group] * 13, tmp_path, note="about all")
     tile, top = 128, TOP + NOTE
-    step = tile + tiles.GROUP_GAP
+    step = tile + grid.GROUP_GAP
     below = TITLE + NOTE
     picture = Image.fromarray(found)
-    assert has_ink(picture, (MARGIN, MARGIN, 300, MARGIN + 26), drawing.INK)
-    assert has_ink(picture, (MARGIN, MARGIN + 28, 300, top), drawing.FAINT)
+    assert has_ink(picture, (MARGIN, MARGIN, 300, MARGIN + 26), base.INK)
+    assert has_ink(picture, (MARGIN, MARGIN + 28, 300, top), base.FAINT)
     for number in range(13):
         line, column = divmod(number, 10)
-        x, y = MARGIN + column * step, top + line * (below + tile + CAPTION + tiles.GROUP_GAP)
-        assert has_ink(picture, (x, y, x + tile, y + TITLE), drawing.INK)
-        assert has_ink(picture, (x, y + TITLE, x + tile, y + below - 1), drawing.FAINT)
+        x, y = MARGIN + column * step, top + line * (below + tile + CAPTION + grid.GROUP_GAP)
+        assert has_ink(picture, (x, y, x + tile, y + TITLE), base.INK)
+        assert has_ink(picture, (x, y + TITLE, x + tile, y + below - 1), base.FAINT)
         assert (found[y + below : y + below + tile, x : x + tile] == (255, 0, 0)).all()
         under = (x, y + below + tile + 2, x + tile, y + below + tile + CAPTION)
-        assert has_ink(picture, under, drawing.FAINT)
+        assert has_ink(picture, under, base.FAINT)
 
 
 def test_words_in_place_of_a_picture_and_a_large_one(tmp_path):
@@ -99,7 +99,7 @@ def test_words_in_place_of_a_picture_and_a_large_one(tmp_path):
 
 
 def test_html_is_self_contained_with_alt_texts(tmp_path):
-    out = tmp_path / "tiles.html"
+    out = tmp_path / "grid.html"
     one = group_of(5, 32, 3, title="<i>'a' & b", note="error 0.1")
     two = Group([Tile("cannot <b>", "none"), Tile(Image.new("RGB", (900, 600)), 'a "b"')], 2)
     write_tiles("5 < 6", [one, two], out, note="about all")

@@ -48,6 +48,29 @@ def test_a_difference_within_the_uncertainty_is_said_to_be_one() -> None:
     assert "was chosen with --encoder" in lines(check={**CHECK, "forced": True})
 
 
+def test_whether_texts_are_searched_by_words_too_is_said_of_documents() -> None:
+    fusion = {
+        "weight": 0.7,
+        "questions": 49,
+        "by_code": 0.312,
+        "by_words": 0.534,
+        "by_both": 0.583,
+        "gain": [0.27, 0.15, 0.38],
+    }
+    assert (
+        "a document's first words find the rest of it with MRR 0.312 by code, 0.534 by words "
+        "(BM25), 0.583 by both (words count 70%): texts are searched by both, unless with "
+        "--no-hybrid"
+    ) in lines(check={**CHECK, "fusion": fusion})
+    worse = {**CHECK, "fusion": {**fusion, "gain": [-0.3, -0.4, -0.2]}}
+    assert "searched by codes alone; 'aesearch query --hybrid' uses both" in lines(check=worse)
+    unknown = "words (BM25) count 60%, the code the rest: texts are searched by both"
+    earlier = {**CHECK, "words": {"weight": 0.2, "by_code": 1.5}, "hybrid": False}
+    for check in (earlier, CHECK, None):
+        assert unknown in lines(check=check)
+    assert not any("BM25" in line for line in told(facts(), "picture"))
+
+
 def test_a_clear_difference_raises_no_doubt() -> None:
     for gap in ([0.03, 0.01, 0.05], [-0.03, -0.05, -0.01], None):
         assert "uncertainty" not in lines(check={**CHECK, "gap": gap})

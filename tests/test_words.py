@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,8 +16,8 @@ from texts_ import made, make_text, write_texts
 
 from aesearch.errors import DamagedError
 from aesearch.search.bm25 import ARRAYS, CARD, K1, TERMS, B, Words
+from aesearch.search.index import Index
 from aesearch.search.lexical import terms_in
-from aesearch.search.text_index import TextIndex
 
 DOCUMENTS = {
     3: ["boat", "mast", "boat", "sail"],
@@ -144,30 +145,33 @@ def test_terms_of_a_text() -> None:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> TextIndex:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Index:
     root = tmp_path_factory.mktemp("words").resolve()
     write_texts(root / "docs", per_topic=4)
     return made(root / "docs", root / "index", settings={"encoder": "lsa"})
 
 
 @pytest.fixture
-def index(shared: TextIndex) -> TextIndex:
+def index(shared: Index) -> Index:
     """The index as if nobody had searched it yet."""
-    shared.forget()
-    shared._counted = None
+    shared.folder.forget()
+    shared.ranker._lexical = None  # type: ignore[attr-defined]
     return shared
 
 
-def caches(index: TextIndex) -> list[str]:
-    return sorted(path.name for path in index.layout.root.glob("words-*"))
+def caches(index: Index) -> list[str]:
+    return sorted(path.name for path in index.folder.layout.root.glob("words-*"))
 
 
-def test_words_are_counted_when_they_are_first_needed(index: TextIndex) -> None:
-    index.search("boat")
+def test_words_are_counted_when_they_are_first_needed(index: Index) -> None:
+    assert caches(index) == [f"words-{index.revision.number}"]  # texts are searched by them
+    shutil.rmtree(index.folder.layout.words(index.revision.number))
+    index.search("boat", hybrid=False)
     assert caches(index) == []
+    index._counted = None
     first = index.search("boat harbour", hybrid=True)
     assert caches(index) == [f"words-{index.revision.number}"]
-    card = index.layout.words(index.revision.number) / CARD
+    card = index.folder.layout.words(index.revision.number) / CARD
     before = card.stat().st_mtime_ns
     index._counted = None
     assert index.search("boat harbour", hybrid=True) == first  # from the disk
@@ -193,9 +197,9 @@ def _empty(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [_shorter, _no_json, _gone, _empty])
-def test_a_damaged_cache_costs_only_time(harm: Callable[[Path], None], index: TextIndex) -> None:
+def test_a_damaged_cache_costs_only_time(harm: Callable[[Path], None], index: Index) -> None:
     expected = index.search("boat harbour", hybrid=True)
-    folder = index.layout.words(index.revision.number)
+    folder = index.folder.layout.words(index.revision.number)
     harm(folder)
     index._counted = None
     assert index.search("boat harbour", hybrid=True) == expected
@@ -204,10 +208,10 @@ def test_a_damaged_cache_costs_only_time(harm: Callable[[Path], None], index: Te
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(
-    index: TextIndex, monkeypatch: pytest.MonkeyPatch
+    index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = index.search("boat harbour", hybrid=True)
-    _empty(index.layout.words(index.revision.number))
+    _empty(index.folder.layout.words(index.revision.number))
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -222,7 +226,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
     assert len(caches(index)) == 1
 
 
-def test_a_change_of_the_index_is_a_change_of_the_words(index: TextIndex) -> None:
+def test_a_change_of_the_index_is_a_change_of_the_words(index: Index) -> None:
     index.search("boat", hybrid=True)
     before = index.revision.number
     index.add({"note": f"Zeppelins. {make_text('sailing', 50)}"})

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from aesearch.errors import ContentError
 from aesearch.indexing.build import build
 from aesearch.modalities.texts.extract import extract
-from aesearch.search.text_index import TextIndex
+from aesearch.search.index import Index
 
 TOPICS = {
     "cooking": "soup onion garlic butter flour oven recipe spoon pepper simmer",
@@ -86,10 +86,10 @@ def word_table(documents: int = 200, terms: int = 160) -> tuple[csr_matrix, NDAr
     return csr_matrix(np.log1p(counts), dtype=np.float32), topics
 
 
-def made(source: Path, place: Path, **options: Any) -> TextIndex:
+def made(source: Path, place: Path, **options: Any) -> Index:
     """Index a source without training, and open it."""
     options.setdefault("budget", 0)
-    return cast(TextIndex, build(source, place, **options))
+    return build(source, place, **options)
 
 
 def feed(monkeypatch: pytest.MonkeyPatch, content: str | bytes) -> None:

@@ -29,15 +29,15 @@ COMMANDS = {
     "query": "aesearch.cli.query:query",
     "search": "aesearch.cli.query:query",
     "duplicates": "aesearch.cli.duplicates:duplicates",
-    "sample": "aesearch.cli.generate:sample",
-    "reconstruct": "aesearch.cli.generate:reconstruct_",
+    "sample": "aesearch.cli.sample:sample",
+    "reconstruct": "aesearch.cli.reconstruct:reconstruct_",
     "map": "aesearch.cli.map:map_",
     "compare": "aesearch.cli.compare:compare_",
-    "list": "aesearch.cli.manage:list_",
-    "info": "aesearch.cli.manage:info",
+    "list": "aesearch.cli.list:list_",
+    "info": "aesearch.cli.info:info",
     "export": "aesearch.cli.export:export_",
-    "remove": "aesearch.cli.manage:remove",
-    "verify": "aesearch.cli.manage:verify",
+    "remove": "aesearch.cli.remove:remove",
+    "verify": "aesearch.cli.verify:verify",
 }
 ALIASES = {"search"}
 
@@ -55,11 +55,11 @@ class LazyGroup(click.Group):
         with _until_closed():
             return super().invoke(ctx)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         """Return the names, in the order in which one needs them."""
         return [name for name in COMMANDS if name not in ALIASES]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         """Import and return a command."""
         if cmd_name not in COMMANDS:
             return None

@@ -14,7 +14,7 @@ from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import clock, progress_bars, quiet_decoders, shown
 from aesearch.cli.options import output_option
 from aesearch.errors import ParameterError
-from aesearch.modalities import NOUNS, TEXTS
+from aesearch.modalities import modality
 from aesearch.settings import KINDS
 from aesearch.wording import counted
 
@@ -136,7 +136,7 @@ def compare_(
         )
         try:
             if report is not None:
-                from aesearch.reports.comparison import write_comparison
+                from aesearch.reports.comparison.page import write_comparison
 
                 progress("writing the report", 0, 1)
                 write_comparison(found, report)
@@ -146,7 +146,7 @@ def compare_(
     if as_json:
         click.echo(json.dumps(found.as_dict(), ensure_ascii=False))
     else:
-        noun = NOUNS[found.kind]
+        noun = modality(found.kind).noun
         click.echo(
             f"{found.name}: {counted(len(found.keys), noun)}, {found.training:,} learned from"
         )
@@ -156,7 +156,7 @@ def compare_(
             what = counted(found.unknown, "judgement")
             click.echo(f"\n{what} of items that are not in the collection: left out")
     judged = found.tasks.get(JUDGEMENTS)
-    if judged is not None and queries is None and found.kind == TEXTS:
+    if judged is not None and queries is None and modality(found.kind).has_words:
         keys = sum(row >= 0 for row in judged.rows)
         click.echo(
             f"aesearch: without --queries, items of the same key ask {keys:,} of "

@@ -10,12 +10,10 @@ import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import legible, progress_bars, quiet_decoders, shown
-from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.options import output_option, refuse_documents
+from aesearch.cli.options import INDEX_OPTION, output_option, refuse_undrawable
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
-from aesearch.duplicates.threshold import ALARM
-from aesearch.modalities import NOUNS, TEXTS
-from aesearch.search.index import open_at
+from aesearch.modalities import MODALITIES, modality
+from aesearch.search.index import Index
 from aesearch.storage.places import find
 from aesearch.wording import counted
 
@@ -35,6 +33,9 @@ MOST_NAMED = 3
 TOLD_APART = 0.5  # share of the copies, below which it is said that hardly any is found
 DRAWN = 256  # pixels of a side at most, for screens with small pixels
 PER_LINE = 8
+RATES = ", ".join(
+    f"{kind.false_positive_rate} of {kind.noun}s" for kind in map(modality, MODALITIES)
+)
 
 
 @click.command(short_help="Find copies: exact, near, mirrored. Deletes nothing.")
@@ -45,7 +46,7 @@ PER_LINE = 8
     type=click.FloatRange(0, 1, min_open=True),
     metavar="RATE",
     help="False pairs allowed for each item; the threshold follows, measured on the collection. "
-    f"[default: {ALARM[True]} of pictures, {ALARM[False]} of documents]",
+    f"[default: {RATES}]",
 )
 @click.option(
     "--threshold",
@@ -78,13 +79,12 @@ def duplicates(
     """
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
-    with open_at(find(place or named)) as index:
-        if index.kind == TEXTS:
-            refuse_documents(sheet)
-        noun = NOUNS[index.kind]
+    with Index(find(place or named)) as index:
+        noun = index.folder.modality.noun
+        refuse_undrawable(sheet, index.folder.modality)
         with quiet_decoders(), progress_bars(sys.stderr) as progress:
             found = survey(index, alarm=alarm, threshold=threshold, progress=progress)
-        tabular = index.is_tabular
+        tabular = index.folder.is_tabular
     if as_json:
         for group in found.groups:
             click.echo(json.dumps(group.as_dict(), ensure_ascii=False))
@@ -156,9 +156,9 @@ def _expected(number: float) -> str:
 
 
 def _draw(found: Found, out: Path, note: str) -> None:
-    from aesearch.reports.drawing import opened
-    from aesearch.reports.tiles import Group as Drawn
-    from aesearch.reports.tiles import Tile, write_tiles
+    from aesearch.reports.base import opened
+    from aesearch.reports.grid import Group as Drawn
+    from aesearch.reports.grid import Tile, write_tiles
 
     drawn = []
     for kind, title in TITLES.items():

@@ -8,10 +8,10 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import amount
-from aesearch.cli.manage import INDEX_OPTION
+from aesearch.cli.options import INDEX_OPTION
 from aesearch.errors import ParameterError
 from aesearch.export.index import FORMATS, PARTS, export
-from aesearch.search.index import open_at
+from aesearch.search.index import Index
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import find, place_for
 
@@ -62,7 +62,7 @@ def export_(
             "nothing was written"
         )
     folder = Path(output or given or "")
-    with open_at(find(named if output is None else given or named)) as index:
+    with Index(find(named if output is None else given or named)) as index:
         files = export(index, folder, parts=parts or PARTS, format=form, replace=force)
         name = index.name
     width = max(map(len, files))

@@ -7,8 +7,9 @@ from math import exp
 from typing import Any
 
 from aesearch.cli.console import clock
-from aesearch.indexing.hybrid_weight import WordsCheck
+from aesearch.search.fusion import WordsCheck
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
+from aesearch.storage.info import IndexInfo
 from aesearch.wording import counted
 
 MEASURES = {"reciprocal_rank": "MRR of distorted copies", "by_folder": "mean of P@10 and mAP"}
@@ -17,35 +18,33 @@ ENOUGH = 1 / 3
 BASELINES = ("pca", "thumbnail", "lsa")
 
 
-def told(facts: Mapping[str, Any], noun: str) -> Iterator[str]:
+def told(facts: IndexInfo, noun: str) -> Iterator[str]:
     """Yield lines on why this encoder was published.
 
     Parameters
     ----------
-    facts : mapping
-        What `Index.info` returns.
+    facts : IndexInfo
     noun : str
         'picture' or 'document'.
     """
-    if facts["check"]:
-        yield verdict(facts["check"], noun)
+    if facts.check:
+        yield verdict(facts.check, noun)
     yield from reasons(facts, noun)
 
 
-def reasons(facts: Mapping[str, Any], noun: str) -> Iterator[str]:
+def reasons(facts: IndexInfo, noun: str) -> Iterator[str]:
     """Yield what `told` does, less the figures: what was not sure, not trained, not finished."""
-    yield from _doubts(facts["check"] or {})
+    yield from _doubts(facts.check or {})
     yield from untrained(facts, noun)
     yield from cut_short(facts)
-    if (facts["check"] or {}).get("words"):
-        yield _words(facts["check"])
+    if facts.modality.has_words:
+        yield _words(WordsCheck.of(facts.check))
 
 
-def _words(check: Mapping[str, Any]) -> str:
-    found = WordsCheck(**check["words"])
-    if not check.get("hybrid"):
-        return f"{found}; 'aesearch query --hybrid' uses both"
-    return f"{found}: texts are searched by both, unless with --no-hybrid"
+def _words(found: WordsCheck) -> str:
+    if found.prefers_both:
+        return f"{found}: texts are searched by both, unless with --no-hybrid"
+    return f"{found}: texts are searched by codes alone; 'aesearch query --hybrid' uses both"
 
 
 def verdict(check: Mapping[str, Any], noun: str) -> str:
@@ -95,10 +94,10 @@ def _doubts(check: Mapping[str, Any]) -> Iterator[str]:
         yield f"{line}; the better figure was taken"
     else:
         yield f"{line}, so a second check was asked:"
-        yield _second(check, *second)
+        yield _second(check, *second[1:])
 
 
-def _second(check: Mapping[str, Any], mean: float, low: float, high: float) -> str:
+def _second(check: Mapping[str, Any], low: float, high: float) -> str:
     rows, rival, learned = check["candidates"], check["second_rival"], check["learned"]
     found = (
         f"openings of documents find the rest at rank {rows[learned]['opening_rank']:.1f} with "
@@ -111,18 +110,18 @@ def _second(check: Mapping[str, Any], mean: float, low: float, high: float) -> s
     return f"{found}{learned} is {better}, and is published"
 
 
-def untrained(facts: Mapping[str, Any], noun: str) -> Iterator[str]:
+def untrained(facts: IndexInfo, noun: str) -> Iterator[str]:
     """Say why nothing was trained, where nothing was."""
-    if "seconds" in facts["trained"] or facts["settings"]["encoder"] != "auto":
+    if "seconds" in facts.trained or facts.settings.encoder != "auto":
         return
-    count, kind = facts["items"], facts["encoder"]
+    count, kind = facts.items, facts.encoder
     name = kind if kind == "thumbnail" else kind.upper()
     few = f"{counted(count, noun)} {'is' if count == 1 else 'are'} too few to"
     if count < FEWEST_TO_FIT and kind == "thumbnail":
         yield f"{few} fit PCA, which takes {FEWEST_TO_FIT}: {name}s are the codes"
     elif count < FEWEST_TO_TRAIN:
         yield f"{few} learn from, which takes {FEWEST_TO_TRAIN}: {name} makes the codes"
-    elif not facts["training"]:
+    elif not facts.training:
         yield f"nothing was trained, {name} makes the codes; --retrain learns from what is there"
 
 
@@ -134,15 +133,15 @@ def epochs(trained: Mapping[str, Any]) -> str:
     return counted(begun, "epoch") if begun == planned else f"{begun:,} of {planned:,} epochs"
 
 
-def cut_short(facts: Mapping[str, Any]) -> Iterator[str]:
+def cut_short(facts: IndexInfo) -> Iterator[str]:
     """Say that the budget ended a training too early, where that may have cost something."""
-    trained = facts["trained"]
+    trained = facts.trained
     begun, planned = trained.get("epochs", 0), trained.get("planned", 0)
     if begun >= planned:
         return
-    lost = facts["encoder"] in BASELINES
+    lost = facts.encoder in BASELINES
     if lost or begun < ENOUGH * planned:
-        so = f", and {facts['encoder'].upper()} was better than what it had learned" if lost else ""
+        so = f", and {facts.encoder.upper()} was better than what it had learned" if lost else ""
         yield (
             f"training ended after {begun:,} of {planned:,} epochs: its budget of "
             f"{clock(trained['budget'])} was spent{so}; more time may help: --retrain --budget TIME"

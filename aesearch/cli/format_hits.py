@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aesearch.cli.console import legible, shown
-from aesearch.search.hits import Hit, TextHit
+from aesearch.search.hits import Hit
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.snippets import Snippet
@@ -57,14 +57,21 @@ def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bo
     if form == "json":
         for line in _as_json(answer):
             click.echo(json.dumps(line, ensure_ascii=False))
-        return
-    if form == "null":
-        for hit in answer.hits:
-            if not tabular and hit.path is None:
-                click.echo(f"aesearch: note: '{legible(hit.key)}' has no file", err=True)
-            else:
-                click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
-        return
+    elif form == "null":
+        _print_paths(answer, tabular=tabular)
+    else:
+        _print_table(answer, several=several, tabular=tabular)
+
+
+def _print_paths(answer: Answer, *, tabular: bool) -> None:
+    for hit in answer.hits:
+        if not tabular and hit.path is None:
+            click.echo(f"aesearch: note: '{legible(hit.key)}' has no file", err=True)
+        else:
+            click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
+
+
+def _print_table(answer: Answer, *, several: bool, tabular: bool) -> None:
     terminal = sys.stdout.isatty()
     if terminal and several:
         click.secho(legible(answer.name), bold=True)
@@ -73,8 +80,7 @@ def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bo
         place = legible(hit.key) if tabular or hit.path is None else shown(hit.path)
         if terminal:
             click.echo(f"{rank:>4}  {hit.score:z6.3f}  {place}")
-            if isinstance(hit, TextHit):
-                _show_text(hit)
+            _show_text(hit)
         else:
             click.echo(f"{hit.score:z.4f}\t{place}{tail}")
         if answer.reasons:
@@ -92,7 +98,7 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
             "key": hit.key,
             "path": None if hit.path is None else str(hit.path),
         }
-        if isinstance(hit, TextHit):
+        if hit.snippet is not None:
             line |= {"title": hit.title, "snippet": hit.snippet.text}
             line["passage"] = list(hit.passage) if hit.passage else None
         if answer.reasons:
@@ -100,7 +106,10 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def _show_text(hit: TextHit) -> None:
+def _show_text(hit: Hit) -> None:
+    """Print the title and the snippet of what has them."""
+    if hit.snippet is None:
+        return
     from aesearch.modalities.texts.snippets import ELLIPSIS
 
     if hit.title and not hit.snippet.text.startswith(legible(hit.title).removesuffix(ELLIPSIS)):

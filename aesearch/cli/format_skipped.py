@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aesearch.cli.console import legible
-from aesearch.modalities import NOUNS
 from aesearch.sources.rows import KEYS, REPEATED
+from aesearch.storage.info import IndexInfo, SkippedFile
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.sources.table import Taken
 
 MOST_NAMED = 6  # columns that are not used
-
-File = Mapping[str, Any]
 
 
 @dataclass
@@ -25,55 +23,50 @@ class LeftOut:
 
     Attributes
     ----------
-    repeated : list of mapping
+    repeated : list of SkippedFile
         Rows that have the key of an earlier row.
-    unreadable : list of mapping
+    unreadable : list of SkippedFile
         Others that should have been items.
-    ignored : list of mapping
+    ignored : list of SkippedFile
         What is no picture or document, or was removed by hand.
     """
 
-    repeated: list[File] = field(default_factory=list)
-    unreadable: list[File] = field(default_factory=list)
-    ignored: list[File] = field(default_factory=list)
+    repeated: list[SkippedFile] = field(default_factory=list)
+    unreadable: list[SkippedFile] = field(default_factory=list)
+    ignored: list[SkippedFile] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.repeated or self.unreadable or self.ignored)
 
 
-def left_out_of(facts: Mapping[str, Any]) -> LeftOut:
+def left_out_of(facts: IndexInfo) -> LeftOut:
     """Return what an index left out, from what `Index.info` returns."""
     found = LeftOut()
     # Of a table 'line 3' comes before 'line 10'.
-    by_line = sorted(facts["skipped"], key=lambda file: (len(file["key"]), file["key"]))
-    for file in by_line if facts["tabular"] else facts["skipped"]:
-        if file["ignored"]:
+    by_line = sorted(facts.skipped, key=lambda file: (len(file.key), file.key))
+    for file in by_line if facts.tabular else facts.skipped:
+        if file.ignored:
             found.ignored.append(file)
-        elif facts["tabular"] and file["reason"].startswith(REPEATED):
+        elif facts.tabular and file.reason.startswith(REPEATED):
             found.repeated.append(file)
         else:
             found.unreadable.append(file)
     return found
 
 
-def thing_of(facts: Mapping[str, Any]) -> str:
-    """Return what the source of an index holds: files, or the rows of a table."""
-    return "row" if facts["tabular"] else "file"
-
-
-def told_left_out(found: LeftOut, facts: Mapping[str, Any]) -> str:
+def told_left_out(found: LeftOut, facts: IndexInfo) -> str:
     """Return a line on what was left out; of rows that repeat a key, also an example."""
-    thing, noun = thing_of(facts), NOUNS[facts["kind"]]
+    thing, noun = facts.thing, facts.modality.noun
     parts = []
     if found.repeated:
         first = found.repeated[0]
-        parts.append(f"{repeats(found)} ({first['key']} {legible(first['reason'])})")
+        parts.append(f"{repeats(found)} ({first.key} {legible(first.reason)})")
     if found.unreadable:
         parts.append(f"{counted(len(found.unreadable), thing)} that could not be read")
     if found.ignored:
         what = counted(len(found.ignored), f"other {thing}")
         parts.append(f"{what} (no {noun}{'s' * (len(found.ignored) != 1)}, or removed)")
-    return f"left out: {', '.join(parts)}; 'aesearch info {facts['path']}' lists them"
+    return f"left out: {', '.join(parts)}; 'aesearch info {facts.path}' lists them"
 
 
 def repeats(found: LeftOut) -> str:
@@ -81,9 +74,9 @@ def repeats(found: LeftOut) -> str:
     return f"{counted(len(found.repeated), 'row')} with the key of an earlier row, which was kept"
 
 
-def listed(found: LeftOut, facts: Mapping[str, Any]) -> Iterator[tuple[str, list[File]]]:
+def listed(found: LeftOut, facts: IndexInfo) -> Iterator[tuple[str, list[SkippedFile]]]:
     """Yield what was left out under its headings."""
-    thing = thing_of(facts)
+    thing = facts.thing
     if found.repeated:
         yield repeats(found), found.repeated
     if found.unreadable:

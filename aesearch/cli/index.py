@@ -14,12 +14,12 @@ import click
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import amount, clock, progress_bars, quiet_decoders
 from aesearch.cli.format_check import told, untrained
-from aesearch.cli.format_skipped import LeftOut, left_out_of, thing_of, told_columns, told_left_out
+from aesearch.cli.format_skipped import LeftOut, left_out_of, told_columns, told_left_out
 from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import ENGINES, FORMS
-from aesearch.modalities import NOUNS
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
+from aesearch.storage.info import IndexInfo
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
@@ -152,17 +152,17 @@ def index(
     left_out = left_out_of(facts)
     unreadable = len(left_out.repeated) + len(left_out.unreadable)
     summary = {
-        "index": str(opened.layout.root),
-        "items": facts["items"],
+        "index": str(opened.folder.layout.root),
+        "items": facts.items,
         **done.counts,
         "skipped": unreadable,
         "repeated_keys": len(left_out.repeated),
         "ignored": len(left_out.ignored),
         "columns": asdict(done.columns) if done.columns else None,
-        "encoder": facts["encoder"],
-        "check": facts["check"],
-        "trained": facts["trained"],
-        "bytes_on_disk": opened.layout.bytes_on_disk(),  # the database's journal is gone by now
+        "encoder": facts.encoder,
+        "check": facts.check,
+        "trained": facts.trained,
+        "bytes_on_disk": opened.folder.layout.bytes_on_disk(),  # without the journal
         "seconds": time.perf_counter() - started,
     }
     if as_json:
@@ -196,20 +196,20 @@ def _counted(counts: dict[str, int], thing: str) -> str:
 
 
 def _tell(
-    facts: dict[str, Any],
+    facts: IndexInfo,
     summary: dict[str, Any],
     drift: Drift | None,
     done: Summary,
     left_out: LeftOut,
 ) -> None:
     """Print the closing summary."""
-    noun, thing = NOUNS[facts["kind"]], thing_of(facts)
+    noun, thing = facts.modality.noun, facts.thing
     changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
     what = _counted(changes, thing) if any(changes.values()) else f"no {thing} changed"
-    if done.trained and "seconds" in facts["trained"] and facts["encoder"] not in UNTRAINED:
+    if done.trained and "seconds" in facts.trained and facts.encoder not in UNTRAINED:
         what += ", trained"
     items = counted(summary["items"], noun)
-    click.echo(f"{facts['name']}: {items} ({what}) in {clock(summary['seconds'])}")
+    click.echo(f"{facts.name}: {items} ({what}) in {clock(summary['seconds'])}")
     if done.columns:
         click.echo(f"  {told_columns(done.columns)}")
     if left_out:
@@ -220,5 +220,5 @@ def _tell(
         click.echo(f"  {drift}; --retrain would learn from them")
     click.echo(
         f"  {amount(summary['bytes_on_disk'])} on disk, "
-        f"{facts['engine']['bytes_per_item']:.0f} bytes per code in memory"
+        f"{facts.engine['bytes_per_item']:.0f} bytes per code in memory"
     )

@@ -12,12 +12,10 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import clock, progress_bars, quiet_decoders
-from aesearch.cli.manage import INDEX_OPTION
-from aesearch.cli.options import output_option
-from aesearch.modalities import IMAGES
-from aesearch.reports.drawing import encoded, fitted, opened
-from aesearch.reports.maps import check_suffix, write_map
-from aesearch.search.index import Index, open_at
+from aesearch.cli.options import INDEX_OPTION, output_option
+from aesearch.reports.base import encoded, fitted, opened
+from aesearch.reports.map.figure import check_suffix, write_map
+from aesearch.search.index import Index
 from aesearch.storage.places import find
 from aesearch.types import Progress
 
@@ -55,7 +53,7 @@ def map_(
     """
     check_suffix(output)
     started = time.perf_counter()
-    with open_at(find(place or named)) as index, quiet_decoders():
+    with Index(find(place or named)) as index, quiet_decoders():
         from aesearch.maps.map import map_of
 
         words: list[str] = []
@@ -63,17 +61,17 @@ def map_(
         with progress_bars(sys.stderr) as progress:
             found = map_of(index, by, progress)
             if output.suffix.lower() == ".html":
-                if index.kind == IMAGES:
+                if index.folder.modality.visual:
                     pictures = _thumbnails(index, found.keys, progress)
                 else:
                     words = _words(index, found.ids.tolist())
         write_map(found, output, words=words, pictures=pictures)
-        encoder = index.encoder.manifest["kind"]
+        encoder = index.encoder.manifest.kind
     seconds = time.perf_counter() - started
     if as_json:
         made = {
             "output": str(output),
-            "index": str(index.layout.root),
+            "index": str(index.folder.layout.root),
             "encoder": encoder,
             "items": len(found),
             "groups": len(set(found.groups) - {""}),
@@ -98,7 +96,7 @@ def _thumbnails(index: Index, keys: Sequence[str], progress: Progress) -> dict[i
     found: dict[int, bytes] = {}
     if len(keys) > MOST_THUMBNAILS:
         return found
-    by_hand = {item.key: png for item, png in index.store.kept()}
+    by_hand = index.folder.kept()
     for row, key in enumerate(keys):
         picture = opened(by_hand.get(key) or index.path_of(key))
         if not isinstance(picture, str):
@@ -111,5 +109,5 @@ def _thumbnails(index: Index, keys: Sequence[str], progress: Progress) -> dict[i
 def _words(index: Index, ids: Sequence[int]) -> list[str]:
     """Return the title of each document, or its first words."""
     most = SHORT if len(ids) > MANY else LONG
-    kept = {text.id: text.title or text.text[: 4 * most] for text in index.store.texts()}
+    kept = {text.id: text.title or text.text[: 4 * most] for text in index.folder.store.texts()}
     return [" ".join(kept.get(id, "").split())[:most] for id in ids]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from aesearch.errors import ParameterError
+from aesearch.modalities import Modality
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,13 +49,15 @@ def output_option(
     )
 
 
-def refuse_documents(out: Path | None) -> None:
-    """Refuse to draw what an index of documents found, where it was asked for."""
-    if out is not None:
-        raise click.UsageError("-o draws pictures; this is an index of documents")
+def refuse_undrawable(out: Path | None, modality: Modality) -> None:
+    """Refuse to draw what cannot be drawn, where it was asked for."""
+    if out is not None and not modality.visual:
+        raise click.UsageError(f"-o draws pictures; this is an index of {modality.noun}s")
 
 
-def _in_a_folder(context: click.Context, option: click.Parameter, out: Path | None) -> Path | None:
+def _in_a_folder(
+    _context: click.Context, _option: click.Parameter, out: Path | None
+) -> Path | None:
     """Return a path of which the folder is there."""
     if out is None:
         return None
@@ -65,3 +68,8 @@ def _in_a_folder(context: click.Context, option: click.Parameter, out: Path | No
     if not os.access(folder, os.W_OK):
         raise ParameterError(f"{out} cannot be written: no permission to write into {folder}")
     return out
+
+
+INDEX_OPTION = click.option(
+    "--index", "named", metavar="PATH", help="The index, as for query; or name it without --index."
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import click
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import quiet_decoders
 from aesearch.cli.format_hits import Answer, print_answer
-from aesearch.cli.options import output_option, refuse_documents
+from aesearch.cli.options import output_option, refuse_undrawable
 from aesearch.errors import ContentError
-from aesearch.modalities import IMAGES, TEXTS
-from aesearch.search.index import Index, open_at
-from aesearch.sources.detect import is_named_as_picture
+from aesearch.modalities import MODALITIES, Modality
+from aesearch.modalities import modality as modality_of
+from aesearch.search.index import Index
 from aesearch.storage.places import find
 
 
@@ -50,7 +50,7 @@ from aesearch.storage.places import find
     "--hybrid/--no-hybrid",
     default=None,
     help="Rank documents by codes and words (BM25) together; scores are then from 0 to 1. "
-    "Default for a text without --threshold where the check found it clearly better.",
+    "Default for a text without --threshold, unless the check found that words do harm.",
 )
 @click.option("--json", "form", flag_value="json", help="One JSON object per hit and line.")
 @click.option("-0", "--print0", "form", flag_value="null", help="Paths only, each ended by NUL.")
@@ -78,59 +78,89 @@ def query(
     queries were asked, tab, the query). Higher is closer: a score is a cosine, 1 for the same; by
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
+    _require_question(words, files, keys, sheet, hybrid=hybrid)
+    named = next((name for name in (*files, *words) if name != "-"), None)
+    near, kind = Path(named) if named else None, _kind(files, words)
+    if explain or hybrid is not None:
+        kind = _with_words().name
+    with Index(find(place, near, kind)) as index, quiet_decoders():
+        folder = index.folder
+        _require_sense(index, words, files, sheet, explain=explain, hybrid=hybrid)
+        answers = [_like(index, key, top, limits, explain=explain) for key in keys]
+        if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
+            hybrid = bool(hybrid)
+        limits["hybrid"] = hybrid
+        questions = list(_questions(words, files, typed=folder.modality.has_words))
+        asked = [_asked(index, *question, top, limits, explain=explain) for question in questions]
+        answers += [answer for answer in asked if answer is not None]
+        tabular = folder.is_tabular
+        kept = folder.kept() if sheet is not None else {}
+    _tell_nothing(answers, limits["threshold"], limits["among"])
+    several = len(keys) + len(questions) > 1
+    for answer in answers:
+        print_answer(answer, form, several=several, tabular=tabular)
+    if sheet is not None and answers:
+        _draw(answers, kept, sheet)
+    if None in asked:
+        return SOME_SKIPPED if answers else ERROR
+    return DONE
+
+
+def _require_question(
+    words: tuple[str, ...],
+    files: tuple[str, ...],
+    keys: tuple[str, ...],
+    sheet: Path | None,
+    *,
+    hybrid: bool | None,
+) -> None:
+    """Refuse what no index can be asked."""
     if not words and not files and not keys:
         raise click.UsageError("name a picture or a text to search with, or an item by --key")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
     if keys and hybrid:
         raise click.UsageError("--hybrid takes a text or --file; a --key is searched by its code")
-    named = next((name for name in (*files, *words) if name != "-"), None)
-    failed = False
-    answers: list[Answer] = []
-    near, kind = Path(named) if named else None, _kind(files, words)
-    if explain or hybrid is not None:
-        kind = TEXTS
-    with open_at(find(place, near, kind)) as opened, quiet_decoders():
-        index: Any = opened  # what only documents have is asked of those alone
-        texts = index.kind == TEXTS
-        _require_sense(index, words, files, sheet, explain=explain, hybrid=hybrid)
-        for key in keys:
-            found = index.similar(key, top, **limits)
-            why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
-            answers.append(Answer(key, index.path_of(key), found, why))
-        if texts:
-            if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
-                hybrid = bool(hybrid)
-            limits["hybrid"] = hybrid
-        questions = list(_questions(words, files, texts=texts))
-        for name, content in questions:
-            try:
-                found = index.search(content, top, **limits)
-            except ContentError as error:
-                failed = True
-                about = "" if isinstance(content, str) else f"{name}: "
-                click.echo(f"aesearch: {about}{error}", err=True)
-                continue
-            if isinstance(content, str):
-                _tell_unknown(index, content, hybrid)
-            why = [index.explain(content, hit.key) for hit in found] if explain else []
-            answers.append(Answer(name, content, found, why))
-        tabular = index.is_tabular
-        kept = {item.key: png for item, png in index.store.kept()} if sheet is not None else {}
-    among = limits["among"]
-    empty = answers and not any(answer.hits for answer in answers)
-    if empty and limits["threshold"] is not None:
-        click.echo(f"aesearch: nothing scores {limits['threshold']:g} or more", err=True)
-    elif empty and among is not None:
+
+
+def _like(index: Index, key: str, top: int, limits: Mapping[str, Any], *, explain: bool) -> Answer:
+    """Search with an item."""
+    found = index.similar(key, top, **limits)
+    why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
+    return Answer(key, index.path_of(key), found, why)
+
+
+def _asked(
+    index: Index,
+    name: str,
+    content: str | bytes | Path,
+    top: int,
+    limits: Mapping[str, Any],
+    *,
+    explain: bool,
+) -> Answer | None:
+    """Search with a text, a file, or what was on standard input; None where that cannot be read."""
+    try:
+        asked = index.prepare(content)
+        found = index.search(asked, top, **limits)
+    except ContentError as error:
+        about = "" if isinstance(content, str) else f"{name}: "
+        click.echo(f"aesearch: {about}{error}", err=True)
+        return None
+    if asked.typed and (unknown := index.unknown_words(asked, hybrid=limits["hybrid"])):
+        click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
+    why = [index.explain(asked, hit.key) for hit in found] if explain else []
+    return Answer(name, content, found, why)
+
+
+def _tell_nothing(answers: list[Answer], threshold: float | None, among: str | None) -> None:
+    """Say why nothing was found."""
+    if not answers or any(answer.hits for answer in answers):
+        return
+    if threshold is not None:
+        click.echo(f"aesearch: nothing scores {threshold:g} or more", err=True)
+    elif among is not None:
         click.echo(f"aesearch: nothing found among '{among}'; a folder is 'name/*'", err=True)
-    several = len(keys) + len(questions) > 1
-    for answer in answers:
-        print_answer(answer, form, several=several, tabular=tabular)
-    if sheet is not None and answers:
-        _draw(answers, kept, sheet)
-    if failed:
-        return SOME_SKIPPED if answers else ERROR
-    return DONE
 
 
 def _require_sense(
@@ -142,62 +172,72 @@ def _require_sense(
     explain: bool,
     hybrid: bool | None,
 ) -> None:
-    """Refuse what an index of pictures, or of documents, cannot be asked."""
-    if index.kind == TEXTS:
-        refuse_documents(sheet)
-        shown = [name for name in (*files, *words) if _is_picture(name)]
-        if shown and len(shown) == len(files) + len(words):
+    """Refuse what an index of this kind cannot be asked."""
+    modality = index.folder.modality
+    refuse_undrawable(sheet, modality)
+    if modality.has_words:
+        foreign = [name for name in (*files, *words) if _is_foreign(name)]
+        if foreign and len(foreign) == len(files) + len(words):
+            noun = _claimed_by(foreign[0]).noun
             raise click.UsageError(
-                f"{shown[0]} is a picture, and {index.name} is an index of documents: give it a "
-                "text, or choose an index of pictures with --index"
+                f"{foreign[0]} is a {noun}, and {index.name} is an index of {modality.noun}s: give "
+                f"it a text, or choose an index of {noun}s with --index"
             )
         return
     if explain or hybrid is not None:
         name = "--explain" if explain else "--hybrid"
-        raise click.UsageError(f"{name} is for documents; this is an index of pictures")
+        raise click.UsageError(f"{name} is for documents; this is an index of {modality.noun}s")
     if words and not any(name == "-" or Path(name).exists() for name in words):
         raise click.UsageError(
-            f"{index.name} is an index of pictures and takes files, but there is no file "
+            f"{index.name} is an index of {modality.noun}s and takes files, but there is no file "
             f"'{words[0]}'; a text is for an index of documents: choose one with --index"
         )
 
 
-def _tell_unknown(index: Any, text: str, hybrid: bool | None) -> None:
-    if unknown := index.unknown_words(text, hybrid=hybrid):
-        click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
+def _with_words() -> Modality:
+    """The kind that typed words search."""
+    return next(kind for name in MODALITIES if (kind := modality_of(name)).has_words)
 
 
-def _is_picture(name: str) -> bool:
-    return is_named_as_picture(name) and Path(name).is_file()
+def _claimed_by(name: str) -> Modality:
+    """The kind that a file's name is of; typed words search the one that has words."""
+    kinds = map(modality_of, MODALITIES)
+    return next((kind for kind in kinds if not kind.has_words and kind.claims(name)), _with_words())
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether this is a file of a kind that has no words."""
+    return not _claimed_by(name).has_words and Path(name).is_file()
 
 
 def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
-    """Return what is asked for, where it can be told: files named as pictures are, or a text.
+    """The kind that is asked for, where it can be told: that of the files' names, or a text.
 
     Whether they exist is asked later: a name mistyped is no text.
     """
     named = [name for name in (*files, *words) if name != "-"]
     if not named:
         return None
-    return IMAGES if all(map(is_named_as_picture, named)) else TEXTS
+    kinds = {_claimed_by(name).name for name in named}
+    return kinds.pop() if len(kinds) == 1 else _with_words().name
 
 
 def _questions(
-    words: tuple[str, ...], files: tuple[str, ...], *, texts: bool
-) -> Iterator[tuple[str, Any]]:
+    words: tuple[str, ...], files: tuple[str, ...], *, typed: bool
+) -> Iterator[tuple[str, str | bytes | Path]]:
     """Yield the name of each query and its content: a path, bytes, or the text itself."""
-    for name in files if texts else (*files, *words):
+    for name in files if typed else (*files, *words):
         yield name, sys.stdin.buffer.read() if name == "-" else Path(name)
-    if texts and words == ("-",):
+    if typed and words == ("-",):
         yield "-", sys.stdin.buffer.read().decode(errors="replace")
-    elif texts and words:
+    elif typed and words:
         yield " ".join(words), " ".join(words)
 
 
 def _draw(answers: list[Answer], kept: dict[str, bytes], out: Path) -> None:
     """Draw queries and hits; of those without a file, the small picture that was kept."""
     from aesearch.modalities.images.pixels import open_picture
-    from aesearch.reports.sheet import Cell, Row, write_sheet
+    from aesearch.reports.contact_sheet import Cell, Row, write_sheet
 
     rows = []
     for answer in answers:

@@ -12,7 +12,7 @@ from PIL import Image
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.sparse import csr_of
 from aesearch.evaluation.tasks import Queries
-from aesearch.indexing.datasets import TextCorpus
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.types import Floats, Pixels
 
 HASHED = 32  # pixels to a side, of which the cosine transform is taken
@@ -146,7 +146,7 @@ def hash_bits(pixels: Pixels) -> Any:
     return frequencies > np.median(frequencies, axis=1, keepdims=True)
 
 
-def weighted_words(corpus: TextCorpus, features: Any) -> Searcher:
+def weighted_words(corpus: TextDataset, features: Any) -> Searcher:
     """Compare weighted words by cosine: the vector space model."""
     rows = csr_of(features.weigh(corpus.counts))
     turned = rows.T.tocsc()

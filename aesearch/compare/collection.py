@@ -10,19 +10,18 @@ from typing import Any
 import xxhash
 
 from aesearch.errors import ContentError, SourceError
-from aesearch.indexing.datasets import Corpus, read_corpus, stored_corpus
+from aesearch.indexing.datasets.base import Dataset, read_dataset
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.modalities import IMAGES
-from aesearch.modalities.images.pixels import load_all_formats
+from aesearch.modalities import modality
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.snippets import opening as first_words
-from aesearch.search.index import Index, open_at
+from aesearch.search.index import Index
 from aesearch.settings import Settings
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Folder
 from aesearch.sources.open import open_source
-from aesearch.sources.table import Columns, document_reader
+from aesearch.sources.table import Columns
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import home
 from aesearch.types import Progress
@@ -74,17 +73,18 @@ class Collection:
         """Return the label of each entry."""
         if self.source is None:
             assert self.index is not None
-            return list(self.index.store.labels().values())
+            return list(self.index.folder.labels().values())
         return self.source.labels([entry.key for entry in self.entries])
 
-    def read(self, settings: Settings, progress: Progress) -> Corpus:
+    def read(self, settings: Settings, progress: Progress) -> Dataset:
         """Read all items, with the features of the index where there is one."""
         features = self.own_features
         if self.source is None:
             assert self.index is not None
-            return stored_corpus(self.index.store, settings, features)
-        load_all_formats()
-        return read_corpus(
+            kind: type[Dataset] = self.index.folder.modality.part("dataset")
+            return kind.again(self.index.folder, features, progress)
+        modality(self.kind).warm_up()
+        return read_dataset(
             self.source, self.entries, self.kind, settings, features=features, progress=progress
         )
 
@@ -100,13 +100,14 @@ class Collection:
         """Return an item's text; empty where it cannot be read any more."""
         if self.source is not None:
             try:
-                found: Document = document_reader(self.source)(self.source.read(key), key)
+                read = modality(self.kind).reader(None, plain=self.source.plain)
+                found: Document = read(self.source.read(key), key)
             except (ContentError, KeyError):
                 return Document("")
             return found
         if not self._texts:
             assert self.index is not None
-            pairs = self.index.store.documents()
+            pairs = self.index.folder.store.documents()
             self._texts = {item.key: Document(kept.text, kept.title) for item, kept in pairs}
         return self._texts.get(key, Document(""))
 
@@ -131,7 +132,7 @@ def open_collection(place: str | Path, kind: str, columns: Columns | None) -> Co
     path = Path(place)
     here = Layout(path) if path.exists() else Layout(home() / path)
     if here.exists() and not columns:
-        return _of_index(open_at(here.root))
+        return _of_index(Index(here.root))
     source = open_source(place, columns)
     entries = _sorted(list(source.walk()), source.root)
     return Collection(source.root.name, kind_of(source, entries, kind), entries, source)
@@ -140,7 +141,7 @@ def open_collection(place: str | Path, kind: str, columns: Columns | None) -> Co
 def _of_index(index: Index) -> Collection:
     try:
         entries = [Entry(i.key, i.size, i.mtime_ns) for i in index.items() if not i.added]
-        source = Folder(index.source) if index.kind == IMAGES else None
+        source = None if index.folder.modality.keeps_texts else Folder(index.source)
         return Collection(index.name, index.kind, _sorted(entries, index.source), source, index)
     except BaseException:
         index.close()

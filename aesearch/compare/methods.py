@@ -29,12 +29,14 @@ from aesearch.indexing.baselines import (
     learned_features,
     whitenings,
 )
-from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.datasets.base import Dataset
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.indexing.selection import Candidate, Selection, Transform, freeze, stored_as
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities import IMAGES, TEXTS
+from aesearch.search.fusion import WordsCheck
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
 
@@ -80,7 +82,7 @@ class Stage:
 
     Attributes
     ----------
-    corpus : Corpus
+    corpus : Dataset
     seed : int
     forms : sequence of str
         Of 'float', 'int8', 'bits', 'hybrid'.
@@ -98,7 +100,7 @@ class Stage:
         Items whose reconstructions are kept, and those whose codes are.
     """
 
-    corpus: Corpus
+    corpus: Dataset
     seed: int
     forms: Sequence[str]
     place: Path
@@ -142,8 +144,8 @@ class Stage:
             for weighting in LSA_WEIGHTINGS:
                 yield from self._lsa(step, weighting)
         elif step.method == OWN and self.own is not None:
-            own, kind = self.own, self.own.manifest["kind"]
-            trained = float(own.manifest.get("trained", {}).get("seconds", 0.0))
+            own, kind = self.own, self.own.manifest.kind
+            trained = float(own.manifest.trained.get("seconds", 0.0))
             title, started = f"this index's {kind}", time.perf_counter() - trained
             learned = kind not in UNTRAINED
             yield self._of(title, own, self.own_features, started, learned=learned)
@@ -208,9 +210,12 @@ class Stage:
 
         def weight() -> float:
             """Return how much words count beside these codes, as an index finds it out."""
-            check = frozen.manifest.get("check") or {}
-            notes = check if "words" in check else corpus.notes(features, frozen, self.seed)
-            return float(notes["words"]["weight"])
+            found = WordsCheck.of(frozen.manifest.check)
+            if not found.questions:
+                found = WordsCheck.of(
+                    corpus.notes(codes[: len(corpus)], features, frozen, self.seed)
+                )
+            return found.weight
 
         rebuilt = self._reconstructions(frozen, features)
         return Encoding(title, codes, encode, seconds, learned, *rebuilt, weight)
@@ -275,7 +280,7 @@ class Stage:
     @cached_property
     def _lexical(self) -> tuple[LexicalIndex, float]:
         """The lexical index, and how many seconds it took."""
-        assert isinstance(self.corpus, TextCorpus)
+        assert isinstance(self.corpus, TextDataset)
         texts, started = (document.text for document in self.corpus.documents), time.perf_counter()
         lexical = LexicalIndex.of(texts, self.corpus.features.language)
         return lexical, time.perf_counter() - started

@@ -32,7 +32,8 @@ from aesearch.errors import ParameterError, SourceError
 from aesearch.evaluation.bootstrap import bootstrap
 from aesearch.evaluation.tasks import Rankings, Task, evaluate
 from aesearch.indexing.baselines import LSA_WEIGHTINGS, best_weighting
-from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.datasets.base import Dataset
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.indexing.tasks import keys_of
 from aesearch.indexing.train import default_budget
 from aesearch.modalities import IMAGES, TEXTS
@@ -344,10 +345,10 @@ def answer(searcher: Searcher, task: Task) -> tuple[Rankings, float]:
     return evaluate(task, score), spent
 
 
-def _said(corpus: Corpus, row: int) -> str:
+def _said(corpus: Dataset, row: int) -> str:
     """Return the key of an item; of a document also its title, or its first words."""
     key = corpus.items[row].key
-    if not isinstance(corpus, TextCorpus):
+    if not isinstance(corpus, TextDataset):
         return key
     return f"{key}: {opening(corpus.documents[row], SAID)}"
 

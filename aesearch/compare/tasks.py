@@ -9,7 +9,8 @@ import numpy as np
 from aesearch.compare.qrels import Grades
 from aesearch.errors import ParameterError
 from aesearch.evaluation.tasks import Qrels, Queries, shuffled
-from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.datasets.base import Dataset
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.indexing.tasks import item_queries, keys_of
 from aesearch.modalities import IMAGES
 
@@ -18,13 +19,13 @@ COPIES, LABELS, JUDGEMENTS = "copies", "labels", "judgements"
 
 
 def qrels_task(
-    corpus: Corpus, qrels: Mapping[str, Grades], queries: Mapping[str, str], seed: int
+    corpus: Dataset, qrels: Mapping[str, Grades], queries: Mapping[str, str], seed: int
 ) -> Qrels:
     """Return the queries of a file of qrels.
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : Dataset
     qrels : mapping of str to Grades
         Of items that are in the collection.
     queries : mapping of str to str
@@ -44,7 +45,7 @@ def qrels_task(
     rows = np.array(
         [-1 if name in queries else places.get(name, -1) for name in names], dtype=np.int64
     )
-    if isinstance(corpus, TextCorpus):
+    if isinstance(corpus, TextDataset):
         texts = [
             queries.get(name, name) if row < 0 else corpus.documents[row].text
             for name, row in zip(names, rows.tolist(), strict=True)

@@ -6,7 +6,7 @@ Nothing is ever deleted here: it is told what is alike, and how sure that is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 
 from aesearch.duplicates.pairs import Evidence, Pairs
-from aesearch.duplicates.threshold import ALARM, Calibration, calibrated
+from aesearch.duplicates.threshold import Calibration, calibrated
 from aesearch.errors import ParameterError
-from aesearch.modalities import IMAGES
-from aesearch.modalities.images.pixels import size_of
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
 from aesearch.types import Progress, silent
@@ -158,8 +156,8 @@ def survey(
     index : Index
         Of pictures, whose files are read, or of documents.
     alarm : float, optional
-        False pairs allowed for each item: by default 0.005 of pictures, five for every thousand,
-        and 0.02 of documents. The threshold follows from it, measured on this collection.
+        False pairs allowed for each item: by default the `false_positive_rate` of their kind.
+        The threshold follows from it, measured on this collection.
     threshold : float, optional
         Least agreement, from 0 to 1, instead of a measured one.
     progress : callable
@@ -171,9 +169,9 @@ def survey(
     SourceError
         If the folder of the pictures is gone.
     """
-    pictures = index.kind == IMAGES
+    modality = index.folder.modality
     if alarm is None:
-        alarm = ALARM[pictures]
+        alarm = modality.false_positive_rate
     if not 0 < alarm <= 1:
         raise ParameterError(f"alarm must be above 0 and at most 1; got {alarm}")
     if threshold is not None and not 0 < threshold <= 1:
@@ -182,10 +180,7 @@ def survey(
     for item in sorted(index.items(), key=lambda item: item.key):
         alike[item.digest].append(item)
     copies = list(alike.values())
-    if pictures:
-        from aesearch.duplicates.images import evidence
-    else:
-        from aesearch.duplicates.texts import evidence
+    evidence: Callable[..., Evidence] = modality.part("duplicates")
     proof = evidence(index, [same[0] for same in copies], progress)
     calibration = None
     pairs = proof.pairs
@@ -198,7 +193,7 @@ def survey(
             threshold=threshold,
         )
         pairs = pairs[pairs.scores >= calibration.threshold]
-    groups = _Grouping(index, copies, proof, pairs, calibration, pictures=pictures).groups()
+    groups = _Grouping(index, copies, proof, pairs, calibration).groups()
     return Found(groups, calibration, proof.unread, sum(map(len, copies)))
 
 
@@ -212,10 +207,8 @@ class _Grouping:
         proof: Evidence,
         pairs: Pairs,
         calibration: Calibration | None,
-        *,
-        pictures: bool,
     ) -> None:
-        self.index, self.copies, self.proof, self.pictures = index, copies, proof, pictures
+        self.index, self.copies, self.proof = index, copies, proof
         self.between = calibration.threshold * BETWEEN_COPIES if calibration else 1.0
         self.known = {
             (a, b, f): s
@@ -252,10 +245,10 @@ class _Grouping:
         return -width * height, -item.size, item.key
 
     def _pixels(self, item: Item) -> tuple[int, int] | None:
-        if not self.pictures:
+        if self.proof.size_of is None:
             return None
         if item.key not in self.pixels:
-            self.pixels[item.key] = size_of(self.index.path_of(item.key))
+            self.pixels[item.key] = self.proof.size_of(self.index.path_of(item.key))
         return self.pixels[item.key]
 
     def _stars(self, *, flipped: bool) -> list[list[tuple[int, float]]]:

@@ -18,7 +18,7 @@ from aesearch.duplicates.registration import ROW, STEPS, agreement, mirrored, pa
 from aesearch.engines.faiss import exact_neighbours
 from aesearch.errors import ContentError, SourceError
 from aesearch.ingest.decode import decode
-from aesearch.modalities.images.pixels import load_all_formats, open_picture
+from aesearch.modalities.images.pixels import load_all_formats, open_picture, size_of
 from aesearch.search.index import Index
 from aesearch.sources.base import Entry
 from aesearch.sources.folder import Folder
@@ -73,7 +73,7 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
     progress : callable
     """
     load_all_formats()
-    files = _Files(index.source, {item.key: png for item, png in index.store.kept()})
+    files = _Files(index.source, index.folder.kept())
     with tempfile.TemporaryFile() as scratch:
         shape = (len(items), ROW)
         squares: Pixels = (
@@ -84,7 +84,7 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
     unread = _read(files, items, squares, progress)
     good = np.array([n for n, item in enumerate(items) if item.key not in unread], dtype=np.int64)
     if len(good) < 2:
-        return Evidence(NO_PAIRS, np.empty(0, np.float32), _scorer(squares), unread)
+        return Evidence(NO_PAIRS, np.empty(0, np.float32), _scorer(squares), unread, size_of)
     mixed = np.random.default_rng(0).permutation(good)
     measured_on, learned_from = mixed[:MEASURED], mixed[MEASURED:][:LEARNED]
     if len(learned_from) < LEARNED:  # too few to keep them apart
@@ -96,7 +96,7 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
     originals, copies = _distorted(files, items, measured_on, each, 2, progress)
     measured = _Measured(finder, squares, originals, copies)
     pairs = _all_pairs(finder, squares, measured, progress)
-    return Evidence(pairs, measured.scores, _scorer(squares), unread)
+    return Evidence(pairs, measured.scores, _scorer(squares), unread, size_of)
 
 
 def _read(
@@ -104,7 +104,7 @@ def _read(
 ) -> dict[str, str]:
     """Fill in what is kept of each picture; return those that cannot be compared, and why."""
 
-    def read(content: bytes, name: str) -> Pixels:
+    def read(content: bytes, _name: str) -> Pixels:
         return packed(open_picture(content))
 
     unread: dict[str, str] = {}
@@ -132,7 +132,7 @@ def _distorted(
         changed = (distorted_copy(picture, [*own, number]) for number in range(each))
         return [packed(copy) for copy in changed]
 
-    def told(stage: str, done: float, total: float) -> None:
+    def told(_stage: str, done: float, total: float) -> None:
         progress("distorting", (seed - 1) * total + done, 2 * total)
 
     entries = [Entry(items[row].key, 0, 0) for row in rows.tolist()]

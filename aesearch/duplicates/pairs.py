@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,12 +61,15 @@ class Evidence:
         Gives the scores of other pairs: rows, rows, and whether the latter are mirrored.
     unread : dict of key to str
         Items that nothing can be said of, and why.
+    size_of : callable, optional
+        Width and height of a file, where items have such.
     """
 
     pairs: Pairs
     copies: Floats
     score: Callable[[Ids, Ids, Bools], Floats]
     unread: dict[str, str] = field(default_factory=dict)
+    size_of: Callable[[Path], tuple[int, int] | None] | None = None
 
 
 def unique_pairs(first: Ids, second: Ids, flipped: Bools) -> tuple[Ids, Ids, Bools]:

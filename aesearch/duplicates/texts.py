@@ -47,28 +47,7 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
         To compare, no two of the same content. Rows of the result are places in it.
     progress : callable
     """
-    rows = {item.id: row for row, item in enumerate(items)}
-    shingles: list[Hashes] = [np.empty(0, np.uint64)] * len(items)
-    signatures = np.zeros((len(items), BANDS), dtype=np.uint64)
-    chosen = set(np.random.default_rng(0).permutation(len(items))[:COPIES].tolist())
-    words: list[Hashes] = [np.empty(0, np.uint64)] * len(items)
-    originals: dict[int, list[str]] = {}
-    done = 0
-    for text in index.store.texts():
-        row = rows.get(text.id)
-        if row is None:
-            continue
-        tokens = raw_tokens(text.text)
-        if len(tokens) >= LEAST_WORDS:
-            words[row] = _hashed(tokens)
-            shingles[row] = shingled(tokens)
-            signatures[row] = _signature(shingles[row])
-            if row in chosen:
-                originals[row] = tokens
-        done += 1
-        if done % 500 == 0:
-            progress("reading", done, len(items))
-    progress("reading", len(items), len(items))
+    words, shingles, signatures, originals = _read(index, items, progress)
     good = np.array([row for row, own in enumerate(shingles) if len(own)], dtype=np.int64)
 
     def score(first: Ids, second: Ids, flipped: Bools) -> Floats:
@@ -92,6 +71,35 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
             progress("comparing", n, len(first))
     progress("comparing", len(first), len(first))
     return Evidence(Pairs(first, second, flipped, scores), copies, score)
+
+
+def _read(
+    index: Index, items: Sequence[Item], progress: Progress
+) -> tuple[list[Hashes], list[Hashes], Hashes, dict[int, list[str]]]:
+    """Return words, shingles and signatures of the items by row, and the tokens of a sample."""
+    rows = {item.id: row for row, item in enumerate(items)}
+    shingles: list[Hashes] = [np.empty(0, np.uint64)] * len(items)
+    signatures = np.zeros((len(items), BANDS), dtype=np.uint64)
+    chosen = set(np.random.default_rng(0).permutation(len(items))[:COPIES].tolist())
+    words: list[Hashes] = [np.empty(0, np.uint64)] * len(items)
+    originals: dict[int, list[str]] = {}
+    done = 0
+    for text in index.folder.texts():
+        row = rows.get(text.id)
+        if row is None:
+            continue
+        tokens = raw_tokens(text.text)
+        if len(tokens) >= LEAST_WORDS:
+            words[row] = _hashed(tokens)
+            shingles[row] = shingled(tokens)
+            signatures[row] = _signature(shingles[row])
+            if row in chosen:
+                originals[row] = tokens
+        done += 1
+        if done % 500 == 0:
+            progress("reading", done, len(items))
+    progress("reading", len(items), len(items))
+    return words, shingles, signatures, originals
 
 
 def _hashed(tokens: Sequence[str]) -> Hashes:
@@ -169,7 +177,7 @@ def _meeting(signatures: Hashes, good: Ids) -> Iterator[tuple[Ids, Ids]]:
 
 def _near(index: Index, items: Sequence[Item], good: Ids) -> Iterator[tuple[Ids, Ids]]:
     """Yield each document with those of the nearest codes: unlike ones for the calibration too."""
-    ids, codes = index.store.codes([items[row].id for row in good.tolist()])
+    ids, codes = index.folder.store.codes([items[row].id for row in good.tolist()])
     rows = {item.id: row for row, item in enumerate(items)}
     places = np.array([rows[id] for id in ids.tolist()], dtype=np.int64)
     k = min(NEAREST + 1, len(places))

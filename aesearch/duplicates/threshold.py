@@ -12,7 +12,6 @@ Scores = NDArray[np.floating[Any]]
 
 # False pairs for each item. Where messages quote one another there is every degree of copying:
 # fewer would cost most of the copies.
-ALARM = {True: 0.005, False: 0.02}  # of pictures, of documents
 LEAST = 40  # candidate pairs, below which nothing is said of unlike ones
 MOST = 400  # of the best unlike pairs make the tail
 LOST = 0.01  # share of the copies that a threshold may lose where nothing else asks for one

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from aesearch.engines.plan import Plan
 from aesearch.errors import ParameterError
@@ -46,6 +46,9 @@ class Engine(Protocol):
     def remove(self, ids: Ids) -> None:
         """Remove codes by id."""
 
+    def tune(self, ids: Ids, codes: Floats, recall: float) -> None:
+        """Set the least effort that finds this share of the exact nearest, on these codes."""
+
     def search(self, codes: Floats, k: int, *, among: Ids | None = None) -> tuple[Ids, Floats]:
         """Return ids and scores, both (n, k), best first; -1, of score -inf, pads short rows.
 
@@ -53,10 +56,10 @@ class Engine(Protocol):
         """
 
 
-def engine_class(name: str = "faiss") -> type[Any]:
+def engine_class(name: str = "faiss") -> type[Engine]:
     """Return the class registered under ``name``."""
     if name not in ENGINES:
         raise ParameterError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
     module, _, attribute = ENGINES[name].partition(":")
-    found: type[Any] = getattr(import_module(module), attribute)
+    found: type[Engine] = getattr(import_module(module), attribute)
     return found

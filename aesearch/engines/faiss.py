@@ -135,6 +135,10 @@ class FaissEngine:
         engine._writable = writable
         return engine
 
+    def tune(self, ids: Ids, codes: Floats, recall: float) -> None:
+        """Set the least effort that reaches the recall target; see `tune`."""
+        tune(self, ids, codes, recall)
+
     def save(self, path: Path) -> None:
         """Write the index to `path`."""
         write = faiss.write_index_binary if self.plan.bits else faiss.write_index

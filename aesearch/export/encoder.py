@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from aesearch.inference.encoder import DECODER, ENCODER, FrozenEncoder
-from aesearch.modalities import IMAGES
+from aesearch.modalities import modality
 from aesearch.modalities.texts.features import TERMS, WEIGHTS
 
 SCORE = "inner product of two codes, their cosine: 1 is the same, higher is closer"
@@ -34,18 +36,19 @@ PACKAGE = "text_input"
 # From a text to the encoder's input; they use numpy and the standard library.
 MODULES = (
     "errors",
-    "features/bags",
-    "features/stems",
-    "features/stopwords",
-    "features/texts",
-    "features/tokens",
+    "sparse",
+    "types",
+    "modalities/texts/features",
+    "modalities/texts/stemmer",
+    "modalities/texts/stopwords",
+    "modalities/texts/tokenizer",
 )
 START = '''"""How a text becomes the input of encoder.onnx: a part of aesearch, needs only numpy."""
 
 import json
 from pathlib import Path
 
-from .texts import TextFeatures
+from .features import TextFeatures
 
 _FOLDER = Path(__file__).resolve().parents[1]
 _CARD = json.loads((_FOLDER / "export.json").read_text(encoding="utf-8"))
@@ -75,20 +78,15 @@ def write_encoder(encoder: FrozenEncoder, folder: Path) -> tuple[dict[str, str],
         Of 'encoder' and 'decoder': file, inputs and outputs with shapes, types and units; of the
         encoder also how its input is prepared.
     """
-    features = encoder.manifest["features"]
-    files = dict(FILES)
-    if features["kind"] == IMAGES:
-        units, prepare = _of_pictures(features)
-    else:
-        units, prepare = _of_texts(features)
-        files |= TERM_FILES
+    features = encoder.manifest.features
+    preparation: type[Preparation] = modality(features["kind"]).part("export")
+    prepared = preparation(features)
+    files = {**FILES, **prepared.files}
     for name in files:
         shutil.copyfile(encoder.folder / name, folder / name)
-    if features["kind"] != IMAGES:
-        _write_package(folder / PACKAGE)
-        files[f"{PACKAGE}/"] = "Python: prepare(texts) makes the encoder's input"
+    files |= prepared.write(folder)
     units_of = {
-        "x": units,
+        "x": prepared.units,
         "code": f"unit length; {SCORE}",
         "latent": "for the decoder alone; not comparable as codes are",
     }
@@ -96,30 +94,88 @@ def write_encoder(encoder: FrozenEncoder, folder: Path) -> tuple[dict[str, str],
         part: {"file": name, **_signature(folder / name, units_of)}
         for part, name in (("encoder", ENCODER), ("decoder", DECODER))
     }
-    cards["encoder"]["prepare"] = {**features, **prepare}
+    cards["encoder"]["prepare"] = {**features, **prepared.steps}
     return files, cards
 
 
-def _of_pictures(features: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """Return the units of the input, and how a picture becomes it."""
-    side = features["side"]
-    mode, colours = ("L", "grey") if features["channels"] == 1 else ("RGB", "red, green, blue")
-    steps = (
-        f"turn upright (EXIF), blend transparency over white, convert to {colours}, squeeze to "
-        f"{side} x {side} pixels, bilinear, averaging pixels that fall together, as Pillow does"
-    )
-    return f"height, width, {colours}; 0 to 255", {"mode": mode, "steps": steps}
+class Preparation(ABC):
+    """How an item becomes the input of an exported encoder; `Modality.parts` names each kind's.
+
+    Parameters
+    ----------
+    features : mapping
+        Configuration of the features.
+    """
+
+    files: ClassVar[Mapping[str, str]] = {}  # of the encoder's folder, beside the graphs
+
+    def __init__(self, features: Mapping[str, Any]) -> None:
+        self.features = features
+
+    @property
+    @abstractmethod
+    def units(self) -> str:
+        """Units of the input."""
+
+    @property
+    @abstractmethod
+    def steps(self) -> dict[str, str]:
+        """How an item becomes it."""
+
+    def write(self, folder: Path) -> dict[str, str]:
+        """Write a program that does it, where prose is not enough; what is in each file."""
+        return {}
 
 
-def _of_texts(features: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """Return the units of the input, and how a text becomes it."""
-    english = "stop words left out, words to their stems (Porter2); "
-    steps = (
-        "words in small letters, of scripts without spaces pairs of letters; "
-        f"{english if features['language'] else ''}{PACKAGE}/ does just that"
-    )
-    units = f"one column for each line of {TERMS}: {WEIGHED[features['weighting']]}"
-    return units, {"steps": steps}
+class ImageInput(Preparation):
+    """Pictures: a few lines of Pillow."""
+
+    @property
+    def _colors(self) -> tuple[str, str]:
+        return ("L", "grey") if self.features["channels"] == 1 else ("RGB", "red, green, blue")
+
+    @property
+    def units(self) -> str:
+        """Height, width and channels."""
+        return f"height, width, {self._colors[1]}; 0 to 255"
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """Pillow's mode, and the steps in prose."""
+        side = self.features["side"]
+        mode, colors = self._colors
+        steps = (
+            f"turn upright (EXIF), blend transparency over white, convert to {colors}, squeeze to "
+            f"{side} x {side} pixels, bilinear, averaging pixels that fall together, as Pillow does"
+        )
+        return {"mode": mode, "steps": steps}
+
+
+class TextInput(Preparation):
+    """Documents: the very modules that aesearch uses, copied."""
+
+    files = TERM_FILES
+
+    @property
+    def units(self) -> str:
+        """One column for each term."""
+        weighting = WEIGHED[self.features["weighting"]]
+        return f"one column for each line of {TERMS}: {weighting}"
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """The steps in prose."""
+        english = "stop words left out, words to their stems (Porter2); "
+        steps = (
+            "words in small letters, of scripts without spaces pairs of letters; "
+            f"{english if self.features['language'] else ''}{PACKAGE}/ does just that"
+        )
+        return {"steps": steps}
+
+    def write(self, folder: Path) -> dict[str, str]:
+        """Write the package."""
+        _write_package(folder / PACKAGE)
+        return {f"{PACKAGE}/": "Python: prepare(texts) makes the encoder's input"}
 
 
 def _signature(path: Path, units: dict[str, str]) -> dict[str, Any]:
@@ -156,5 +212,5 @@ def _write_package(folder: Path) -> None:
     (folder / "__init__.py").write_text(START, encoding="utf-8")
     for name in MODULES:
         source = resources.files("aesearch").joinpath(f"{name}.py").read_text(encoding="utf-8")
-        alone = re.sub(r"from aesearch\.(features\.)?", "from .", source)
+        alone = re.sub(r"from aesearch\.(modalities\.texts\.)?", "from .", source)
         (folder / f"{name.rpartition('/')[2]}.py").write_text(alone, encoding="utf-8")

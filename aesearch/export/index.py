@@ -32,9 +32,7 @@ from aesearch.errors import (
 from aesearch.export.encoder import SCORE, write_encoder
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest.passages import DOCUMENT
-from aesearch.modalities import TEXTS
 from aesearch.search.index import Index
-from aesearch.sources.folder import folder_names
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout, sync_to_disk
 from aesearch.storage.schema import Revision
@@ -122,7 +120,7 @@ def _require(parts: Collection[str], format: str) -> None:
 
 
 def _require_place(index: Index, target: Path, *, replace: bool) -> None:
-    for place, what in ((index.source, "source"), (index.layout.root.resolve(), "index")):
+    for place, what in ((index.source, "source"), (index.folder.layout.root.resolve(), "index")):
         if target.is_relative_to(place):
             raise ParameterError(f"{target} is inside the {what}, {place}; export to another place")
     if not target.exists():
@@ -167,7 +165,7 @@ def _write_one_revision(
     index: Index, folder: Path, parts: Collection[str], format: str
 ) -> dict[str, str]:
     # A store of its own: searches in other threads go on while a large file is copied.
-    store = Store(index.layout.database)
+    store = Store(index.folder.layout.database)
     try:
         for attempt in range(TRIES):
             shutil.rmtree(folder, ignore_errors=True)
@@ -186,7 +184,7 @@ def _write_one_revision(
                 raise
     finally:
         store.close()
-    raise DamagedError(f"{index.layout.root} changes too quickly to be exported; try again")
+    raise DamagedError(f"{index.folder.layout.root} changes too quickly to be exported; try again")
 
 
 class _Export:
@@ -202,7 +200,7 @@ class _Export:
     ) -> None:
         self.index, self.store, self.folder = index, store, folder
         self.revision, self.rotation = revision, rotation
-        self.layout = index.layout
+        self.layout = index.folder.layout
         self.files: dict[str, str] = {}
         self.card: dict[str, Any] = {
             "made_by": f"aesearch {__version__}",
@@ -238,10 +236,10 @@ class _Export:
         ids, codes = self.store.codes()
         passage = ids > DOCUMENT
         keys = self.store.keys_of(ids[~passage].tolist())
-        labels = self._labels(keys)
+        labels = self.index.folder.labels()
         items: Columns = {
             "key": [keys[id] for id in ids[~passage].tolist()],
-            "label": [labels[id] for id in ids[~passage].tolist()],
+            "label": [labels.get(id, "") for id in ids[~passage].tolist()],
         }
         tables: dict[str, tuple[Columns, Floats]] = {"codes": (items, codes[~passage])}
         if passage.any():
@@ -266,12 +264,6 @@ class _Export:
                     "type": "uint8",
                     "score": f"1 - 2 * Hamming distance / {bits.shape[1] * 8}",
                 }
-
-    def _labels(self, keys: dict[int, str]) -> dict[int, str]:
-        if self.index.kind == TEXTS:
-            known = self.store.labels()
-            return {id: known.get(id, "") for id in keys}
-        return dict(zip(keys, folder_names(list(keys.values())), strict=True))
 
     def _arrays(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
-from aesearch.indexing.datasets import Corpus
+from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.selection import Candidate, Coded, Selection, Transform, freeze, unit
 from aesearch.modalities import IMAGES
 from aesearch.settings import FEWEST_TO_FIT, Settings
@@ -29,7 +29,7 @@ COUNTING = frozenset({"mlp", "vae", "cvae", "dbn"})
 BASELINES = {"images": "pca", "texts": "lsa"}
 
 
-def learned_from(corpus: Corpus, features: Any) -> Any:
+def learned_from(corpus: Dataset, features: Any) -> Any:
     """Return the training set, as `fit` takes it."""
     rows = corpus.seen(corpus.samples, features)
     part = rows[: max(2, corpus.training)]
@@ -38,7 +38,7 @@ def learned_from(corpus: Corpus, features: Any) -> Any:
     return csr_of(part) if isinstance(part, Bags) else part
 
 
-def fit(encoder: Any, corpus: Corpus, features: Any, session: Any = None) -> None:
+def fit(encoder: Any, corpus: Dataset, features: Any, session: Any = None) -> None:
     """Fit an encoder on the training set; one that is trained, within its session."""
     rows = learned_from(corpus, features)
     if session is None:
@@ -50,7 +50,7 @@ def fit(encoder: Any, corpus: Corpus, features: Any, session: Any = None) -> Non
     encoder.fit(rows, labels, session=session)
 
 
-def first_encoder(corpus: Corpus, settings: Settings, layout: Layout) -> Candidate:
+def first_encoder(corpus: Dataset, settings: Settings, layout: Layout) -> Candidate:
     """Fit what can be published at once: half-whitened PCA, thumbnails of a few pictures, LSA."""
     encoder: Encoder
     kind = "pca"
@@ -112,7 +112,7 @@ def _scaled(latents: Floats, scale: Array) -> Floats:
     return unit(latents * scale)
 
 
-def features_for(corpus: Corpus, weighting: str) -> Any:
+def features_for(corpus: Dataset, weighting: str) -> Any:
     """Return the features of a collection with other weights, learned from its training part."""
     features = corpus.features
     if corpus.kind == IMAGES or features.weighting == weighting:
@@ -130,7 +130,7 @@ def features_wanted(selection: Selection, settings: Settings, encoder: str) -> A
 
 
 def learned_features(
-    corpus: Corpus, encoder: str, parameters: Mapping[str, Any], weighting: Callable[[], str]
+    corpus: Dataset, encoder: str, parameters: Mapping[str, Any], weighting: Callable[[], str]
 ) -> Any:
     """Return the features that a learned encoder gets where none were chosen.
 

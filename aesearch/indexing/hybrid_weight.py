@@ -2,114 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from aesearch.evaluation.bootstrap import bootstrap
+from aesearch.evaluation.bootstrap import paired_difference
+from aesearch.evaluation.tasks import KnownItem, Queries, evaluate
+from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
-from aesearch.search.bm25 import Words
-from aesearch.search.fusion import LEAST, UNKNOWN, WEIGHTS
-from aesearch.types import Floats, Ids
+from aesearch.search.fusion import DEFAULT_WEIGHT, WEIGHTS, WordsCheck
+from aesearch.types import Doubles, Floats, Ids
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
 
-QUESTIONS = 400
+QUESTIONS = 300
 OPENING = 16  # words of a question: about a title and a sentence
-SEARCHED = 5_000  # documents, at most
+SEARCHED = 50_000  # documents, at most: seconds, beside the minutes of a training
 LONG_ENOUGH = 24  # words, so that both parts say something
 FEWEST = 20
 
 
-@dataclass(frozen=True)
-class WordsCheck:
-    """How well the opening of a document finds the rest of it.
-
-    Ranks are geometric means: 1 where it is always the first.
-
-    Attributes
-    ----------
-    weight : float
-        Of the words in a hybrid search, in [0, 1]: the one with the lowest rank.
-    by_code, by_words, by_both : float or None
-        Ranks by the codes, by BM25, and by both with this weight; None where too few documents
-        are long enough to find out.
-    gain : tuple of three floats, or None
-        By how much the logarithm of the rank is lower by both than by code, with the interval of
-        the paired bootstrap. Each question is asked with the weight that the other half found.
-    """
-
-    weight: float
-    by_code: float | None = None
-    by_words: float | None = None
-    by_both: float | None = None
-    gain: tuple[float, float, float] | None = None
-
-    @property
-    def helps(self) -> bool:
-        """Whether words beside codes find more than codes alone, beyond the uncertainty."""
-        return self.gain is not None and self.gain[1] > 0
-
-    def __str__(self) -> str:
-        if self.by_code is None:
-            return f"words (BM25) count {self.weight:.0%}, the code the rest"
-        return (
-            f"a document's first words find the rest of it at rank {self.by_code:.1f} by code, "
-            f"{self.by_words:.1f} by words (BM25), {self.by_both:.1f} by both (words count "
-            f"{self.weight:.0%})"
-        )
-
-
 def check_words(
-    documents: Sequence[Document], features: TextFeatures, encoder: FrozenEncoder, seed: int = 0
+    documents: Sequence[Document],
+    held_out: Ids,
+    codes: Floats,
+    features: TextFeatures,
+    encoder: FrozenEncoder,
+    seed: int = 0,
 ) -> WordsCheck:
-    """Find out how much BM25 should count in a hybrid search.
+    """Find out how much BM25 should count in a hybrid search, by the inverse cloze task.
 
     The first words of a document, a title or a summary as a rule and much like what people ask,
-    must find the rest of it among the rests of all: by codes, by words, and by both with each
-    weight. No queries and no judgements are needed.
+    must find the rest of it among all documents: by codes, by words, and as a hybrid search does
+    with each weight. No queries and no qrels are needed.
+
+    Only held-out documents can ask: of the others the encoder has learned which first words go
+    with which rest, as of no query.
 
     Parameters
     ----------
     documents : sequence of Document
+    held_out : ndarray of int64
+        Rows of those that were not learned from.
+    codes : ndarray of float32, shape (n, code_size)
+        Of the documents.
     features : TextFeatures
     encoder : FrozenEncoder
+        That gave the codes.
     seed : int
+        Chooses which documents ask.
     """
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(documents))[:SEARCHED]
+    searched = np.random.default_rng(seed).permutation(len(documents))[:SEARCHED]
+    documents, codes = [documents[row] for row in searched], codes[searched]
     language = features.language
-    spoken = [_kept_tokens(documents[row].text, language) for row in chosen]
-    asked = [n for n, tokens in enumerate(spoken) if len(tokens) >= LONG_ENOUGH][:QUESTIONS]
-    if len(asked) < FEWEST:
-        return WordsCheck(UNKNOWN)
-    rests = [t[OPENING:] if len(t) >= LONG_ENOUGH else t for t in spoken]
-    queries = [spoken[number][:OPENING] for number in asked]
-    codes = encoder.encode(features.transform(map(" ".join, rests)))
-    questions = encoder.encode(features.transform(map(" ".join, queries)))
-    counted = Words.build((n, [term_of(t, language) for t in rest]) for n, rest in enumerate(rests))
-    spoken_of = [counted.scores_of(term_of(t, language) for t in query) for query in queries]
-    by_code, by_words = _scaled(questions @ codes.T), _scaled(np.stack(spoken_of))
-    ranks = {}
-    for weight in WEIGHTS:
-        scores = (1 - weight) * by_code + weight * by_words
-        own = scores[np.arange(len(asked)), asked][:, None]
-        ranks[weight] = np.log(1 + (scores > own).sum(axis=1))
-    mean = {weight: float(np.exp(found.mean())) for weight, found in ranks.items()}
-    best = min(mean, key=mean.__getitem__)
-    gain = np.empty(len(asked))
-    for half in (slice(0, None, 2), slice(1, None, 2)):
-        rest = slice(1 - half.start, None, 2)
-        learned = min(ranks, key=lambda weight: ranks[weight][rest].mean())
-        gain[half] = ranks[0.0][half] - ranks[learned][half]
-    found = bootstrap(gain[:, None], seed)[0]
-    shown = (found.mean, found.low, found.high)
-    return WordsCheck(max(LEAST, best), mean[0.0], mean[1.0], mean[best], shown)
+    cut = openings_of(documents, np.flatnonzero(np.isin(searched, held_out)), language, QUESTIONS)
+    if cut is None:
+        return WordsCheck()
+    codes[cut.rows] = encoder.encode(features.transform(cut.rests))
+    texts = [document.text for document in documents]
+    for row, rest in zip(cut.rows.tolist(), cut.rests, strict=True):
+        texts[row] = rest
+    queries = Queries(features.count(cut.questions), cut.questions, cut.rows, cut.questions)
+    task = KnownItem.of(queries, np.arange(len(documents)))
+
+    def reached(score: Callable[[slice], Floats]) -> Doubles:
+        return evaluate(task, score).values["reciprocal_rank"]
+
+    asked = encoder.encode(features.weigh(queries.samples))
+    lexical = LexicalIndex.of(texts, language)
+    fusion = Fusion(lexical, codes, lambda code: code @ codes.T, DEFAULT_WEIGHT)
+    ready = fusion.prepare(queries, asked)
+
+    def with_weight(weight: float) -> Doubles:
+        ranked = replace(fusion, weight=weight).ranked
+        return reached(lambda block: ranked(ready[block]))
+
+    by_code = reached(lambda block: asked[block] @ codes.T)
+    by_words = reached(lambda block: lexical.scores(queries.texts[block]))
+    by_both = [with_weight(weight) for weight in WEIGHTS]
+    chosen = _as_far_as_evident(by_both, seed)
+    gain = paired_difference(by_both[chosen], by_code, seed)
+    return WordsCheck(
+        WEIGHTS[chosen],
+        len(queries),
+        float(by_code.mean()),
+        float(by_words.mean()),
+        float(by_both[chosen].mean()),
+        (gain.mean, gain.low, gain.high),
+    )
+
+
+def _as_far_as_evident(values: Sequence[Doubles], seed: int) -> int:
+    """Return the weight nearest to the default of those that are not clearly worse than the best.
+
+    Parameters
+    ----------
+    values : sequence of ndarray of float64
+        Reciprocal ranks with each of `WEIGHTS`, of the same queries.
+    """
+    best = int(np.argmax([found.mean() for found in values]))
+    usual = WEIGHTS.index(DEFAULT_WEIGHT)
+    step = 1 if best > usual else -1
+    return next(
+        place
+        for place in range(usual, best + step, step)
+        if paired_difference(values[best], values[place], seed).low <= 0
+    )
 
 
 class Openings(NamedTuple):
@@ -120,24 +124,18 @@ class Openings(NamedTuple):
     rests: list[str]
 
 
-def openings_of(documents: Sequence[Document], rows: Ids, language: str) -> Openings | None:
-    """Cut some documents in two: None where fewer than `FEWEST` are long enough for it."""
-    spoken = {int(row): _kept_tokens(documents[row].text, language) for row in rows}
-    long = {row: tokens for row, tokens in spoken.items() if len(tokens) >= LONG_ENOUGH}
+def openings_of(
+    documents: Sequence[Document], rows: Ids, language: str, most: int | None = None
+) -> Openings | None:
+    """Cut the first `most` long ones of some documents in two; None where fewer than `FEWEST`."""
+    tokens = ((row, _kept_tokens(documents[row].text, language)) for row in rows.tolist())
+    long = dict(islice((one for one in tokens if len(one[1]) >= LONG_ENOUGH), most))
     if len(long) < FEWEST:
         return None
-    questions = [" ".join(tokens[:OPENING]) for tokens in long.values()]
-    rests = [" ".join(tokens[OPENING:]) for tokens in long.values()]
+    questions = [" ".join(kept[:OPENING]) for kept in long.values()]
+    rests = [" ".join(kept[OPENING:]) for kept in long.values()]
     return Openings(np.array(list(long), dtype=np.int64), questions, rests)
 
 
 def _kept_tokens(text: str, language: str) -> list[str]:
     return [token for token in raw_tokens(text) if term_of(token, language)]
-
-
-def _scaled(scores: Floats) -> Floats:
-    """Return the scores of each query brought to 0..1."""
-    low = scores.min(axis=1, keepdims=True)
-    width = scores.max(axis=1, keepdims=True) - low
-    scaled: Floats = (scores - low) / np.maximum(width, 1e-9)
-    return scaled

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aesearch.encoders import UNTRAINED
+from aesearch.encoders.factory import require_folders
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
-from aesearch.indexing.choices import as_changes, choose_settings, require_labels
+from aesearch.indexing.request import Choices, Request
 from aesearch.ingest.update import differences
-from aesearch.modalities import TEXTS
-from aesearch.search.index import Index, open_at
-from aesearch.settings import FEWEST_TO_TRAIN, Settings, parse_seconds
+from aesearch.settings import FEWEST_TO_TRAIN, Settings
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
 from aesearch.sources.detect import kind_of
-from aesearch.sources.folder import folder_names
-from aesearch.sources.open import open_source
 from aesearch.sources.table import Columns, Taken, columns_taken
+from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout
-from aesearch.storage.places import place_for
 
 LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "write.", ".")
-
-Wanted = Settings | Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What `aesearch.indexing.build.update` would do.
+    """What `aesearch.indexing.update` would do.
 
     Attributes
     ----------
@@ -53,129 +45,100 @@ class Forecast:
     columns: Taken | None = None
 
 
-def prepare(
-    source: str | Path,
-    path: str | Path | None,
-    wanted: Wanted,
-    budget: float | str | None,
-    columns: Columns | None,
-) -> tuple[Source, Layout, float | None]:
-    """Open the source and find the place of its index, and refuse what can be refused so far.
-
-    Returns
-    -------
-    folder, layout, seconds : Source, Layout, float or None
-        The budget, read.
-    """
-    seconds = parse_seconds(budget) if isinstance(budget, str) else budget
-    if seconds is not None and not 0 <= seconds < np.inf:
-        raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
-    if str(source) == STANDARD_INPUT and path is None:
-        raise ParameterError("documents on standard input need a place: --index NAME")
-    layout = Layout(place_for(Path(source), path))
-    if layout.exists():  # with the columns that it knows already
-        columns = (columns or Columns()).over(layout.read_card().get("columns"))
-    folder = open_source(source, columns or None, sys.stdin)
-    if seconds == 0 and as_changes(wanted).get("encoder", "auto") not in ("auto", *UNTRAINED):
-        raise ParameterError(
-            "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
-        )
-    if not folder.plain and layout.root.resolve().is_relative_to(folder.root):
-        raise SourceError(
-            f"the index {layout.root} would lie inside the source {folder.root}, where nothing "
-            "is written; name another place with --index"
-        )
-    return folder, layout, seconds
-
-
 def foretell(
     source: str | Path,
     path: str | Path | None = None,
-    wanted: Wanted = None,
+    settings: Settings | Mapping[str, Any] | None = None,
     *,
     budget: float | str | None = None,
     retrain: bool = False,
     columns: Columns | None = None,
 ) -> Forecast:
-    """Return what `update` would do, or raise what it would; nothing is written.
+    """Tell what `update` would do, or raise what it would; nothing is written.
 
     Files are listed, but only read where their names say nothing. The parameters are those of
     `update`.
     """
     if str(source) == STANDARD_INPUT:
         raise ParameterError("standard input is read once; --dry-run is for files")
-    folder, layout, seconds = prepare(source, path, wanted, budget, columns)
-    if not layout.exists():
-        refuse_foreign(layout)
-        entries = walk(folder)
-        require_choices(folder, entries, wanted)
-        return Forecast(layout, _only_new(len(entries)), columns=columns_taken(folder))
-    with reopen(layout, folder) as index:
-        chosen = choose_settings(index.settings, wanted, index.kind, retrain=retrain)
-        trains = retrain or (bool(seconds) and was_never_trained(index))
+    request = Request.of(source, path, settings, budget=budget, retrain=retrain, columns=columns)
+    if not request.layout.exists():
+        refuse_foreign(request.layout)
+        entries = walk(request.source)
+        require_choices(request.source, entries, request.choices)
+        counts = counts_of_new(len(entries))
+        return Forecast(request.layout, counts, columns=columns_taken(request.source))
+    folder = reopen(request)
+    try:
+        chosen = request.choices.over(folder.settings, folder.card.kind, retrain=retrain)
+        trains = wants_training(request, folder)
         if trains:
-            require_labels(chosen, labels_of(index))
-        goes_on = "on" if layout.plan.exists() else None
-        counts = differences(index, folder).counts()
-        return Forecast(layout, counts, "anew" if trains else goes_on, columns_taken(folder))
+            require_labels(chosen, list(folder.labels().values()))
+        goes_on = "on" if folder.layout.plan.exists() else None
+        counts = differences(folder, request.source).counts()
+        taken = columns_taken(request.source)
+        return Forecast(folder.layout, counts, "anew" if trains else goes_on, taken)
+    finally:
+        folder.close()
 
 
-def _only_new(count: int) -> dict[str, int]:
+def counts_of_new(count: int) -> dict[str, int]:
+    """What `Changes.counts` says where all items are new."""
     return {"new": count, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 0}
 
 
-def require_choices(folder: Source, entries: list[Entry], wanted: Wanted) -> tuple[str, Settings]:
-    """Return the kind of a new index, and its settings; refuse those that do not fit the source."""
-    kind = kind_of(folder, entries, kind_wanted(wanted, "auto"))
-    settings = choose_settings(Settings(), wanted, kind, retrain=True)
-    require_labels(settings, folder.labels([entry.key for entry in entries]))
+def require_choices(source: Source, entries: list[Entry], choices: Choices) -> tuple[str, Settings]:
+    """The kind of a new index, and its settings; refuses those that do not fit the source."""
+    kind = kind_of(source, entries, choices.kind)
+    settings = choices.over(Settings(), kind, retrain=True)
+    require_labels(settings, source.labels([entry.key for entry in entries]))
     return kind, settings
 
 
-def kind_wanted(wanted: Wanted, otherwise: str) -> str:
-    """Return the kind that was chosen, or what else it is."""
-    kind = str(as_changes(wanted).get("kind", "auto"))
-    return otherwise if kind == "auto" else kind
+def require_labels(settings: Settings, labels: Sequence[str]) -> None:
+    """Refuse an encoder that learns from labels where there are none, before any work."""
+    if settings.encoder not in ("auto", *UNTRAINED):
+        require_folders(settings.encoder, labels)
 
 
-def labels_of(index: Index) -> list[str]:
-    """Return the labels of the items of an index: of pictures, their folders."""
-    if index.kind == TEXTS:
-        return list(index.store.labels().values())
-    return folder_names([item.key for item in index.items()])
-
-
-def reopen(layout: Layout, folder: Source) -> Index:
+def reopen(request: Request) -> IndexFolder:
     """Open an index that there is, if it is that of this source."""
-    index = open_at(layout.root)
+    folder = IndexFolder(request.layout.root)
     try:
-        index.check_source(folder.root)
+        folder.check_source(request.source.root)
     except IndexExistsError:
-        index.close()
+        folder.close()
         raise
-    return index
+    return folder
 
 
-def was_never_trained(index: Index) -> bool:
-    """Return whether it was made with a budget of 0, so that asking for a budget means training."""
+def wants_training(request: Request, folder: IndexFolder) -> bool:
+    """Whether a training was asked for.
+
+    An index that was made with a budget of 0 is trained as soon as a budget is named.
+    """
+    return request.retrain or (bool(request.budget) and _was_never_trained(folder))
+
+
+def _was_never_trained(folder: IndexFolder) -> bool:
     return (
-        "seconds" not in index.encoder.manifest.get("trained", {})
-        and index.settings.encoder not in UNTRAINED
-        and len(index) >= FEWEST_TO_TRAIN
-        and not index.layout.plan.exists()
+        "seconds" not in folder.manifest.trained
+        and folder.settings.encoder not in UNTRAINED
+        and folder.count() >= FEWEST_TO_TRAIN
+        and not folder.layout.plan.exists()
     )
 
 
-def walk(folder: Source) -> list[Entry]:
-    """Return all entries of a source that holds some."""
-    entries = list(folder.walk())
+def walk(source: Source) -> list[Entry]:
+    """All entries of a source that holds some."""
+    entries = list(source.walk())
     if not entries:
-        if folder.unreadable:
-            place, reason = folder.unreadable[0]
-            raise SourceError(f"{folder.root} holds nothing that can be used: {place}: {reason}")
-        what = "no documents" if folder.plain else "no files"
+        if source.unreadable:
+            place, reason = source.unreadable[0]
+            raise SourceError(f"{source.root} holds nothing that can be used: {place}: {reason}")
+        what = "no documents" if source.plain else "no files"
         raise SourceError(
-            f"{folder.root} holds {what}; name the place that holds the pictures or documents"
+            f"{source.root} holds {what}; name the place that holds the pictures or documents"
         )
     return entries
 

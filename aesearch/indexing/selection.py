@@ -21,9 +21,10 @@ from aesearch.errors import DamagedError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Decision, select
 from aesearch.evaluation.tasks import Rankings, Task, evaluate
-from aesearch.indexing.datasets import Corpus
+from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.tasks import InverseCloze, Passages, known_item_task, same_label_task
-from aesearch.inference.encoder import MANIFEST, WEIGHTS, FrozenEncoder, seal
+from aesearch.inference.encoder import WEIGHTS, FrozenEncoder, seal
+from aesearch.inference.manifest import MANIFEST, Manifest
 from aesearch.modalities import Features
 from aesearch.sparse import Bags
 from aesearch.storage.layout import Layout, sync_to_disk
@@ -102,7 +103,7 @@ class Selection:
     codes : dict of str to Coded
     """
 
-    corpus: Corpus
+    corpus: Dataset
     seed: int = 0
     checks: dict[str, Check] = field(default_factory=dict)
     candidates: dict[str, Candidate] = field(default_factory=dict)
@@ -215,16 +216,16 @@ def freeze(
     encoder.write_graphs(temporary)
     state = {name: np.ascontiguousarray(array) for name, array in encoder.state().items()}
     save_file(state, temporary / WEIGHTS)
-    manifest = {
-        "kind": kind,
-        "parameters": encoder.get_params(),
-        "chosen": changed_parameters(encoder),
-        "features": features.config(),
-        "code_size": encoder.code_size_,
-        "aesearch": __version__,
-        "made_at": time.time(),
+    manifest = Manifest(
+        kind=kind,
+        features=features.config(),
+        code_size=encoder.code_size_,
+        parameters=encoder.get_params(),
+        chosen=changed_parameters(encoder),
+        aesearch=__version__,
+        made_at=time.time(),
         **notes,
-    }
+    )
     fingerprint = seal(temporary, manifest, features.save(temporary))
     written = [path.name for path in temporary.iterdir()]
     for name in (*written, "."):

@@ -18,24 +18,25 @@ from aesearch.evaluation.tasks import (
     labelled_queries,
     shuffled,
 )
-from aesearch.indexing.datasets import Corpus, TextCorpus
+from aesearch.indexing.datasets.base import Dataset
+from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.ingest.passages import BATCH, PassageCodes
 from aesearch.modalities.texts.passages import Passage, half_of, passages_of
 from aesearch.sparse import Bags
 from aesearch.types import Floats, Ids, Ints
 
 
-def keys_of(corpus: Corpus) -> list[str]:
+def keys_of(corpus: Dataset) -> list[str]:
     """Return the keys of all items."""
     return [item.key for item in corpus.items]
 
 
-def known_item_task(corpus: Corpus, seed: int) -> KnownItem:
+def known_item_task(corpus: Dataset, seed: int) -> KnownItem:
     """Return the search that needs no labels: distorted pictures, halves of documents."""
     keys = keys_of(corpus)
     rows = chosen_queries(corpus.kept_out, keys, seed)
     texts: list[str] = []
-    if isinstance(corpus, TextCorpus):
+    if isinstance(corpus, TextDataset):
         texts = [half_of(corpus.documents[row].text, seed) for row in rows]
         samples = corpus.features.count(texts)
     else:
@@ -44,7 +45,7 @@ def known_item_task(corpus: Corpus, seed: int) -> KnownItem:
     return KnownItem.of(queries, shuffled(np.arange(len(corpus)), keys, seed))
 
 
-def same_label_task(corpus: Corpus, seed: int) -> SameLabel | None:
+def same_label_task(corpus: Dataset, seed: int) -> SameLabel | None:
     """Return the queries by folder or label, or None where there are none to be asked."""
     numbers = label_numbers(corpus.labels)
     if numbers is None:
@@ -60,10 +61,10 @@ def same_label_task(corpus: Corpus, seed: int) -> SameLabel | None:
     return SameLabel(queries, searched, chance, own=numbers[rows], labels=numbers[searched])
 
 
-def item_queries(corpus: Corpus, rows: Ints) -> Queries:
+def item_queries(corpus: Dataset, rows: Ints) -> Queries:
     """Return items as queries."""
     names = [corpus.items[row].key for row in rows]
-    texts = [corpus.documents[row].text for row in rows] if isinstance(corpus, TextCorpus) else []
+    texts = [corpus.documents[row].text for row in rows] if isinstance(corpus, TextDataset) else []
     return Queries(corpus.samples[rows], names, rows, texts)
 
 
@@ -83,7 +84,7 @@ class InverseCloze:
     rests: Any
 
     @classmethod
-    def of(cls, corpus: Corpus, rows: Ints) -> InverseCloze | None:
+    def of(cls, corpus: Dataset, rows: Ints) -> InverseCloze | None:
         """Cut some documents in two; None where they are not long enough for it."""
         cut = corpus.openings(rows)
         if cut is None:
@@ -111,9 +112,9 @@ class Passages:
     spans: list[Passage] = field(default_factory=list)
 
     @classmethod
-    def of(cls, corpus: Corpus) -> Passages:
+    def of(cls, corpus: Dataset) -> Passages:
         """Cut the documents of a collection as an index does."""
-        if not isinstance(corpus, TextCorpus):
+        if not isinstance(corpus, TextDataset):
             return cls(np.empty(0, dtype=np.int64))
         texts = [document.text for document in corpus.documents]
         found = [(row, span) for row, text in enumerate(texts) for span in passages_of(text)]

@@ -7,7 +7,7 @@ import shutil
 import time
 import warnings
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,22 +16,16 @@ from aesearch.encoders.factory import learned_by, make_encoder, require_folders
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Decision
-from aesearch.indexing.baselines import BASELINES, enter_baselines, features_wanted, fit
-from aesearch.indexing.datasets import Corpus, read_corpus, stored_corpus
+from aesearch.indexing.baselines import enter_baselines, features_wanted, fit
+from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.selection import Candidate, Selection, freeze
-from aesearch.modalities import NOUNS, TEXTS
-from aesearch.modalities.images.pixels import load_all_formats
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
-from aesearch.sources.base import Entry
-from aesearch.sources.folder import Folder
 from aesearch.storage.commit import clean
 from aesearch.storage.database import Store
+from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout, write_atomically
 from aesearch.storage.lock import hold
 from aesearch.types import Ids, Progress
-
-if TYPE_CHECKING:
-    from aesearch.search.index import Index
 
 DEFAULT_BITS = 64
 MOST_TURNED = 2048  # numbers in a code; above, the rotation that makes bits takes minutes
@@ -81,82 +75,73 @@ def default_budget(count: int) -> float:
     return float(min(max(60.0, 0.15 * count), 1200.0))
 
 
-def train(index: Index, corpus: Corpus | None, budget: float | None, progress: Progress) -> None:
+def train(
+    folder: IndexFolder, corpus: Dataset | None, budget: float | None, progress: Progress
+) -> None:
     """Train what is planned, check it against its baselines, and publish the better one.
 
     Parameters
     ----------
-    index : Index
-    corpus : Corpus or None
+    folder : IndexFolder
+    corpus : Dataset or None
         All items, where they were just read.
     budget : float or None
         Seconds; instead of the plan's.
     progress : callable
     """
-    with hold(index.layout):
-        plan = Plan.read(index.layout)
-        if corpus is None or index.revision.number != 1 or not len(corpus.kept_out):
-            corpus = _read_again(index, progress)
+    with hold(folder.layout):
+        plan = Plan.read(folder.layout)
+        if corpus is None or folder.revision.number != 1 or not len(corpus.kept_out):
+            corpus = _read_again(folder, progress)
         if len(corpus) < 2:  # nothing to learn from
-            Plan.done(index.layout)
+            Plan.done(folder.layout)
             return
-        settings = index.settings
+        settings = folder.settings
         selection = Selection(corpus, settings.seed)
         progress("preparing", 0, 1)
-        enter_baselines(selection, settings, index.layout, plan.encoder)
+        enter_baselines(selection, settings, folder.layout, plan.encoder)
         progress("preparing", 1, 1)
         notes: dict[str, Any] = {"trained": {"items": corpus.training}}
         learned = learned_by(plan.encoder, corpus.kind)
         seconds = plan.budget if budget is None else budget
         seconds = default_budget(len(corpus)) if seconds is None else seconds
         if _is_worth_training(learned, plan.encoder, corpus, seconds):
-            candidate, notes = _fit(index, learned, selection, seconds, progress)
+            candidate, notes = _fit(folder, learned, selection, seconds, progress)
             progress("checking", 0, 1)
             selection.encode(learned, candidate)
         decision = selection.decide(learned)
-        forced = plan.encoder in selection.candidates and plan.encoder != BASELINES[corpus.kind]
+        forced = plan.encoder in selection.candidates and plan.encoder != corpus.modality.baseline
         if forced:
             decision = replace(decision, winner=plan.encoder)
         progress("checking", 1, 1)
-        _publish(index, selection, decision, notes, forced=forced)
-        Plan.done(index.layout)
+        _publish(folder, selection, decision, notes, forced=forced)
+        Plan.done(folder.layout)
 
 
-def _is_worth_training(learned: str, wanted: str, corpus: Corpus, seconds: float) -> bool:
-    count, baseline = len(corpus), BASELINES[corpus.kind]
+def _is_worth_training(learned: str, wanted: str, corpus: Dataset, seconds: float) -> bool:
+    count, baseline = len(corpus), corpus.modality.baseline
     if learned in UNTRAINED:
         return learned != baseline
     if count < FEWEST_TO_TRAIN and wanted != "auto":
         warnings.warn(
-            f"{too_few_to_train(count, NOUNS[corpus.kind], learned)}: {baseline.upper()} is "
+            f"{too_few_to_train(count, corpus.modality.noun, learned)}: {baseline.upper()} is "
             "published",
             stacklevel=3,
         )
     return seconds > 0 and count >= FEWEST_TO_TRAIN
 
 
-def _read_again(index: Index, progress: Progress) -> Corpus:
+def _read_again(folder: IndexFolder, progress: Progress) -> Dataset:
     """Read all items once more: for a training that goes on, or one that was asked for."""
-    resumed = any(path.name != "plan.json" for path in index.layout.training.iterdir())
+    resumed = any(path.name != "plan.json" for path in folder.layout.training.iterdir())
     # A checkpoint fits only the features that it was made with.
-    features = index.features if resumed else None
-    if index.kind == TEXTS:
-        return stored_corpus(index.store, index.settings, features)
-    load_all_formats()
-    entries = [Entry(i.key, i.size, i.mtime_ns) for i in index.items() if not i.added]
-    return read_corpus(
-        Folder(index.source),
-        entries,
-        index.kind,
-        index.settings,
-        features=features,
-        by_hand=index.store.kept(),
-        progress=progress,
-    )
+    features = folder.snapshot().features if resumed else None
+    dataset: type[Dataset] = folder.modality.part("dataset")
+    return dataset.again(folder, features, progress)
 
 
 def _fit(
-    index: Index, name: str, selection: Selection, seconds: float, progress: Progress
+    folder: IndexFolder, name: str, selection: Selection, seconds: float, progress: Progress
 ) -> tuple[Candidate, dict[str, Any]]:
     """Fit the learned encoder within its budget, going on from a checkpoint if there is one."""
     from aesearch.encoders.training.loop import Session
@@ -164,10 +149,10 @@ def _fit(
     started = time.perf_counter()
     session = Session(
         budget_s=seconds,
-        progress=lambda fraction, losses: progress("training", fraction * seconds, seconds),
-        checkpoint=index.layout.training,
+        progress=lambda fraction, _: progress("training", fraction * seconds, seconds),
+        checkpoint=folder.layout.training,
     )
-    settings, corpus = index.settings, selection.corpus
+    settings, corpus = folder.settings, selection.corpus
     encoder: Any = make_encoder(name, settings.parameters, settings.code_size, settings.seed)
     progress("training", 0, seconds)
     features = features_wanted(selection, settings, name)
@@ -175,7 +160,7 @@ def _fit(
         try:
             require_folders(name, corpus.labels[: corpus.training])
         except ParameterError:  # the files in other folders turned out to be no pictures
-            Plan.done(index.layout)
+            Plan.done(folder.layout)
             raise
     fit(encoder, corpus, features, None if name in UNTRAINED else session)
     tally = session.tally
@@ -189,19 +174,25 @@ def _fit(
         },
         "history": getattr(encoder, "history_", []),
     }
-    frozen = freeze(encoder, name, features, index.layout, notes)
+    frozen = freeze(encoder, name, features, folder.layout, notes)
     return Candidate(name, encoder, features, frozen), notes
 
 
 def _publish(
-    index: Index, selection: Selection, decision: Decision, notes: dict[str, Any], *, forced: bool
+    folder: IndexFolder,
+    selection: Selection,
+    decision: Decision,
+    notes: dict[str, Any],
+    *,
+    forced: bool,
 ) -> None:
     """Give every item its code by the winner, and keep the table that says why."""
     winner = decision.winner
     candidate, corpus = selection.candidates[winner], selection.corpus
-    size = selection.codes[winner].items.shape[1]
+    codes = selection.codes[winner].items
+    size = codes.shape[1]
     usual = DEFAULT_BITS if size <= MOST_TURNED else 0
-    bits = min(index.settings.bits or usual, size - size % 8)
+    bits = min(folder.settings.bits or usual, size - size % 8)
     forms = selection.stored_forms(winner, bits)
     kept = corpus.seen(corpus.samples[selection.asked], candidate.features)
     error = candidate.frozen.errors(kept)[1].mean() if len(selection.asked) else 0.0
@@ -215,11 +206,10 @@ def _publish(
             "candidates": _table(selection.checks),
             "forms": _table(forms),
             "form_bits": bits,
-            **corpus.notes(candidate.features, candidate.frozen, index.settings.seed),
+            **corpus.notes(codes, candidate.features, candidate.frozen, folder.settings.seed),
         },
     }
-    final = freeze(candidate.encoder, candidate.kind, candidate.features, index.layout, notes)
-    codes = selection.codes[winner].items
+    final = freeze(candidate.encoder, candidate.kind, candidate.features, folder.layout, notes)
     passages = selection.passages.coded(selection.codes[winner].passages)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
@@ -234,8 +224,8 @@ def _publish(
         store.skip(corpus.skipped)
         return ids, np.array(list(lost.values()), dtype=np.int64)
 
-    index.publish(edit, fingerprint=final.fingerprint)
-    clean(index.layout, index.revision)
+    folder.publish(edit, fingerprint=final.fingerprint)
+    clean(folder.layout, folder.revision)
 
 
 def _table(checks: dict[str, Check]) -> dict[str, Any]:

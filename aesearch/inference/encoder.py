@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, ParameterError, UnsupportedError
+from aesearch.inference.manifest import Manifest
 from aesearch.inference.prior import NAME, Prior
 from aesearch.sparse import Bags
 from aesearch.types import Floats
@@ -27,7 +29,6 @@ Rows = NDArray[Any] | Bags
 ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
 WEIGHTS = "weights.safetensors"
-MANIFEST = "encoder.json"
 BATCH = 64  # as quick as 256, and the runtime keeps a quarter of the memory
 # Optimising a graph takes longer than it saves on so few pictures: half of opening it.
 FEW = 16
@@ -50,18 +51,17 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def seal(folder: Path, manifest: Mapping[str, Any], files: Sequence[str] = ()) -> str:
+def seal(folder: Path, manifest: Manifest, files: Sequence[str] = ()) -> str:
     """Write ``encoder.json`` beside the graphs and return the fingerprint.
 
-    The fingerprint covers what decides a code: the graph, and the way pictures or documents are
-    prepared, `files` of the features among it.
+    The fingerprint covers what decides a code: the graph, and the way items are prepared, `files`
+    of the features among it.
     """
     sums = {name: checksum(folder / name) for name in (ENCODER, DECODER, WEIGHTS, *files)}
-    features = json.dumps(manifest["features"], sort_keys=True)
+    features = json.dumps(manifest.features, sort_keys=True)
     decisive = [sums[ENCODER], features, *(sums[name] for name in files)]
     fingerprint = xxhash.xxh3_64_hexdigest("".join(decisive).encode())
-    document = {**manifest, "fingerprint": fingerprint, "checksums": sums}
-    (folder / MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
+    replace(manifest, fingerprint=fingerprint, checksums=sums).write(folder)
     return fingerprint
 
 
@@ -77,8 +77,8 @@ class FrozenEncoder:
 
     Attributes
     ----------
-    manifest : dict
-        ``encoder.json``: kind, parameters, features, check, history, checksums.
+    manifest : Manifest
+        ``encoder.json``.
     fingerprint : str
         16 hexadecimal digits.
     """
@@ -86,22 +86,14 @@ class FrozenEncoder:
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
         self.folder = folder
         self._threads = threads or (1 if os.environ.get("OMP_NUM_THREADS") == "1" else 0)
-        try:
-            text = (folder / MANIFEST).read_text(encoding="utf-8")
-            self.manifest: dict[str, Any] = json.loads(text)
-            self.fingerprint: str = self.manifest["fingerprint"]
-            self.code_size: int = self.manifest["code_size"]
-            self._sums: dict[str, str] = self.manifest["checksums"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DamagedError(
-                f"the encoder in {folder} cannot be read ({error}); "
-                "'aesearch index SOURCE --retrain' makes a new one"
-            ) from error
+        self.manifest = Manifest.read(folder)
+        self.fingerprint = self.manifest.fingerprint
+        self.code_size = self.manifest.code_size
 
     def damage(self) -> list[str]:
         """Return a line for each file that is missing or not what was written."""
         found = []
-        for name, expected in self._sums.items():
+        for name, expected in self.manifest.checksums.items():
             path = self.folder / name
             if not path.exists():
                 found.append(f"{path} is missing")
@@ -246,7 +238,7 @@ class FrozenEncoder:
                 f"{path} cannot be read ({error.strerror}); "
                 "'aesearch index SOURCE --retrain' makes a new encoder"
             ) from error
-        if xxhash.xxh3_128_hexdigest(content) != self._sums.get(name):
+        if xxhash.xxh3_128_hexdigest(content) != self.manifest.checksums.get(name):
             raise DamagedError(
                 f"{path} is damaged (its checksum does not match); "
                 "'aesearch index SOURCE --retrain' makes a new encoder"

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.modalities import Read
 from aesearch.sources.base import Entry, Source, digest_of
@@ -19,14 +17,10 @@ from aesearch.types import Progress, silent
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from aesearch.modalities.images.pixels import ImageFeatures
-    from aesearch.types import Pixels
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
 CHUNK = 32
 WINDOW = 4  # chunks in flight per worker, so that memory stays bounded
-PROBED = 64
-LARGEST_SIDE, SIDE_OF_MANY, MANY = 64, 48, 50_000
 
 
 @dataclass(slots=True)
@@ -94,28 +88,3 @@ def decode(
                 yield from finished
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def probe(source: Source, entries: Sequence[Entry]) -> ImageFeatures:
-    """Choose side and channels by a look at a few files.
-
-    The side is the smallest of 16, 32, 48, 64 that the median picture reaches with its shorter
-    edge; at most 48 from 50,000 pictures on, which costs half a percent of precision and saves
-    half of the memory. One channel is enough where every picture looked at is grey.
-    """
-    from aesearch.modalities.images.pixels import SIDES, ImageFeatures, size_of
-
-    largest = LARGEST_SIDE if len(entries) < MANY else SIDE_OF_MANY
-    sample = entries[:: max(1, len(entries) // PROBED)][:PROBED]
-    edges = [min(size) for entry in sample if (size := size_of(source.root / entry.key))]
-    median = sorted(edges)[len(edges) // 2] if edges else largest
-    side = next((side for side in SIDES if side >= median), largest)
-    features = ImageFeatures(side=min(side, largest))
-    looked_at = [decode_one(source, entry, features.read).sample for entry in sample]
-    grey = [is_grey(pixels) for pixels in looked_at if pixels is not None]
-    return ImageFeatures(features.side, channels=1 if grey and all(grey) else 3)
-
-
-def is_grey(pixels: Pixels) -> bool:
-    """Return whether red, green and blue are the same in every pixel."""
-    return bool(np.ptp(pixels, axis=2).max() == 0)

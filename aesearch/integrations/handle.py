@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
-from aesearch.modalities import TEXTS
-from aesearch.search.hits import Hit, TextHit
-from aesearch.search.index import Index, open_at
+from aesearch.search.hits import Hit
+from aesearch.search.index import Index
 from aesearch.storage.places import find
 
 
@@ -63,7 +62,7 @@ class Handle:
             self._start(self.path)  # of the parent's index nothing is touched, not even closed
         with self._lock:
             if self._index is None:
-                self._index = open_at(self.path)
+                self._index = Index(self.path)
             return self._index
 
     def close(self) -> None:
@@ -87,7 +86,7 @@ class Handle:
         query : str
         k : int
         **limits
-            among, threshold, hybrid: see `TextIndex.search`.
+            among, threshold, hybrid: see `Index.search`.
 
         Returns
         -------
@@ -99,9 +98,12 @@ class Handle:
         ParameterError
             If it is an index of pictures, or `k` is below 1.
         """
-        index: Any = self.open()
-        if index.kind != TEXTS:
-            raise ParameterError(f"{index.name} is an index of pictures; name one of documents")
+        index = self.open()
+        modality = index.folder.modality
+        if not modality.has_words:
+            raise ParameterError(
+                f"{index.name} is an index of {modality.noun}s; name one of documents"
+            )
         if k < 1:
             raise ParameterError(f"k must be at least 1; got {k}")
         try:
@@ -117,7 +119,7 @@ class Handle:
         return found
 
 
-def _retrieved(index: Any, hit: TextHit) -> Retrieved:
+def _retrieved(index: Index, hit: Hit) -> Retrieved:
     kept = index.text_of(hit.key)
     facts = {"key": hit.key, "score": hit.score, "path": hit.path and str(hit.path)}
     facts |= {name: text for name in ("title", "label") if (text := getattr(kept, name))}

@@ -66,7 +66,7 @@ class AesearchRetriever(BaseRetriever):
         super().model_post_init(context)
         self._handle = Handle(self.index)
 
-    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:  # noqa: ARG002 - LangChain's
         found = self._handle.retrieve(
             query, self.k, among=self.among, threshold=self.threshold, hybrid=self.hybrid
         )

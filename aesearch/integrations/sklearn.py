@@ -23,12 +23,10 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from aesearch.engines import engine_class
+from aesearch.engines import Engine, engine_class
 from aesearch.engines.plan import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
 from aesearch.integrations.handle import Handle
-from aesearch.modalities import TEXTS
-from aesearch.modalities.texts.extract import Document
 from aesearch.search.index import Index
 from aesearch.sparse import Bags
 from aesearch.types import Floats
@@ -69,7 +67,7 @@ class Codes(TransformerMixin, BaseEstimator):
         self.index = index
         self.by = by
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's
         """Open the index and note which encoder it has; nothing is learned from `X`."""
         if self.by not in ("content", "key"):
             raise ParameterError(f"by must be 'content' or 'key'; got {self.by!r}")
@@ -117,7 +115,7 @@ class Codes(TransformerMixin, BaseEstimator):
                 )
         return np.concatenate(parts)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002 - scikit-learn's
         """Return 'code0', 'code1', ..."""
         check_is_fitted(self, "fingerprint_")
         return np.array([f"code{n}" for n in range(self.n_features_out_)], dtype=object)
@@ -182,7 +180,8 @@ class Neighbours(Codes):
             )
         self.codes_ = self._codes_of(samples)
         self.n_samples_fit_ = len(samples)
-        self._lock, self._engine = threading.Lock(), None
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **_: Any) -> csr_matrix:
@@ -193,7 +192,7 @@ class Neighbours(Codes):
         """Return the graph of `X`, sparse of shape (n, n_samples_fit_), nearest first in a row."""
         return self._graph(super().transform(X))
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002 - scikit-learn's
         """Return 'neighbours0', 'neighbours1', ... one for each sample it was fitted on."""
         check_is_fitted(self, "codes_")
         return np.array([f"neighbours{n}" for n in range(self.n_samples_fit_)], dtype=object)
@@ -206,7 +205,7 @@ class Neighbours(Codes):
         shape = len(codes), self.n_samples_fit_
         return csr_matrix((values.astype(np.float64).ravel(), found.ravel(), starts), shape=shape)
 
-    def _built(self) -> Any:
+    def _built(self) -> Engine:
         with self._lock:
             if self._engine is None:
                 plan = choose(*self.codes_.shape, kind="flat")
@@ -255,11 +254,12 @@ def _new_codes(index: Index, part: Sequence[Any], first: int) -> Floats:
     samples = []
     for place, content in enumerate(part, first):
         try:
-            samples.append(index.taken(content)[0])
+            samples.append(index.prepare(content).sample)
         except ContentError as error:
-            if index.kind != TEXTS or not isinstance(content, str):
+            blank = index.folder.modality.blank(content)
+            if blank is None:
                 raise ContentError(f"X[{place}]: {error}") from error
-            samples.append(Document("", ""))  # a blank text
+            samples.append(blank)
     rows = features.stack(samples)
     codes = index.encoder.encode(rows)
     if isinstance(rows, Bags):
@@ -269,8 +269,8 @@ def _new_codes(index: Index, part: Sequence[Any], first: int) -> Floats:
 
 def _kept_codes(index: Index, keys: Sequence[str]) -> Floats:
     """Return the codes of items, in the order of `keys`."""
-    ids = index.store.ids_of(keys)
+    ids = index.folder.store.ids_of(keys)
     if missing := [key for key in keys if key not in ids]:
         raise UnknownKeyError(f"there is no item '{missing[0]}' in {index.name}")
-    found, codes = index.store.codes(set(ids.values()))
+    found, codes = index.folder.store.codes(set(ids.values()))
     return codes[np.searchsorted(found, [ids[key] for key in keys])]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +14,62 @@ Scored = tuple[Ids, Floats]
 
 CANDIDATES = 1000  # of each ranking
 FEEDBACK, STRENGTH = 8, 1.0
-WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
-UNKNOWN = 0.2  # weight of the words where no check has found a better one
-LEAST = 0.05  # a name or a number that no code knows should count a little, whatever the check says
+WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # never none: only words find a new name
+DEFAULT_WEIGHT = 0.6  # of the words, where no check has shown another to be better
+OVERWHELMING = 0.05  # of reciprocal rank, which words must clearly cost before they are left out
+
+
+@dataclass(frozen=True)
+class WordsCheck:
+    """How well the openings of documents kept out of training find the rest of them.
+
+    By mean reciprocal rank.
+
+    Attributes
+    ----------
+    weight : float
+        Of the words in a hybrid search, in (0, 1).
+    questions : int
+        Openings that were asked; 0 where too few documents are long enough to find out.
+    by_code, by_words, by_both : float or None
+        Found by the codes, by BM25, and by both with this weight.
+    gain : tuple of three floats, or None
+        By how much more is found by both than by code, with the interval of the paired bootstrap.
+    """
+
+    weight: float = DEFAULT_WEIGHT
+    questions: int = 0
+    by_code: float | None = None
+    by_words: float | None = None
+    by_both: float | None = None
+    gain: tuple[float, float, float] | None = None
+
+    @classmethod
+    def of(cls, check: Mapping[str, Any] | None) -> WordsCheck:
+        """Return what the check of an index found out about words.
+
+        Checks of earlier versions, kept as "words" and "hybrid", asked what the code had learned
+        from, and so left words out: an index that has one is searched as if it had none.
+        """
+        return cls(**(check or {}).get("fusion", {}))
+
+    @property
+    def prefers_both(self) -> bool:
+        """Whether a text is searched by both unless told otherwise.
+
+        Made-up questions are not those that people ask, and names are found by words alone: it
+        takes more than a clear difference to leave them out.
+        """
+        return self.gain is None or self.gain[2] >= -OVERWHELMING
+
+    def __str__(self) -> str:
+        if self.by_code is None:
+            return f"words (BM25) count {self.weight:.0%}, the code the rest"
+        return (
+            f"a document's first words find the rest of it with MRR {self.by_code:.3f} by code, "
+            f"{self.by_words:.3f} by words (BM25), {self.by_both:.3f} by both (words count "
+            f"{self.weight:.0%})"
+        )
 
 
 def fuse(codes: Scored, words: Scored, weight: float) -> Scored:
@@ -38,10 +93,10 @@ def fuse(codes: Scored, words: Scored, weight: float) -> Scored:
     """
     ids = np.union1d(codes[0], words[0])
     total = np.zeros(len(ids), dtype=np.float32)
-    for (found, scores), share in ((codes, 1 - weight), (words, weight)):
+    # A document without any of the words scores 0, below the last that was found.
+    lowest = float(codes[1].min(initial=np.inf))
+    for (found, scores), share, low in ((codes, 1 - weight, lowest), (words, weight, 0.0)):
         if len(found):
-            # A document without any of the words scores 0, below the last that was found.
-            low = 0.0 if found is words[0] else float(scores.min())
             width = float(scores.max()) - low
             # What all have in common, a single one say, is the best there is.
             scaled = (scores - low) / width if width > 1e-9 else np.ones_like(scores)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from aesearch.errors import ContentError
+from aesearch.inference.encoder import FrozenEncoder
 from aesearch.inference.generate import decode, interpolate, plane, reconstruct, sample
-from aesearch.modalities.images.pixels import Content
+from aesearch.modalities.images.pixels import Content, ImageFeatures
 from aesearch.sources.folder import read_file
 from aesearch.types import Array, Floats, Pixels
 
 if TYPE_CHECKING:
     from aesearch.inference.frechet import SampleDistance
-    from aesearch.search.index import Index
+    from aesearch.storage.folder import IndexFolder
 
 
 class Generator:
@@ -33,27 +34,35 @@ class Generator:
     ...     copies, errors = index.generate.reconstruct(["photo.png"])
     """
 
-    def __init__(self, index: Index) -> None:
-        self._index = index
+    def __init__(self, folder: IndexFolder) -> None:
+        self._folder = folder
+
+    @property
+    def _encoder(self) -> FrozenEncoder:
+        return self._folder.snapshot().encoder
+
+    @property
+    def _features(self) -> ImageFeatures:
+        return cast(ImageFeatures, self._folder.snapshot().features)
 
     @property
     def groups(self) -> tuple[str, ...]:
         """The classes that can be sampled; empty where the encoder has learned none."""
-        return self._index.encoder.prior.names
+        return self._encoder.prior.names
 
     def sample(self, count: int = 1, *, seed: int = 0, group: str | None = None) -> Array:
         """Return new pictures, drawn at random; see :func:`sample`."""
-        return sample(self._index.encoder, count, seed=seed, group=group)
+        return sample(self._encoder, count, seed=seed, group=group)
 
     def plane(
         self, across: int = 0, down: int = 1, *, steps: int = 8, group: str | None = None
     ) -> Array:
         """Return a grid of pictures over two numbers of the code; see :func:`plane`."""
-        return plane(self._index.encoder, across, down, steps=steps, group=group)
+        return plane(self._encoder, across, down, steps=steps, group=group)
 
     def decode(self, latents: Array) -> Array:
         """Return the pictures of latent codes, shape (n, code_size); see :func:`decode`."""
-        return decode(self._index.encoder, latents)
+        return decode(self._encoder, latents)
 
     def interpolate(self, first: Content, second: Content, *, steps: int = 8) -> Array:
         """Return pictures on the way from one picture to another; see :func:`interpolate`.
@@ -70,7 +79,7 @@ class Generator:
             If one is neither a file nor an item, or cannot be read as a picture.
         """
         ends = [self.pixels(content) for content in (first, second)]
-        return interpolate(self._index.encoder, *ends, steps=steps)
+        return interpolate(self._encoder, *ends, steps=steps)
 
     def reconstruct(self, contents: Sequence[Content]) -> tuple[Array, Floats]:
         """Return what pictures become when encoded and decoded, and the mean squared errors.
@@ -85,16 +94,16 @@ class Generator:
         ContentError
             If one cannot be read as a picture.
         """
-        features = self._index.features
+        features = self._features
         pixels = [self.pixels(content) for content in contents]
         stacked = np.stack(pixels) if pixels else np.empty((0, *features.shape), dtype=np.uint8)
-        return reconstruct(self._index.encoder, stacked)
+        return reconstruct(self._encoder, stacked)
 
     def distance(self, *, seed: int = 0) -> SampleDistance | None:
         """Return how near samples come to the real pictures; see `frechet.sample_distance`."""
         from aesearch.inference.frechet import sample_distance
 
-        return sample_distance(self._index.encoder, self._index.store.codes()[1], seed=seed)
+        return sample_distance(self._encoder, self._folder.store.codes()[1], seed=seed)
 
     def pixels(self, content: Content) -> Pixels:
         """Return a picture as the encoder takes it, (height, width, channels).
@@ -111,21 +120,20 @@ class Generator:
         """
         name = f"{content}: " if isinstance(content, str | Path) else ""
         if isinstance(content, str) and not Path(content).exists():
-            if content not in self._index:
-                raise ContentError(f"{name}neither a file nor an item of {self._index.name}")
+            if not self._folder.ids_of([content]):
+                raise ContentError(f"{name}neither a file nor an item of {self._folder.name}")
             content = self._content_of(content)
         try:
             if isinstance(content, str | Path):
                 content = read_file(content)
-            pixels: Pixels = self._index.features.transform(content)
+            pixels: Pixels = self._features.transform(content)
             return pixels
         except ContentError as error:
             raise ContentError(f"{name}{error}") from error
 
     def _content_of(self, key: str) -> Content:
         """Return the file of an item, or the small picture kept of one that was added by hand."""
-        path = self._index.path_of(key)
+        path = self._folder.path_of(key)
         if path.exists():
             return path
-        kept = {item.key: png for item, png in self._index.store.kept()}
-        return kept.get(key, path)
+        return self._folder.kept().get(key, path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.passages import Passage
@@ -18,32 +18,51 @@ class Hit:
     Attributes
     ----------
     score : float
-        Cosine of the codes, in [-1, 1]; higher is closer, 1 is the same.
+        Cosine of the codes, in [-1, 1]; of codes and words together, in [0, 1]. Higher is closer.
     key : str
         Path relative to the source, with forward slashes; of a table, the key of the row.
     path : Path or None
         Where the file is; None of what was added under a key of your own, which has none.
+    title : str or None
+        Of a document; where it has none, its first words. None of what is no document.
+    snippet : Snippet or None
+        The part of a document that shows best why it was found, with the words of the query
+        marked.
+    passage : Passage or None
+        The passage whose code was nearest, where it was nearer than that of the whole document.
     """
 
     score: float
     key: str
     path: Path | None
+    title: str | None = None
+    snippet: Snippet | None = None
+    passage: Passage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TextHit(Hit):
-    """One found document.
+class Found(NamedTuple):
+    """One item, and the row of the engine, itself or a passage, that was nearest."""
+
+    id: int
+    score: float
+    row: int
+
+
+class Limits(NamedTuple):
+    """How many hits are wanted, and which.
 
     Attributes
     ----------
-    title : str
-        Of the document; where it has none, its first words.
-    snippet : Snippet
-        The part of it that shows best why it was found, with the words of the query marked.
-    passage : Passage or None
-        The passage whose code was nearest, where it was nearer than that of the whole document.
+    k : int
+    among : str or None
+        Glob on keys.
+    threshold : float or None
+        Lowest score of a hit.
+    hybrid : bool or None
+        Rank by codes and words together; None leaves it to the check.
     """
 
-    title: str
-    snippet: Snippet
-    passage: Passage | None
+    k: int
+    among: str | None = None
+    threshold: float | None = None
+    hybrid: bool | None = None

@@ -1,41 +1,36 @@
-"""An index: the folder on disk, opened for searching. Nothing here imports torch."""
+"""An index, opened for searching. Nothing here imports torch."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import numpy as np
-
-from aesearch.errors import DamagedError, IndexExistsError, ParameterError, UnknownKeyError
+from aesearch.errors import ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.modalities import IMAGES
-from aesearch.search.hits import Hit
-from aesearch.settings import Settings
-from aesearch.sources.base import digest_of
-from aesearch.sources.folder import read_file
-from aesearch.storage.commit import Edit, nothing, publish
-from aesearch.storage.database import Store
-from aesearch.storage.info import Drift, drift_of, facts
-from aesearch.storage.layout import Layout
-from aesearch.storage.lock import hold
-from aesearch.storage.places import find, key_for
-from aesearch.storage.schema import Item, Revision, Skipped
-from aesearch.storage.snapshot import Opened, open_revision
-from aesearch.storage.verify import problem_of_cache, problems_of_truth
+from aesearch.search.hits import Found, Hit, Limits
+from aesearch.search.query import Query
+from aesearch.search.ranker import Ranker
+from aesearch.storage.folder import IndexFolder
+from aesearch.storage.places import find
 from aesearch.types import Floats, Progress, silent
 
 if TYPE_CHECKING:
-    from aesearch.modalities.images.pixels import Content
+    from aesearch.modalities import Features
+    from aesearch.search.explain import Explanation
     from aesearch.search.generator import Generator
+    from aesearch.settings import Settings
+    from aesearch.storage.info import Drift, IndexInfo
+    from aesearch.storage.schema import Item, KeptText, Revision, Skipped
+    from aesearch.storage.snapshot import Snapshot
 
 TRIES = 5
+Answer = TypeVar("Answer")
 
 
 class Index:
-    """A folder of items that can be searched by similarity.
+    """A collection that can be searched by similarity.
 
     Safe to search from several threads, and while another process writes: a new revision is
     noticed at the next search. Use it as a context manager, or call :meth:`close`.
@@ -44,6 +39,11 @@ class Index:
     ----------
     path : str or Path
         Folder of the index.
+
+    Attributes
+    ----------
+    folder : IndexFolder
+        Where it is kept: rows, revision, everything on disk.
 
     Raises
     ------
@@ -54,172 +54,201 @@ class Index:
     --------
     >>> with aesearch.open("indexes/images") as index:      # doctest: +SKIP
     ...     index.search("photo.png", k=3)
+    >>> with aesearch.open("indexes/papers") as index:      # doctest: +SKIP
+    ...     index.search("heat transfer in laminar flow", k=3)
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.layout = Layout(Path(path))
-        self.card = self.layout.read_card()
-        self.store = Store(self.layout.database)
-        self._lock = threading.RLock()
-        self._opened: Opened | None = None
-        self._seen = -1
+        self.folder = IndexFolder(path)
 
     # -- what it is ------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
         """Name of the folder."""
-        return self.layout.root.resolve().name
+        return self.folder.name
 
     @property
     def kind(self) -> str:
-        """'images' or 'texts'."""
-        return str(self.card.get("kind", IMAGES))
+        """Name of the modality: 'images', 'texts' or 'vectors'."""
+        return self.folder.card.kind
 
     @property
     def source(self) -> Path:
         """Folder, or table, that was indexed."""
-        return Path(self.card["source"])
+        return self.folder.source
 
     @property
     def is_tabular(self) -> bool:
         """Whether its items are rows of a table, or of standard input."""
-        return "columns" in self.card
+        return self.folder.is_tabular
 
     @property
     def settings(self) -> Settings:
         """What was chosen when it was made."""
-        try:
-            return Settings(**self.card["settings"])
-        except TypeError as error:
-            raise DamagedError(f"{self.layout.card} holds settings unknown here: {error}") from None
+        return self.folder.settings
 
     @property
     def revision(self) -> Revision:
         """The current revision."""
-        return self.store.revision()[0]
+        return self.folder.revision
 
     @property
     def encoder(self) -> FrozenEncoder:
         """The encoder that makes the codes."""
-        return self._state().encoder
+        return self.folder.snapshot().encoder
 
     @property
-    def features(self) -> Any:
-        """How pictures or documents are prepared for it."""
-        return self._state().features
+    def features(self) -> Features:
+        """How items are prepared for it."""
+        return self.folder.snapshot().features
 
     def __len__(self) -> int:
-        return self.store.count()
+        return self.folder.count()
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and bool(self.store.ids_of([key]))
+        return isinstance(key, str) and bool(self.folder.ids_of([key]))
 
     def __repr__(self) -> str:
         return f"<Index {self.name!r}: {len(self)} items>"
 
     def items(self) -> Iterator[Item]:
-        """Yield all items: key, size, time, digest."""
-        return self.store.items()
+        """All items: key, size, time, digest."""
+        return self.folder.items()
 
     def skipped(self) -> list[Skipped]:
-        """Return the files that are not in the index, each with its reason."""
-        return self.store.skipped()
+        """The files that are not in the index, each with its reason."""
+        return self.folder.skipped()
 
     def drift(self) -> Drift | None:
-        """Return how the collection has changed since training, or None if nothing came later."""
-        return drift_of(self.store, self.encoder)
+        """How the collection has changed since training, or None if nothing came later."""
+        return self.folder.drift()
 
-    def info(self) -> dict[str, Any]:
-        """Return everything there is to know about the index, as JSON."""
-        return facts(self, self._state())
-
-    def check_source(self, source: Path) -> None:
-        """Raise IndexExistsError if this is the index of another folder."""
-        if self.source not in (source, source.resolve()):  # standard input has no path
-            raise IndexExistsError(
-                f"{self.layout.root} is the index of {self.source}, not of {source}; name another "
-                "place with --index"
-            )
+    def info(self) -> IndexInfo:
+        """Everything there is to know about the index."""
+        return self.folder.info()
 
     def path_of(self, key: str) -> Path:
-        """Return where the file of a key is; of a row, the table."""
-        return self.source if self.is_tabular else self.source / key
-
-    def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:
-        """Return where the files of items are, by id; None of what was added without a file."""
-        alone = {id for id in self.store.by_hand(keys) if not Path(keys[id]).is_absolute()}
-        return {id: None if id in alone else self.path_of(key) for id, key in keys.items()}
+        """Where the file of a key is; of a row, the table."""
+        return self.folder.path_of(key)
 
     # -- searching -------------------------------------------------------------------------------
 
-    def encode(self, contents: Sequence[Content]) -> Floats:
-        """Return the codes of pictures, unit length, of shape (n, code_size)."""
-        state = self._state()
-        if not contents:
-            return np.empty((0, state.encoder.code_size), dtype=np.float32)
-        return state.encoder.encode(state.features.stack([self.taken(c)[0] for c in contents]))
+    @cached_property
+    def ranker(self) -> Ranker:
+        """How items of this kind are found."""
+        kind: type[Ranker] = self.folder.modality.part("ranker")
+        return kind(self.folder)
 
-    def taken(self, content: Any) -> tuple[Any, bytes, Path | None]:
-        """Return what is kept of a picture, its bytes, and its path if it came from a file.
+    @property
+    def is_hybrid(self) -> bool:
+        """Whether typed words are searched by codes and words together, unless told otherwise."""
+        return self.ranker.is_hybrid
 
-        Raises
-        ------
-        ContentError
-            If it cannot be read.
+    def prepare(self, content: Any) -> Query:
+        """Read what is searched with, once for several uses.
+
+        Parameters
+        ----------
+        content : object
+            As `search` takes it.
+
+        Returns
+        -------
+        Query
+            Taken by `search`, `search_many`, `explain` and `unknown_words`.
         """
-        path = Path(content) if isinstance(content, str | Path) else None
-        content = content if path is None else read_file(path)
-        sample = self.features.transform(content)
-        return sample, content if isinstance(content, bytes) else sample.tobytes(), path
+        return content if isinstance(content, Query) else self.ranker.query(content)
+
+    def encode(self, contents: Sequence[Any]) -> Floats:
+        """The codes of pictures, documents or vectors, unit length, of shape (n, code_size)."""
+        snapshot = self.folder.snapshot()
+        samples = [self.prepare(content).sample for content in contents]
+        return snapshot.encoder.encode(snapshot.features.stack(samples))
 
     def search(
         self,
-        content: Content,
+        content: Any,
         k: int = 10,
         *,
         among: str | None = None,
         threshold: float | None = None,
+        hybrid: bool | None = None,
     ) -> list[Hit]:
-        """Find the items most similar to a picture.
+        """Find the items most similar to a picture, a text or a vector.
 
         Parameters
         ----------
-        content : path, bytes, PIL image or ndarray
-            The picture. As an array (height, width[, channels]), uint8 or floats in [0, 1].
+        content : object
+            Of pictures: path, bytes, PIL image, or array (height, width[, channels]), uint8 or
+            floats in [0, 1]. Of documents: a str is always text, even where a file has this name;
+            a Path names a document, and bytes are the content of one.
         k : int, default=10
             Hits wanted; fewer come back where there are fewer items.
         among : str, optional
             Glob on keys, such as 'holiday/**'; the search looks only at these.
         threshold : float, optional
             Lowest score of a hit.
+        hybrid : bool, optional
+            Of documents: rank by the codes and by the words (BM25) together, weighted as the check
+            found best. Scores are then in [0, 1], 1 for what is best in both. By default so where
+            `is_hybrid`, for a str without `threshold`: that is what the check has asked, and a
+            threshold is a cosine. By default too, a str of which the code knows no word is
+            searched by words alone.
 
         Returns
         -------
         list of Hit
-            Best first. A picture that is in the index comes first, with score 1.
+            Best first. What is in the index comes first, with score 1.
 
         Raises
         ------
         ContentError
-            If it cannot be read as a picture.
+            If it cannot be read, or holds no word that the index knows.
         """
-        key = None
-        if isinstance(content, str | Path):
-            key = key_for(self.source, Path(content))
-            content = read_file(Path(content))
+        limits = Limits(k, among, threshold, hybrid)
+        return self._answers([content], limits)[0]
 
-        def answer(state: Opened) -> list[Hit]:
-            code = state.encoder.encode(state.features.transform(content)[None])
-            exact = self._exact(content, key) if isinstance(content, bytes) else []
-            return self._hits(state, code, k, among, threshold, exact)
+    def search_many(
+        self,
+        contents: Iterable[Any],
+        k: int = 10,
+        *,
+        among: str | None = None,
+        threshold: float | None = None,
+        hybrid: bool | None = None,
+    ) -> list[list[Hit]]:
+        """Search with several pictures, texts or vectors, encoded and searched together.
+
+        Parameters
+        ----------
+        contents : iterable of object
+            Each as `search` takes it.
+        k, among, threshold, hybrid
+            As in `search`.
+
+        Returns
+        -------
+        list of list of Hit
+            The hits of each, as `search` finds them one by one.
+        """
+        return self._answers(list(contents), Limits(k, among, threshold, hybrid))
+
+    def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
+        if not contents:
+            return []
+
+        def answer(snapshot: Snapshot) -> list[list[Hit]]:
+            ranker = self.ranker
+            queries = [self.prepare(content) for content in contents]
+            return [
+                ranker.hits(snapshot, found, query, limits)
+                for query, found in zip(
+                    queries, ranker.rank(snapshot, queries, limits), strict=True
+                )
+            ]
 
         return self._of_one_revision(answer)
-
-    def _exact(self, content: bytes, key: str | None) -> list[int]:
-        """Return the items of just this content, that of `key` first."""
-        same = self.store.same_content(digest_of(content))
-        return [id for id, _ in sorted(same, key=lambda pair: (pair[1] != key, pair[0]))]
 
     def similar(
         self,
@@ -236,106 +265,117 @@ class Index:
         UnknownKeyError
             If there is no such item.
         """
+        limits = Limits(k, among, threshold)
 
-        def answer(state: Opened) -> list[Hit]:
-            id = self._id_of(key)
-            code = self.store.codes([id])[1]
-            return self._hits(state, code, k, among, threshold, [id])
+        def answer(snapshot: Snapshot) -> list[Hit]:
+            id = self.folder.id_of(key)
+            code = self.folder.codes_of([id])
+            found: list[Found] = self.ranker.nearest(snapshot, code, limits, [[id]])[0]
+            return self.ranker.hits(snapshot, found, self.ranker.query_of(snapshot, key), limits)
 
         return self._of_one_revision(answer)
 
-    def _of_one_revision(self, answer: Callable[[Opened], list[Hit]]) -> list[Hit]:
+    def _of_one_revision(self, answer: Callable[[Snapshot], Answer]) -> Answer:
         """Ask again where a writer came in between: rows and codes must be of one revision."""
         for _ in range(TRIES):
-            state = self._state()
+            snapshot = self.folder.snapshot()
             try:
-                hits = answer(state)
+                found = answer(snapshot)
             except Exception:  # a code of one encoder meets the engine of another
-                if self.revision.number == state.revision.number:
+                if self.revision.number == snapshot.revision.number:
                     raise
                 continue
-            if self.revision.number == state.revision.number:
-                return hits
-        with self._lock, self.store.reading():  # in this order, as everywhere
-            self.forget()  # what this process has committed, but not opened yet
-            return answer(self._state())
+            if self.revision.number == snapshot.revision.number:
+                return found
+        with self.folder.settled():
+            return answer(self.folder.snapshot())
 
-    def _hits(
-        self,
-        state: Opened,
-        code: Floats,
-        k: int,
-        among: str | None,
-        threshold: float | None,
-        exact: list[int],
-    ) -> list[Hit]:
-        if k < 1:
-            raise ParameterError(f"k must be at least 1; got {k}")
-        allowed = None
-        count = len(state.engine)
-        if among is not None:
-            allowed = self.store.matching(among)
-            exact = [id for id in exact if id in set(allowed.tolist())]
-            count = len(allowed)
-        k = min(k, count)
-        if not k:
-            return []
-        ids, scores = state.engine.search(code, k, among=allowed)
-        first = exact[:k]
-        ranked = [(id, 1.0) for id in first]
-        ranked += [
-            (int(id), float(np.clip(score, -1, 1)))
-            for id, score in zip(ids[0], scores[0], strict=True)
-            if id >= 0 and id not in first
-        ]
-        keys = self.store.keys_of(id for id, _ in ranked)
-        paths = self.paths_of(keys)
-        return [
-            Hit(score, keys[id], paths[id])
-            for id, score in ranked[:k]
-            if id in keys and (threshold is None or score >= threshold)
-        ]
+    # -- words -----------------------------------------------------------------------------------
 
-    def _id_of(self, key: str) -> int:
-        try:
-            return self.store.ids_of([key])[key]
-        except KeyError:
-            what = "those of the rows of" if self.is_tabular else "paths relative to"
-            raise UnknownKeyError(
-                f"there is no item '{key}' in {self.name}; keys are {what} {self.source}"
-            ) from None
+    def unknown_words(self, text: str | Query, *, hybrid: bool | None = None) -> list[str]:
+        """The words of a query that a search passes over: no document has taught them.
 
-    @property
-    def generate(self) -> Generator:
-        """What makes pictures: sample, plane, interpolate, decode, reconstruct."""
-        from aesearch.search.generator import Generator
+        Stop words are not among them. With `hybrid`, as in `search`, they are in no document at
+        all; without, they may be in a few, too few to be learned.
+        """
+        return self.ranker.unknown_words(self.prepare(text), hybrid=hybrid)
 
-        return Generator(self)
+    def text_of(self, key: str) -> KeptText:
+        """The plain text of a document, as it is kept in the index, its title and its label.
 
-    # -- the revision that is open ---------------------------------------------------------------
+        Raises
+        ------
+        UnknownKeyError
+            If there is no such document.
+        UnsupportedError
+            If this is no index of documents.
+        """
+        text_of: Callable[[str], KeptText] | None = getattr(self.ranker, "text_of", None)
+        if text_of is None:
+            raise UnsupportedError(
+                f"{self.name} is an index of {self.folder.modality.noun}s, which have no text"
+            )
+        return text_of(key)
 
-    def _state(self) -> Opened:
-        with self._lock:
-            seen = self.store.data_version()
-            if self._opened is None or seen != self._seen:
-                if self._opened is None or self.revision.number != self._opened.revision.number:
-                    self._opened = open_revision(self.layout, self.store, self.settings)
-                self._seen = seen
-            return self._opened
-
-    def forget(self) -> None:
-        """Open anew at the next use: this process has written."""
-        with self._lock:
-            self._opened = None
-
-    # -- changing --------------------------------------------------------------------------------
-
-    def add(self, contents: Mapping[str, Content] | Iterable[str | Path]) -> list[str]:
-        """Add pictures, encoded by the encoder that is there; returns their keys.
+    def explain(self, content: Any, key: str, top: int = 8) -> Explanation:
+        """Say why a document is a hit for a text.
 
         Parameters
         ----------
-        contents : mapping of key to picture, or iterable of paths
+        content : str, Path, bytes or Query
+            As in `search`.
+        key : str
+            Of the document.
+        top : int
+            Terms wanted of each kind.
+
+        Returns
+        -------
+        Explanation
+            Terms that both hold, and terms that the decoder puts in both.
+
+        Raises
+        ------
+        UnsupportedError
+            If this is no index of documents.
+        """
+        return self.ranker.explain(self.prepare(content), key, top)
+
+    def explain_similar(self, key: str, other: str, top: int = 8) -> Explanation:
+        """Say why two documents of the index are similar; see `explain`."""
+        query = self.ranker.query_of(self.folder.snapshot(), key)
+        return self.ranker.explain(query or Query(None, b""), other, top)
+
+    def prepare_queries(self) -> None:
+        """Do now what the first query after a change would do, so that none waits for it."""
+        self.ranker.prepare()
+
+    @property
+    def generate(self) -> Generator:
+        """What makes pictures: sample, plane, interpolate, decode, reconstruct.
+
+        Raises
+        ------
+        UnsupportedError
+            If this is no index of pictures.
+        """
+        from aesearch.search.generator import Generator
+
+        if not self.folder.modality.visual:
+            raise UnsupportedError(
+                f"{self.name} is an index of {self.folder.modality.noun}s; only pictures are "
+                "sampled and reconstructed"
+            )
+        return Generator(self.folder)
+
+    # -- changing --------------------------------------------------------------------------------
+
+    def add(self, contents: Mapping[str, Any] | Iterable[str | Path]) -> list[str]:
+        """Add items, encoded by the encoder that is there; returns their keys.
+
+        Parameters
+        ----------
+        contents : mapping of key to content, or iterable of paths
             A path inside the source gets its relative key, another one its absolute path. A key
             that exists is replaced.
 
@@ -346,7 +386,7 @@ class Index:
         """
         from aesearch.ingest.update import add
 
-        return add(self, contents)
+        return add(self.folder, contents)
 
     def remove(self, keys: Iterable[str]) -> int:
         """Remove items; files that are still in the source are not taken up again.
@@ -358,24 +398,15 @@ class Index:
         """
         from aesearch.ingest.update import remove
 
-        return remove(self, list(keys))
+        if isinstance(keys, str):
+            raise ParameterError(f"keys must be several; put a single one into a list: ['{keys}']")
+        return remove(self.folder, list(keys))
 
     def sync(self, progress: Progress = silent) -> dict[str, int]:
         """Bring the index up to date with its source, without training; returns the counts."""
-        from aesearch.ingest.update import synchronise
+        from aesearch.ingest.update import synchronize
 
-        return synchronise(self, progress).counts()
-
-    def prepare_queries(self) -> None:
-        """Do now what the first query after a change would do: of pictures, nothing."""
-
-    def publish(self, edit: Edit, *, fingerprint: str | None = None) -> None:
-        """Make one change of the rows the current revision; see `writer.publish`."""
-        try:
-            with hold(self.layout):
-                publish(self.layout, self.store, edit, self.settings, fingerprint=fingerprint)
-        finally:
-            self.forget()
+        return synchronize(self.folder, progress).counts()
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else; returns what is wrong.
@@ -385,18 +416,11 @@ class Index:
         repair : bool
             Make the FAISS file anew from the store where it is wrong.
         """
-        problems = problems_of_truth(self.layout, self.store)
-        cache = problem_of_cache(self.layout, self.store)
-        if cache and repair:
-            self.publish(nothing, fingerprint=self.revision.fingerprint)
-        elif cache:
-            problems.append(cache)
-        return problems
+        return self.folder.verify(repair=repair)
 
     def close(self) -> None:
         """Close the database."""
-        self.store.close()
-        self._opened = None
+        self.folder.close()
 
     def __enter__(self) -> Self:
         return self
@@ -407,15 +431,4 @@ class Index:
 
 def open_index(path: str | Path | None = None) -> Index:
     """Open an index by its path or its name in the home; the only one there is without either."""
-    return open_at(find(path))
-
-
-def open_at(path: Path) -> Index:
-    """Open the index in a folder, as an index of pictures or of documents."""
-    index = Index(path)
-    if index.kind == IMAGES:
-        return index
-    from aesearch.search.text_index import TextIndex
-
-    index.close()
-    return TextIndex(path)
+    return Index(find(path))

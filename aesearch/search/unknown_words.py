@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aesearch.modalities.texts.tokenizer import raw_tokens, term_of, tokenize
+from aesearch.modalities.texts.tokenizer import term_of
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.search.bm25 import Words
+    from aesearch.search.query import Query
 
 SHOWN = 3
 SUGGESTED = 3
 
 
-def why_nothing_is_known(features: TextFeatures, text: str) -> str:
+def why_nothing_is_known(features: TextFeatures, query: Query) -> str:
     """Say that no word of a query is known, and which known ones are spelled like them."""
-    words = list(dict.fromkeys(tokenize(text)))
+    words = list(dict.fromkeys(query.words))
     telling = [word for word in words if term_of(word, features.language)][:SHOWN]
     if not words:
         return "no known word in the query: it holds no words"
@@ -33,26 +34,26 @@ def why_nothing_is_known(features: TextFeatures, text: str) -> str:
     return f"no known word in the query: {', '.join(telling)}{hint}"
 
 
-def shared_unlearned(features: TextFeatures, one: str, other: str) -> list[str]:
+def shared_unlearned(features: TextFeatures, one: Query, other: Query) -> list[str]:
     """Return the words of one text that the other holds too and no code has learned."""
     language = features.language
-    held = {term_of(token, language) for token in raw_tokens(other)}
+    held = set(other.terms(language))
     return [word for word in unknown_words(features, one) if term_of(word, language) in held]
 
 
-def unknown_words(features: TextFeatures, text: str, words: Words | None = None) -> list[str]:
+def unknown_words(features: TextFeatures, query: Query, words: Words | None = None) -> list[str]:
     """Return the words of a text that a search does not look at, less stop words, in their order.
 
     Parameters
     ----------
     features : TextFeatures
-    text : str
+    query : Query
     words : Words, optional
-        BM25, where it takes part: it also knows what is too rare for the code.
+        The lexical index, where it takes part: it also knows what is too rare for the code.
     """
     language = features.language
-    terms = {token: term for token in raw_tokens(text) if (term := term_of(token, language))}
-    known = {features.terms[column] for column, _, _ in features.term_numbers(text)}
+    terms = {token: term for token in query.tokens if (term := term_of(token, language))}
+    known = {features.terms[column] for column in features.columns_of(query.tokens)}
     left = {token: term for token, term in terms.items() if term not in known}
     if words is not None:
         left = {token: term for token, term in left.items() if not words.holds(term)}

@@ -35,11 +35,14 @@ class Source(Protocol):
         What the last walk could not even list, each with its reason.
     plain : bool
         Whether what is read is plain text, whatever its name says.
+    kind : str or None
+        The modality of its items, where there is no choice.
     """
 
     root: Path
     unreadable: list[tuple[str, str]]
     plain: bool
+    kind: str | None
 
     def walk(self) -> Iterator[Entry]:
         """Yield what there is."""

@@ -1,79 +1,61 @@
-"""Pictures or documents: what a source holds, found by the names of its files."""
+"""Which kind of data a source holds: found by the names of its files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import splitext
 
-from aesearch.errors import ParameterError
-from aesearch.modalities import IMAGES, TEXTS
+from aesearch.errors import ContentError, ParameterError
+from aesearch.modalities import MODALITIES, Modality, modality
 from aesearch.sources.base import Entry, Source
 from aesearch.wording import counted
 
-# A few notes beside many photos, or a few figures beside many notes, leave no doubt.
-CLEAR = 10
-SUFFIXES = """
-.jpg .jpeg .jpe .jfif .png .gif .webp .avif .bmp .dib .tif .tiff .heic .heif .ppm .pgm .pbm .pnm
-.tga .jp2 .j2k .ico .icns .pcx .sgi .qoi
-"""
-PICTURES = frozenset(SUFFIXES.split())
-
-
-def is_named_as_picture(name: str) -> bool:
-    """Return whether a file has the name of a picture, whatever it holds."""
-    return splitext(name)[1].lower() in PICTURES
+CLEAR = 10  # a few notes beside many photos, or a few figures beside many notes, leave no doubt
+LOOKED_AT = 8  # files whose names say nothing
 
 
 def kind_of(source: Source, entries: Sequence[Entry], wanted: str) -> str:
-    """Return 'images' or 'texts': what is wanted, or what most of the files are.
+    """The modality that is wanted, or that most of the files are of.
 
     Parameters
     ----------
     source : Source
-        A table always holds documents.
+        A table always holds one kind.
     entries : sequence of Entry
         Of the source.
-    wanted : {'auto', 'images', 'texts'}
+    wanted : str
+        'auto', or the name of a modality.
 
     Raises
     ------
     ParameterError
-        If it holds both, or if what is wanted cannot be.
+        If it holds several, or if what is wanted cannot be.
     """
-    from aesearch.modalities.texts.extract import is_document
-
-    if source.plain:
-        if wanted == IMAGES:
-            raise ParameterError(f"{source.root} is a table of documents; leave out --kind images")
-        return TEXTS
+    if source.kind is not None:
+        if wanted not in ("auto", source.kind):
+            noun = modality(source.kind).noun
+            raise ParameterError(f"{source.root} is a table of {noun}s; leave out --kind {wanted}")
+        return source.kind
     if wanted != "auto":
-        return wanted
-    pictures = sum(is_named_as_picture(entry.key) for entry in entries)
-    documents = sum(is_document(entry.key) for entry in entries)
-    if pictures * CLEAR < documents:
-        return TEXTS
-    if documents * CLEAR < pictures:
-        return IMAGES
-    if pictures and documents:
-        raise ParameterError(
-            f"{source.root} holds {counted(pictures, 'picture')} and "
-            f"{counted(documents, 'document')}; say which are meant with "
-            "--kind images or --kind texts"
-        )
-    if pictures:
-        return IMAGES
-    return TEXTS if documents or _look_like_texts(source, entries) else IMAGES
+        return modality(wanted).name
+    kinds = [modality(name) for name in MODALITIES]
+    claimed = {kind: sum(kind.claims(entry.key) for entry in entries) for kind in kinds}
+    most = sorted((kind for kind in kinds if claimed[kind]), key=lambda kind: -claimed[kind])
+    if len(most) > 1 and claimed[most[1]] * CLEAR >= claimed[most[0]]:
+        ordered = [kind for kind in kinds if kind in most[:2]]
+        found = " and ".join(counted(claimed[kind], kind.noun) for kind in ordered)
+        options = " or ".join(f"--kind {kind.name}" for kind in ordered)
+        raise ParameterError(f"{source.root} holds {found}; say which are meant with {options}")
+    if most:
+        return most[0].name
+    return next((kind.name for kind in kinds if _looks_like(kind, source, entries)), kinds[0].name)
 
 
-def _look_like_texts(source: Source, entries: Sequence[Entry]) -> bool:
-    """Return whether files whose names say nothing are texts: messages of a mail folder, say."""
-    from aesearch.errors import ContentError
-    from aesearch.modalities.texts.extract import extract
-
-    for entry in entries[:: max(1, len(entries) // 8)][:8]:
+def _looks_like(kind: Modality, source: Source, entries: Sequence[Entry]) -> bool:
+    """Whether files whose names say nothing are of a kind: messages of a mail folder, say."""
+    for entry in entries[:: max(1, len(entries) // LOOKED_AT)][:LOOKED_AT]:
         try:
-            extract(source.read(entry.key), entry.key)
+            if kind.looks_like(source.read(entry.key), entry.key):
+                return True
         except ContentError:
             continue
-        return True
     return False

@@ -37,6 +37,7 @@ class Folder:
     """
 
     plain = False
+    kind: str | None = None
 
     def __init__(self, root: Path) -> None:
         if not root.exists():
@@ -61,16 +62,7 @@ class Folder:
         prefix = len(self._prefix) + 1
         folders = [str(self.root)]
         while folders:
-            folder = folders.pop()
-            try:
-                with os.scandir(folder) as found:
-                    listing = list(found)
-            except OSError as error:
-                if folder == str(self.root):
-                    raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
-                self._note(folder[prefix:], f"folder cannot be read: {error.strerror}")
-                continue
-            for item in listing:
+            for item in self._listing(folders.pop()):
                 if item.name.startswith("."):
                     continue
                 try:
@@ -86,6 +78,18 @@ class Folder:
                     self._note(item.path[prefix:], "its name is not valid UTF-8")
                 except OSError as error:
                     self._note(item.path[prefix:], f"cannot be examined: {error.strerror}")
+
+    def _listing(self, folder: str) -> list[os.DirEntry[str]]:
+        """Return what is in a folder; one that cannot be read is noted."""
+        try:
+            with os.scandir(folder) as found:
+                return list(found)
+        except OSError as error:
+            if folder == str(self.root):
+                raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
+            inside = folder[len(self._prefix) + 1 :]
+            self._note(inside, f"folder cannot be read: {error.strerror}")
+            return []
 
     def path(self, key: str) -> Path:
         """Return the path of a key."""

@@ -25,7 +25,7 @@ NO_DELIMITER = "\x1f"  # of a table of one column, whose texts may hold all of t
 SAMPLE = 100  # rows from which columns are chosen
 SNIFFED, SNIFFED_CHARACTERS = 200, 1 << 20  # lines from which the delimiter is
 
-TEXTS = ("text", "body", "content", "abstract", "description")
+BODIES = ("text", "body", "content", "abstract", "description")
 TITLE = "title"
 KEYS = ("id", "_id", "key", "url", "path")
 LABELS = ("label", "class", "category", "target", "topic")
@@ -123,11 +123,13 @@ class Rows(Iterator[Row | Refused]):
             usual = (folded[name] for name in LABELS if name in folded)
             label = next((name for name in usual if name != key and name not in text), "")
         if not text:
-            body = next((folded[name] for name in TEXTS if name in folded), None)
+            body = next((folded[name] for name in BODIES if name in folded), None)
             if body is None:
                 body = self._wordiest(sample, {key, label})
             title = folded.get(TITLE, body)
-            text = (body,) if title == body or body not in map(folded.get, TEXTS) else (title, body)
+            text = (
+                (body,) if title == body or body not in map(folded.get, BODIES) else (title, body)
+            )
         return text, key, label
 
     def _wordiest(self, sample: list[dict[str, Any]], taken: set[str]) -> str:
@@ -299,21 +301,10 @@ def _json_records(lines: Iterable[str]) -> _Records:
 
 def _separated_records(lines: Iterator[str], header: list[str], tabs: bool) -> _Records:
     csv.field_size_limit(LONGEST_LINE)  # csv's own is 128 KiB
-    head: list[str] = []
-    for line_of_head in islice(lines, SNIFFED):
-        head.append(line_of_head)
-        if sum(map(len, head)) > SNIFFED_CHARACTERS:
-            break
+    head = _head_of(lines)
     delimiter, quoting = _sniffed(head, tabs)
-    last = ""
-
-    def noted() -> Iterator[str]:
-        nonlocal last
-        for line in chain(head, lines):
-            last = line
-            yield line
-
-    reader = csv.reader(noted(), delimiter=delimiter, quoting=quoting)
+    noted = _NotedLines(chain(head, lines))
+    reader = csv.reader(noted, delimiter=delimiter, quoting=quoting)
     while True:
         line = reader.line_num + 1
         try:
@@ -333,14 +324,41 @@ def _separated_records(lines: Iterator[str], header: list[str], tabs: bool) -> _
         if not header:
             header += [name.strip() for name in fields]
             continue
-        if fields[-1].endswith(("\n", "\r")) and not last.rstrip().endswith('"'):
+        if fields[-1].endswith(("\n", "\r")) and not noted.last.rstrip().endswith('"'):
             yield Refused(line, f"opens a quotation that never ends, up to line {reader.line_num}")
             continue
-        surplus = len(fields) - len(header)
-        if surplus > 0 and not any(fields[len(header) :]):  # spreadsheets leave empty cells behind
-            surplus = 0
-        pairs = zip(header, fields, strict=False)
-        yield _Record(line, dict(reversed(list(pairs))), surplus)  # of equal names, the first
+        yield _record_of(line, header, fields)
+
+
+def _head_of(lines: Iterator[str]) -> list[str]:
+    """Return the first lines, which are then taken from `lines`."""
+    head: list[str] = []
+    for line in islice(lines, SNIFFED):
+        head.append(line)
+        if sum(map(len, head)) > SNIFFED_CHARACTERS:
+            break
+    return head
+
+
+class _NotedLines:
+    """Lines, of which the last that was taken is kept in `last`."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = lines
+        self.last = ""
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self.lines:
+            self.last = line
+            yield line
+
+
+def _record_of(line: int, header: list[str], fields: list[str]) -> _Record:
+    surplus = len(fields) - len(header)
+    if surplus > 0 and not any(fields[len(header) :]):  # spreadsheets leave empty cells behind
+        surplus = 0
+    pairs = zip(header, fields, strict=False)
+    return _Record(line, dict(reversed(list(pairs))), surplus)  # of equal names, the first
 
 
 def _sniffed(head: list[str], tabs: bool) -> tuple[str, Literal[0, 3]]:

@@ -10,8 +10,6 @@ from typing import Any, TextIO
 import xxhash
 
 from aesearch.errors import SourceError
-from aesearch.modalities import Read
-from aesearch.modalities.texts.extract import Document, extract
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
 from aesearch.sources.rows import Refused, read_table
 
@@ -40,9 +38,9 @@ class Columns:
         config = config or {}
         return cls(tuple(config.get("text", ())), config.get("key"), config.get("label"))
 
-    def over(self, config: Mapping[str, Any] | None) -> Columns:
-        """Return these columns; of those that are not named, what ``index.json`` holds."""
-        known = Columns.of(config)
+    def over(self, known: Columns | None) -> Columns:
+        """Return these columns; of those that are not named, the known ones."""
+        known = known or Columns()
         return Columns(self.text or known.text, self.key or known.key, self.label or known.label)
 
 
@@ -90,6 +88,7 @@ class Table:
     """
 
     plain = True
+    kind: str | None = "texts"
 
     def __init__(
         self, path: Path | None, columns: Columns | None = None, stream: TextIO | None = None
@@ -136,15 +135,6 @@ class Table:
     def labels(self, keys: Sequence[str]) -> list[str]:
         """Return the label of each row; "" where it has none."""
         return [self._rows[key][1] if key in self._rows else "" for key in keys]
-
-
-def document_reader(source: Source) -> Read:
-    """Return what makes a document of the content of an item: of a row, its text as it is."""
-    return _as_it_is if source.plain else extract
-
-
-def _as_it_is(content: bytes, name: str) -> Document:
-    return Document(content.decode(), "")
 
 
 def columns_taken(source: Source) -> Taken | None:

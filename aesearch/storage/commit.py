@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
-from aesearch.engines import engine_class
+from aesearch.engines import Engine, engine_class
 from aesearch.engines.plan import Plan, choose
 from aesearch.errors import StorageError
 from aesearch.inference.encoder import checksum
@@ -32,7 +31,7 @@ Edit = Callable[[Store], tuple[Ids, Ids]]
 NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
-def nothing(store: Store) -> tuple[Ids, Ids]:
+def nothing(_store: Store) -> tuple[Ids, Ids]:
     """Change no row: an edit for publishing the FAISS file anew."""
     return NO_IDS, NO_IDS
 
@@ -109,7 +108,7 @@ def _changed_engine(
     written: Ids,
     removed: Ids,
     settings: Settings,
-) -> tuple[Any, Floats | None]:
+) -> tuple[Engine, Floats | None]:
     """Return the engine for the rows as they now are: changed where that is cheaper."""
     count = store.count()
     old = layout.root / before.codes_file
@@ -146,9 +145,9 @@ def clean(layout: Layout, revision: Revision) -> None:
                 continue
 
 
-def build_engine(store: Store, settings: Settings) -> tuple[Any, Floats | None]:
+def build_engine(store: Store, settings: Settings) -> tuple[Engine, Floats | None]:
     """Make the engine of all codes in the store; returns it and the rotation of its bits."""
-    from aesearch.engines.faiss import learn_rotation, tune
+    from aesearch.engines.faiss import learn_rotation
 
     ids, codes = store.codes()
     size = codes.shape[1]
@@ -160,5 +159,5 @@ def build_engine(store: Store, settings: Settings) -> tuple[Any, Floats | None]:
     rotation = learn_rotation(codes, bits) if plan.bits and len(codes) else None
     engine = engine_class().build(plan, ids, codes, rotation)
     if len(ids):
-        tune(engine, ids, codes, settings.recall)
+        engine.tune(ids, codes, settings.recall)
     return engine, rotation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -22,11 +23,29 @@ from aesearch.storage.text_rows import TextRows
 from aesearch.types import Floats, Ids
 from aesearch.wording import counted
 
+# In a glob: [ab], [!ab], []a] or, where it is never closed, [ alone.
+BRACKET = re.compile(r"\[(?:([!^]?+)(\][^\]]*|[^\]]+)\])?")
+
 
 def _cannot_write(error: sqlite3.Error) -> bool:
     """Return whether SQLite complains of the place, and not of the database."""
     places = ("disk I/O error", "full", "readonly", "unable to open")
     return isinstance(error, sqlite3.OperationalError) and any(p in str(error) for p in places)
+
+
+def is_valid_text(text: str) -> bool:
+    """Return whether a text can be written as UTF-8; names of files need not be such."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _as_sqlite_reads_it(bracket: re.Match[str]) -> str:
+    """Return a bracket of a glob in SQLite's words: not is ^, and [ alone matches nothing."""
+    inside = bracket[2]
+    return f"[{'^' if bracket[1] else ''}{inside}]" if inside else "[[]"
 
 
 class Store(TextRows):
@@ -206,7 +225,8 @@ class Store(TextRows):
 
     def ids_of(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the ids of keys; unknown keys are left out."""
-        return dict(self._in("SELECT key, id FROM items WHERE key IN ({})", list(keys)))
+        wanted = [key for key in keys if is_valid_text(key)]  # no other can be there
+        return dict(self._in("SELECT key, id FROM items WHERE key IN ({})", wanted))
 
     def same_content(self, digest: bytes) -> list[tuple[int, str]]:
         """Return id and key of the items whose file has exactly this content."""
@@ -214,8 +234,14 @@ class Store(TextRows):
         return [(int(i), str(k)) for i, k in rows]
 
     def matching(self, pattern: str) -> Ids:
-        """Return the ids of keys that match a glob: * any run, ? one character, [ab] one of."""
-        rows = self._rows("SELECT id FROM items WHERE key GLOB ? ORDER BY id", (pattern,))
+        """Return the ids of keys that match a glob, as `fnmatch.fnmatchcase` has it.
+
+        * is any run of characters, ? is one, [ab] one of some, [!ab] or [^ab] one of the others.
+        """
+        if not is_valid_text(pattern):
+            return np.empty(0, dtype=np.int64)
+        glob = BRACKET.sub(_as_sqlite_reads_it, pattern)
+        rows = self._rows("SELECT id FROM items WHERE key GLOB ? ORDER BY id", (glob,))
         return np.array([row[0] for row in rows], dtype=np.int64)
 
     def codes(self, ids: Iterable[int] | None = None) -> tuple[Ids, Floats]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from aesearch.inference.encoder import FrozenEncoder
+from aesearch.modalities import Modality, modality
+from aesearch.settings import Settings
 from aesearch.storage.database import Store
-from aesearch.storage.snapshot import Opened
 from aesearch.wording import counted
-
-if TYPE_CHECKING:
-    from aesearch.search.index import Index
 
 DRIFT_ITEMS = 20
 DRIFT_RATIO = 1.3
@@ -48,40 +47,101 @@ class Drift:
 def drift_of(store: Store, encoder: FrozenEncoder) -> Drift | None:
     """Return how the collection has changed since training, or None if nothing came later."""
     items, error = store.drift()
-    usual = encoder.manifest.get("error")
+    usual = encoder.manifest.error
     if not items or not usual:
         return None
     return Drift(items, items / max(store.count(), 1), error / usual)
 
 
-def facts(index: Index, opened: Opened) -> dict[str, Any]:
-    """Return everything there is to know about an index, of one revision, as JSON."""
-    layout, store = index.layout, index.store
-    manifest, revision = opened.encoder.manifest, opened.revision
-    drift = drift_of(store, opened.encoder)
-    return {
-        "name": index.name,
-        "kind": index.kind,
-        "source": str(index.source),
-        "tabular": index.is_tabular,
-        "settings": index.settings.as_dict(),
-        "path": str(layout.root),
-        "items": store.count(),
-        "revision": revision.number,
-        "changed_at": revision.changed_at,
-        "encoder": manifest["kind"],
-        "parameters": manifest["parameters"],
-        "chosen": manifest.get("chosen", {}),  # those that differ from the defaults
-        "fingerprint": revision.fingerprint,
-        "features": manifest["features"],
-        "code_size": manifest["code_size"],
-        "trained": manifest.get("trained", {}),
-        "training": layout.plan.exists(),
-        "engine": revision.plan,
-        "bytes_on_disk": layout.bytes_on_disk(),
-        "check": manifest.get("check"),
-        "drift": str(drift) if drift else None,
-        "skipped": [
-            {"key": f.key, "reason": f.reason, "ignored": f.ignored} for f in store.skipped()
-        ],
-    }
+class SkippedFile(NamedTuple):
+    """A file that is not in an index, and why.
+
+    Attributes
+    ----------
+    key, reason : str
+    ignored : bool
+        Whether that is no damage: it is no item of this kind, or was removed by hand.
+    """
+
+    key: str
+    reason: str
+    ignored: bool
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """What there is to know about an index, of one revision.
+
+    Attributes
+    ----------
+    name, kind, source, path : str
+    tabular : bool
+        Whether its items are rows of a table.
+    settings : Settings
+    items, revision : int
+        How many items, and how often it was changed.
+    changed_at : float
+        Seconds since 1970.
+    encoder, fingerprint : str
+        Name in the registry, and what tells it from every other one.
+    parameters, chosen : mapping
+        All of the encoder's, and those that differ from the defaults.
+    features : mapping
+        How items become what the encoder takes.
+    code_size : int
+        Dimensions of a code.
+    trained : mapping
+        items, seconds, epochs: what the encoder has learned from, and for how long.
+    training : bool
+        Whether a training is unfinished.
+    engine : mapping
+        The plan of the engine: factory, recall, bytes per item.
+    bytes_on_disk : int
+    check : mapping or None
+        What the check found; None where there was none.
+    drift : str or None
+        A sentence on what came after training; None where nothing did.
+    skipped : list of SkippedFile
+    """
+
+    name: str
+    kind: str
+    source: str
+    tabular: bool
+    settings: Settings
+    path: str
+    items: int
+    revision: int
+    changed_at: float
+    encoder: str
+    parameters: Mapping[str, Any]
+    chosen: Mapping[str, Any]
+    fingerprint: str
+    features: Mapping[str, Any]
+    code_size: int
+    trained: Mapping[str, Any]
+    training: bool
+    engine: Mapping[str, Any]
+    bytes_on_disk: int
+    check: Mapping[str, Any] | None
+    drift: str | None
+    skipped: list[SkippedFile]
+
+    @property
+    def modality(self) -> Modality:
+        """What differs for its kind of data."""
+        return modality(self.kind)
+
+    @property
+    def thing(self) -> str:
+        """What its source holds: files, or the rows of a table."""
+        return "row" if self.tabular else "file"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        skipped = [file._asdict() for file in self.skipped]
+        return {**vars(self), "settings": self.settings.as_dict(), "skipped": skipped}
+
+    def __getitem__(self, name: str) -> Any:
+        """A part as JSON, by its name: what `Index.info` returned was a dict once."""
+        return self.as_dict()[name]

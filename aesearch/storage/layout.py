@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from aesearch.errors import DamagedError, FormatError, IndexNotFoundError
-
-FORMAT = 2  # 1: pictures only, and the kind of FAISS index was called `kind`
 JOURNALS = ("-shm", "-wal")
 
 
@@ -66,42 +60,6 @@ class Layout:
     def exists(self) -> bool:
         """Return whether there is an index here."""
         return self.card.is_file()
-
-    def read_card(self) -> dict[str, Any]:
-        """Return ``index.json``.
-
-        Raises
-        ------
-        IndexNotFoundError, FormatError, DamagedError
-        """
-        try:
-            card: dict[str, Any] = json.loads(self.card.read_text(encoding="utf-8"))
-            version = int(card["format"])
-            if version <= FORMAT:
-                settings = dict(card["settings"])
-                if version == 1 and "kind" in settings:
-                    settings = {**settings, "engine": settings["kind"], "kind": "auto"}
-                card["settings"], card["source"] = settings, str(card["source"])
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise IndexNotFoundError(
-                f"there is no index at {self.root}; 'aesearch index SOURCE' makes one, "
-                "'aesearch list' shows those that exist"
-            ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DamagedError(
-                f"{self.card} cannot be read ({error}); restore it, or remove {self.root} and "
-                "index again"
-            ) from error
-        if version > FORMAT:
-            raise FormatError(
-                f"{self.root} has format {version}, this aesearch reads up to {FORMAT}; "
-                "upgrade with 'pip install --upgrade aesearch'"
-            )
-        return card
-
-    def write_card(self, card: Mapping[str, Any]) -> None:
-        """Write ``index.json`` in one step."""
-        write_atomically(self.card, json.dumps({"format": FORMAT, **card}, indent=1).encode())
 
     def bytes_on_disk(self) -> int:
         """Return the size of all files below the folder, less what SQLite has while it is open."""

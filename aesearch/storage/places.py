@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from aesearch.errors import IndexNotFoundError
-from aesearch.modalities import IMAGES
+from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout
 
 HOME_VARIABLE = "AESEARCH_HOME"
@@ -43,6 +43,11 @@ def _named(name: str | Path) -> Path:
     return here if Layout(here).exists() and not Layout(there).exists() else there
 
 
+def card_of(place: Path) -> Card:
+    """What ``index.json`` of a folder says; raises as `Card.read` does."""
+    return Card.read(Layout(place).card)
+
+
 def all_places() -> list[Path]:
     """Return the folders in the home that are indexes, by name."""
     if not home().is_dir():
@@ -59,8 +64,8 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
         A path, or a name in the home.
     near : Path, optional
         A file; the index whose source holds it is preferred where there are several.
-    kind : {'images', 'texts'}, optional
-        Likewise, those of this kind.
+    kind : str, optional
+        Likewise, those of this modality.
 
     Raises
     ------
@@ -69,7 +74,7 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
     """
     if name is not None:
         path = _named(name)
-        Layout(path).read_card()
+        card_of(path)
         return path
     places = all_places()
     if not places:
@@ -78,10 +83,10 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
         )
     if len(places) > 1 and near is not None:
         near = near.resolve()
-        holding = [p for p in places if near.is_relative_to(Layout(p).read_card()["source"])]
+        holding = [p for p in places if near.is_relative_to(card_of(p).source)]
         places = holding or places
     if len(places) > 1 and kind is not None:
-        alike = [p for p in places if Layout(p).read_card().get("kind", IMAGES) == kind]
+        alike = [p for p in places if card_of(p).kind == kind]
         places = alike or places
     if len(places) > 1:
         names = ", ".join(path.name for path in places)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from aesearch.engines import engine_class
+from aesearch.engines import Engine, engine_class
 from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError, EncoderMismatchError, IndexNotFoundError
 from aesearch.inference.encoder import FrozenEncoder, checksum
-from aesearch.modalities import load_features
+from aesearch.modalities import Features, load_features
 from aesearch.settings import Settings
 from aesearch.storage.commit import build_engine
 from aesearch.storage.database import Store
@@ -23,16 +22,26 @@ TRIES = 5
 
 
 @dataclass(frozen=True)
-class Opened:
-    """One revision, opened."""
+class Snapshot:
+    """One revision, opened.
+
+    Attributes
+    ----------
+    revision : Revision
+    encoder : FrozenEncoder
+    features : Features
+        How an item becomes what the encoder takes.
+    engine : Engine
+        Codes to nearest ids.
+    """
 
     revision: Revision
     encoder: FrozenEncoder
-    features: Any
-    engine: Any
+    features: Features
+    engine: Engine
 
 
-def open_revision(layout: Layout, store: Store, settings: Settings) -> Opened:
+def open_snapshot(layout: Layout, store: Store, settings: Settings) -> Snapshot:
     """Open the current revision.
 
     Raises
@@ -63,8 +72,8 @@ def open_revision(layout: Layout, store: Store, settings: Settings) -> Opened:
             if attempt + 1 < TRIES and store.revision()[0].number != revision.number:
                 continue
             raise
-        features = load_features(encoder.folder, encoder.manifest["features"])
-        return Opened(revision, encoder, features, engine)
+        features = load_features(encoder.folder, encoder.manifest.features)
+        return Snapshot(revision, encoder, features, engine)
     raise DamagedError(f"{layout.root} changes too quickly to be opened; try again")
 
 
@@ -74,7 +83,7 @@ def _open_engine(
     settings: Settings,
     revision: Revision,
     rotation: Floats | None,
-) -> Any:
+) -> Engine:
     path = layout.root / revision.codes_file
     problem = file_problem(path, revision)
     if problem and store.revision()[0].number == revision.number:

@@ -8,7 +8,7 @@ from aesearch.engines import engine_class
 from aesearch.engines.plan import Plan
 from aesearch.errors import DamagedError
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.modalities import TEXTS
+from aesearch.modalities import Modality
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
 from aesearch.storage.snapshot import file_problem
@@ -18,7 +18,7 @@ SAMPLE = 100
 LONGEST = 1.001
 
 
-def problems_of_truth(layout: Layout, store: Store) -> list[str]:
+def problems_of_truth(layout: Layout, store: Store, modality: Modality) -> list[str]:
     """Return what is wrong with the database and the encoder, a line for each."""
     problems = store.problems()
     revision, _ = store.revision()
@@ -33,8 +33,8 @@ def problems_of_truth(layout: Layout, store: Store) -> list[str]:
     except DamagedError as error:
         problems.append(str(error))
     lost = store.count() - len(store.labels())
-    if layout.read_card().get("kind") == TEXTS and lost:
-        problems.append(f"{lost:,} of {store.count():,} documents have no text")
+    if modality.keeps_texts and lost:
+        problems.append(f"{lost:,} of {counted(store.count(), modality.noun)} have no text")
     if not np.isfinite(codes).all() or (np.linalg.norm(codes, axis=1) > LONGEST).any():
         problems.append("some codes are not of unit length")
     return problems

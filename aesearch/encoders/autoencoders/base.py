@@ -161,7 +161,7 @@ class Autoencoder(ModuleEncoder):
         self.loss_ = loss_for(self.loss, looked_at[:2_000], pictures=pictures)
         return Units(self.loss_, source.shape).fit(looked_at)
 
-    def _numbered(self, y: object, count: int) -> Labels:
+    def _numbered(self, y: object, count: int) -> Labels:  # noqa: ARG002 - for encoders that use labels
         """Return the class of each sample as a number, -1 where it is not known or not used."""
         return np.full(count, -1, dtype=np.int64)
 

@@ -190,7 +190,7 @@ class CVAEEncoder(VAEEncoder):
             classification=self.classification,
         )
 
-    def _prior(self, latents: Floats) -> Prior:
+    def _prior(self, latents: Floats) -> Prior:  # noqa: ARG002 - the family's
         means = self._conditional().means.detach().numpy()
         return Prior(
             means.copy(),

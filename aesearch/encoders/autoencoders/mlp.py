@@ -71,7 +71,7 @@ class PlainNetwork(Network):
         """Return the raw values of the last layer."""
         return self.body.decode(latents)
 
-    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:  # noqa: ARG002 - the network's interface
         """Return "reconstruction", and "sparsity" and "code" where they have a weight."""
         codes = self.encode(inputs)
         return self.terms(codes, self.decode(codes), targets)

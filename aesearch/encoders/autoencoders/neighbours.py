@@ -52,7 +52,7 @@ class NeighbourNetwork(PlainNetwork):
         self.weight = weight
         self.register_buffer("reference", torch.ones(()))
 
-    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:  # noqa: ARG002 - the network's interface
         """Return those of `PlainNetwork`, and "neighbourhood"."""
         codes = self.encode(inputs)
         terms = self.terms(codes, self.decode(codes), targets)

@@ -65,7 +65,7 @@ class Network(nn.Module, ABC):
     def at(self, progress: float) -> None:
         """Do what the share of training done asks for."""
 
-    def groups(self, task: Task) -> list[dict[str, Any]]:
+    def groups(self, task: Task) -> list[dict[str, Any]]:  # noqa: ARG002 - the network's interface
         """Return the optimiser's groups of parameters; see `Task.optimizer`."""
         return [{"params": list(self.parameters())}]
 

@@ -84,7 +84,7 @@ class VariationalNetwork(Network):
         values = targets[0].numel()
         return errors / self.log_variance.exp() + 0.5 * values * self.log_variance
 
-    def divergence(self, mean: Tensor, log_variance: Tensor, labels: Tensor) -> Tensor:
+    def divergence(self, mean: Tensor, log_variance: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002 - the family's
         """Return KL(q(z | x) || p(z)) of each sample, (n,), in closed form."""
         return normal_divergence(mean, log_variance)
 
@@ -213,7 +213,7 @@ class VAEEncoder(Autoencoder):
         body = self._body(shape, 2 * self.code_size)
         return VariationalNetwork(units, body, beta=self.beta, warm_up=self.warm_up)
 
-    def _prior(self, latents: Floats) -> Prior:
+    def _prior(self, latents: Floats) -> Prior:  # noqa: ARG002 - the family's
         return Prior.standard(self.code_size)
 
     @torch.inference_mode()

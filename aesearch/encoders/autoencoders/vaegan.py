@@ -121,7 +121,7 @@ class AdversarialNetwork(VariationalNetwork):
         self.feature_weight, self.reconstruction = feature_weight, reconstruction
         self.gradient_penalty = gradient_penalty
 
-    def groups(self, task: Task) -> list[dict[str, Any]]:
+    def groups(self, task: Task) -> list[dict[str, Any]]:  # noqa: ARG002 - the network's interface
         """Return encoder and decoder as one group, the discriminator as the other."""
         rivals = set(self.discriminator.parameters())
         players = [p for p in self.parameters() if p not in rivals]

@@ -136,7 +136,7 @@ class AgreementEncoder(ModuleEncoder):
         self.neighbours = neighbours
         self.random_state = random_state
 
-    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
+    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:  # noqa: ARG002 - scikit-learn's
         """Train on `X`; `y` is ignored.
 
         Parameters

@@ -22,6 +22,7 @@ REFRESHES = 3
 NEIGHBOUR_SHARE = 0.8  # of the pairs, where a picture has a trusted neighbour
 DATABASE = 20_000  # neighbours are looked for among so many, which keeps the cost linear
 BLOCK = 512
+ROUNDING = 1e-6  # the score of two codes differs by so much with who asks: BLAS sums in any order
 
 
 class AgreementNetwork(nn.Module):
@@ -222,7 +223,7 @@ def trusted_neighbours(codes: Tensor, neighbours: int, samples: int) -> Tensor:
         best = block.topk(wanted, dim=1)
         similarity[own], found[own] = best.values, base[best.indices]
     reach = similarity[:, -1]  # of each sample: how close its last neighbour is
-    found[similarity < reach[found]] = -1
+    found[similarity < reach[found] - ROUNDING] = -1
     out = torch.full((samples, neighbours), -1)
     # A row is repeated to the full width, so that choosing a column is choosing a neighbour.
     repeats = -(-neighbours // wanted)

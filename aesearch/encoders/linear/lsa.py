@@ -47,7 +47,7 @@ class RawEncoder(LinearEncoder):
         """Check the parameters; see `Encoder.check_parameters`."""
         require_whole(self, SMALLEST_SIDE, "resolution", or_none=True)
 
-    def fit(self, X: Array, y: object = None) -> Self:
+    def fit(self, X: Array, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's
         """Take the mean of `X`, all of it, batch by batch; `y` is ignored."""
         self.check_parameters()
         X = self._validated(X, reset=True)
@@ -106,7 +106,7 @@ class LSAEncoder(LinearEncoder):
         """Check the parameters; see `Encoder.check_parameters`."""
         require_whole(self, 1, "code_size")
 
-    def fit(self, X: Array, y: object = None) -> Self:
+    def fit(self, X: Array, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's
         """Find the singular vectors of `X`, dense or sparse (CSR); `y` is ignored.
 
         Of a table all rows are used; of pictures with more than 1,024 numbers, a sample.

@@ -181,7 +181,7 @@ class PCAEncoder(LinearEncoder):
         require_number(self, "whiten", least=0, most=1)
         require_whole(self, SMALLEST_SIDE, "resolution", or_none=True)
 
-    def fit(self, X: Array, y: object = None) -> Self:
+    def fit(self, X: Array, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's
         """Fit the components on a sample of `X`: exact for small samples, else randomised."""
         self.check_parameters()
         X = self._validated(X, reset=True)
@@ -258,7 +258,7 @@ class ThumbnailEncoder(LinearEncoder):
         """Check the parameters; see `Encoder.check_parameters`."""
         require_whole(self, 1, "code_size")
 
-    def fit(self, X: Array, y: object = None) -> Self:
+    def fit(self, X: Array, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's
         """Lay out the grid; what is learned from `X` is its shape, and a mean for decoding."""
         self.check_parameters()
         X = self._validated(X, reset=True)

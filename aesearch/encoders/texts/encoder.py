@@ -171,7 +171,7 @@ class TextEncoder(ModuleEncoder):
         if self.learning_rate is not None:
             require_number(self, "learning_rate", above=0)
 
-    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
+    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:  # noqa: ARG002 - scikit-learn's
         """Train on `X`; `y` is ignored.
 
         Parameters

@@ -145,7 +145,7 @@ class Task(ABC):
             fused=True,
         )
 
-    def at(self, progress: float) -> bool:
+    def at(self, progress: float) -> bool:  # noqa: ARG002 - a hook
         """Do what the share of training done, 0..1, asks for; called before every step.
 
         Returns
@@ -181,7 +181,7 @@ class _Position:
     history: History = field(default_factory=list)
 
 
-def train(task: Task, session: Session, *, seed: int = 0) -> History:
+def train(task: Task, session: Session, *, seed: int = 0) -> History:  # noqa: C901 - for now
     """Train `task.module` in place.
 
     The learning rate follows the share done, max(steps / all steps, seconds / budget), so it

@@ -1,1 +1,73 @@
 """Pictures: pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os.path import splitext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aesearch.modalities.base import Modality
+
+if TYPE_CHECKING:
+    from aesearch.modalities.images.pixels import Content, ImageFeatures
+    from aesearch.types import Pixels
+
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".avif", ".bmp", ".dib", ".tif"),
+    *(".tiff", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".ico"),
+    *(".icns", ".pcx", ".sgi", ".qoi"),
+)
+
+
+class Images(Modality):
+    """Pictures in files, squeezed to a small square."""
+
+    name = "images"
+    noun = "picture"
+    features = "aesearch.modalities.images.pixels:ImageFeatures"
+    default_encoder = "agreement"
+    baseline = "pca"
+    sizeless = ("raw", "phash")
+    compared = ("raw", "phash", "thumbnail", "pca", "auto")
+    perturbed = "distorted pictures"
+    visual = True
+    parts: ClassVar = {
+        "ranker": "aesearch.search.ranker:Ranker",
+        "arrival": "aesearch.ingest.arrival:Arrival",
+        "dataset": "aesearch.indexing.datasets.images:ImageDataset",
+        "duplicates": "aesearch.duplicates.images:evidence",
+        "map": "aesearch.maps.images:ImageMaterial",
+        "export": "aesearch.export.encoder:ImageInput",
+    }
+
+    def claims(self, name: str) -> bool:
+        """Whether a file has the name of a picture, whatever it holds."""
+        return splitext(name)[1].lower() in SUFFIXES
+
+    def path_of(self, content: Content) -> Path | None:
+        """The path that a text or a path is; a picture itself has none."""
+        return Path(content) if isinstance(content, str | Path) else None
+
+    def sample(
+        self, features: ImageFeatures, content: Content, name: str = ""
+    ) -> tuple[Pixels, bytes]:
+        """The small square of a picture, and its file's bytes or those of the square."""
+        pixels = features.transform(content)
+        return pixels, content if isinstance(content, bytes) else pixels.tobytes()
+
+    def describe_input(self, config: Mapping[str, Any]) -> str:
+        """The size in pixels."""
+        return f"{config['side']}x{config['side']} pixels"
+
+    def as_kept(self, sample: Pixels) -> bytes:
+        """The small square as PNG: there is no file to go back to."""
+        from aesearch.modalities.images.pixels import as_png
+
+        return as_png(sample)
+
+    def warm_up(self) -> None:
+        """Load all formats of Pillow."""
+        from aesearch.modalities.images.pixels import load_all_formats
+
+        load_all_formats()

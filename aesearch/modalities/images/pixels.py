@@ -83,7 +83,7 @@ class ImageFeatures:
         return cls(side=config["side"], channels=config["channels"])
 
     @classmethod
-    def load(cls, folder: Path, config: Mapping[str, Any]) -> ImageFeatures:
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> ImageFeatures:  # noqa: ARG003 - Features's
         """Make features from what `config` returned; they have no files."""
         return cls.from_config(config)
 
@@ -149,6 +149,13 @@ def open_picture(content: Content) -> Image.Image:
         return shown if turn is None else shown.transpose(turn)
     except Exception as error:
         raise _explained(error, content) from error
+
+
+def as_png(pixels: Pixels) -> bytes:
+    """Return a small picture as PNG, from uint8 of shape (height, width, channels)."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def size_of(path: Path) -> tuple[int, int] | None:

@@ -1,1 +1,102 @@
 """Documents: plain text, its terms, its weighted rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aesearch.errors import ContentError, ParameterError
+from aesearch.modalities.base import Modality, Read
+from aesearch.wording import counted
+
+if TYPE_CHECKING:
+    from aesearch.modalities.texts.extract import Document
+
+
+class Texts(Modality):
+    """Documents in files, or rows of text."""
+
+    name = "texts"
+    noun = "document"
+    features = "aesearch.modalities.texts.features:TextFeatures"
+    default_encoder = "text"
+    baseline = "lsa"
+    sizeless = ("tf-idf", "bm25")
+    compared = ("tf-idf", "bm25", "lsa", "auto")
+    code_forms = (*Modality.code_forms, "hybrid")
+    false_positive_rate = 0.02
+    perturbed = "halves of documents"
+    keeps_texts = True
+    has_words = True
+    parts: ClassVar = {
+        "ranker": "aesearch.search.documents:DocumentRanker",
+        "arrival": "aesearch.ingest.documents:DocumentArrival",
+        "dataset": "aesearch.indexing.datasets.texts:TextDataset",
+        "duplicates": "aesearch.duplicates.texts:evidence",
+        "map": "aesearch.maps.texts:TextMaterial",
+        "export": "aesearch.export.encoder:TextInput",
+    }
+
+    def claims(self, name: str) -> bool:
+        """Whether the suffix is one of documents."""
+        from aesearch.modalities.texts.extract import is_document
+
+        return is_document(name)
+
+    def looks_like(self, content: bytes, name: str) -> bool:
+        """Whether a text can be taken out of it."""
+        from aesearch.modalities.texts.extract import extract
+
+        try:
+            extract(content, name)
+        except ContentError:
+            return False
+        return True
+
+    def path_of(self, content: str | bytes | Path) -> Path | None:
+        """The path that a Path is; a str is always text."""
+        return content if isinstance(content, Path) else None
+
+    def sample(self, features: Any, content: str | bytes, name: str = "") -> tuple[Document, bytes]:
+        """The document that a text, or the content of a file, stands for."""
+        from aesearch.modalities.texts.extract import Document, extract
+
+        if isinstance(content, str):
+            if not content.strip():
+                raise ContentError("the query is empty; give it some words")
+            return Document(content, ""), content.encode(errors="replace")
+        if not isinstance(content, bytes):
+            raise ParameterError(
+                f"a document is text, bytes or a Path; got {type(content).__name__}"
+            )
+        return extract(content, name), content
+
+    def reader(self, features: Any, *, plain: bool) -> Read:
+        """What takes the text out of a file; of a row, the text as it is."""
+        from aesearch.modalities.texts.extract import extract
+
+        return _as_it_is if plain else extract
+
+    def reads_alike(self, old: str, new: str) -> bool:
+        """Whether both names have one suffix, which tells how a text is taken out."""
+        from aesearch.modalities.texts.extract import suffix_of
+
+        return suffix_of(old) == suffix_of(new)
+
+    def blank(self, content: str | bytes | Path) -> Document | None:
+        """A document without a word, for a text that has none."""
+        from aesearch.modalities.texts.extract import Document
+
+        return Document("", "") if isinstance(content, str) else None
+
+    def describe_input(self, config: Mapping[str, Any]) -> str:
+        """How many terms, how weighted, in which language."""
+        language = f", {config['language']}" if config["language"] else ""
+        return f"{counted(config['terms'], 'term')} ({config['weighting']}{language})"
+
+
+def _as_it_is(content: bytes, name: str) -> Document:  # noqa: ARG001  # as extract
+    from aesearch.modalities.texts.extract import Document
+
+    return Document(content.decode(), "")

@@ -6,9 +6,13 @@ import io
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError, NotADocumentError
 from aesearch.modalities.texts.charset import BINARY, decode, mark_of, refuse_binary, tidy
+
+if TYPE_CHECKING:
+    import pypdf
 
 MAX_BYTES = 32 << 20
 
@@ -154,18 +158,12 @@ def _pdf_text(content: bytes) -> tuple[str, str]:
     except ImportError as error:
         raise ContentError("needs 'pip install aesearch[pdf]'") from error
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it says of each file what is odd in it
-    failure: Exception | None = None
-    pages: list[str] = []
     title = ""
     try:
         reader = pypdf.PdfReader(io.BytesIO(content))
         if reader.is_encrypted and not reader.decrypt(""):
             raise ContentError("is encrypted: a password is needed")
-        for number in range(len(reader.pages)):
-            try:
-                pages.append(reader.pages[number].extract_text())
-            except Exception as error:  # one page of many
-                failure = error
+        pages, failure = _page_texts(reader)
         with suppress(Exception):  # broken metadata must not lose the text
             title = str(reader.metadata.title or "") if reader.metadata else ""
     except ContentError:
@@ -182,6 +180,18 @@ def _pdf_text(content: bytes) -> tuple[str, str]:
             raise ContentError(f"damaged: {_reason(failure)}") from failure
         raise ContentError("holds no text (scanned pages?)")
     return text, tidy(title)
+
+
+def _page_texts(reader: pypdf.PdfReader) -> tuple[list[str], Exception | None]:
+    """Return the texts of the pages that can be read, and why the last of the others cannot."""
+    pages: list[str] = []
+    failure: Exception | None = None
+    for number in range(len(reader.pages)):
+        try:
+            pages.append(reader.pages[number].extract_text())
+        except Exception as error:  # one page of many
+            failure = error
+    return pages, failure
 
 
 def _reason(error: Exception) -> str:

@@ -160,6 +160,16 @@ class TextFeatures:
             raise ParameterError("texts must be several; put a single one into a list")
         return _counted(texts, self._columns, len(self.terms))
 
+    def count_tokens(self, texts: Iterable[Sequence[str]]) -> Bags:
+        """Return how often each known term occurs in texts that are tokenized already, (n, V)."""
+        return _counted_tokens(texts, self._columns, len(self.terms))
+
+    def columns_of(self, tokens: Iterable[str]) -> list[int]:
+        """Return the columns of those tokens that are known, in their order, each once."""
+        columns = self._columns
+        found = dict.fromkeys(columns[token] for token in tokens)
+        return [column for column in found if column >= 0]
+
     def weigh(self, counts: Bags) -> Bags:
         """Return counts weighted, rows of unit length; a row without any stays so.
 
@@ -280,13 +290,17 @@ def fit_features(
 
 
 def _counted(texts: Iterable[str], numbers: Mapping[str, int], width: int) -> Bags:
-    """Count tokens by their numbers, which are below `width`; -1 is left out."""
+    """Count the tokens of texts by their numbers, which are below `width`; -1 is left out."""
+    return _counted_tokens(map(raw_tokens, texts), numbers, width)
+
+
+def _counted_tokens(texts: Iterable[Sequence[str]], numbers: Mapping[str, int], width: int) -> Bags:
     rest = iter(texts)
     parts = []
     while block := list(islice(rest, BLOCK)):
         # The tokens of a block become one array that is sorted: no loop over them is in Python.
         lengths: list[int] = []
-        tokens = chain.from_iterable(_noting(map(raw_tokens, block), lengths))
+        tokens = chain.from_iterable(_noting(block, lengths))
         columns = np.fromiter(map(numbers.__getitem__, tokens), dtype=np.int64)
         rows = np.repeat(np.arange(len(block)), lengths)
         places = np.sort((rows * width + columns)[columns >= 0])
@@ -296,7 +310,7 @@ def _counted(texts: Iterable[str], numbers: Mapping[str, int], width: int) -> Ba
     return Bags.stack(parts) if parts else _bags(np.empty(0, np.int64), np.empty(0), 0, width)
 
 
-def _noting(lists: Iterable[list[str]], lengths: list[int]) -> Iterator[list[str]]:
+def _noting(lists: Iterable[Sequence[str]], lengths: list[int]) -> Iterator[Sequence[str]]:
     """Pass lists on, one at a time, and note how long each is."""
     for one in lists:
         lengths.append(len(one))

@@ -77,7 +77,7 @@ def tokenize(text: str) -> list[str]:
     letters and numbers of more than 8 digits are passed over. Full-width letters, ligatures and
     letters with separate accents are brought to their plain form (NFKC, case folding).
     """
-    return [token for token in raw_tokens(text) if _is_worth_keeping(token)]
+    return [token for token in raw_tokens(text) if is_worth_keeping(token)]
 
 
 def raw_tokens(text: str) -> list[str]:
@@ -102,17 +102,17 @@ def spans(text: str) -> Iterator[tuple[str, int, int]]:
     for match in _patterns().token.finditer(text):
         found, place = match[0], match.start()
         if found.isascii():
-            if _is_worth_keeping(token := found.lower().replace("'", "")):
+            if is_worth_keeping(token := found.lower().replace("'", "")):
                 yield token, place, match.end()
             continue
         for token, start, end in _folded(found):
-            if _is_worth_keeping(token):
+            if is_worth_keeping(token):
                 yield token, place + start, place + end
 
 
 def term_of(token: str, language: str = "") -> str:
     """Return what a token counts as: its stem in English, else itself; '' for a stop word."""
-    if not _is_worth_keeping(token):
+    if not is_worth_keeping(token):
         return ""
     return _english(token) if language == ENGLISH else token
 
@@ -137,7 +137,8 @@ def language_of_counts(counts: Mapping[str, int]) -> str:
     return ENGLISH if telling > LEAST_TELLING * sum(words.values()) else ""
 
 
-def _is_worth_keeping(token: str) -> bool:
+def is_worth_keeping(token: str) -> bool:
+    """Whether a token can be a word of a document: not too short, too long, or a long number."""
     length = len(token)
     if length <= LONGEST_NUMBER:
         return length > 1 or not token.isascii()  # a single Chinese letter is a word
@@ -166,9 +167,16 @@ def _folded(found: str) -> list[tuple[str, int, int]]:
         elif match.end() - match.start() > 1:
             token = match[0].replace("'", "").replace("\u2019", "")
             places.append((token, match.start(), match.end()))
-    if len(plain) == len(found):
+    if plain == found or _keeps_places(found, plain):
         return places
     return [(token, *whole) for token, _, _ in places]  # which letter became which is lost
+
+
+def _keeps_places(found: str, plain: str) -> bool:
+    """Return whether each letter became one, so that none has moved."""
+    return len(plain) == len(found) and all(
+        len(normalize("NFKC", letter).casefold()) == 1 for letter in found
+    )
 
 
 def _letters(run: str, at: int) -> list[tuple[str, int, int]]:

@@ -1,0 +1,52 @@
+"""``aesearch list``: which indexes there are."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from aesearch.cli import DONE
+from aesearch.cli.console import amount
+from aesearch.errors import AesearchError
+from aesearch.search.index import Index
+from aesearch.storage.places import all_places, home
+from aesearch.wording import counted
+
+
+@click.command("list", short_help="Show the indexes that there are.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per index and line.")
+def list_(as_json: bool) -> int:
+    """Show the indexes in the home: AESEARCH_HOME, or indexes/ in the working folder."""
+    places = all_places()
+    for place in places:
+        try:
+            with Index(place) as index:
+                folder = index.folder
+                row = {
+                    "name": index.name,
+                    "kind": index.kind,
+                    "items": len(index),
+                    "encoder": folder.manifest.kind,
+                    "bytes_on_disk": folder.layout.bytes_on_disk(),
+                    "source": str(index.source),
+                    "training": folder.layout.plan.exists(),
+                }
+                line = _listed(index)
+        except AesearchError as error:
+            row = {"name": place.name, "error": str(error)}
+            line = f"{place.name:<20} {error}"
+        click.echo(json.dumps(row) if as_json else line)
+    if not places:
+        click.echo(f"no index in {home().absolute()}; 'aesearch index SOURCE' makes one", err=True)
+    return DONE
+
+
+def _listed(index: Index) -> str:
+    """One line on an index."""
+    folder = index.folder
+    note = "  (training unfinished)" if folder.layout.plan.exists() else ""
+    size = amount(folder.layout.bytes_on_disk())
+    items = counted(len(index), folder.modality.noun)
+    encoder = folder.manifest.kind
+    return f"{index.name:<20} {items:>18}  {encoder:<10} {size:>9}  {index.source}{note}"

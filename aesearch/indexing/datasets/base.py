@@ -1,0 +1,265 @@
+"""All items of a collection in memory, those kept out of training last."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import xxhash
+
+from aesearch.errors import SourceError
+from aesearch.ingest.decode import decode
+from aesearch.ingest.passages import PassageCodes, encode_passages
+from aesearch.modalities import Modality, Read, modality
+from aesearch.sources.base import Entry, Source
+from aesearch.sources.open import open_source
+from aesearch.storage.schema import NewItem, Skipped
+from aesearch.types import Floats, Ids, Progress, silent
+from aesearch.wording import counted
+
+if TYPE_CHECKING:
+    from aesearch.inference.encoder import FrozenEncoder
+    from aesearch.settings import Settings
+    from aesearch.storage.database import Store
+    from aesearch.storage.folder import IndexFolder
+
+KEPT_OUT = 1000
+FEW = 500
+
+
+@dataclass
+class Dataset(ABC):
+    """What is learned from, and what the learning is checked on.
+
+    Attributes
+    ----------
+    items : list of NewItem
+    skipped : list of Skipped
+        Files that are no item, or could not be read.
+    training : int
+        The first so many are learned from; the others are kept out.
+    labels : list of str
+        Of each item: its folder, or what its table says; "" where there is none.
+    features : Features
+        Those that the collection was read with.
+    """
+
+    kind: ClassVar[str]
+    fewest_to_fit: ClassVar[int] = 0  # items; with fewer the baseline is not even fitted
+
+    items: list[NewItem]
+    skipped: list[Skipped]
+    training: int
+    labels: list[str]
+    features: Any
+
+    @classmethod
+    @abstractmethod
+    def read(cls, reading: Reading) -> Self:
+        """Read a whole collection.
+
+        Raises
+        ------
+        SourceError
+            If nothing in it can be read.
+        """
+
+    @classmethod
+    def again(cls, folder: IndexFolder, features: Any, progress: Progress) -> Self:
+        """Read all items of an index once more: for a training that goes on, or was asked for.
+
+        Parameters
+        ----------
+        folder : IndexFolder
+        features : Features or None
+            To read them with; None chooses them anew.
+        progress : callable
+        """
+        folder.modality.warm_up()
+        entries = [Entry(i.key, i.size, i.mtime_ns) for i in folder.items() if not i.added]
+        source = open_source(folder.source, folder.card.columns or None)
+        by_hand = folder.store.kept()
+        return cls.read(Reading.of(source, entries, folder.settings, features, by_hand, progress))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def modality(self) -> Modality:
+        """What differs for this kind."""
+        return modality(self.kind)
+
+    @property
+    def kept_out(self) -> Ids:
+        """Rows that were kept out."""
+        return np.arange(self.training, len(self.items))
+
+    @property
+    @abstractmethod
+    def samples(self) -> Any:
+        """What was read of each item, before features weigh it."""
+
+    @abstractmethod
+    def distorted(self, rows: Ids, seed: int) -> Any:
+        """Return distorted copies of some samples, in the form of `samples`."""
+
+    @abstractmethod
+    def seen(self, samples: Any, features: Any) -> Any:
+        """Return samples as an encoder sees them: an array of pictures, or Bags."""
+
+    def openings(self, rows: Ids) -> tuple[Ids, Any, Any] | None:
+        """Return those of some items that a second check can ask about, or None without one.
+
+        Returns
+        -------
+        rows, openings, rests : ndarray of int64, and two in the form of `samples`
+            What each item begins with must find the rest of it.
+        """
+        return None
+
+    def passages(self, features: Any, encoder: FrozenEncoder) -> PassageCodes:
+        """Return the codes of the passages of those items that are long."""
+        return encode_passages([], features, encoder)
+
+    def notes(
+        self, codes: Floats, features: Any, encoder: FrozenEncoder, seed: int
+    ) -> dict[str, Any]:
+        """Return what else the check finds out about the encoder that won, and gave the codes."""
+        return {}
+
+    @abstractmethod
+    def keep(self, store: Store, ids: Ids) -> None:
+        """Write into the store what must be kept of the items beside their codes."""
+
+
+def is_kept_out(key: str, count: int) -> bool:
+    """Return whether an item is kept out of training: by its key, so that a resumed run agrees.
+
+    A tenth, or a fifth of a small collection, and about a thousand of a large one.
+    """
+    share = 5 if count < FEW else max(10, count // KEPT_OUT)
+    return xxhash.xxh3_64_intdigest(key.encode()) % share == 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is to be read, and how.
+
+    Attributes
+    ----------
+    source : Source
+    entries : list of Entry
+        Of the source; those held out of training are last.
+    first_held_out : int
+        Place of the first of these.
+    settings : Settings
+    features : Features or None
+        To read it with; None chooses them by a look at it.
+    by_hand : sequence of (NewItem, bytes)
+        Items without a file, with what was kept of them.
+    progress : callable
+    """
+
+    source: Source
+    entries: list[Entry]
+    first_held_out: int
+    settings: Settings
+    features: Any = None
+    by_hand: Sequence[tuple[NewItem, bytes]] = ()
+    progress: Progress = silent
+
+    @classmethod
+    def of(
+        cls,
+        source: Source,
+        entries: Sequence[Entry],
+        settings: Settings,
+        features: Any = None,
+        by_hand: Sequence[tuple[NewItem, bytes]] = (),
+        progress: Progress = silent,
+    ) -> Reading:
+        """Hold some entries out of training, and put these last."""
+        count = len(entries)
+        ordered = [e for e in entries if not is_kept_out(e.key, count)]
+        first = len(ordered)
+        ordered += [e for e in entries if is_kept_out(e.key, count)]
+        return cls(source, ordered, first, settings, features, by_hand, progress)
+
+    def gather(
+        self, read: Read, keep: Callable[[Any], None], by_hand: Sequence[NewItem] = ()
+    ) -> Gathered:
+        """Decode all entries; `keep` takes each sample.
+
+        Raises
+        ------
+        SourceError
+            If none can be read.
+        """
+        items = list(by_hand)
+        skipped: list[Skipped] = []
+        training = -1
+        for n, one in enumerate(decode(self.source, self.entries, read, self.progress)):
+            if n == self.first_held_out:
+                training = len(items)
+            if one.sample is None:
+                skipped.append(one.skipped())
+            else:
+                keep(one.sample)
+                items.append(one.item())
+        if training < 0:
+            training = len(items)
+        if training == len(items) > 1:  # a handful of keys may all fall on one side
+            training -= 1
+        return Gathered(items, skipped, training)
+
+
+class Gathered(NamedTuple):
+    """What was read: items, the ledger, and how many are learned from."""
+
+    items: list[NewItem]
+    skipped: list[Skipped]
+    training: int
+
+    def require(self, source: Source, noun: str) -> None:
+        """Raise SourceError if nothing could be read."""
+        if not self.items:
+            others = counted(len(self.skipped), "other file")
+            raise SourceError(
+                f"{source.root} holds no {noun} that can be read ({others}); name the folder that "
+                f"holds the {noun}s"
+            )
+
+
+def read_dataset(
+    source: Source,
+    entries: Sequence[Entry],
+    kind: str,
+    settings: Settings,
+    *,
+    features: Any = None,
+    progress: Progress = silent,
+) -> Dataset:
+    """Read a whole collection.
+
+    Parameters
+    ----------
+    source : Source
+    entries : sequence of Entry
+        Of the source.
+    kind : str
+        Name of the modality.
+    settings : Settings
+    features : Features, optional
+        To read it with; by default they are chosen by a look at it.
+    progress : callable
+
+    Raises
+    ------
+    SourceError
+        If nothing in it can be read.
+    """
+    dataset: type[Dataset] = modality(kind).part("dataset")
+    return dataset.read(Reading.of(source, entries, settings, features, (), progress))

@@ -1,0 +1,188 @@
+"""What a user asked for, read once: source, place, choices, budget."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from math import inf
+from pathlib import Path
+from typing import Any, Self
+
+from aesearch.encoders import ENCODERS, UNTRAINED
+from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
+from aesearch.errors import ParameterError, SourceError
+from aesearch.modalities import modality
+from aesearch.settings import Settings, parse_seconds, plain, spelled
+from aesearch.sources.base import STANDARD_INPUT, Source
+from aesearch.sources.open import open_source
+from aesearch.sources.table import Columns
+from aesearch.storage.card import Card
+from aesearch.storage.layout import Layout
+from aesearch.storage.places import place_for
+from aesearch.types import Progress, silent
+
+NEED_TRAINING = ("encoder", "code_size", "seed", "parameters", "weighting", "vocabulary")
+
+Wanted = Settings | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Settings that a user chose, all or some.
+
+    Attributes
+    ----------
+    changes : mapping
+        By the names of `Settings`; parameters of the encoder apart.
+    parameters : mapping
+        Of the encoder, as they were given.
+    replaces : bool
+        Whether parameters that were chosen before are dropped: whole `Settings` say everything.
+    """
+
+    changes: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    replaces: bool = False
+
+    @classmethod
+    def of(cls, wanted: Wanted) -> Self:
+        """Read settings, or a mapping of those that are to change."""
+        whole = isinstance(wanted, Settings)
+        changes = asdict(wanted) if isinstance(wanted, Settings) else dict(wanted or {})
+        parameters = plain(changes.pop("parameters", {}))
+        if "form" in changes and changes["form"] != "bits":
+            changes.setdefault("bits", 0)
+        elif "bits" in changes and "form" not in changes:
+            changes["form"] = "bits" if changes["bits"] else "float"
+        return cls(changes, parameters, whole)
+
+    @property
+    def encoder(self) -> str:
+        """The encoder that was chosen, or 'auto'."""
+        return str(self.changes.get("encoder", "auto"))
+
+    @property
+    def kind(self) -> str:
+        """The modality that was chosen, or 'auto'."""
+        return str(self.changes.get("kind", "auto"))
+
+    def over(self, before: Settings, kind: str, *, retrain: bool) -> Settings:
+        """Merge them with what holds so far; those that change every code need a training.
+
+        Parameters
+        ----------
+        before : Settings
+        kind : str
+            Modality of the collection.
+        retrain : bool
+            Whether there will be a training.
+
+        Raises
+        ------
+        ParameterError
+        """
+        if self.kind not in ("auto", kind):
+            raise ParameterError(
+                f"this is an index of {modality(kind).noun}s; name another place for one of the "
+                "others with --index"
+            )
+        changes = {name: value for name, value in self.changes.items() if name != "kind"}
+        chosen = replace(before, **changes)
+        if chosen.encoder not in ("auto", *ENCODERS):
+            raise ParameterError(
+                f"unknown encoder '{chosen.encoder}'; choose auto, {', '.join(ENCODERS)}"
+            )
+        given = dict(self.parameters)
+        if not self.replaces:
+            same = learned_by(chosen.encoder, kind) == learned_by(before.encoder, kind)
+            given = {**(before.parameters if same else {}), **given}
+        # An index that stays as it is need not wait for torch, nor what is learned by default.
+        known = given == before.parameters and not retrain
+        if not known and (given or chosen.encoder not in ("auto", *UNTRAINED)):
+            require_kind(chosen.encoder, kind)
+            given = chosen_parameters(chosen.encoder, given, chosen.code_size, chosen.seed, kind)
+        chosen = replace(chosen, parameters=given, kind=kind)
+        if not retrain:
+            _refuse_new_codes(before, chosen)
+        return chosen
+
+    def refuse_early(self) -> None:
+        """Say what is wrong whatever the source holds, before it is looked at."""
+        if self.encoder != "auto":
+            kind = kind_learned_from(self.encoder) if self.kind == "auto" else self.kind
+            self.over(Settings(), kind, retrain=True)
+
+
+def _refuse_new_codes(before: Settings, chosen: Settings) -> None:
+    for name in NEED_TRAINING:
+        old, new = getattr(before, name), getattr(chosen, name)
+        if old != new:
+            if name == "parameters":
+                old, new = spelled(old) or "by default", spelled(new) or "the default"
+            raise ParameterError(
+                f"this index has {name} {old}; {new} needs new codes: add --retrain"
+            )
+
+
+@dataclass(frozen=True)
+class Request:
+    """One wish for an index.
+
+    Attributes
+    ----------
+    source : Source
+    layout : Layout
+        Where the index is, or will be.
+    choices : Choices
+    budget : float or None
+        Seconds for training; 0 trains nothing, None leaves it to the number of items.
+    retrain : bool
+    progress : callable
+    """
+
+    source: Source
+    layout: Layout
+    choices: Choices
+    budget: float | None = None
+    retrain: bool = False
+    progress: Progress = silent
+
+    @classmethod
+    def of(
+        cls,
+        source: str | Path,
+        path: str | Path | None = None,
+        settings: Wanted = None,
+        *,
+        budget: float | str | None = None,
+        retrain: bool = False,
+        columns: Columns | None = None,
+        progress: Progress = silent,
+    ) -> Self:
+        """Read what was asked for, and refuse what can be refused so far.
+
+        Raises
+        ------
+        ParameterError, SourceError, FormatError, DamagedError
+        """
+        seconds = parse_seconds(budget) if isinstance(budget, str) else budget
+        if seconds is not None and not 0 <= seconds < inf:
+            raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
+        if str(source) == STANDARD_INPUT and path is None:
+            raise ParameterError("documents on standard input need a place: --index NAME")
+        choices = Choices.of(settings)
+        layout = Layout(place_for(Path(source), path))
+        if layout.exists():  # with the columns that it knows already
+            columns = (columns or Columns()).over(Card.read(layout.card).columns)
+        opened = open_source(source, columns or None, sys.stdin)
+        if seconds == 0 and choices.encoder not in ("auto", *UNTRAINED):
+            raise ParameterError(
+                "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
+            )
+        if not opened.plain and layout.root.resolve().is_relative_to(opened.root):
+            raise SourceError(
+                f"the index {layout.root} would lie inside the source {opened.root}, where nothing "
+                "is written; name another place with --index"
+            )
+        return cls(opened, layout, choices, seconds, retrain, progress)

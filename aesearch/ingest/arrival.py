@@ -1,0 +1,42 @@
+"""New items with their codes, and what their kind keeps beside these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from aesearch.storage.database import Store
+from aesearch.storage.snapshot import Snapshot
+from aesearch.types import Floats, Ids
+
+
+@dataclass
+class Arrival:
+    """New items, encoded; `Modality.parts` names the class of each kind.
+
+    Attributes
+    ----------
+    samples : sequence of n objects
+    codes : ndarray of float32, shape (n, code_size)
+    errors : ndarray of float32, shape (n,)
+        Of reconstruction.
+    """
+
+    samples: Sequence[Any]
+    codes: Floats
+    errors: Floats
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, samples: Sequence[Any]) -> Self:
+        """Encode samples with the encoder of a revision."""
+        encoder = snapshot.encoder
+        if not samples:
+            none = np.empty((0, encoder.code_size), np.float32)
+            return cls([], none, np.empty(0, np.float32))
+        return cls(samples, *encoder.errors(snapshot.features.stack(samples)))
+
+    def keep(self, store: Store, ids: Ids, labels: Sequence[str]) -> None:
+        """Write what is kept beside the codes: of pictures, nothing."""

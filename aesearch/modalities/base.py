@@ -1,0 +1,151 @@
+"""What a kind of data is: everything that differs between pictures, documents and vectors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+# From the bytes of a file, and its name, to what is kept of it: pixels, a Document, a vector.
+Read = Callable[[bytes, str], Any]
+
+
+class Features(Protocol):
+    """How the items of one index become what its encoder takes."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the modality."""
+
+    def config(self) -> dict[str, Any]:
+        """Return the parameters as JSON."""
+
+    def save(self, folder: Path) -> list[str]:
+        """Write what does not fit into JSON, and return the names of the files."""
+
+    @classmethod
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
+        """Make features from what `config` returned and `save` wrote."""
+
+    def read(self, content: bytes, name: str) -> Any:
+        """Return what is kept of one file; raises ContentError with the reason."""
+
+    def stack(self, samples: Sequence[Any]) -> Any:
+        """Return samples as an encoder takes them, one row each."""
+
+
+class Modality(ABC):
+    """One kind of data; all else in the package is written once, for every kind.
+
+    Attributes
+    ----------
+    name : str
+        As ``--kind`` and ``index.json`` have it.
+    noun : str
+        What one item is called, in the singular.
+    format : int
+        The first format of an index's folder that can hold this kind.
+    features : str
+        Dotted name of the class of its `Features`.
+    default_encoder, baseline : str
+        What ``auto`` trains, and the encoder in closed form that it has to beat.
+    sizeless : tuple of str
+        Methods of a comparison that have no code size.
+    compared : tuple of str
+        What is compared where nothing was asked for.
+    code_forms : tuple of str
+        How codes can be kept, in a comparison.
+    false_positive_rate : float
+        Of duplicates, for each item.
+    perturbed : str
+        What the perturbed queries of the check are made of.
+    keeps_texts : bool
+        Whether the database holds a text, or fields, for every item.
+    has_words : bool
+        Whether typed words find items: a lexical index beside the codes.
+    visual : bool
+        Whether items, and what a decoder returns, can be drawn.
+    parts : mapping of str to str
+        Dotted names in the rooms above, loaded when they are needed, so that imports go down:
+        ``ranker``, ``arrival``, ``dataset``, ``duplicates``, ``map``, ``export``.
+    """
+
+    name: ClassVar[str]
+    noun: ClassVar[str]
+    format: ClassVar[int] = 2
+    features: ClassVar[str]
+    default_encoder: ClassVar[str]
+    baseline: ClassVar[str]
+    sizeless: ClassVar[tuple[str, ...]]
+    compared: ClassVar[tuple[str, ...]]
+    code_forms: ClassVar[tuple[str, ...]] = ("float", "int8", "bits")
+    false_positive_rate: ClassVar[float] = 0.005
+    perturbed: ClassVar[str]
+    keeps_texts: ClassVar[bool] = False
+    has_words: ClassVar[bool] = False
+    visual: ClassVar[bool] = False
+    parts: ClassVar[Mapping[str, str]]
+
+    @abstractmethod
+    def claims(self, name: str) -> bool:
+        """Whether a file of this name is an item of this kind, whatever it holds."""
+
+    def looks_like(self, content: bytes, name: str) -> bool:
+        """Whether a file of which the name says nothing is an item of this kind, by its content."""
+        return False
+
+    @abstractmethod
+    def path_of(self, content: Any) -> Path | None:
+        """The file that the content of a query names, or None where it is the content itself."""
+
+    @abstractmethod
+    def sample(self, features: Any, content: Any, name: str = "") -> tuple[Any, bytes]:
+        """What is kept of one item, and the bytes that tell whether two are the same.
+
+        Raises
+        ------
+        ContentError
+            If it cannot be read.
+        """
+
+    @abstractmethod
+    def describe_input(self, config: Mapping[str, Any]) -> str:
+        """What an encoder takes, in a few words, from the configuration of the features."""
+
+    def reader(self, features: Any, *, plain: bool) -> Read:
+        """What makes a sample of a file; `plain` says that the content is text already."""
+        read: Read = features.read
+        return read
+
+    def reads_alike(self, old: str, new: str) -> bool:
+        """Whether one content under two names is the same item: its name decides nothing."""
+        return True
+
+    def as_kept(self, sample: Any) -> bytes:
+        """What the database keeps of an item that was added by hand; nothing by default."""
+        return b""
+
+    def blank(self, content: Any) -> Any:
+        """What stands for content that says nothing, an empty text say; None where that fails."""
+        return None
+
+    def warm_up(self) -> None:  # noqa: B027  # most kinds have nothing to load
+        """Load what reading many files needs, before threads do."""
+
+    def part(self, role: str) -> Any:
+        """What another room has for this kind, by its role in `parts`.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        return loaded(self.parts[role])
+
+
+def loaded(dotted: str) -> Any:
+    """The object that ``module:name`` names."""
+    module, _, attribute = dotted.partition(":")
+    return getattr(import_module(module), attribute)

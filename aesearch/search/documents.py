@@ -1,0 +1,295 @@
+"""Search in documents: by code and by words (BM25) together, at the best passage of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from aesearch.errors import ContentError, DamagedError
+from aesearch.ingest.passages import DOCUMENT
+from aesearch.modalities.texts.passages import Passage
+from aesearch.modalities.texts.snippets import opening, snippet
+from aesearch.modalities.texts.tokenizer import spans, term_of
+from aesearch.search.fusion import CANDIDATES, WordsCheck, with_feedback
+from aesearch.search.hits import Found, Hit, Limits
+from aesearch.search.query import Query
+from aesearch.search.ranker import Ranker
+from aesearch.search.unknown_words import shared_unlearned, unknown_words, why_nothing_is_known
+from aesearch.sparse import Bags
+from aesearch.types import Floats, Ids
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aesearch.modalities.texts.extract import Document
+    from aesearch.modalities.texts.features import TextFeatures
+    from aesearch.search.bm25 import Words
+    from aesearch.search.explain import Explanation
+    from aesearch.storage.schema import KeptText
+    from aesearch.storage.snapshot import Snapshot
+
+OPENING = 80  # characters of a document without a title, that stand for one
+DEEPER = 4  # times as many passages are looked for, where they crowd documents out
+
+
+class DocumentRanker(Ranker):
+    """Documents: codes of the whole and of passages, and the words."""
+
+    _lexical: tuple[int, Words] | None = None
+
+    # -- queries ---------------------------------------------------------------------------------
+
+    def query(self, content: str | bytes | Path) -> Query:
+        """Read a text, the content of a document, or a document by its path."""
+        query = super().query(content)
+        document: Document = query.sample
+        query.text, query.typed = document.text, isinstance(content, str)
+        return query
+
+    def query_of(self, snapshot: Snapshot, key: str) -> Query:
+        """The query that the text of an item is."""
+        text = self.text_of(key).text
+        return Query(text, b"", text=text)
+
+    def rows(self, snapshot: Snapshot, query: Query) -> Bags:
+        """The weighted terms of a query, one row."""
+        features = _features(snapshot)
+        return features.weigh(features.count_tokens([query.tokens]))
+
+    # -- ranking ---------------------------------------------------------------------------------
+
+    @property
+    def is_hybrid(self) -> bool:
+        """Whether a text is searched by codes and words: unless the check found that words harm."""
+        return _words_check(self.backend.snapshot()).prefers_both
+
+    def rank(
+        self, snapshot: Snapshot, queries: Sequence[Query], limits: Limits
+    ) -> list[list[Found]]:
+        """The best documents for each query: by both where that was asked for, or is the default.
+
+        By default a typed query without a threshold is ranked by both where `is_hybrid`: that is
+        what the check has asked, and a threshold is a cosine. By default too, a typed query of
+        which the code knows no word is ranked by words alone.
+        """
+        found: list[list[Found]] = []
+        dense: list[tuple[int, Bags]] = []  # those that are ranked by their codes alone
+        usual = _words_check(snapshot).prefers_both and limits.threshold is None
+        for query in queries:
+            row = self.rows(snapshot, query)
+            known = bool(row.values.any())
+            typed = query.typed and limits.threshold is None
+            may_be_words = typed if limits.hybrid is None else limits.hybrid
+            by_both = known and ((usual and typed) if limits.hybrid is None else limits.hybrid)
+            if by_both or (not known and may_be_words and self._holds_any(snapshot, query)):
+                code = snapshot.encoder.encode(row) if known else None
+                found.append(self._fused(snapshot, query, code, limits))
+            elif known:
+                dense.append((len(found), row))
+                found.append([])
+            else:
+                found.append(self._same(snapshot, query, limits))
+        if dense:
+            codes = snapshot.encoder.encode(Bags.stack([row for _, row in dense]))
+            exact = [self.exact(queries[place]) for place, _ in dense]
+            nearest = self.nearest(snapshot, codes, limits, exact)
+            for (place, _), best in zip(dense, nearest, strict=True):
+                found[place] = best
+        return found
+
+    def _same(self, snapshot: Snapshot, query: Query, limits: Limits) -> list[Found]:
+        """The items of just the content of a file of which no code knows a word.
+
+        Raises
+        ------
+        ContentError
+            If there is none.
+        """
+        exact = self.exact(query)
+        if not exact:
+            raise ContentError(why_nothing_is_known(_features(snapshot), query))
+        allowed, _ = super().allowed(snapshot, limits)
+        kept = None if allowed is None else set(allowed.tolist())
+        same = [Found(id, 1.0, id) for id in exact if kept is None or id in kept]
+        return same[: limits.k]
+
+    def allowed(self, snapshot: Snapshot, limits: Limits) -> tuple[Ids | None, int]:
+        """The rows that may be found, passages among them."""
+        matching, count = super().allowed(snapshot, limits)
+        if matching is None:
+            return None, count
+        rows = np.concatenate([matching, self.backend.passages_in(matching)])
+        return rows, len(rows)
+
+    def nearest(
+        self, snapshot: Snapshot, codes: Floats, limits: Limits, exact: Sequence[Sequence[int]]
+    ) -> list[list[Found]]:
+        """The nearest documents; of a document and its passages, the nearest row counts."""
+        allowed, rows = self.allowed(snapshot, limits)
+        k = wanted = min(limits.k, rows)
+        found: list[list[Found]] = [[] for _ in codes]
+        if not k:
+            return found
+        if allowed is not None:
+            kept = set(allowed.tolist())
+            exact = [[id for id in first if id in kept] for first in exact]
+        left = list(range(len(codes)))
+        while left:
+            ids, scores = snapshot.engine.search(codes[left], wanted, among=allowed)
+            cosines = np.clip(scores, -1, 1)
+            for place, row_ids, row_scores in zip(left, ids, cosines, strict=True):
+                found[place] = _documents(row_ids, row_scores, exact[place][:k])
+            if wanted == rows:
+                break
+            left = [place for place in left if len(found[place]) < k]
+            wanted = min(rows, DEEPER * wanted)
+        return [best[:k] for best in found]
+
+    def _fused(
+        self, snapshot: Snapshot, query: Query, code: Floats | None, limits: Limits
+    ) -> list[Found]:
+        """The best by code and words together; by words alone where no code is had."""
+        super().allowed(snapshot, limits)  # refuses a k below 1
+        deep = limits._replace(k=max(limits.k, CANDIDATES))
+        allowed = None if limits.among is None else self.backend.matching(limits.among)
+        terms = query.terms(_features(snapshot).language)
+        lexical = self.words(snapshot).search(terms, deep.k, among=allowed)
+        rows: dict[int, int] = {}
+
+        def nearest(moved: Floats) -> tuple[Ids, Floats]:
+            found = self.nearest(snapshot, moved, deep, [[]])[0]
+            rows.update((one.id, one.row) for one in found)
+            scores = np.array([one.score for one in found], dtype=np.float32)
+            return np.array([one.id for one in found], dtype=np.int64), scores
+
+        if code is None:
+            ids, scores = lexical[0], lexical[1] / max(float(lexical[1].max(initial=0)), 1e-9)
+        else:
+            weight = _words_check(snapshot).weight
+            ids, scores = with_feedback(code, nearest, lexical, self.backend.codes_of, weight)
+        exact = self.exact(query)
+        best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
+        for id, score in zip(ids[: limits.k].tolist(), scores[: limits.k].tolist(), strict=True):
+            best.setdefault(id, Found(id, score, rows.get(id, id)))
+        return list(best.values())[: limits.k]
+
+    # -- words -----------------------------------------------------------------------------------
+
+    def words(self, snapshot: Snapshot) -> Words:
+        """The lexical index of a revision: as it was kept, or made now and kept."""
+        from aesearch.search.lexical import words_of
+
+        if self._lexical is None or self._lexical[0] != snapshot.revision.number:
+            made = words_of(
+                self.backend.words_folder(snapshot.revision.number),
+                self.backend.texts(),
+                _features(snapshot).language,
+            )
+            self._lexical = snapshot.revision.number, made
+        return self._lexical[1]
+
+    def _holds_any(self, snapshot: Snapshot, query: Query) -> bool:
+        """Whether any document holds a word of a query, known to the code or not."""
+        terms = query.terms(_features(snapshot).language)
+        return bool(terms) and bool(self.words(snapshot).scores_of(terms).any())
+
+    def prepare(self) -> None:
+        """Make the lexical index where queries need it, so that none waits for it."""
+        if self.is_hybrid:
+            self.words(self.backend.snapshot())
+
+    def unknown_words(self, query: Query, *, hybrid: bool | None) -> list[str]:
+        """The words of a query that a search passes over; see `Index.unknown_words`."""
+        snapshot = self.backend.snapshot()
+        if hybrid is None:
+            hybrid = self.is_hybrid or not self.rows(snapshot, query).values.any()
+        words = self.words(snapshot) if hybrid else None
+        return unknown_words(_features(snapshot), query, words)
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    def hits(
+        self, snapshot: Snapshot, found: Sequence[Found], query: Query | None, limits: Limits
+    ) -> list[Hit]:
+        """Documents with their titles and snippets."""
+        kept = self.backend.texts_of(one.id for one in found)
+        keys = self.backend.keys_of(one.id for one in found)
+        paths = self.backend.paths_of(keys)
+        parts = self.backend.passages_of(one.row for one in found if one.row != one.id)
+        features = _features(snapshot)
+        asked = {} if query is None else _asked(features, query)
+        hits: list[Hit] = []
+        for id, score, row in found:
+            if id not in keys or (limits.threshold is not None and score < limits.threshold):
+                continue
+            passage = Passage(*parts[row]) if row in parts else None
+            own = self._text(kept, id, keys[id])
+            text = own.text[passage.start : passage.end] if passage else own.text
+            matches = [
+                (*asked[term], start, stop)
+                for token, start, stop in spans(text)
+                if (term := term_of(token, features.language)) in asked
+            ]
+            shown = snippet(text, matches)
+            hits.append(Hit(score, keys[id], paths[id], _title(own), shown, passage))
+        return hits
+
+    def text_of(self, key: str) -> KeptText:
+        """The plain text of a document; see `Index.text_of`."""
+        id = self.backend.id_of(key)
+        return self._text(self.backend.texts_of([id]), id, key)
+
+    def _text(self, kept: Mapping[int, KeptText], id: int, key: str) -> KeptText:
+        if id not in kept:
+            raise DamagedError(
+                f"the text of '{key}' is missing in {self.backend.name}; remove the index and "
+                "index again"
+            )
+        return kept[id]
+
+    def explain(self, query: Query, key: str, top: int) -> Explanation:
+        """Terms that a query and a document hold, and that the decoder puts in both."""
+        from aesearch.search.explain import explain
+
+        snapshot = self.backend.snapshot()
+        features = _features(snapshot)
+        other = self.query_of(snapshot, key)
+        rows = self.rows(snapshot, query), self.rows(snapshot, other)
+        unlearned = shared_unlearned(features, query, other)
+        return explain(features, snapshot.encoder, *rows, top, unlearned)
+
+
+def _features(snapshot: Snapshot) -> TextFeatures:
+    return cast("TextFeatures", snapshot.features)
+
+
+def _words_check(snapshot: Snapshot) -> WordsCheck:
+    return WordsCheck.of(snapshot.encoder.manifest.check)
+
+
+def _documents(ids: Ids, scores: Floats, exact: Sequence[int]) -> list[Found]:
+    """The documents of some rows, best first, each at its nearest row; `exact` before them."""
+    best = {id: Found(id, 1.0, id) for id in exact}
+    for row, score in zip(ids.tolist(), scores.tolist(), strict=True):
+        if row >= 0:
+            best.setdefault(row & DOCUMENT, Found(row & DOCUMENT, score, row))
+    return list(best.values())
+
+
+def _title(own: KeptText) -> str:
+    """The title of a document, or the opening of its first paragraph.
+
+    That is the title where the text of a table's row begins with a column of titles.
+    """
+    return own.title or opening(own.text.lstrip().partition("\n\n")[0], OPENING)
+
+
+def _asked(features: TextFeatures, query: Query) -> dict[str, tuple[int, float]]:
+    """A number and a weight of each term of a query; what no code knows weighs most."""
+    columns = features.columns_of(query.tokens)
+    known = {features.terms[n]: (n, float(features.weights[n])) for n in columns}
+    most = float(features.weights.max(initial=1))
+    others = (term for term in query.terms(features.language) if term not in known)
+    return known | {term: (-number, most) for number, term in enumerate(others, 1)}

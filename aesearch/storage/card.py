@@ -1,0 +1,122 @@
+"""``index.json``: what an index is of, and what was chosen for it. Its presence makes a folder one.
+
+Formats: 1 had pictures only, and called the kind of FAISS index ``kind``; 2 has documents too; 3
+has vectors. An index is written in the first format that can hold its kind, so that older
+versions go on reading what they can.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aesearch.errors import DamagedError, FormatError, IndexNotFoundError, ParameterError
+from aesearch.modalities import Modality, modality
+from aesearch.settings import Settings
+from aesearch.sources.table import Columns
+from aesearch.storage.layout import write_atomically
+
+FORMAT = 3  # the newest that can be read
+
+
+@dataclass(frozen=True)
+class Card:
+    """The content of ``index.json``.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the modality.
+    source : str
+        Folder or file that was indexed; '-' for standard input.
+    settings : Settings
+    columns : Columns or None
+        Of a table: those that were chosen; None where the source is no table.
+    created_at : float
+        Seconds since 1970.
+    version : str
+        Of the aesearch that made it.
+    """
+
+    kind: str
+    source: str
+    settings: Settings
+    columns: Columns | None = None
+    created_at: float = 0.0
+    version: str = ""
+
+    @property
+    def modality(self) -> Modality:
+        """What differs for this kind."""
+        return modality(self.kind)
+
+    @classmethod
+    def read(cls, path: Path) -> Card:
+        """Read a card.
+
+        Raises
+        ------
+        IndexNotFoundError, FormatError, DamagedError
+        """
+        try:
+            card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            version = int(card["format"])
+            if version > FORMAT:
+                raise FormatError(
+                    f"{path.parent} has format {version}, this aesearch reads up to {FORMAT}; "
+                    "upgrade with 'pip install --upgrade aesearch'"
+                )
+            return cls(
+                str(card.get("kind", "images")),
+                str(card["source"]),
+                _settings(path, dict(card["settings"]), version),
+                Columns.of(card["columns"]) if "columns" in card else None,
+                float(card.get("created_at", 0.0)),
+                str(card.get("aesearch", "")),
+            )
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise IndexNotFoundError(
+                f"there is no index at {path.parent}; 'aesearch index SOURCE' makes one, "
+                "'aesearch list' shows those that exist"
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, DamagedError | ParameterError):
+                raise
+            raise DamagedError(
+                f"{path} cannot be read ({error}); restore it, or remove {path.parent} and "
+                "index again"
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Write it in one step."""
+        card = {
+            "format": self.modality.format,
+            "aesearch": self.version,
+            "kind": self.kind,
+            "source": self.source,
+            **({} if self.columns is None else {"columns": asdict(self.columns)}),
+            "created_at": self.created_at,
+            "settings": self.settings.as_dict(),
+        }
+        write_atomically(path, json.dumps(card, indent=1).encode())
+
+    def with_settings(self, settings: Settings) -> Card:
+        """The same with other choices."""
+        return replace(self, settings=settings)
+
+    def with_columns(self, columns: Columns) -> Card:
+        """The same with other columns."""
+        return replace(self, columns=columns)
+
+
+def _settings(path: Path, settings: Mapping[str, Any], version: int) -> Settings:
+    # Some cards of format 1 were rewritten with settings of format 2.
+    if version == 1 and "kind" in settings and "engine" not in settings:
+        settings = {**settings, "engine": settings["kind"], "kind": "auto"}
+    try:
+        return Settings(**settings)
+    except (TypeError, ParameterError) as error:
+        raise DamagedError(f"{path} holds settings unknown here: {error}") from None

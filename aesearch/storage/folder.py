@@ -1,0 +1,298 @@
+"""The folder of an index, opened: everything that is not searching."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from aesearch.errors import IndexExistsError, UnknownKeyError
+from aesearch.inference.manifest import Manifest
+from aesearch.modalities import Modality
+from aesearch.settings import Settings
+from aesearch.sources.folder import folder_names
+from aesearch.storage.card import Card
+from aesearch.storage.commit import Edit, nothing, publish
+from aesearch.storage.database import Store
+from aesearch.storage.info import Drift, IndexInfo, SkippedFile, drift_of
+from aesearch.storage.layout import Layout
+from aesearch.storage.lock import hold
+from aesearch.storage.schema import Item, KeptText, Revision, Skipped
+from aesearch.storage.snapshot import Snapshot, open_snapshot
+from aesearch.storage.verify import problem_of_cache, problems_of_truth
+from aesearch.types import Floats, Ids
+
+
+class IndexFolder:
+    """One index on this machine: the local `Backend` of `aesearch.search.Index`.
+
+    Safe to use from several threads, and while another process writes: a new revision is noticed
+    at the next `snapshot`.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Attributes
+    ----------
+    layout : Layout
+        Its paths.
+    card : Card
+        ``index.json``.
+    store : Store
+        The database.
+
+    Raises
+    ------
+    IndexNotFoundError, FormatError, DamagedError
+        The message says what to do.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.layout = Layout(Path(path))
+        self.card = Card.read(self.layout.card)
+        self.store = Store(self.layout.database)
+        self._lock = threading.RLock()
+        self._opened: Snapshot | None = None
+        self._seen = -1
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.layout.root.resolve().name
+
+    @cached_property
+    def modality(self) -> Modality:
+        """What differs for its kind of data."""
+        return self.card.modality
+
+    @property
+    def source(self) -> Path:
+        """Folder, or table, that was indexed."""
+        return Path(self.card.source)
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether its items are rows of a table, or of standard input."""
+        return self.card.columns is not None
+
+    @property
+    def settings(self) -> Settings:
+        """What was chosen."""
+        return self.card.settings
+
+    def write_card(self, card: Card) -> None:
+        """Let another card hold from now on. The caller holds the lock."""
+        card.write(self.layout.card)
+        self.card = card
+
+    def check_source(self, source: Path) -> None:
+        """Raise IndexExistsError if this is the index of another folder."""
+        if self.source not in (source, source.resolve()):  # standard input has no path
+            raise IndexExistsError(
+                f"{self.layout.root} is the index of {self.source}, not of {source}; name another "
+                "place with --index"
+            )
+
+    # -- its rows --------------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """Number of items."""
+        return self.store.count()
+
+    def items(self) -> Iterator[Item]:
+        """All items: key, size, time, digest."""
+        return self.store.items()
+
+    def skipped(self) -> list[Skipped]:
+        """The files that are not in the index, each with its reason."""
+        return self.store.skipped()
+
+    def ids_of(self, keys: Iterable[str]) -> dict[str, int]:
+        """The ids of keys; unknown keys are left out."""
+        return self.store.ids_of(keys)
+
+    def id_of(self, key: str) -> int:
+        """The id of a key.
+
+        Raises
+        ------
+        UnknownKeyError
+        """
+        try:
+            return self.store.ids_of([key])[key]
+        except KeyError:
+            what = "those of the rows of" if self.is_tabular else "paths relative to"
+            raise UnknownKeyError(
+                f"there is no item '{key}' in {self.name}; keys are {what} {self.source}"
+            ) from None
+
+    def keys_of(self, ids: Iterable[int]) -> dict[int, str]:
+        """The keys of ids; unknown ids are left out."""
+        return self.store.keys_of(ids)
+
+    def codes_of(self, ids: Iterable[int]) -> Floats:
+        """The codes of items, float32 of shape (n, code_size), in the order of the ids."""
+        return self.store.codes(ids)[1]
+
+    def matching(self, pattern: str) -> Ids:
+        """The ids of keys that match a glob."""
+        return self.store.matching(pattern)
+
+    def same_content(self, digest: bytes) -> list[tuple[int, str]]:
+        """Id and key of the items of just this content."""
+        return self.store.same_content(digest)
+
+    def texts(self) -> Iterator[KeptText]:
+        """The texts of all items that have one."""
+        return self.store.texts()
+
+    def texts_of(self, ids: Iterable[int]) -> dict[int, KeptText]:
+        """The texts of items by id; those without one are left out."""
+        return self.store.texts_of(ids)
+
+    def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Where passages begin and stop in their documents, by the ids of the passages."""
+        return self.store.passages_of(ids)
+
+    def passages_in(self, documents: Iterable[int]) -> Ids:
+        """The ids of all passages of some documents."""
+        return self.store.passages_in(documents)
+
+    def labels(self) -> dict[int, str]:
+        """The label of each item by id: as its table says, else its folder; "" without one."""
+        items = list(self.store.items())
+        folders = folder_names([item.key for item in items])
+        known = self.store.labels()
+        if self.modality.keeps_texts:
+            return {item.id: known.get(item.id, "") for item in items}
+        return {item.id: folder for item, folder in zip(items, folders, strict=True)}
+
+    def kept(self) -> dict[str, bytes]:
+        """What the database keeps of items that were added by hand, by key."""
+        return {item.key: content for item, content in self.store.kept()}
+
+    def path_of(self, key: str) -> Path:
+        """Where the file of a key is; of a row, the table."""
+        return self.source if self.is_tabular else self.source / key
+
+    def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:
+        """Where the files of items are, by id; None of what was added without a file."""
+        alone = {id for id in self.store.by_hand(keys) if not Path(keys[id]).is_absolute()}
+        return {id: None if id in alone else self.path_of(key) for id, key in keys.items()}
+
+    # -- the revision that is open ---------------------------------------------------------------
+
+    @property
+    def revision(self) -> Revision:
+        """The current revision."""
+        return self.store.revision()[0]
+
+    @property
+    def manifest(self) -> Manifest:
+        """What ``encoder.json`` says of the encoder; neither it nor the engine is opened."""
+        return Manifest.read(self.layout.encoder(self.revision.fingerprint))
+
+    def reading(self) -> AbstractContextManager[None]:
+        """See one state of the rows throughout, whatever another process writes meanwhile."""
+        return self.store.reading()
+
+    def snapshot(self) -> Snapshot:
+        """The current revision, opened: encoder, features and engine."""
+        with self._lock:
+            seen = self.store.data_version()
+            if self._opened is None or seen != self._seen:
+                if self._opened is None or self.revision.number != self._opened.revision.number:
+                    self._opened = open_snapshot(self.layout, self.store, self.settings)
+                self._seen = seen
+            return self._opened
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """See one state of rows and codes throughout; other threads wait."""
+        with self._lock, self.store.reading():  # in this order, as everywhere
+            self.forget()  # what this process has committed, but not opened yet
+            yield
+
+    def forget(self) -> None:
+        """Open anew at the next use: this process has written."""
+        with self._lock:
+            self._opened = None
+
+    def words_folder(self, number: int) -> Path:
+        """Where the lexical index of a revision is kept."""
+        return self.layout.words(number)
+
+    # -- changing and checking -------------------------------------------------------------------
+
+    def publish(self, edit: Edit, *, fingerprint: str | None = None) -> None:
+        """Make one change of the rows the current revision; see `commit.publish`."""
+        try:
+            with hold(self.layout):
+                publish(self.layout, self.store, edit, self.settings, fingerprint=fingerprint)
+        finally:
+            self.forget()
+
+    def drift(self) -> Drift | None:
+        """How the collection has changed since training, or None if nothing came later."""
+        return drift_of(self.store, self.snapshot().encoder)
+
+    def info(self) -> IndexInfo:
+        """Everything there is to know about it, of one revision."""
+        opened = self.snapshot()
+        manifest, revision = opened.encoder.manifest, opened.revision
+        drift = drift_of(self.store, opened.encoder)
+        return IndexInfo(
+            name=self.name,
+            kind=self.card.kind,
+            source=str(self.source),
+            tabular=self.is_tabular,
+            settings=self.settings,
+            path=str(self.layout.root),
+            items=self.count(),
+            revision=revision.number,
+            changed_at=revision.changed_at,
+            encoder=manifest.kind,
+            parameters=manifest.parameters,
+            chosen=manifest.chosen,
+            fingerprint=revision.fingerprint,
+            features=manifest.features,
+            code_size=manifest.code_size,
+            trained=manifest.trained,
+            training=self.layout.plan.exists(),
+            engine=revision.plan,
+            bytes_on_disk=self.layout.bytes_on_disk(),
+            check=manifest.check,
+            drift=str(drift) if drift else None,
+            skipped=[SkippedFile(f.key, f.reason, f.ignored) for f in self.skipped()],
+        )
+
+    def verify(self, *, repair: bool = False) -> list[str]:
+        """Check everything that is on disk against everything else.
+
+        Parameters
+        ----------
+        repair : bool
+            Make the FAISS file anew from the store where it is wrong.
+
+        Returns
+        -------
+        list of str
+            What is wrong, a line each.
+        """
+        problems = problems_of_truth(self.layout, self.store, self.modality)
+        cache = problem_of_cache(self.layout, self.store)
+        if cache and repair:
+            self.publish(nothing, fingerprint=self.revision.fingerprint)
+        elif cache:
+            problems.append(cache)
+        return problems
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
+        self._opened = None

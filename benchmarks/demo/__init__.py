@@ -1,0 +1,1 @@
+"""What `scripts/demo` indexes: made from installed packages, so that nothing is downloaded."""
