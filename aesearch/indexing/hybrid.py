@@ -87,9 +87,6 @@ class Fusion:
         return found
 
     def _answer(self, query: HybridQuery) -> Scored:
-        ids, scores = query.words
-        if query.code is None:
-            return ids, scores / max(1e-9, float(scores.max(initial=0)))
         return with_feedback(
             query.code,
             lambda code: self._nearest(code, query.among),
