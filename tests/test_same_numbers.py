@@ -76,6 +76,16 @@ def test_stored_forms(tmp_path: Path) -> None:
         assert_same(own, rows["this index's pca", form])
 
 
+def test_a_learned_encoder(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", 140, side=16)
+    options = {"encoder": "mlp", "code_size": 8}
+    aesearch.build(tmp_path / "pictures", tmp_path / "index", options, budget=1).close()
+    check = check_of(tmp_path / "index")
+    rows = compared(tmp_path / "index", "--encoders", "pca,index", "--code-sizes", 8)
+    assert_same(check["candidates"]["mlp"], rows["this index's mlp", "float"])
+    assert_same(check["candidates"]["pca whitened"], rows["PCA whitened", "float"])
+
+
 def test_documents(tmp_path: Path) -> None:
     write_notes(tmp_path / "notes", 40)  # some are long, and found by their passages
     aesearch.build(tmp_path / "notes", tmp_path / "index", {"code_size": 8}, budget=0).close()
