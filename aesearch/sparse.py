@@ -61,6 +61,11 @@ class Bags:
         """(rows, columns)."""
         return len(self), self.width
 
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """Of the values."""
+        return self.values.dtype
+
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
@@ -157,3 +162,12 @@ class Bags:
             np.concatenate([part.values for part in parts]),
             widths.pop(),
         )
+
+
+Rows = NDArray[Any] | Bags  # what encoders take: pictures, vectors, or sparse rows
+
+
+def dense(rows: Rows) -> NDArray[Any]:
+    """Rows with their zeros filled in; an array stays as it is."""
+    filled = getattr(rows, "toarray", None)
+    return np.asarray(rows if filled is None else filled())

@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from aesearch.errors import DamagedError, ParameterError, UnsupportedError
 from aesearch.inference.manifest import Manifest
 from aesearch.inference.prior import NAME, Prior
-from aesearch.sparse import Bags
+from aesearch.modalities import modality
+from aesearch.sparse import Rows, dense
 from aesearch.types import Floats
-
-Rows = NDArray[Any] | Bags
 
 ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
@@ -32,14 +31,6 @@ WEIGHTS = "weights.safetensors"
 BATCH = 64  # as quick as 256, and the runtime keeps a quarter of the memory
 # Optimising a graph takes longer than it saves on so few pictures: half of opening it.
 FEW = 16
-
-
-def _cosines(one: Floats, other: Floats) -> Floats:
-    """Return the cosine of each row of `one` with that of `other`; 0 where one is empty."""
-    products = np.einsum("ij,ij->i", one, other)
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    found: Floats = (products / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return found
 
 
 def checksum(path: Path) -> str:
@@ -125,8 +116,7 @@ class FrozenEncoder:
     def errors(self, X: Rows) -> tuple[Floats, Floats]:
         """Return the codes of `X` and the reconstruction error of each.
 
-        Of a picture it is the mean squared error of its pixels in 0..1, both sides at the
-        resolution of the decoder's output; of a sparse row, 1 less the cosine of the two sides.
+        In the measure of the kind of data; see `Modality.reconstruction_errors`.
         """
         codes, errors = [], []
         for code, _, error in self._reconstructed(X):
@@ -150,15 +140,12 @@ class FrozenEncoder:
 
     def _reconstructed(self, X: Rows) -> Iterator[tuple[Floats, Floats, Floats]]:
         """Yield codes, what they decode to and its error, batch by batch; of nothing, one batch."""
+        kind = modality(self.manifest.features["kind"])
         for start in range(0, max(1, len(X)), BATCH):
             part = X[start : start + BATCH]
             code, latent = self.encode_with_latents(part)
             decoded = self.decode(latent)
-            if isinstance(part, Bags):
-                yield code, decoded, 1 - _cosines(decoded, part.toarray())
-                continue
-            gap = np.square((decoded - part.astype(np.float32)) / 255)
-            yield code, decoded, gap.mean(axis=tuple(range(1, gap.ndim)), dtype=np.float32)
+            yield code, decoded, kind.reconstruction_errors(decoded, dense(part))
 
     @cached_property
     def prior(self) -> Prior:
@@ -186,19 +173,16 @@ class FrozenEncoder:
 
     def _run(self, session: Any, X: Rows, outputs: list[str]) -> list[Floats]:
         wanted = session.get_inputs()[0]
-        X = X if isinstance(X, Bags) else np.asarray(X)
         if X.shape[1:] != tuple(wanted.shape[1:]):
             expected = ", ".join(["n", *map(str, wanted.shape[1:])])
             raise ParameterError(f"the encoder takes arrays of shape ({expected}); got {X.shape}")
         dtype = np.float32 if wanted.type == "tensor(float)" else np.uint8
-        if dtype == np.uint8 and (isinstance(X, Bags) or X.dtype != dtype):
-            found = "sparse rows" if isinstance(X, Bags) else X.dtype
-            raise ParameterError(f"the encoder takes pictures of uint8; got {found}")
+        if dtype == np.uint8 and X.dtype != dtype:
+            raise ParameterError(f"the encoder takes pictures of uint8; got {X.dtype}")
         parts = []
         for start in range(0, len(X), BATCH):
-            part = X[start : start + BATCH]
-            dense = part.toarray() if isinstance(part, Bags) else part
-            feed = {wanted.name: np.ascontiguousarray(dense, dtype=dtype)}
+            part = dense(X[start : start + BATCH])
+            feed = {wanted.name: np.ascontiguousarray(part, dtype=dtype)}
             parts.append(session.run(outputs, feed))
         if not parts:
             shapes = {output.name: output.shape[1:] for output in session.get_outputs()}

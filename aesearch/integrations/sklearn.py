@@ -28,7 +28,6 @@ from aesearch.engines.plan import choose
 from aesearch.errors import ContentError, EncoderMismatchError, ParameterError, UnknownKeyError
 from aesearch.integrations.handle import Handle
 from aesearch.search.index import Index
-from aesearch.sparse import Bags
 from aesearch.types import Floats
 
 BATCH = 1024  # pictures that are decoded at once: 12 MB
@@ -262,8 +261,7 @@ def _new_codes(index: Index, part: Sequence[Any], first: int) -> Floats:
             samples.append(blank)
     rows = features.stack(samples)
     codes = index.encoder.encode(rows)
-    if isinstance(rows, Bags):
-        codes[rows.lengths() == 0] = 0
+    codes[index.folder.modality.is_empty(rows)] = 0
     return codes
 
 

@@ -8,6 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
+import numpy as np
+
+from aesearch.types import Array, Bools, Floats
+
 # From the bytes of a file, and its name, to what is kept of it: pixels, a Document, a vector.
 Read = Callable[[bytes, str], Any]
 
@@ -118,6 +122,28 @@ class Modality(ABC):
         """What makes a sample of a file; `plain` says that the content is text already."""
         read: Read = features.read
         return read
+
+    def reconstruction_errors(self, decoded: Floats, rows: Array) -> Floats:
+        """How far what a decoder made is from what went in, of each row.
+
+        Parameters
+        ----------
+        decoded : ndarray of float32, shape (n, ...)
+        rows : ndarray, of the same shape
+            In the units of the input.
+
+        Returns
+        -------
+        ndarray of float32, shape (n,)
+            By default the mean squared error.
+        """
+        gap = np.square(decoded - rows.astype(np.float32))
+        errors: Floats = gap.mean(axis=tuple(range(1, gap.ndim)), dtype=np.float32)
+        return errors
+
+    def is_empty(self, rows: Any) -> Bools:
+        """Which rows say nothing, so that their code means nothing; none by default."""
+        return np.zeros(len(rows), dtype=bool)
 
     def reads_alike(self, old: str, new: str) -> bool:
         """Whether one content under two names is the same item: its name decides nothing."""

@@ -7,11 +7,13 @@ from os.path import splitext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from aesearch.modalities.base import Modality
 
 if TYPE_CHECKING:
     from aesearch.modalities.images.pixels import Content, ImageFeatures
-    from aesearch.types import Pixels
+    from aesearch.types import Array, Floats, Pixels
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".avif", ".bmp", ".dib", ".tif"),
@@ -59,6 +61,10 @@ class Images(Modality):
     def describe_input(self, config: Mapping[str, Any]) -> str:
         """The size in pixels."""
         return f"{config['side']}x{config['side']} pixels"
+
+    def reconstruction_errors(self, decoded: Floats, rows: Array) -> Floats:
+        """Mean squared error of the pixels in 0..1, at the resolution of the decoder's output."""
+        return super().reconstruction_errors(decoded, rows) / np.float32(255**2)
 
     def as_kept(self, sample: Pixels) -> bytes:
         """The small square as PNG: there is no file to go back to."""

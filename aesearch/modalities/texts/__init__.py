@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from aesearch.errors import ContentError, ParameterError
 from aesearch.modalities.base import Modality, Read
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.extract import Document
+    from aesearch.sparse import Bags
+    from aesearch.types import Array, Bools, Floats
 
 
 class Texts(Modality):
@@ -77,6 +81,18 @@ class Texts(Modality):
         from aesearch.modalities.texts.extract import extract
 
         return _as_it_is if plain else extract
+
+    def reconstruction_errors(self, decoded: Floats, rows: Array) -> Floats:
+        """1 less the cosine of the two sides; 1 where one is empty."""
+        products = np.einsum("ij,ij->i", decoded, rows)
+        lengths = np.linalg.norm(decoded, axis=1) * np.linalg.norm(rows, axis=1)
+        errors: Floats = (1 - products / np.maximum(lengths, 1e-12)).astype(np.float32)
+        return errors
+
+    def is_empty(self, rows: Bags) -> Bools:
+        """Rows without any known term."""
+        empty: Bools = rows.lengths() == 0
+        return empty
 
     def reads_alike(self, old: str, new: str) -> bool:
         """Whether both names have one suffix, which tells how a text is taken out."""
