@@ -30,12 +30,10 @@ from aesearch.indexing.baselines import (
     whitenings,
 )
 from aesearch.indexing.datasets.base import Dataset
-from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.indexing.selection import Candidate, Selection, Transform, freeze, stored_as
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.modalities import IMAGES, TEXTS
 from aesearch.search.fusion import WordsCheck
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
@@ -121,7 +119,7 @@ class Stage:
         corpus: Any = self.corpus
         started = time.perf_counter()
         made: list[Searcher]
-        if step.method == "raw" and corpus.kind == IMAGES:
+        if step.method == "raw" and corpus.modality.visual:
             made = [raw_pixels(corpus.pixels, corpus.training, cosine=c) for c in (False, True)]
         elif step.method == "phash":
             made = [perceptual_hash(corpus.pixels)]
@@ -140,7 +138,7 @@ class Stage:
     def _codes(self, step: Step) -> Iterator[Encoding]:
         if step.method == "pca":
             yield from self._pca(step)
-        elif step.method == "lsa" and self.corpus.kind == TEXTS:
+        elif step.method == "lsa" and self.corpus.modality.has_words:
             for weighting in LSA_WEIGHTINGS:
                 yield from self._lsa(step, weighting)
         elif step.method == OWN and self.own is not None:
@@ -280,9 +278,8 @@ class Stage:
     @cached_property
     def _lexical(self) -> tuple[LexicalIndex, float]:
         """The lexical index, and how many seconds it took."""
-        assert isinstance(self.corpus, TextDataset)
-        texts, started = (document.text for document in self.corpus.documents), time.perf_counter()
-        lexical = LexicalIndex.of(texts, self.corpus.features.language)
+        started = time.perf_counter()
+        lexical = LexicalIndex.of(self.corpus.texts(), self.corpus.features.language)
         return lexical, time.perf_counter() - started
 
     def _reconstructions(
@@ -292,7 +289,7 @@ class Stage:
         corpus: Any = self.corpus
         kept = corpus.samples[corpus.kept_out]
         error = float(frozen.errors(corpus.seen(kept, features))[1].mean())
-        if corpus.kind != IMAGES or not len(self.shown):
+        if not corpus.modality.visual or not len(self.shown):
             return error, None
         decoded = frozen.reconstruct(corpus.pixels[self.shown])[0]
         return error, np.clip(np.rint(decoded), 0, 255).astype(np.uint8)

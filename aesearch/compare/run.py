@@ -14,11 +14,10 @@ import xxhash
 from aesearch._version import __version__
 from aesearch.compare.baselines import Searcher
 from aesearch.compare.cache import FORMAT, StepResult, Work
-from aesearch.compare.collection import Collection, open_collection, opening
+from aesearch.compare.collection import Collection, open_collection
 from aesearch.compare.map import choose_mapped, panels_of
 from aesearch.compare.methods import REBUILT, Stage
 from aesearch.compare.plan import (
-    FORMS,
     Step,
     check_forms,
     choose_steps,
@@ -32,11 +31,9 @@ from aesearch.errors import ParameterError, SourceError
 from aesearch.evaluation.bootstrap import bootstrap
 from aesearch.evaluation.tasks import Rankings, Task, evaluate
 from aesearch.indexing.baselines import LSA_WEIGHTINGS, best_weighting
-from aesearch.indexing.datasets.base import Dataset
-from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.indexing.tasks import keys_of
 from aesearch.indexing.train import default_budget
-from aesearch.modalities import IMAGES, TEXTS
+from aesearch.modalities import modality
 from aesearch.settings import Settings, parse_seconds
 from aesearch.sources.folder import Folder
 from aesearch.sources.table import Columns
@@ -145,7 +142,9 @@ def compare(
         default = home() / PLACE / f"{collection.name}-{mark}"
         done = Work(work or default, identity)
         seconds = seconds or min(LONGEST_BUDGET, default_budget(len(collection.entries)))
-        run = _Run(collection, done, steps, forms or FORMS[kind], seconds, seed, progress)
+        run = _Run(
+            collection, done, steps, forms or modality(kind).code_forms, seconds, seed, progress
+        )
         found = run.comparison(qrels, asked)
         if mapped:
             found.panels = panels_of(found, done, progress)
@@ -176,7 +175,7 @@ class _Run:
         found: dict[str, Any] = {"forms": list(self.forms), "parameters": dict(step.parameters)}
         if step.learned:
             found["budget"] = self.budget
-        if step.learned and self.collection.kind == TEXTS:
+        if step.learned and modality(self.collection.kind).has_words:
             found["weighting"] = _best_weighting(results)
         return found
 
@@ -252,7 +251,7 @@ class _Run:
         except BaseException:
             self.work.spend(step.name, before + time.perf_counter() - started)
             raise
-        if step.method == "lsa" and self.collection.kind == TEXTS:
+        if step.method == "lsa" and stage.corpus.modality.has_words:
             result.weighting = best_weighting(stage.selection)
         self.work.write(step.name, self.key(step, results), result)
         return result
@@ -280,7 +279,7 @@ class _Run:
 
     def _write_board(self, stage: Stage, tasks: Tasks, unknown: int) -> None:
         corpus = stage.corpus
-        folders = isinstance(self.collection.source, Folder) or corpus.kind == IMAGES
+        folders = isinstance(self.collection.source, Folder)
         board = {
             "keys": keys_of(corpus),
             "labels": corpus.labels,
@@ -288,7 +287,7 @@ class _Run:
             "skipped": sum(not file.ignored for file in corpus.skipped),
             "shown": stage.shown.tolist(),
             "mapped": stage.mapped.tolist(),
-            "said": [_said(corpus, row) for row in stage.mapped],
+            "said": [corpus.described(int(row), SAID) for row in stage.mapped],
             "unknown": unknown,
             "tasks": {
                 name: {
@@ -343,14 +342,6 @@ def answer(searcher: Searcher, task: Task) -> tuple[Rankings, float]:
         return scores
 
     return evaluate(task, score), spent
-
-
-def _said(corpus: Dataset, row: int) -> str:
-    """Return the key of an item; of a document also its title, or its first words."""
-    key = corpus.items[row].key
-    if not isinstance(corpus, TextDataset):
-        return key
-    return f"{key}: {opening(corpus.documents[row], SAID)}"
 
 
 def _best_weighting(results: Results) -> str:

@@ -10,9 +10,8 @@ from aesearch.compare.qrels import Grades
 from aesearch.errors import ParameterError
 from aesearch.evaluation.tasks import Qrels, Queries, shuffled
 from aesearch.indexing.datasets.base import Dataset
-from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.indexing.tasks import item_queries, keys_of
-from aesearch.modalities import IMAGES
+from aesearch.modalities import modality
 
 # Known-item search, same folder or label, qrels: their names in results and on pages.
 COPIES, LABELS, JUDGEMENTS = "copies", "labels", "judgements"
@@ -45,17 +44,18 @@ def qrels_task(
     rows = np.array(
         [-1 if name in queries else places.get(name, -1) for name in names], dtype=np.int64
     )
-    if isinstance(corpus, TextDataset):
+    if corpus.modality.has_words:
         texts = [
-            queries.get(name, name) if row < 0 else corpus.documents[row].text
-            for name, row in zip(names, rows.tolist(), strict=True)
+            queries.get(name, name) if row < 0 else corpus.texts(rows[place : place + 1])[0]
+            for place, (name, row) in enumerate(zip(names, rows.tolist(), strict=True))
         ]
         shown = [queries.get(name, name) for name in names]
         asked = Queries(corpus.features.count(texts), shown, rows, texts)
     elif (rows < 0).any():
         unknown = names[int(np.argmax(rows < 0))]
         raise ParameterError(
-            f"query '{unknown}' is no picture of this collection; judge by the keys of its items"
+            f"query '{unknown}' is no {corpus.modality.noun} of this collection; judge by the keys "
+            "of its items"
         )
     else:
         asked = item_queries(corpus, rows)
@@ -77,8 +77,7 @@ def main_metric(task: str) -> str:
 def named(task: str, kind: str, *, folders: bool = True) -> str:
     """Say in a few words what a task asks."""
     if task == COPIES:
-        made = "distorted copies" if kind == IMAGES else "halves of documents"
-        return f"{made} find their original"
+        return f"{modality(kind).perturbed} find their original"
     if task == LABELS:
         return f"items of the same {'folder' if folders else 'label'}"
     return "what was judged relevant"

@@ -8,25 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
-from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
-from aesearch.encoders.sparse import csr_of
+from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.indexing.datasets.base import Dataset
-from aesearch.indexing.selection import Candidate, Coded, Selection, Transform, freeze, unit
-from aesearch.modalities import IMAGES
+from aesearch.indexing.selection import Candidate, Coded, Selection, Transform, as_csr, freeze, unit
 from aesearch.settings import FEWEST_TO_FIT, Settings
-from aesearch.sparse import Bags
 from aesearch.storage.layout import Layout
 from aesearch.types import Array, Floats
 
 if TYPE_CHECKING:
-    from aesearch.encoders.base import Encoder
+    pass
 
 WHITENINGS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
 LSA_WEIGHTINGS = ("log-entropy", "tf-idf")
 # Encoders that model how often a word occurs (a multinomial), and so take the counts themselves.
 COUNTING = frozenset({"mlp", "vae", "cvae", "dbn"})
-BASELINES = {"images": "pca", "texts": "lsa"}
 
 
 def learned_from(corpus: Dataset, features: Any) -> Any:
@@ -35,7 +32,7 @@ def learned_from(corpus: Dataset, features: Any) -> Any:
     part = rows[: max(2, corpus.training)]
     if len(part) < 2:  # a single item: encoders want two, and there is nothing to learn
         part = rows[np.zeros(2, dtype=np.int64)]
-    return csr_of(part) if isinstance(part, Bags) else part
+    return as_csr(part)
 
 
 def fit(encoder: Any, corpus: Dataset, features: Any, session: Any = None) -> None:
@@ -51,15 +48,10 @@ def fit(encoder: Any, corpus: Dataset, features: Any, session: Any = None) -> No
 
 
 def first_encoder(corpus: Dataset, settings: Settings, layout: Layout) -> Candidate:
-    """Fit what can be published at once: half-whitened PCA, thumbnails of a few pictures, LSA."""
-    encoder: Encoder
-    kind = "pca"
-    if corpus.kind != IMAGES:
-        kind, encoder = "lsa", LSAEncoder(settings.code_size, random_state=settings.seed)
-    elif len(corpus) >= FEWEST_TO_FIT:
-        encoder = PCAEncoder(settings.code_size, random_state=settings.seed)
-    else:
-        kind, encoder = "thumbnail", ThumbnailEncoder(settings.code_size)
+    """Fit what can be published at once: half-whitened PCA or LSA; of few items, the fallback."""
+    few = len(corpus) < FEWEST_TO_FIT
+    kind = corpus.modality.fallback if few else corpus.modality.baseline
+    encoder = make_encoder(kind, {}, settings.code_size, settings.seed)
     fit(encoder, corpus, corpus.features)
     notes = {"trained": {"items": corpus.training}}
     frozen = freeze(encoder, kind, corpus.features, layout, notes)
@@ -69,8 +61,9 @@ def first_encoder(corpus: Dataset, settings: Settings, layout: Layout) -> Candid
 def enter_baselines(selection: Selection, settings: Settings, layout: Layout, encoder: str) -> None:
     """Fit and check the baselines of a collection; `encoder` is the one that is wanted."""
     corpus = selection.corpus
-    parameters = settings.parameters if encoder == BASELINES[corpus.kind] else {}
-    if corpus.kind == IMAGES:
+    baseline = corpus.modality.baseline
+    parameters = settings.parameters if encoder == baseline else {}
+    if baseline == "pca":
         pca = PCAEncoder(settings.code_size, random_state=settings.seed, **parameters)
         _enter_pca(selection, pca, layout)
         return
@@ -115,7 +108,7 @@ def _scaled(latents: Floats, scale: Array) -> Floats:
 def features_for(corpus: Dataset, weighting: str) -> Any:
     """Return the features of a collection with other weights, learned from its training part."""
     features = corpus.features
-    if corpus.kind == IMAGES or features.weighting == weighting:
+    if not corpus.modality.has_words or features.weighting == weighting:
         return features
     return features.reweighted(weighting, corpus.samples[: corpus.training])
 
@@ -137,7 +130,7 @@ def learned_features(
     Of documents: the counts, for encoders that model them; else what `weighting` gives, as a
     rule that with which LSA does best.
     """
-    if corpus.kind == IMAGES:
+    if not corpus.modality.has_words:
         return corpus.features
     counts = encoder in COUNTING and parameters.get("loss", "auto") in ("auto", "multinomial")
     return features_for(corpus, "counts" if counts else weighting())

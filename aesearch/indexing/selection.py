@@ -26,7 +26,6 @@ from aesearch.indexing.tasks import InverseCloze, Passages, known_item_task, sam
 from aesearch.inference.encoder import WEIGHTS, FrozenEncoder, seal
 from aesearch.inference.manifest import MANIFEST, Manifest
 from aesearch.modalities import Features
-from aesearch.sparse import Bags
 from aesearch.storage.layout import Layout, sync_to_disk
 from aesearch.types import Floats, Ids
 
@@ -64,8 +63,9 @@ class Candidate:
         LSA only multiplies rows by a matrix, and to fill them in for its graph would take ten
         times as long.
         """
-        if self.kind == "lsa" and isinstance(rows, Bags):
-            return unit(self.encoder.transform(csr_of(rows)))
+        sparse = as_csr(rows)
+        if self.kind == "lsa" and sparse is not rows:
+            return unit(self.encoder.transform(sparse))
         return self.frozen.encode(rows)
 
 
@@ -254,3 +254,8 @@ def unit(latents: Any) -> Floats:
     lengths = np.linalg.norm(latents, axis=1, keepdims=True)
     codes: Floats = (latents / np.maximum(lengths, 1e-12)).astype(np.float32)
     return codes
+
+
+def as_csr(rows: Any) -> Any:
+    """Return sparse rows as encoders fit on them; an array stays as it is."""
+    return csr_of(rows) if hasattr(rows, "indptr") else rows

@@ -19,9 +19,8 @@ from aesearch.evaluation.tasks import (
     shuffled,
 )
 from aesearch.indexing.datasets.base import Dataset
-from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.ingest.passages import BATCH, PassageCodes
-from aesearch.modalities.texts.passages import Passage, half_of, passages_of
+from aesearch.modalities.texts.passages import Passage
 from aesearch.sparse import Bags
 from aesearch.types import Floats, Ids, Ints
 
@@ -35,12 +34,7 @@ def known_item_task(corpus: Dataset, seed: int) -> KnownItem:
     """Return the search that needs no labels: distorted pictures, halves of documents."""
     keys = keys_of(corpus)
     rows = chosen_queries(corpus.kept_out, keys, seed)
-    texts: list[str] = []
-    if isinstance(corpus, TextDataset):
-        texts = [half_of(corpus.documents[row].text, seed) for row in rows]
-        samples = corpus.features.count(texts)
-    else:
-        samples = corpus.distorted(rows, seed)
+    samples, texts = corpus.distorted(rows, seed), corpus.perturbed_texts(rows, seed)
     queries = Queries(samples, [keys[row] for row in rows], rows, texts)
     return KnownItem.of(queries, shuffled(np.arange(len(corpus)), keys, seed))
 
@@ -64,8 +58,7 @@ def same_label_task(corpus: Dataset, seed: int) -> SameLabel | None:
 def item_queries(corpus: Dataset, rows: Ints) -> Queries:
     """Return items as queries."""
     names = [corpus.items[row].key for row in rows]
-    texts = [corpus.documents[row].text for row in rows] if isinstance(corpus, TextDataset) else []
-    return Queries(corpus.samples[rows], names, rows, texts)
+    return Queries(corpus.samples[rows], names, rows, corpus.texts(rows))
 
 
 @dataclass
@@ -114,10 +107,7 @@ class Passages:
     @classmethod
     def of(cls, corpus: Dataset) -> Passages:
         """Cut the documents of a collection as an index does."""
-        if not isinstance(corpus, TextDataset):
-            return cls(np.empty(0, dtype=np.int64))
-        texts = [document.text for document in corpus.documents]
-        found = [(row, span) for row, text in enumerate(texts) for span in passages_of(text)]
+        texts, found = corpus.texts(), corpus.spans()
         parts = (texts[row][span.start : span.end] for row, span in found)
         counts = [corpus.features.count(islice(parts, BATCH)) for _ in range(0, len(found), BATCH)]
         owners = np.array([row for row, _ in found], dtype=np.int64)
