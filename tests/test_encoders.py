@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from aesearch.encoders.linear.pca import PCAEncoder, ThumbnailEncoder
 from aesearch.encoders.training.noise import NOISES
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.inference.encoder import ENCODER, WEIGHTS, FrozenEncoder, checksum, seal
-from aesearch.inference.manifest import MANIFEST
+from aesearch.inference.manifest import MANIFEST, Manifest
 
 CODE_SIZE = 16
 # What keeps an encoder's training short enough for a test; nothing where it is short anyway.
@@ -380,9 +381,9 @@ def test_the_state_comes_back_from_safetensors(tmp_path: Path) -> None:
 def test_the_fingerprint_covers_graph_and_features(tmp_path: Path) -> None:
     encoder = make("pca").fit(sample("colour"))
     first = freeze(encoder, tmp_path).fingerprint
-    manifest = {"features": {"kind": "images", "side": 16}, "code_size": 16, "check": {"x": 1}}
+    manifest = Manifest("pca", {"kind": "images", "side": 16}, 16, check={"x": 1})
     assert seal(tmp_path, manifest) == first
-    assert seal(tmp_path, {**manifest, "features": {"kind": "images", "side": 32}}) != first
+    assert seal(tmp_path, replace(manifest, features={"kind": "images", "side": 32})) != first
     encoder.rescaled(0.0).write_graphs(tmp_path)
     assert seal(tmp_path, manifest) != first
 
