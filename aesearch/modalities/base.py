@@ -55,6 +55,8 @@ class Modality(ABC):
         Dotted name of the class of its `Features`.
     default_encoder, baseline : str
         What ``auto`` trains, and the encoder in closed form that it has to beat.
+    fallback : str
+        The encoder of a handful of items, too few for that.
     sizeless : tuple of str
         Methods of a comparison that have no code size.
     compared : tuple of str
@@ -82,6 +84,7 @@ class Modality(ABC):
     features: ClassVar[str]
     default_encoder: ClassVar[str]
     baseline: ClassVar[str]
+    fallback: ClassVar[str]
     sizeless: ClassVar[tuple[str, ...]]
     compared: ClassVar[tuple[str, ...]]
     code_forms: ClassVar[tuple[str, ...]] = ("float", "int8", "bits")

@@ -30,6 +30,7 @@ class Images(Modality):
     features = "aesearch.modalities.images.pixels:ImageFeatures"
     default_encoder = "agreement"
     baseline = "pca"
+    fallback = "thumbnail"
     sizeless = ("raw", "phash")
     compared = ("raw", "phash", "thumbnail", "pca", "auto")
     perturbed = "distorted pictures"

@@ -26,6 +26,7 @@ class Texts(Modality):
     features = "aesearch.modalities.texts.features:TextFeatures"
     default_encoder = "text"
     baseline = "lsa"
+    fallback = "lsa"
     sizeless = ("tf-idf", "bm25")
     compared = ("tf-idf", "bm25", "lsa", "auto")
     code_forms = (*Modality.code_forms, "hybrid")
