@@ -19,8 +19,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from aesearch.encoders import ENCODERS, UNTRAINED, encoder_class
 from aesearch.encoders.base import Encoder
-from aesearch.encoders.linear.lsa import LSAEncoder, RawEncoder
-from aesearch.encoders.linear.pca import PCAEncoder, ThumbnailEncoder
+from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.encoders.linear.raw import RawEncoder
+from aesearch.encoders.linear.thumbnail import ThumbnailEncoder
 from aesearch.encoders.training.noise import NOISES
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.inference.encoder import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
 
 ENCODERS: dict[str, str] = {
-    "thumbnail": "aesearch.encoders.linear.pca:ThumbnailEncoder",
+    "thumbnail": "aesearch.encoders.linear.thumbnail:ThumbnailEncoder",
     "pca": "aesearch.encoders.linear.pca:PCAEncoder",
-    "raw": "aesearch.encoders.linear.lsa:RawEncoder",
+    "raw": "aesearch.encoders.linear.raw:RawEncoder",
     "lsa": "aesearch.encoders.linear.lsa:LSAEncoder",
     "mlp": "aesearch.encoders.autoencoders.mlp:MLPEncoder",
     "conv": "aesearch.encoders.autoencoders.conv:ConvEncoder",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aesearch.encoders.linear.lsa import LSAEncoder
-from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
+from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
+from aesearch.encoders.linear.thumbnail import ThumbnailEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.indexing.datasets import Corpus
 from aesearch.indexing.selection import Contest, Finalist, freeze, unit
