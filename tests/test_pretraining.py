@@ -353,7 +353,7 @@ def test_time_that_pretraining_leaves_goes_to_the_whole_network(not_tuned: list[
         ({"activation": "relu"}, "activation must be sigmoid for pretraining 'rbm'.*got 'relu'"),
         ({"normalise": True}, "normalise must be false for pretraining 'rbm'.*got True"),
         ({"code_activation": "tanh"}, "code_activation must be linear .*or sigmoid .*got 'tanh'"),
-        ({"pretraining": "dbn"}, "pretraining must be one of None, rbm, layerwise; got 'dbn'"),
+        ({"pretraining": "dbn"}, "pretraining must be one of rbm, layerwise or None; got 'dbn'"),
         ({"pretraining_epochs": 0}, "pretraining_epochs must be a whole number of at least 1"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from aesearch.encoders.factory import (
     learned_by,
     require_kind,
 )
+from aesearch.encoders.parameters import parameters_of
 from aesearch.engines.plan import FORMS as CODE_FORMS
 from aesearch.errors import ParameterError
 from aesearch.modalities import IMAGES, NOUNS, TEXTS
@@ -147,8 +147,7 @@ def _shares(
         able = [
             one
             for one in asked
-            if name in inspect.signature(encoder_class(one)).parameters
-            and (one, name) not in CHECKED
+            if name in parameters_of(encoder_class(one)) and (one, name) not in CHECKED
         ]
         for one in able or asked[-1:]:  # which then says what it has instead
             shares.setdefault(one, {})[name] = value

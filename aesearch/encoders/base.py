@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
@@ -56,11 +57,15 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def check_parameters(self) -> None:
         """Check the parameters by themselves, before any data are seen.
 
+        Each is checked as its field declares it; an encoder adds what must hold between them.
+
         Raises
         ------
         ParameterError
             If one of them is wrong: it says which, the value, and what is allowed.
         """
+        for name, parameter in parameters_of(type(self)).items():
+            parameter.check(getattr(self, name))
 
     @abstractmethod
     def fit(self, X: Array, y: object = None) -> Self:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aesearch.encoders import ENCODERS, LEARNED, encoder_class
+from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
 from aesearch.modalities import IMAGES, TEXTS
 from aesearch.settings import plain
@@ -36,7 +36,7 @@ def make_encoder(name: str, parameters: Mapping[str, Any], code_size: int, seed:
     """
     constructor = encoder_class(name)
     own = {"code_size": code_size, "random_state": seed}
-    known = inspect.signature(constructor).parameters
+    known = parameters_of(constructor)
     given = {key: value for key, value in own.items() if key in known}
     return constructor(**given, **parameters)
 
@@ -63,7 +63,7 @@ def chosen_parameters(
         If it has no parameter of such a name, or refuses a value.
     """
     name = learned_by(name, kind)
-    known = inspect.signature(encoder_class(name)).parameters
+    known = parameters_of(encoder_class(name))
     allowed = [key for key in known if key not in ELSEWHERE and (name, key) not in CHECKED]
     parameters = {}
     for key, value in plain(wanted).items():
@@ -74,8 +74,7 @@ def chosen_parameters(
         if key not in known:
             choices = f"choose {', '.join(allowed)}" if allowed else "it has none"
             raise ParameterError(f"encoder {name} has no parameter '{key}'; {choices}")
-        is_text = isinstance(value, str)
-        parameters[key] = _read(value, str(known[key].annotation)) if is_text else value
+        parameters[key] = known[key].read(value) if isinstance(value, str) else value
     encoder = make_encoder(name, parameters, code_size, seed)
     encoder.check_parameters()
     return changed_parameters(encoder)
@@ -83,7 +82,7 @@ def chosen_parameters(
 
 def changed_parameters(encoder: Encoder) -> dict[str, Any]:
     """Return the parameters of an encoder that differ from the defaults of its constructor."""
-    known = inspect.signature(type(encoder)).parameters
+    known = parameters_of(type(encoder))
     return {
         name: getattr(encoder, name)
         for name, parameter in known.items()
@@ -153,29 +152,3 @@ def parse_choices(texts: Iterable[str]) -> dict[str, str]:
             raise ParameterError(f"--set takes KEY=VALUE, such as beta=2; got '{text}'")
         parameters[key.strip()] = value.strip()
     return parameters
-
-
-def _read(text: str, annotation: str) -> Any:
-    """Return what a text stands for where a constructor expects `annotation`.
-
-    What fits nothing stays text, which the encoder's own check then refuses by name.
-    """
-    kinds = {part.strip().partition("[")[0] for part in annotation.split("|")}
-    word = text.lower()
-    if "str" in kinds and not kinds & {"int", "float", "bool", "tuple"}:
-        return None if word == "none" and "None" in kinds else text
-    if word == "none":
-        return None
-    if word in ("true", "false"):
-        return word == "true"
-    if "," in text or "tuple" in kinds:
-        parts = [part.strip() for part in text.split(",")]
-        if all(part.lstrip("+-").isdecimal() for part in parts if part):
-            return tuple(int(part) for part in parts if part)
-        return text
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text

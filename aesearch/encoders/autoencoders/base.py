@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from aesearch.encoders.autoencoders.network import (
 )
 from aesearch.encoders.base import BATCH, rows_at_once
 from aesearch.encoders.layers.likelihood import LOSSES, Units, loss_for
+from aesearch.encoders.parameters import Above, AtLeast, AtMost, Count, OneOf, Weight
 from aesearch.encoders.sparse import is_sparse, tidied
 from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
 from aesearch.encoders.training.data import (
@@ -29,8 +30,7 @@ from aesearch.encoders.training.data import (
     spread_rows,
 )
 from aesearch.encoders.training.loop import History, Session, train
-from aesearch.encoders.training.noise import check_noise, noise_of
-from aesearch.encoders.validation import require_number, require_one_of, require_whole
+from aesearch.encoders.training.noise import NOISES, check_noise, noise_of
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
 
@@ -88,29 +88,22 @@ class Autoencoder(ModuleEncoder):
 
     task_type: ClassVar[type[NetworkTask]] = NetworkTask
 
-    code_size: int = 64
+    code_size: Count = 64
     _: KW_ONLY
-    loss: str = "auto"
-    noise: str | None = None
-    noise_level: float = 0.3
-    shift: int = 0
-    epochs: int | None = None
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    validation: float = 0.05
-    random_state: int = 0
+    loss: Annotated[str, OneOf("auto", *LOSSES)] = "auto"
+    noise: Annotated[str | None, OneOf(*NOISES)] = None
+    noise_level: Weight = 0.3
+    shift: Annotated[int, AtLeast(0)] = 0
+    epochs: Count | None = None
+    batch_size: Annotated[int, AtLeast(2)] = 256
+    learning_rate: Annotated[float, Above(0)] = 1e-3
+    weight_decay: Weight = 1e-4
+    validation: Annotated[float, AtLeast(0), AtMost(0.5)] = 0.05
+    random_state: Annotated[int, AtLeast(0)] = 0
 
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size")
-        require_whole(self, 2, "batch_size")
-        require_whole(self, 1, "epochs", or_none=True)
-        require_whole(self, 0, "shift", "random_state")
-        require_one_of(self, "loss", ["auto", *LOSSES])
-        require_number(self, "learning_rate", above=0)
-        require_number(self, "weight_decay", least=0)
-        require_number(self, "validation", least=0, most=0.5)
+        super().check_parameters()
         check_noise(self.noise, self.noise_level)
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,13 +17,8 @@ from aesearch.encoders.base import BATCH
 from aesearch.encoders.layers.conv import POOLINGS, UNPOOLINGS, ConvBody, check_unpooling
 from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.layers.mlp import ACTIVATIONS
+from aesearch.encoders.parameters import AtLeast, Count, OneOf, Weight
 from aesearch.encoders.training.data import from_pixels, stored_values
-from aesearch.encoders.validation import (
-    require_flag,
-    require_number,
-    require_one_of,
-    require_whole,
-)
 from aesearch.types import Array
 
 
@@ -106,28 +102,20 @@ class ConvEncoder(Autoencoder):
     """
 
     _: KW_ONLY
-    width: int = 32
-    depth: int | None = None
-    pooling: str = "stride"
-    unpooling: str = "transposed"
-    residual: int = 0
-    activation: str = "relu"
+    width: Count = 32
+    depth: Annotated[int | None, AtLeast(0)] = None
+    pooling: Annotated[str, OneOf(*POOLINGS)] = "stride"
+    unpooling: Annotated[str, OneOf(*UNPOOLINGS)] = "transposed"
+    residual: Annotated[int, AtLeast(0)] = 0
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "relu"
     normalise: bool = True
-    sparsity: float = 0.0
-    code_penalty: float = 0.0
+    sparsity: Weight = 0.0
+    code_penalty: Weight = 0.0
 
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
         super().check_parameters()
-        require_whole(self, 1, "width")
-        require_whole(self, 0, "depth", or_none=True)
-        require_whole(self, 0, "residual")
-        require_one_of(self, "pooling", POOLINGS)
-        require_one_of(self, "unpooling", UNPOOLINGS)
         check_unpooling(self.pooling, self.unpooling)
-        require_one_of(self, "activation", ACTIVATIONS)
-        require_flag(self, "normalise")
-        require_number(self, "sparsity", "code_penalty", least=0)
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
         body = ConvBody(

@@ -17,7 +17,7 @@ from aesearch.encoders.autoencoders.network import Labels
 from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
 from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.layers.mlp import Body
-from aesearch.encoders.validation import require_number
+from aesearch.encoders.parameters import Weight
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
@@ -146,12 +146,7 @@ class CVAEEncoder(VAEEncoder):
     uses_labels: ClassVar[bool] = True
 
     _: KW_ONLY
-    classification: float = 1.0
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        require_number(self, "classification", least=0)
+    classification: Weight = 1.0
 
     def predict(self, X: Array) -> Array:
         """Return the most probable class of each sample, (n,), one of `classes_`.

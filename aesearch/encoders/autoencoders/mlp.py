@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.network import Labels, Network
 from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, MLPBody
+from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
 from aesearch.encoders.training.data import Batches
 from aesearch.encoders.training.loop import History, Session, train
 from aesearch.encoders.training.pretraining import (
@@ -19,13 +20,6 @@ from aesearch.encoders.training.pretraining import (
     Pretraining,
     pretrain,
     seconds_of,
-)
-from aesearch.encoders.validation import (
-    require_flag,
-    require_number,
-    require_one_of,
-    require_whole,
-    require_widths,
 )
 from aesearch.errors import ParameterError
 
@@ -140,26 +134,19 @@ class MLPEncoder(Autoencoder):
     accepts_sparse: ClassVar[bool] = True
 
     _: KW_ONLY
-    hidden: tuple[int, ...] = (512, 256)
-    activation: str = "relu"
-    code_activation: str = "linear"
+    hidden: Widths = (512, 256)
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "relu"
+    code_activation: Annotated[str, OneOf(*ACTIVATIONS)] = "linear"
     normalise: bool = True
     tied: bool = False
-    sparsity: float = 0.0
-    code_penalty: float = 0.0
-    pretraining: str | None = None
-    pretraining_epochs: int | None = None
+    sparsity: Weight = 0.0
+    code_penalty: Weight = 0.0
+    pretraining: Annotated[str | None, OneOf(*PRETRAININGS)] = None
+    pretraining_epochs: Count | None = None
 
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
         super().check_parameters()
-        require_widths(self, "hidden")
-        require_one_of(self, "activation", ACTIVATIONS)
-        require_one_of(self, "code_activation", ACTIVATIONS)
-        require_flag(self, "normalise", "tied")
-        require_number(self, "sparsity", "code_penalty", least=0)
-        require_one_of(self, "pretraining", PRETRAININGS)
-        require_whole(self, 1, "pretraining_epochs", or_none=True)
         if self.pretraining == RBMS:
             self._check_rbms()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,11 +14,11 @@ from aesearch.encoders.autoencoders.mlp import MLPEncoder, PlainNetwork
 from aesearch.encoders.autoencoders.network import Labels, Network, NetworkTask
 from aesearch.encoders.contrastive.fusion import blocks, principal
 from aesearch.encoders.layers.likelihood import Units
-from aesearch.encoders.layers.mlp import Body
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Body
+from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
 from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter, augmenter, family_of
 from aesearch.encoders.training.data import Batches, spread_rows
-from aesearch.encoders.validation import require_flag, require_number, require_whole
 from aesearch.types import Array
 
 COMPONENTS = 48  # in which neighbours are looked for: the rest is mostly noise
@@ -124,18 +124,11 @@ class NeighbourEncoder(MLPEncoder):
     _: KW_ONLY
     task_type: ClassVar[type[NetworkTask]] = NeighbourTask
 
-    hidden: tuple[int, ...] = (1000, 500, 250)
-    activation: str = "silu"
-    neighbours: int = 15
+    hidden: Widths = (1000, 500, 250)
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "silu"
+    neighbours: Count = 15
     views: bool = True
-    reconstruction: float = 0.2
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        require_whole(self, 1, "neighbours")
-        require_flag(self, "views")
-        require_number(self, "reconstruction", least=0)
+    reconstruction: Weight = 0.2
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
         return NeighbourNetwork(

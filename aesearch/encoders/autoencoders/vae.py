@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -15,14 +15,8 @@ from aesearch.encoders.base import BATCH, rows_at_once
 from aesearch.encoders.layers.conv import ConvBody
 from aesearch.encoders.layers.likelihood import SQUARED, Units
 from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, MLPBody
+from aesearch.encoders.parameters import Count, OneOf, Share, Weight, Widths
 from aesearch.encoders.training.data import stored_values
-from aesearch.encoders.validation import (
-    require_flag,
-    require_number,
-    require_one_of,
-    require_whole,
-    require_widths,
-)
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
 
@@ -170,24 +164,13 @@ class VAEEncoder(Autoencoder):
     accepts_sparse: ClassVar[bool] = True
 
     _: KW_ONLY
-    body: str = "mlp"
-    hidden: tuple[int, ...] = (512, 256)
-    width: int = 32
-    activation: str = "relu"
+    body: Annotated[str, OneOf(*BODIES)] = "mlp"
+    hidden: Widths = (512, 256)
+    width: Count = 32
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "relu"
     normalise: bool = True
-    beta: float = 1.0
-    warm_up: float = 0.1
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        require_one_of(self, "body", BODIES)
-        require_widths(self, "hidden")
-        require_whole(self, 1, "width")
-        require_one_of(self, "activation", ACTIVATIONS)
-        require_flag(self, "normalise")
-        require_number(self, "beta", least=0)
-        require_number(self, "warm_up", least=0, most=1)
+    beta: Weight = 1.0
+    warm_up: Share = 0.1
 
     def _body(self, shape: tuple[int, ...], outputs: int) -> Body:
         """Make the body; `outputs` is what its encoder gives."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,9 @@ from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork
 from aesearch.encoders.layers.blocks import SMALLEST_MAP
 from aesearch.encoders.layers.likelihood import SQUARED, Units
 from aesearch.encoders.layers.mlp import Body, initialise
+from aesearch.encoders.parameters import OneOf, Weight
 from aesearch.encoders.training.data import Batches
 from aesearch.encoders.training.loop import Task
-from aesearch.encoders.validation import require_number, require_one_of
 
 NON_SATURATING, WASSERSTEIN = "non-saturating", "wasserstein"
 ADVERSARIES = (NON_SATURATING, WASSERSTEIN)
@@ -254,18 +254,11 @@ class VAEGANEncoder(VAEEncoder):
     accepts_sparse: ClassVar[bool] = False  # its discriminator judges dense samples
 
     _: KW_ONLY
-    adversary: str = NON_SATURATING
-    adversary_weight: float = 2.0
-    feature_weight: float = 1.0
-    reconstruction: float = 1.0
-    gradient_penalty: float = 10.0
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        require_one_of(self, "adversary", ADVERSARIES)
-        require_number(self, "adversary_weight", "feature_weight", "reconstruction", least=0)
-        require_number(self, "gradient_penalty", least=0)
+    adversary: Annotated[str, OneOf(*ADVERSARIES)] = NON_SATURATING
+    adversary_weight: Weight = 2.0
+    feature_weight: Weight = 1.0
+    reconstruction: Weight = 1.0
+    gradient_penalty: Weight = 10.0
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> AdversarialNetwork:
         body = self._body(shape, 2 * self.code_size)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Self
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from aesearch.encoders.contrastive.task import (
     trusted_neighbours,
 )
 from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder, unit
+from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Weight
 from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
 from aesearch.encoders.training.augment import augmenter, family_of
 from aesearch.encoders.training.data import (
@@ -37,8 +39,7 @@ from aesearch.encoders.training.data import (
 )
 from aesearch.encoders.training.device import autocast
 from aesearch.encoders.training.loop import History, Session, train
-from aesearch.encoders.training.noise import check_noise, noise_of
-from aesearch.encoders.validation import require_number, require_one_of, require_whole
+from aesearch.encoders.training.noise import NOISES, check_noise, noise_of
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 from aesearch.types import Array
@@ -57,6 +58,7 @@ PAIRS_SHOWN = 320_000
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 120
 
 
+@dataclass(eq=False, repr=False)
 class AgreementEncoder(ModuleEncoder):
     """Convolutional autoencoder trained so that distorted views of a picture get one code.
 
@@ -109,32 +111,23 @@ class AgreementEncoder(ModuleEncoder):
     PCA and whitening, ECCV 2012.
     """
 
-    def __init__(
-        self,
-        code_size: int = 64,
-        *,
-        width: int = 32,
-        epochs: int | None = None,
-        batch_size: int = 256,
-        augment: str = "auto",
-        temperature: float = 0.3,
-        reconstruction: float = 0.3,
-        noise: str | None = None,
-        noise_level: float = 0.3,
-        neighbours: int | None = None,
-        random_state: int = 0,
-    ) -> None:
-        self.code_size = code_size
-        self.width = width
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.augment = augment
-        self.temperature = temperature
-        self.reconstruction = reconstruction
-        self.noise = noise
-        self.noise_level = noise_level
-        self.neighbours = neighbours
-        self.random_state = random_state
+    code_size: Count = 64
+    _: KW_ONLY
+    width: Count = 32
+    epochs: Count | None = None
+    batch_size: Count = 256
+    augment: Annotated[str, OneOf(*FAMILIES)] = "auto"
+    temperature: Annotated[float, Above(0)] = 0.3
+    reconstruction: Weight = 0.3
+    noise: Annotated[str | None, OneOf(*NOISES)] = None
+    noise_level: Weight = 0.3
+    neighbours: Annotated[int | None, AtLeast(0)] = None
+    random_state: Annotated[int, AtLeast(0)] = 0
+
+    def check_parameters(self) -> None:
+        """Check the parameters; see `Encoder.check_parameters`."""
+        super().check_parameters()
+        check_noise(self.noise, self.noise_level)
 
     def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
         """Train on `X`; `y` is ignored.
@@ -330,13 +323,3 @@ class AgreementEncoder(ModuleEncoder):
         low, high = X.min(axis=0), X.max(axis=0)
         width = np.where(high > low, high - low, 1)
         return TableSource(X, torch.from_numpy(low).float(), torch.from_numpy(width).float())
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size", "width", "batch_size")
-        require_whole(self, 1, "epochs", or_none=True)
-        require_whole(self, 0, "neighbours", or_none=True)
-        require_number(self, "temperature", above=0)
-        require_number(self, "reconstruction", least=0)
-        require_one_of(self, "augment", FAMILIES)
-        check_noise(self.noise, self.noise_level)

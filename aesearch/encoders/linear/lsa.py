@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.linear.base import MANY_FEATURES, MOST_NUMBERS, SAMPLE, LinearEncoder
-from aesearch.encoders.validation import require_whole
+from aesearch.encoders.parameters import AtLeast, Count
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
 
 
+@dataclass(eq=False, repr=False)
 class LSAEncoder(LinearEncoder):
     """Latent semantic analysis: the singular value decomposition of what is not centred.
 
@@ -50,13 +52,9 @@ class LSAEncoder(LinearEncoder):
 
     accepts_sparse: ClassVar[bool] = True
 
-    def __init__(self, code_size: int = 64, *, random_state: int = 0) -> None:
-        self.code_size = code_size
-        self.random_state = random_state
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size")
+    code_size: Count = 64
+    _: KW_ONLY
+    random_state: Annotated[int, AtLeast(0)] = 0
 
     def fit(self, X: Array, y: object = None) -> Self:
         """Find the singular vectors of `X`, dense or sparse (CSR); `y` is ignored.

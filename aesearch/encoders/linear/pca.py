@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Self
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -14,7 +15,7 @@ from aesearch.encoders.linear.base import (
     SMALLEST_SIDE,
     LinearEncoder,
 )
-from aesearch.encoders.validation import require_number, require_whole
+from aesearch.encoders.parameters import AtLeast, Count, Share
 from aesearch.inference.prior import Prior
 from aesearch.types import Array
 
@@ -23,6 +24,7 @@ SAMPLE_OF_EXACT = 100_000
 SMALLEST_VARIANCE = 1e-12
 
 
+@dataclass(eq=False, repr=False)
 class PCAEncoder(LinearEncoder):
     """Principal component analysis of the pixels: the baseline, and the index of the first minute.
 
@@ -62,24 +64,11 @@ class PCAEncoder(LinearEncoder):
     (1797, 10)
     """
 
-    def __init__(
-        self,
-        code_size: int = 64,
-        *,
-        whiten: float = 0.5,
-        resolution: int | None = RESOLUTION,
-        random_state: int = 0,
-    ) -> None:
-        self.code_size = code_size
-        self.whiten = whiten
-        self.resolution = resolution
-        self.random_state = random_state
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size")
-        require_number(self, "whiten", least=0, most=1)
-        require_whole(self, SMALLEST_SIDE, "resolution", or_none=True)
+    code_size: Count = 64
+    _: KW_ONLY
+    whiten: Share = 0.5
+    resolution: Annotated[int | None, AtLeast(SMALLEST_SIDE)] = RESOLUTION
+    random_state: Annotated[int, AtLeast(0)] = 0
 
     def fit(self, X: Array, y: object = None) -> Self:
         """Fit the components on a sample of `X`: exact for small samples, else randomised."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Self
 
 import numpy as np
 
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.linear.base import MOST_NUMBERS, SAMPLE, SMALLEST_SIDE, LinearEncoder
-from aesearch.encoders.validation import require_whole
+from aesearch.encoders.parameters import AtLeast
 from aesearch.inference.prior import Prior
 from aesearch.types import Array
 
 
+@dataclass(eq=False, repr=False)
 class RawEncoder(LinearEncoder):
     """The pixels themselves, or the features of a table, less their mean: nothing is learned.
 
@@ -37,12 +39,8 @@ class RawEncoder(LinearEncoder):
     (1797, 64)
     """
 
-    def __init__(self, *, resolution: int | None = None) -> None:
-        self.resolution = resolution
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, SMALLEST_SIDE, "resolution", or_none=True)
+    _: KW_ONLY
+    resolution: Annotated[int | None, AtLeast(SMALLEST_SIDE)] = None
 
     def fit(self, X: Array, y: object = None) -> Self:
         """Take the mean of `X`, all of it, batch by batch; `y` is ignored."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from aesearch.encoders.linear.base import RESOLUTION, SAMPLE, LinearEncoder
-from aesearch.encoders.validation import require_whole
+from aesearch.encoders.parameters import Count
 from aesearch.inference.prior import Prior
 from aesearch.types import Array
 
 
+@dataclass(eq=False, repr=False)
 class ThumbnailEncoder(LinearEncoder):
     """The picture's own thumbnail in grey, less its mean: a code where there is nothing to learn.
 
@@ -28,12 +30,7 @@ class ThumbnailEncoder(LinearEncoder):
     A. Torralba, R. Fergus, W. Freeman, 80 million tiny images, PAMI 2008.
     """
 
-    def __init__(self, code_size: int = 64) -> None:
-        self.code_size = code_size
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size")
+    code_size: Count = 64
 
     def fit(self, X: Array, y: object = None) -> Self:
         """Lay out the grid; what is learned from `X` is its shape, and a mean for decoding."""

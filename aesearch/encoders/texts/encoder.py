@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from aesearch.encoders.autoencoders.neighbours import nearest
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.layers.mlp import ACTIVATIONS
 from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Share, Weight, Widths
 from aesearch.encoders.sparse import is_sparse, tidied
 from aesearch.encoders.texts.network import (
     COSINE,
@@ -31,14 +32,7 @@ from aesearch.encoders.texts.tasks import PLANE, RefiningTask, TextTask
 from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
 from aesearch.encoders.training.data import spread_rows
 from aesearch.encoders.training.loop import History, Session, train
-from aesearch.encoders.training.noise import check_noise
-from aesearch.encoders.validation import (
-    require_flag,
-    require_number,
-    require_one_of,
-    require_whole,
-    require_widths,
-)
+from aesearch.encoders.training.noise import NOISES, check_noise
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 from aesearch.types import Array
@@ -133,43 +127,29 @@ class TextEncoder(ModuleEncoder):
     accepts_sparse: ClassVar[bool] = True
     accepts_pictures: ClassVar[bool] = False
 
-    code_size: int = 64
+    code_size: Count = 64
     _: KW_ONLY
-    hidden: tuple[int, ...] = ()
-    activation: str = "tanh"
+    hidden: Widths = ()
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "tanh"
     bounded: bool | None = None
     refine: bool | None = None
-    loss: str = "auto"
-    noise: str | None = "mask"
-    noise_level: float = 0.8
-    neighbours: int = 5
-    shared: float = 0.5
-    contrast: float | None = None
-    temperature: float = 0.2
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    weight_decay: float = 0.0
-    random_state: int = 0
+    loss: Annotated[str, OneOf(*LOSSES)] = "auto"
+    noise: Annotated[str | None, OneOf(*NOISES)] = "mask"
+    noise_level: Weight = 0.8
+    neighbours: Count = 5
+    shared: Share = 0.5
+    contrast: Weight | None = None
+    temperature: Annotated[float, Above(0)] = 0.2
+    epochs: Count | None = None
+    batch_size: Annotated[int | None, AtLeast(2)] = None
+    learning_rate: Annotated[float | None, Above(0)] = None
+    weight_decay: Weight = 0.0
+    random_state: Annotated[int, AtLeast(0)] = 0
 
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size", "neighbours")
-        require_widths(self, "hidden")
-        require_whole(self, 1, "epochs", or_none=True)
-        require_whole(self, 2, "batch_size", or_none=True)
-        require_whole(self, 0, "random_state")
-        require_one_of(self, "loss", LOSSES)
-        require_one_of(self, "activation", ACTIVATIONS)
-        require_flag(self, "refine", "bounded", or_none=True)
+        super().check_parameters()
         check_noise(self.noise, self.noise_level)
-        require_number(self, "shared", least=0, most=1)
-        require_number(self, "weight_decay", least=0)
-        require_number(self, "temperature", above=0)
-        if self.contrast is not None:
-            require_number(self, "contrast", least=0)
-        if self.learning_rate is not None:
-            require_number(self, "learning_rate", above=0)
 
     def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
         """Train on `X`; `y` is ignored.

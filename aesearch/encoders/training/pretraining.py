@@ -17,7 +17,7 @@ from aesearch.encoders.training.data import spread_rows
 from aesearch.encoders.training.loop import History, Session, Task, train
 
 RBMS, LAYERWISE = "rbm", "layerwise"
-PRETRAININGS = (None, RBMS, LAYERWISE)
+PRETRAININGS = (RBMS, LAYERWISE)
 
 FIRST_MOMENTUM, FIRST_SHARE = 0.5, 0.2  # until this share of an RBM's training is done
 RBM_BATCH = 100  # at most: many small steps, as in the papers
