@@ -15,7 +15,7 @@ from collections_ import assert_exact, command, keys_of, write_pictures
 
 import aesearch
 from aesearch.cli.index import index as index_command
-from aesearch.encoders import ENCODERS
+from aesearch.encoders import ENCODERS, EncoderInfo
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.parameters import Above, Widths
 from aesearch.errors import ParameterError
@@ -46,8 +46,10 @@ class FolderEncoder(LSAEncoder):
 @pytest.fixture
 def folders(monkeypatch: pytest.MonkeyPatch) -> type[FolderEncoder]:
     """An encoder `folders` in the registry, for which few pictures are enough."""
-    monkeypatch.setitem(ENCODERS, "folders", f"{__name__}:FolderEncoder")
-    monkeypatch.setitem(ENCODERS, "plain", f"{__name__}:PlainEncoder")
+    monkeypatch.setitem(
+        ENCODERS, "folders", EncoderInfo("folders", f"{__name__}:FolderEncoder", uses_labels=True)
+    )
+    monkeypatch.setitem(ENCODERS, "plain", EncoderInfo("plain", f"{__name__}:PlainEncoder"))
     monkeypatch.setattr(trainer, "FEWEST_TO_TRAIN", 20)
     # The command took the names when it was imported.
     option = next(p for p in index_command.params if p.name == "encoder")

@@ -17,15 +17,20 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from aesearch.encoders import ENCODERS, UNTRAINED, encoder_class
+from aesearch import encoders
+from aesearch.encoders import ENCODERS, encoder_class, is_trained
+from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.base import Encoder
+from aesearch.encoders.info import CHOSEN_ELSEWHERE
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.encoders.linear.raw import RawEncoder
 from aesearch.encoders.linear.thumbnail import ThumbnailEncoder
+from aesearch.encoders.parameters import parameters_of
 from aesearch.encoders.training.noise import NOISES
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.inference.encoder import ENCODER, MANIFEST, WEIGHTS, FrozenEncoder, checksum, seal
+from aesearch.modalities import IMAGES, TEXTS
 
 CODE_SIZE = 16
 # What keeps an encoder's training short enough for a test; nothing where it is short anyway.
@@ -209,7 +214,7 @@ def test_interpolation_begins_and_ends_at_reconstructions(
 def test_the_state_makes_the_same_encoder(fitted: tuple[Encoder, np.ndarray]) -> None:
     encoder, X = fitted
     if not hasattr(encoder, "load_state"):
-        assert any(encoder_class(name) is type(encoder) for name in UNTRAINED)
+        assert not any(info.trains for info in ENCODERS.values() if info.load() is type(encoder))
         return
     state = {name: np.array(value) for name, value in encoder.state().items()}
     again = clone(encoder).load_state(state)
@@ -219,7 +224,7 @@ def test_the_state_makes_the_same_encoder(fitted: tuple[Encoder, np.ndarray]) ->
 
 
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("name", [name for name in ENCODERS if name not in UNTRAINED])
+@pytest.mark.parametrize("name", list(filter(is_trained, ENCODERS)))
 def test_every_trained_encoder_can_denoise(name: str, noise: str) -> None:
     X = sample("table")
     clean, noisy = (make(name, noise=kind, noise_level=0.5) for kind in (None, noise))
@@ -338,6 +343,24 @@ def test_bad_parameters_are_refused_first(name: str, bad: dict[str, Any]) -> Non
 @parametrize_with_checks([make(name) for name in ENCODERS])
 def test_scikit_learn(estimator: Encoder, check: Any) -> None:
     check(estimator)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_registry_tells_of_a_class_what_it_is(name: str) -> None:
+    info, found = ENCODERS[name], encoder_class(name)
+    assert info.name == name
+    assert getattr(encoders, info.class_name) is found
+    assert info.class_name in encoders.__all__
+    assert (IMAGES in info.modalities) == found.accepts_pictures
+    assert (TEXTS in info.modalities) == found.accepts_sparse
+    assert info.uses_labels == found.uses_labels
+    assert info.trains == hasattr(found, "load_state")
+    known = parameters_of(found)
+    assert info.sized == ("code_size" in known)
+    if issubclass(found, Autoencoder):
+        counts = found.accepts_sparse and "multinomial" in known["loss"].allowed
+        assert info.takes_counts == counts
+    assert set(info.hidden_parameters) - set(CHOSEN_ELSEWHERE) <= set(known)
 
 
 def test_an_unknown_encoder_is_refused() -> None:

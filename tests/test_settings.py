@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aesearch.encoders import ENCODERS
+from aesearch.encoders import ENCODERS, EncoderInfo
 from aesearch.encoders.factory import (
     changed_parameters,
     chosen_parameters,
@@ -167,7 +167,7 @@ class Fake:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setitem(ENCODERS, "fake", f"{__name__}:Fake")
+    monkeypatch.setitem(ENCODERS, "fake", EncoderInfo("fake", f"{__name__}:Fake"))
     return "fake"
 
 
@@ -246,10 +246,10 @@ def test_an_encoder_is_made_with_what_it_takes(fake: str) -> None:
 
 
 def test_labels_need_two_folders(fake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Fake, "uses_labels", True, raising=False)
+    labelled = EncoderInfo("fake", f"{__name__}:Fake", uses_labels=True)
+    monkeypatch.setitem(ENCODERS, "fake", labelled)
     require_folders(fake, ["a", "b", ""])
     for folders, found in ((["", ""], 0), (["a", "", "a"], 1)):
         with pytest.raises(ParameterError, match=f"the files lie in {found}; sort them"):
             require_folders(fake, folders)
-    monkeypatch.setattr(Fake, "uses_labels", False, raising=False)
-    require_folders(fake, [])
+    require_folders("pca", [])

@@ -15,7 +15,7 @@ from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import amount, clock, progress_bars, quiet_decoders
 from aesearch.cli.format_check import told, untrained
 from aesearch.cli.format_skipped import LeftOut, left_out_of, thing_of, told_columns, told_left_out
-from aesearch.encoders import ENCODERS, UNTRAINED
+from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import ENGINES, FORMS
 from aesearch.modalities import NOUNS
@@ -206,7 +206,7 @@ def _tell(
     noun, thing = NOUNS[facts["kind"]], thing_of(facts)
     changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
     what = _counted(changes, thing) if any(changes.values()) else f"no {thing} changed"
-    if done.trained and "seconds" in facts["trained"] and facts["encoder"] not in UNTRAINED:
+    if done.trained and "seconds" in facts["trained"] and is_trained(facts["encoder"]):
         what += ", trained"
     items = counted(summary["items"], noun)
     click.echo(f"{facts['name']}: {items} ({what}) in {clock(summary['seconds'])}")

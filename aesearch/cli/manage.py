@@ -11,9 +11,10 @@ import click
 
 from aesearch.cli import DONE, ERROR
 from aesearch.cli.console import amount, clock
-from aesearch.cli.format_check import BASELINES, epochs, reasons
+from aesearch.cli.format_check import epochs, reasons
 from aesearch.cli.format_skipped import left_out_of, listed
 from aesearch.cli.options import output_option
+from aesearch.encoders import is_trained
 from aesearch.errors import AesearchError
 from aesearch.modalities import NOUNS, TEXTS
 from aesearch.search.index import Index, open_at
@@ -152,7 +153,7 @@ def _trained(facts: dict[str, Any], noun: str) -> str:
     ran = epochs(trained)
     took = f"{ran} in {clock(trained['seconds'])}" if ran else clock(trained["seconds"])
     loser = (facts["check"] or {}).get("learned")
-    if facts["encoder"] in BASELINES and loser:
+    if loser and not is_trained(facts["encoder"]):
         return f"{told} (and {loser}, which did not win: {took})"
     return f"{told}, {took}"
 

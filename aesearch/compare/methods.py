@@ -16,13 +16,19 @@ from aesearch.compare.baselines import Searcher, perceptual_hash, raw_pixels, we
 from aesearch.compare.hybrid import Fusion, Long, Spoken
 from aesearch.compare.plan import HYBRID, OWN, Step
 from aesearch.compare.tasks import Asked
-from aesearch.encoders import UNTRAINED
+from aesearch.encoders import is_trained
 from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
 from aesearch.engines.plan import choose
-from aesearch.indexing.baselines import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
+from aesearch.indexing.baselines import (
+    FORMS,
+    LSA_WEIGHTINGS,
+    features_for,
+    learned_from,
+    takes_counts,
+)
 from aesearch.indexing.datasets import Corpus
 from aesearch.indexing.selection import freeze, unit
 from aesearch.indexing.train import MOST_TURNED
@@ -102,7 +108,7 @@ class Stage:
         elif step.method == OWN and self.own is not None:
             kind = self.own.manifest["kind"]
             trained = float(self.own.manifest.get("trained", {}).get("seconds", 0.0))
-            learned = kind not in UNTRAINED
+            learned = is_trained(kind)
             title = f"this index's {kind}"
             yield from self._forms(title, self.own, self.own_features, trained, learned=learned)
         else:
@@ -113,8 +119,8 @@ class Stage:
     def _features_for(self, step: Step) -> Any:
         if self.corpus.kind == IMAGES:
             return self.corpus.features
-        counts = dict(step.parameters).get("loss", "auto") in ("auto", "multinomial")
-        weighting = "counts" if step.method in COUNTING and counts else self.weighting()
+        counts = takes_counts(step.method, dict(step.parameters))
+        weighting = "counts" if counts else self.weighting()
         return features_for(self.corpus, weighting)
 
     def _pca(self, step: Step) -> Iterator[Searcher]:

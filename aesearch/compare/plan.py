@@ -9,9 +9,8 @@ from typing import Any
 
 import xxhash
 
-from aesearch.encoders import ENCODERS, LEARNED, UNTRAINED, encoder_class
+from aesearch.encoders import ENCODERS, LEARNED, encoder_class, is_trained
 from aesearch.encoders.factory import (
-    CHECKED,
     chosen_parameters,
     encoders_for,
     learned_by,
@@ -26,7 +25,7 @@ from aesearch.settings import FEWEST_TO_TRAIN, spelled, too_few_to_train
 OWN = "index"  # the encoder of the index that is compared
 HYBRID = "hybrid"  # codes as floats, fused with BM25
 FORMS = {IMAGES: CODE_FORMS, TEXTS: (*CODE_FORMS, HYBRID)}
-SIZELESS = {IMAGES: ("raw", "phash"), TEXTS: ("tf-idf", "bm25")}
+WITHOUT_ENCODER = {IMAGES: ("phash",), TEXTS: ("tf-idf", "bm25")}
 DEFAULTS = {
     IMAGES: ("raw", "phash", "thumbnail", "pca", "auto"),
     TEXTS: ("tf-idf", "bm25", "lsa", "auto"),
@@ -54,7 +53,7 @@ class Step:
     @property
     def learned(self) -> bool:
         """Whether a network is trained within a budget."""
-        return self.method in ENCODERS and self.method not in UNTRAINED
+        return self.method in ENCODERS and is_trained(self.method)
 
     @property
     def name(self) -> str:
@@ -106,19 +105,19 @@ def choose_steps(
     methods: dict[str, tuple[int, ...]] = {}
     for name in wanted or DEFAULTS[kind]:
         method = (OWN if has_own else LEARNED[kind]) if name == "auto" else name
-        if method in SIZELESS[kind] or (method == OWN and has_own):
+        if method in WITHOUT_ENCODER[kind] or (method == OWN and has_own):
             methods[method] = (0,)
             continue
         if method not in ENCODERS:
-            able = ["auto", *SIZELESS[kind], *encoders_for(kind)]
+            able = ["auto", *WITHOUT_ENCODER[kind], *encoders_for(kind)]
             raise ParameterError(
                 f"'{name}' is nothing that {NOUNS[kind]}s can be compared by; choose of "
                 f"{', '.join(dict.fromkeys(able))}" + (f", {OWN}" if has_own else "")
             )
         require_kind(method, kind)
-        methods[method] = (0,) if method == "raw" else tuple(dict.fromkeys(sizes))
+        methods[method] = tuple(dict.fromkeys(sizes)) if ENCODERS[method].sized else (0,)
     ordered = sorted(methods, key=lambda method: Step(method).learned)
-    able = [method for method in ordered if method not in (*SIZELESS[kind], OWN)]
+    able = [method for method in ordered if method in ENCODERS and ENCODERS[method].sized]
     shares = _shares(parameters or {}, able, kind)
     steps = []
     for method in ordered:
@@ -147,7 +146,8 @@ def _shares(
         able = [
             one
             for one in asked
-            if name in parameters_of(encoder_class(one)) and (one, name) not in CHECKED
+            if name in parameters_of(encoder_class(one))
+            and name not in ENCODERS[one].hidden_parameters
         ]
         for one in able or asked[-1:]:  # which then says what it has instead
             shares.setdefault(one, {})[name] = value

@@ -1,41 +1,107 @@
 """Encoders: numbers to codes, the training side.
 
-A new encoder is one file and one line in :data:`ENCODERS`. The table holds dotted names, so that
-the names can be listed, and offered on the command line, without importing torch.
+    >>> from aesearch.encoders import PCAEncoder
+
+A new encoder is one file and one line in :data:`ENCODERS`. The table holds names and facts, and
+classes are imported when they are first used, so that all encoders can be listed, and offered on
+the command line, without importing torch.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from aesearch._door import door
+from aesearch.encoders.info import CHOSEN_ELSEWHERE, ROOM, EncoderInfo
 from aesearch.errors import ParameterError
+from aesearch.modalities import IMAGES, TEXTS
 
 if TYPE_CHECKING:
+    from aesearch.encoders.autoencoders.conv import ConvEncoder
+    from aesearch.encoders.autoencoders.cvae import CVAEEncoder
+    from aesearch.encoders.autoencoders.dbn import DBNEncoder
+    from aesearch.encoders.autoencoders.mlp import MLPEncoder
+    from aesearch.encoders.autoencoders.neighbours import NeighbourEncoder
+    from aesearch.encoders.autoencoders.vae import VAEEncoder
+    from aesearch.encoders.autoencoders.vaegan import VAEGANEncoder
     from aesearch.encoders.base import Encoder
+    from aesearch.encoders.contrastive.encoder import AgreementEncoder
+    from aesearch.encoders.linear.lsa import LSAEncoder
+    from aesearch.encoders.linear.pca import PCAEncoder
+    from aesearch.encoders.linear.raw import RawEncoder
+    from aesearch.encoders.linear.thumbnail import ThumbnailEncoder
+    from aesearch.encoders.texts.encoder import TextEncoder
+    from aesearch.encoders.training.loop import Session
 
-ENCODERS: dict[str, str] = {
-    "thumbnail": "aesearch.encoders.linear.thumbnail:ThumbnailEncoder",
-    "pca": "aesearch.encoders.linear.pca:PCAEncoder",
-    "raw": "aesearch.encoders.linear.raw:RawEncoder",
-    "lsa": "aesearch.encoders.linear.lsa:LSAEncoder",
-    "mlp": "aesearch.encoders.autoencoders.mlp:MLPEncoder",
-    "conv": "aesearch.encoders.autoencoders.conv:ConvEncoder",
-    "dbn": "aesearch.encoders.autoencoders.dbn:DBNEncoder",
-    "neighbours": "aesearch.encoders.autoencoders.neighbours:NeighbourEncoder",
-    "vae": "aesearch.encoders.autoencoders.vae:VAEEncoder",
-    "cvae": "aesearch.encoders.autoencoders.cvae:CVAEEncoder",
-    "vaegan": "aesearch.encoders.autoencoders.vaegan:VAEGANEncoder",
-    "text": "aesearch.encoders.texts.encoder:TextEncoder",
-    "agreement": "aesearch.encoders.contrastive.encoder:AgreementEncoder",
+__all__ = [
+    "BASELINES",
+    "ENCODERS",
+    "LEARNED",
+    "AgreementEncoder",
+    "CVAEEncoder",
+    "ConvEncoder",
+    "DBNEncoder",
+    "Encoder",
+    "EncoderInfo",
+    "LSAEncoder",
+    "MLPEncoder",
+    "NeighbourEncoder",
+    "PCAEncoder",
+    "RawEncoder",
+    "Session",
+    "TextEncoder",
+    "ThumbnailEncoder",
+    "VAEEncoder",
+    "VAEGANEncoder",
+    "encoder_class",
+    "is_trained",
+]
+
+BOTH = (IMAGES, TEXTS)
+WHITENED = {"whiten": "is chosen by the check, which tries three; leave it out"}
+
+ENCODERS: dict[str, EncoderInfo] = {
+    info.name: info
+    for info in (
+        EncoderInfo("thumbnail", ".linear.thumbnail:ThumbnailEncoder", trains=False),
+        EncoderInfo(
+            "pca",
+            ".linear.pca:PCAEncoder",
+            trains=False,
+            hidden_parameters={**CHOSEN_ELSEWHERE, **WHITENED},
+        ),
+        EncoderInfo("raw", ".linear.raw:RawEncoder", trains=False, sized=False),
+        EncoderInfo("lsa", ".linear.lsa:LSAEncoder", BOTH, trains=False),
+        EncoderInfo("mlp", ".autoencoders.mlp:MLPEncoder", BOTH, takes_counts=True),
+        EncoderInfo("conv", ".autoencoders.conv:ConvEncoder"),
+        EncoderInfo("dbn", ".autoencoders.dbn:DBNEncoder", BOTH, takes_counts=True),
+        EncoderInfo("neighbours", ".autoencoders.neighbours:NeighbourEncoder"),
+        EncoderInfo("vae", ".autoencoders.vae:VAEEncoder", BOTH, takes_counts=True),
+        EncoderInfo(
+            "cvae", ".autoencoders.cvae:CVAEEncoder", BOTH, uses_labels=True, takes_counts=True
+        ),
+        EncoderInfo("vaegan", ".autoencoders.vaegan:VAEGANEncoder"),
+        EncoderInfo("text", ".texts.encoder:TextEncoder", (TEXTS,)),
+        EncoderInfo("agreement", ".contrastive.encoder:AgreementEncoder"),
+    )
 }
 
-LEARNED = {"images": "agreement", "texts": "text"}  # what `auto` trains
-UNTRAINED = ("thumbnail", "pca", "raw", "lsa")  # fitted in a moment: they need no budget
+# By kind of collection: what `auto` trains, and what that has to beat.
+LEARNED = {IMAGES: "agreement", TEXTS: "text"}
+BASELINES = {IMAGES: "pca", TEXTS: "lsa"}
+
+__getattr__, __dir__ = door(
+    ROOM,
+    {
+        **{info.class_name: info.path.removeprefix(".") for info in ENCODERS.values()},
+        "Encoder": "base",
+        "Session": "training.loop",
+    },
+)
 
 
 def encoder_class(name: str) -> type[Encoder]:
-    """Return the class registered under ``name``.
+    """Import the class registered under a name.
 
     Raises
     ------
@@ -44,6 +110,9 @@ def encoder_class(name: str) -> type[Encoder]:
     """
     if name not in ENCODERS:
         raise ParameterError(f"unknown encoder '{name}'; choose one of {', '.join(ENCODERS)}")
-    module, _, attribute = ENCODERS[name].partition(":")
-    found: type[Encoder] = getattr(import_module(module), attribute)
-    return found
+    return ENCODERS[name].load()
+
+
+def is_trained(name: str) -> bool:
+    """Whether an encoder, or what `auto` stands for, needs a budget; else it takes a moment."""
+    return name not in ENCODERS or ENCODERS[name].trains

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aesearch.encoders import ENCODERS, LEARNED, encoder_class
+from aesearch.encoders.info import CHOSEN_ELSEWHERE
 from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
 from aesearch.modalities import IMAGES, TEXTS
@@ -13,13 +14,6 @@ from aesearch.settings import plain
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
-
-# Parameters that are chosen otherwise, and where.
-ELSEWHERE = {
-    "code_size": "is chosen with --code-size, in Python with the setting code_size",
-    "random_state": "is chosen with --seed, in Python with the setting seed",
-}
-CHECKED = {("pca", "whiten"): "is chosen by the check, which tries three; leave it out"}
 
 
 def make_encoder(name: str, parameters: Mapping[str, Any], code_size: int, seed: int) -> Encoder:
@@ -63,14 +57,13 @@ def chosen_parameters(
         If it has no parameter of such a name, or refuses a value.
     """
     name = learned_by(name, kind)
-    known = parameters_of(encoder_class(name))
-    allowed = [key for key in known if key not in ELSEWHERE and (name, key) not in CHECKED]
+    known, hidden = parameters_of(encoder_class(name)), ENCODERS[name].hidden_parameters
+    allowed = [key for key in known if key not in hidden]
     parameters = {}
     for key, value in plain(wanted).items():
         key = key.strip().replace("-", "_")
-        reason = ELSEWHERE.get(key) or CHECKED.get((name, key))
-        if reason:
-            raise ParameterError(f"{key} {reason}")
+        if key in hidden:
+            raise ParameterError(f"{key} {hidden[key]}")
         if key not in known:
             choices = f"choose {', '.join(allowed)}" if allowed else "it has none"
             raise ParameterError(f"encoder {name} has no parameter '{key}'; {choices}")
@@ -86,7 +79,7 @@ def changed_parameters(encoder: Encoder) -> dict[str, Any]:
     return {
         name: getattr(encoder, name)
         for name, parameter in known.items()
-        if name not in ELSEWHERE and getattr(encoder, name) != parameter.default
+        if name not in CHOSEN_ELSEWHERE and getattr(encoder, name) != parameter.default
     }
 
 
@@ -96,26 +89,20 @@ def learned_by(name: str, kind: str = "images") -> str:
 
 
 def kind_learned_from(name: str) -> str:
-    """Return 'texts' for an encoder that takes nothing but documents, else 'images'."""
-    takes_pictures = name not in ENCODERS or encoder_class(name).accepts_pictures
-    return IMAGES if takes_pictures else TEXTS
+    """Name the kind of collection that an encoder is made for: the first where it takes several."""
+    return ENCODERS[name].modalities[0] if name in ENCODERS else IMAGES
 
 
 def encoders_for(kind: str) -> list[str]:
-    """Return the encoders that can learn from pictures, or from documents."""
-    return [name for name in ENCODERS if _learns_from(name, kind)]
-
-
-def _learns_from(name: str, kind: str) -> bool:
-    encoder = encoder_class(name)
-    return encoder.accepts_sparse if kind == TEXTS else encoder.accepts_pictures
+    """List the encoders that can learn from a kind of collection."""
+    return [name for name, info in ENCODERS.items() if kind in info.modalities]
 
 
 def require_kind(name: str, kind: str) -> None:
     """Refuse an encoder that cannot learn from documents, or from pictures, where it is to."""
-    if name == "auto" or _learns_from(name, kind):
-        return
     able = encoders_for(kind)
+    if name == "auto" or name in able:
+        return
     what = ("pictures", "documents") if kind == TEXTS else ("documents", "pictures")
     raise ParameterError(
         f"encoder {name} learns from {what[0]}; for {what[1]} choose auto, {', '.join(able)}"
@@ -132,7 +119,7 @@ def require_folders(name: str, folders: Iterable[str]) -> None:
     folders : iterable of str
         The folder of each item, or another label of it; "" where it has none.
     """
-    if not encoder_class(name).uses_labels:
+    if not ENCODERS[name].uses_labels:
         return
     found = set(folders) - {""}
     if len(found) < 2:

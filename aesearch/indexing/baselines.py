@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aesearch.encoders import BASELINES, ENCODERS
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.encoders.linear.thumbnail import ThumbnailEncoder
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 FORMS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
 LSA_WEIGHTINGS = ("log-entropy", "tf-idf")
-# Encoders that model how often a word occurs (a multinomial), and so take the counts themselves.
-COUNTING = frozenset({"mlp", "vae", "cvae", "dbn"})
-BASELINES = {"images": "pca", "texts": "lsa"}
 
 
 def learned_from(corpus: Corpus, features: Any) -> Any:
@@ -102,6 +100,12 @@ def features_for(corpus: Corpus, weighting: str) -> Any:
     return features.reweighted(weighting, corpus.samples[: corpus.training])
 
 
+def takes_counts(encoder: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether an encoder, with these parameters, models how often each word occurs."""
+    models = encoder in ENCODERS and ENCODERS[encoder].takes_counts
+    return models and parameters.get("loss", "auto") in ("auto", "multinomial")
+
+
 def features_wanted(contest: Contest, settings: Settings, encoder: str) -> Any:
     """Return the features that a learned encoder gets.
 
@@ -113,6 +117,6 @@ def features_wanted(contest: Contest, settings: Settings, encoder: str) -> Any:
         return corpus.features
     if settings.weighting != "auto":
         return features_for(corpus, settings.weighting)
-    if encoder in COUNTING and settings.parameters.get("loss", "auto") in ("auto", "multinomial"):
+    if takes_counts(encoder, settings.parameters):
         return features_for(corpus, "counts")
     return contest.finalists[contest.verdict().winner].features

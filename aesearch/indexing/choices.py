@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from aesearch.encoders import ENCODERS, UNTRAINED
+from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import (
     chosen_parameters,
     learned_by,
@@ -61,7 +61,7 @@ def choose_settings(
         given = {**(before.parameters if same else {}), **given}
     # An index that stays as it is need not wait for torch, nor what is learned by default.
     known = given == before.parameters and not retrain
-    if not known and (given or chosen.encoder not in ("auto", *UNTRAINED)):
+    if not known and (given or _is_trained_by_name(chosen.encoder)):
         require_kind(chosen.encoder, kind)
         given = chosen_parameters(chosen.encoder, given, chosen.code_size, chosen.seed, kind)
     chosen = replace(chosen, parameters=given, kind=kind)
@@ -78,8 +78,12 @@ def choose_settings(
 
 def require_labels(settings: Settings, labels: Sequence[str]) -> None:
     """Refuse an encoder that learns from folders where there are none, before any work."""
-    if settings.encoder not in ("auto", *UNTRAINED):
+    if _is_trained_by_name(settings.encoder):
         require_folders(settings.encoder, labels)
+
+
+def _is_trained_by_name(encoder: str) -> bool:
+    return encoder != "auto" and is_trained(encoder)
 
 
 def as_changes(wanted: Settings | Mapping[str, Any] | None) -> dict[str, Any]:

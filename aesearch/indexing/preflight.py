@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.encoders import UNTRAINED
+from aesearch.encoders import is_trained
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.indexing.choices import as_changes, choose_settings, require_labels
 from aesearch.ingest.update import differences
@@ -76,7 +76,8 @@ def prepare(
     if layout.exists():  # with the columns that it knows already
         columns = (columns or Columns()).over(layout.read_card().get("columns"))
     folder = open_source(source, columns or None, sys.stdin)
-    if seconds == 0 and as_changes(wanted).get("encoder", "auto") not in ("auto", *UNTRAINED):
+    encoder = as_changes(wanted).get("encoder", "auto")
+    if seconds == 0 and encoder != "auto" and is_trained(encoder):
         raise ParameterError(
             "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
         )
@@ -160,7 +161,7 @@ def was_never_trained(index: Index) -> bool:
     """Return whether it was made with a budget of 0, so that asking for a budget means training."""
     return (
         "seconds" not in index.encoder.manifest.get("trained", {})
-        and index.settings.encoder not in UNTRAINED
+        and is_trained(index.settings.encoder)
         and len(index) >= FEWEST_TO_TRAIN
         and not index.layout.plan.exists()
     )

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.encoders import UNTRAINED
+from aesearch.encoders import BASELINES, is_trained
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Verdict
-from aesearch.indexing.baselines import BASELINES, enter_baselines, features_wanted, learned_from
+from aesearch.indexing.baselines import enter_baselines, features_wanted, learned_from
 from aesearch.indexing.datasets import Corpus, read_corpus, stored_corpus
 from aesearch.indexing.selection import Contest, Finalist, freeze
 from aesearch.modalities import NOUNS, TEXTS
@@ -124,7 +124,7 @@ def train(index: Index, corpus: Corpus | None, budget: float | None, progress: P
 
 def _is_worth_training(learned: str, wanted: str, corpus: Corpus, seconds: float) -> bool:
     count, baseline = len(corpus), BASELINES[corpus.kind]
-    if learned in UNTRAINED:
+    if not is_trained(learned):
         return learned != baseline
     if count < FEWEST_TO_TRAIN and wanted != "auto":
         warnings.warn(
@@ -172,7 +172,7 @@ def _fit(
     progress("training", 0, seconds)
     features = features_wanted(contest, settings, name)
     rows = learned_from(corpus, features)
-    if name in UNTRAINED:
+    if not is_trained(name):
         encoder.fit(rows)
     else:
         labels = None
