@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarking import telling
 
-from aesearch.encoders.training.loop import Session
+from aesearch.encoders.training.session import Session
 
 # Name, encoder that is not fitted yet, samples -> the encoder, fitted, and the seconds it took.
 Fit = Callable[[str, Any, Any], tuple[Any, float]]

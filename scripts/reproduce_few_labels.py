@@ -29,7 +29,7 @@ from torch.nn import functional
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.contrastive.encoder import AgreementEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
-from aesearch.encoders.training.loop import Session
+from aesearch.encoders.training.session import Session
 
 CLASSES, CODE_SIZE = 10, 30
 STEPS, BATCH, RATE = 600, 100, 1e-3

@@ -20,8 +20,8 @@ from aesearch.encoders.layers.blocks import (
     resampling,
 )
 from aesearch.encoders.training.data import fold
-from aesearch.encoders.training.loop import Session
 from aesearch.encoders.training.losses import agreement, reconstruction
+from aesearch.encoders.training.session import Session
 from aesearch.errors import ParameterError
 
 

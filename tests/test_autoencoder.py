@@ -76,7 +76,7 @@ def test_the_first_bias_decodes_to_the_mean(loss: str) -> None:
     sample = torch.from_numpy(DIGITS[:, 20:30]).float() + 0.1
     sample = sample / 20 if loss == "cross-entropy" else sample
     units = Units(loss, (10,)).fit(sample)
-    decoded = units.outputs(units.first_bias()[None])[0]
+    decoded = units.outputs(units.output_bias()[None])[0]
     torch.testing.assert_close(decoded, sample.mean(dim=0), rtol=1e-3, atol=1e-3)
 
 

@@ -200,7 +200,7 @@ def test_decoding_starts_at_the_bias(kind: str, shape: tuple[int, ...]) -> None:
     codes = torch.randn(4, 3)
     before = body.decode(codes)
     bias = torch.randn(shape)
-    body.start_at(bias)
+    body.init_output_bias(bias)
     torch.testing.assert_close(body.decode(codes), before + bias, atol=1e-5, rtol=1e-5)
     assert body.encode(torch.randn(4, *shape)).shape == (4, 6)
 

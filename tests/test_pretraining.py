@@ -22,8 +22,9 @@ from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.layers.mlp import MLPBody
 from aesearch.encoders.layers.rbm import BINARY, GAUSSIAN, RBM
 from aesearch.encoders.training import pretraining
-from aesearch.encoders.training.loop import Session, train
 from aesearch.encoders.training.pretraining import Pretraining, RBMTask, seconds_of
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.trainer import train
 from aesearch.errors import ParameterError
 
 DIGITS = load_digits().data / 16  # in 0..1
@@ -175,7 +176,7 @@ def test_only_the_weights_decay_and_the_momentum_rises() -> None:
     decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert decays == {id(rbm.weight): 0.01, id(rbm.visible_bias): 0, id(rbm.hidden_bias): 0}
     for progress, momentum in ((0.0, 0.5), (0.19, 0.5), (0.2, 0.9), (1.0, 0.9)):
-        assert not task.at(progress)
+        assert not task.on_progress(progress)
         assert {group["momentum"] for group in groups} == {momentum}
 
 
@@ -183,7 +184,7 @@ def test_only_the_weights_decay_and_the_momentum_rises() -> None:
 def test_visible_biases_begin_at_the_mean(units: str) -> None:
     rbm = RBM(64, 8, visible_units=units)
     sample = torch.from_numpy(DIGITS).float().clamp(0.01, 0.99)
-    rbm.start_at(sample)
+    rbm.init_visible_bias(sample)
     found = rbm.visible_mean(torch.zeros(1, 8))[0].detach()
     torch.testing.assert_close(found, sample.mean(dim=0), rtol=1e-4, atol=1e-4)
 

@@ -184,7 +184,7 @@ def test_what_counts_are() -> None:
 def machine() -> RBM:
     torch.manual_seed(0)
     rbm = RBM(30, 5, visible_units=COUNTS)
-    rbm.start_at(torch.rand(10, 30))
+    rbm.init_visible_bias(torch.rand(10, 30))
     with torch.no_grad():
         rbm.weight.normal_(0, 0.5)
     return rbm
@@ -231,7 +231,7 @@ def test_long_documents_do_not_push_all_units_to_one_side() -> None:
     assert nearest.score(codes[100:], np.arange(100, 150) % 3) > 0.9
     torch.manual_seed(0)
     rbm = RBM(300, 10, visible_units=COUNTS)
-    rbm.start_at(torch.from_numpy(counts).float())
+    rbm.init_visible_bias(torch.from_numpy(counts).float())
     assert rate_for(rbm) == pytest.approx(1 / 1_500, rel=1e-5)
     assert rate_for(RBM(300, 10)) == 0.1
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import bags_of
 from aesearch.encoders.texts.encoder import SMALL, TOPICAL_FROM, TextEncoder
-from aesearch.encoders.training.loop import Session
+from aesearch.encoders.training.session import Session
 from aesearch.errors import ParameterError
 
 TERMS, DOCUMENTS = 160, 200

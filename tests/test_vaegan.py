@@ -22,7 +22,7 @@ from aesearch.encoders.autoencoders.vaegan import (
 )
 from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.layers.mlp import MLPBody
-from aesearch.encoders.training.loop import Task
+from aesearch.encoders.training.task import Task
 from aesearch.inference.frechet import frechet_distance
 
 SMALL: dict[str, Any] = {"hidden": (128,), "epochs": 40}

@@ -171,10 +171,10 @@ def test_the_weight_of_the_divergence_warms_up() -> None:
     body = MLPBody((3,), (), 2, 4, activation="relu", normalise=False)
     found = VariationalNetwork(Units("squared", (3,)), body, beta=4.0, warm_up=0.5)
     for progress, weight in ((0.0, 0.0), (0.25, 2.0), (0.5, 4.0), (1.0, 4.0)):
-        found.at(progress)
+        found.on_progress(progress)
         assert found.weight == weight
     found.warm_up = 0.0
-    found.at(0.0)
+    found.on_progress(0.0)
     assert found.weight == 4
 
 
@@ -226,7 +226,7 @@ def test_a_tenth_of_the_labels_is_better_than_none(vae: VAEEncoder, split: Split
 def test_labels_may_be_missing(labels: Any, classes: list[Any]) -> None:
     encoder = CVAEEncoder(2, epochs=1)
     expected = [classes.index(name) if name in classes else -1 for name in labels]
-    assert encoder._numbered(labels, 6).tolist() == expected
+    assert encoder._encode_labels(labels, 6).tolist() == expected
     assert encoder.classes_.tolist() == classes
     np.testing.assert_allclose(encoder.shares_, [0.5, 0.5])
 

@@ -39,7 +39,7 @@ from aesearch.types import Floats, Ids, Pixels
 
 REBUILT = 8  # pictures whose reconstructions are kept
 
-Session = Any  # aesearch.encoders.training.loop.Session, which needs torch
+Session = Any  # aesearch.encoders.training.session.Session, which needs torch
 
 
 @dataclass

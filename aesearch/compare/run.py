@@ -269,7 +269,7 @@ class _Run:
         return [*tasks, judged_task(corpus, kept.grades, queries, self.seed)], kept.unknown
 
     def _session(self, step: Step) -> Any:
-        from aesearch.encoders.training.loop import Session
+        from aesearch.encoders.training.session import Session
 
         stage = f"training {step.name}"
         return Session(

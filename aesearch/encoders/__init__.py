@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aesearch.encoders.linear.raw import RawEncoder
     from aesearch.encoders.linear.thumbnail import ThumbnailEncoder
     from aesearch.encoders.texts.encoder import TextEncoder
-    from aesearch.encoders.training.loop import Session
+    from aesearch.encoders.training.session import Session
 
 __all__ = [
     "BASELINES",
@@ -95,7 +95,7 @@ __getattr__, __dir__ = door(
     {
         **{info.class_name: info.path.removeprefix(".") for info in ENCODERS.values()},
         "Encoder": "base",
-        "Session": "training.loop",
+        "Session": "training.session",
     },
 )
 

@@ -159,7 +159,7 @@ def _fit(
     index: Index, name: str, contest: Contest, seconds: float, progress: Progress
 ) -> tuple[Finalist, dict[str, Any]]:
     """Fit the learned encoder within its budget, going on from a checkpoint if there is one."""
-    from aesearch.encoders.training.loop import Session
+    from aesearch.encoders.training.session import Session
 
     started = time.perf_counter()
     session = Session(

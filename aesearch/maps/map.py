@@ -16,7 +16,7 @@ from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.texts.encoder import TextEncoder
-from aesearch.encoders.training.loop import Session
+from aesearch.encoders.training.session import Session
 from aesearch.errors import (
     ContentError,
     DamagedError,

@@ -29,8 +29,9 @@ from aesearch.encoders.training.data import (
     signature_of,
     spread_rows,
 )
-from aesearch.encoders.training.loop import History, Session, train
 from aesearch.encoders.training.noise import NOISES, check_noise, noise_of
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.trainer import History, train
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
 
@@ -133,14 +134,14 @@ class Autoencoder(ModuleEncoder):
         X = self._validated(X, reset=True)
         if is_sparse(X):
             X = tidied(X)
-        labels = self._numbered(y, X.shape[0])
+        labels = self._encode_labels(y, X.shape[0])
         source: Batches = RowSource(X) if self.picture_shape_ is None else PictureSource(X)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
             units = self._units(X, source)
             self.network_ = self._network(units, source.shape)
             self.history_ = self._train(source, labels, session or Session())
-            self._settle(source)
+            self._finalize(source)
         return self
 
     def _units(self, X: Array, source: Batches) -> Units:
@@ -154,7 +155,7 @@ class Autoencoder(ModuleEncoder):
         self.loss_ = loss_for(self.loss, looked_at[:2_000], pictures=pictures)
         return Units(self.loss_, source.shape).fit(looked_at)
 
-    def _numbered(self, y: object, count: int) -> Labels:
+    def _encode_labels(self, y: object, count: int) -> Labels:
         """Return the class of each sample as a number, -1 where it is not known or not used."""
         return np.full(count, -1, dtype=np.int64)
 
@@ -181,7 +182,7 @@ class Autoencoder(ModuleEncoder):
         task.signature = signature_of(self.get_params(), source)
         return task
 
-    def _settle(self, source: Batches) -> None:
+    def _finalize(self, source: Batches) -> None:
         """Look at where the codes lie once the network is trained."""
         rows = spread_rows(source.count, LOOKED_AT)
         step = BATCH if self.picture_shape_ else rows_at_once(self.n_features_in_)

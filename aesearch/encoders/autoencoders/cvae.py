@@ -163,7 +163,7 @@ class CVAEEncoder(VAEEncoder):
         assert isinstance(self.network_, ConditionalNetwork)
         return self.network_
 
-    def _numbered(self, y: object, count: int) -> Labels:
+    def _encode_labels(self, y: object, count: int) -> Labels:
         names = _column(y, count)
         known = np.array([not _is_missing(name) for name in names], dtype=bool)
         if not known.any():

@@ -13,7 +13,6 @@ from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, MLPBody
 from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
 from aesearch.encoders.training.data import Batches
-from aesearch.encoders.training.loop import History, Session, train
 from aesearch.encoders.training.pretraining import (
     PRETRAININGS,
     RBMS,
@@ -21,6 +20,8 @@ from aesearch.encoders.training.pretraining import (
     pretrain,
     seconds_of,
 )
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.trainer import History, train
 from aesearch.errors import ParameterError
 
 PRETRAINING_SHARE = 0.3  # of a session; what it leaves of the time goes to the whole network
@@ -54,7 +55,7 @@ class PlainNetwork(Network):
         self.body = body
         self.activation = ACTIVATIONS[code_activation]()
         self.sparsity, self.code_penalty = sparsity, code_penalty
-        body.start_at(units.first_bias())
+        body.init_output_bias(units.output_bias())
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Return the codes."""
@@ -170,7 +171,7 @@ class MLPEncoder(Autoencoder):
             )
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
-        return PlainNetwork(units, self._body(shape), **self._of_code())
+        return PlainNetwork(units, self._body(shape), **self._code_kwargs())
 
     def _body(self, shape: tuple[int, ...]) -> MLPBody:
         return MLPBody(
@@ -183,7 +184,7 @@ class MLPEncoder(Autoencoder):
             tied=self.tied,
         )
 
-    def _of_code(self) -> dict[str, Any]:
+    def _code_kwargs(self) -> dict[str, Any]:
         """Return the parameters of the network that are about its code."""
         return {
             "code_activation": self.code_activation,
@@ -199,12 +200,12 @@ class MLPEncoder(Autoencoder):
         assert isinstance(self.network_, PlainNetwork)
         assert isinstance(self.network_.body, MLPBody)
         task = self._task(source, labels)
-        first = session.part(0.0, PRETRAINING_SHARE)
+        first = session.phase(0.0, PRETRAINING_SHARE)
         history = pretrain(self.network_.body, task, plan, first, seed=self.random_state)
         if session.stop is not None and session.stop():
             # A checkpoint of the whole network would be taken for one that was pretrained.
             return history
-        rest = session.part(PRETRAINING_SHARE, 1.0)
+        rest = session.phase(PRETRAINING_SHARE, 1.0)
         if session.budget_s is not None:
             rest = replace(rest, budget_s=session.budget_s - seconds_of(history))
         return history + train(task, rest, seed=self.random_state)

@@ -132,7 +132,7 @@ class NeighbourEncoder(MLPEncoder):
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
         return NeighbourNetwork(
-            units, self._body(shape), weight=self.reconstruction, **self._of_code()
+            units, self._body(shape), weight=self.reconstruction, **self._code_kwargs()
         )
 
     def _view(self, source: Batches) -> Augmenter:
@@ -161,7 +161,7 @@ class NeighbourEncoder(MLPEncoder):
         network = self.network_
         assert isinstance(network, NeighbourNetwork)
         targets = network.units.targets(source.batch(rows[:REFERRED_TO]))
-        always = network.units.first_bias().expand_as(targets)
+        always = network.units.output_bias().expand_as(targets)
         network.reference.copy_(network.units.errors(always, targets).mean().clamp(min=SMALLEST))
         return task
 

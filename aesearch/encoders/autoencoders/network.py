@@ -15,8 +15,8 @@ from aesearch.encoders.layers.likelihood import Units
 from aesearch.encoders.training.augment import shifted
 from aesearch.encoders.training.data import Batches, from_pixels, to_pixels
 from aesearch.encoders.training.device import training_device
-from aesearch.encoders.training.loop import Task
 from aesearch.encoders.training.noise import Noise
+from aesearch.encoders.training.task import Task
 from aesearch.types import Array
 
 UNSHIFTED_FROM = 0.9  # share of training
@@ -62,7 +62,7 @@ class Network(nn.Module, ABC):
         """Return one number by which the best state is known."""
         return torch.stack(list(self.losses(inputs, targets, labels).values())).sum()
 
-    def at(self, progress: float) -> None:
+    def on_progress(self, progress: float) -> None:
         """Do what the share of training done asks for."""
 
     def groups(self, task: Task) -> list[dict[str, Any]]:
@@ -115,9 +115,9 @@ class NetworkTask(Task):
             total += float(loss) * len(rows)
         return total / len(self.validated)
 
-    def at(self, progress: float) -> bool:
+    def on_progress(self, progress: float) -> bool:
         """Tell the network; show pictures where they are in the last part of the training."""
-        self.network.at(progress)
+        self.network.on_progress(progress)
         self.shift_now = self.shift if progress < UNSHIFTED_FROM else 0
         return False
 

@@ -46,9 +46,9 @@ class VariationalNetwork(Network):
         self.register_buffer("weight", torch.tensor(beta))
         # Variance of the Gaussian likelihood, one for all values and learned with the rest.
         self.log_variance = nn.Parameter(torch.zeros(())) if units.loss == SQUARED else None
-        body.start_at(units.first_bias())
+        body.init_output_bias(units.output_bias())
 
-    def at(self, progress: float) -> None:
+    def on_progress(self, progress: float) -> None:
         """Raise the weight of the divergence."""
         share = min(1.0, progress / self.warm_up) if self.warm_up else 1.0
         self.weight.fill_(self.beta * share)

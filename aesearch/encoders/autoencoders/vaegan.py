@@ -19,7 +19,7 @@ from aesearch.encoders.layers.likelihood import SQUARED, Units
 from aesearch.encoders.layers.mlp import Body, initialise
 from aesearch.encoders.parameters import OneOf, Weight
 from aesearch.encoders.training.data import Batches
-from aesearch.encoders.training.loop import Task
+from aesearch.encoders.training.task import Task
 
 NON_SATURATING, WASSERSTEIN = "non-saturating", "wasserstein"
 ADVERSARIES = (NON_SATURATING, WASSERSTEIN)

@@ -38,8 +38,9 @@ from aesearch.encoders.training.data import (
     square_side,
 )
 from aesearch.encoders.training.device import autocast
-from aesearch.encoders.training.loop import History, Session, train
 from aesearch.encoders.training.noise import NOISES, check_noise, noise_of
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.trainer import History, train
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 from aesearch.types import Array
@@ -214,7 +215,7 @@ class AgreementEncoder(ModuleEncoder):
         if epochs is None:
             epochs = int(np.clip(PAIRS_SHOWN // count, FEWEST_EPOCHS, MOST_EPOCHS))
         self._configure(task, source, epochs)
-        phase = session.part(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
+        phase = session.phase(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
         return train(task, phase, seed=self.random_state)
 
     def _fuse(
@@ -244,7 +245,7 @@ class AgreementEncoder(ModuleEncoder):
             epochs = int(np.clip(PAIRS_SHOWN // 4 // len(rows), FEWEST_EPOCHS, MOST_EPOCHS // 3))
         self._configure(task, source, epochs)
         task.weight_decay = 1e-4
-        history = train(task, session.part(1 - DECODER_SHARE, 1.0), seed=self.random_state)
+        history = train(task, session.phase(1 - DECODER_SHARE, 1.0), seed=self.random_state)
         self.decoder_ = decoder
         with torch.inference_mode():
             looked_at = spread_rows(len(rows), LOOKED_AT)

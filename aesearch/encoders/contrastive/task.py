@@ -12,8 +12,8 @@ from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter
 from aesearch.encoders.training.data import Source
 from aesearch.encoders.training.device import training_device
-from aesearch.encoders.training.loop import Task
 from aesearch.encoders.training.noise import Noise
+from aesearch.encoders.training.task import Task
 from aesearch.types import Array
 
 DECODED = 64  # pictures of a batch that are also reconstructed
@@ -119,7 +119,7 @@ class AgreementTask(Task):
         self.temperature, self.weights, self.variance = temperature, weights, variance
         self.find_neighbours = find_neighbours
 
-    def at(self, progress: float) -> bool:
+    def on_progress(self, progress: float) -> bool:
         """Look for neighbours again at even distances of the second part of training."""
         if self.find_neighbours is None or progress < NEIGHBOURS_FROM:
             return False

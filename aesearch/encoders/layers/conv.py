@@ -279,7 +279,7 @@ class ConvBody(Body):
         assert isinstance(found, Switches)
         return found
 
-    def start_at(self, bias: Tensor) -> None:
+    def init_output_bias(self, bias: Tensor) -> None:
         """Set the last bias, which has a number for each pixel."""
         flat = self.last.data.view(-1)
         flat[: bias.numel()].copy_(bias.flatten())

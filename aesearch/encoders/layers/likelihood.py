@@ -95,7 +95,7 @@ class Units(nn.Module):
             return functional.softmax(raw, dim=1) * self.total
         return torch.sigmoid(raw)
 
-    def first_bias(self) -> Tensor:
+    def output_bias(self) -> Tensor:
         """Return what the last layer should give before anything is learned: the mean sample."""
         if self.loss == SQUARED:
             return torch.zeros_like(self.mean)

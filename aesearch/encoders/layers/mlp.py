@@ -39,7 +39,7 @@ class Body(nn.Module, ABC):
         """Return the raw values of the last layer, (n, *shape), of codes (n, code_size)."""
 
     @abstractmethod
-    def start_at(self, bias: Tensor) -> None:
+    def init_output_bias(self, bias: Tensor) -> None:
         """Set the bias of the last layer, given the wanted first output, (*shape)."""
 
 
@@ -151,7 +151,7 @@ class MLPBody(Body):
         raw: Tensor = self.up(codes)
         return raw.view(-1, *self.shape)
 
-    def start_at(self, bias: Tensor) -> None:
+    def init_output_bias(self, bias: Tensor) -> None:
         """Set the bias of the last layer."""
         last = self.decoders[-1].bias
         assert isinstance(last, Tensor)

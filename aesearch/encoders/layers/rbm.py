@@ -59,7 +59,7 @@ class RBM(nn.Module):
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
         self.words = 1.0  # in a document, where visible units are counts
 
-    def start_at(self, sample: Tensor) -> None:
+    def init_visible_bias(self, sample: Tensor) -> None:
         """Set the visible biases so that v has the mean of a sample, (n, visible)."""
         mean = sample.mean(dim=0)
         if self.visible_units == BINARY:

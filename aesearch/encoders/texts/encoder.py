@@ -31,8 +31,9 @@ from aesearch.encoders.texts.network import (
 from aesearch.encoders.texts.tasks import PLANE, RefiningTask, TextTask
 from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
 from aesearch.encoders.training.data import spread_rows
-from aesearch.encoders.training.loop import History, Session, train
 from aesearch.encoders.training.noise import NOISES, check_noise
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.trainer import History, train
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 from aesearch.types import Array
@@ -182,11 +183,11 @@ class TextEncoder(ModuleEncoder):
             pairs = _pairs(torch.from_numpy(np.asarray(lsa.transform(rows))), self.neighbours)
             task = self._task(rows, pairs)
             self.history_ = train(
-                task, session.part(0, FIRST_PART if refined else 1), seed=self.random_state
+                task, session.phase(0, FIRST_PART if refined else 1), seed=self.random_state
             )
             if refined:
-                self.history_ += self._refine(rows, size, session.part(FIRST_PART, 1))
-        self._settle(rows)
+                self.history_ += self._refine(rows, size, session.phase(FIRST_PART, 1))
+        self._finalize(rows)
         return self
 
     def _is_refined(self, size: int) -> bool:
@@ -201,7 +202,7 @@ class TextEncoder(ModuleEncoder):
         plane = size <= PLANE
         sizes = (WIDTH, FIRST, size) if plane else (WIDTH, size)
         network = TextNetwork(self.n_features_in_, sizes, "tanh", bounded=False, loss=self.loss_)
-        network.go_on_from(first)
+        network.load_first_layer(first)
         self.network_ = network
         level = min(self.noise_level, 0.5 if plane else 0.6)
         task = RefiningTask(network, rows, pairs, noise=self.noise, noise_level=level)
@@ -280,7 +281,7 @@ class TextEncoder(ModuleEncoder):
         return torch.cat([self.network_.encode_bags(kept.batch(part)) for part in parts])
 
     @torch.inference_mode()
-    def _settle(self, rows: Any) -> None:
+    def _finalize(self, rows: Any) -> None:
         """Look at where the codes lie once the network is trained."""
         chosen = spread_rows(rows.shape[0], LOOKED_AT)
         latents = self._latents_of(rows, chosen)

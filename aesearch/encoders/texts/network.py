@@ -152,7 +152,7 @@ class TextNetwork(nn.Module):
             if not len(self.above):
                 self.output[:, :width] = out * directions[:, :width]
 
-    def go_on_from(self, other: TextNetwork) -> None:
+    def load_first_layer(self, other: TextNetwork) -> None:
         """Take over the first layer of a network, as far as it goes, and its output's bias."""
         width = min(other.words.shape[1], self.words.shape[1])
         with torch.no_grad():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aesearch.encoders.texts.network import COSINE, SparseRows, TextNetwork
 from aesearch.encoders.training import losses
-from aesearch.encoders.training.loop import Task
+from aesearch.encoders.training.task import Task
 from aesearch.types import Array
 
 PLANE = 3  # numbers in a code, up to which it is a map, where distance counts and not direction

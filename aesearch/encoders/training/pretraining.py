@@ -14,7 +14,9 @@ from aesearch.encoders.layers.likelihood import CROSS_ENTROPY, MULTINOMIAL, SQUA
 from aesearch.encoders.layers.mlp import ACTIVATIONS, MLPBody, Tied
 from aesearch.encoders.layers.rbm import BINARY, COUNTS, GAUSSIAN, RBM, rate_for
 from aesearch.encoders.training.data import spread_rows
-from aesearch.encoders.training.loop import History, Session, Task, train
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.task import Task
+from aesearch.encoders.training.trainer import History, train
 
 RBMS, LAYERWISE = "rbm", "layerwise"
 PRETRAININGS = (RBMS, LAYERWISE)
@@ -153,7 +155,7 @@ class RBMTask(LayerTask):
         self._optimizer = torch.optim.SGD(groups, lr=self.learning_rate, momentum=momentum)
         return self._optimizer
 
-    def at(self, progress: float) -> bool:
+    def on_progress(self, progress: float) -> bool:
         """Keep the momentum low while the steps are large."""
         momentum = self.plan.momentum
         for group in self._optimizer.param_groups:
@@ -236,7 +238,7 @@ def pretrain(
     for number, end in enumerate(ends):
         begin = ends[number - 1] if number else 0.0
         inputs = LayerInputs(task, down[:number])
-        part = session.part(begin, end)
+        part = session.phase(begin, end)
         if plan.kind == RBMS:
             phase = f"rbm {number + 1}"
             if not number and inputs.units.loss == MULTINOMIAL:
@@ -289,7 +291,7 @@ def _rbm_for(body: MLPBody, number: int, inputs: LayerInputs, plan: Pretraining)
     looked_at = torch.from_numpy(spread_rows(len(inputs.rows), LOOKED_AT)).split(RBM_BATCH)
     means = torch.stack([inputs.batch(part)[0].mean(dim=0) for part in looked_at]).cpu()
     sizes = torch.tensor([float(len(part)) for part in looked_at])
-    rbm.start_at(((sizes / sizes.sum()) @ means)[None])
+    rbm.init_visible_bias(((sizes / sizes.sum()) @ means)[None])
     return rbm
 
 
