@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -198,9 +199,9 @@ class CVAEEncoder(VAEEncoder):
         classes = {"classes": self.classes_.tolist(), "shares": self.shares_.tolist()}
         return {**super()._layout(), **classes}
 
-    def _restore(self, layout: dict[str, Any]) -> None:
-        super()._restore(layout)
+    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
         self.classes_, self.shares_ = np.array(layout["classes"]), np.array(layout["shares"])
+        super()._rebuild(layout, state)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -21,12 +21,12 @@ from aesearch.encoders.training.pretraining import (
     seconds_of,
 )
 from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.task import Epochs
 from aesearch.encoders.training.trainer import History, train
 from aesearch.errors import ParameterError
 
 PRETRAINING_SHARE = 0.3  # of a session; what it leaves of the time goes to the whole network
-PRETRAINING_SHOWN = 600_000  # samples, in all epochs of a default pretraining of one layer
-FEWEST_PRETRAINING, MOST_PRETRAINING = 10, 100  # epochs
+PRETRAINING_EPOCHS = Epochs(shown=600_000, fewest=10, most=100)  # of one layer
 
 
 class PlainNetwork(Network):
@@ -214,6 +214,5 @@ class MLPEncoder(Autoencoder):
         """Return what comes before the training of the whole network on `count` samples."""
         if self.pretraining is None:
             return None
-        shown = min(max(PRETRAINING_SHOWN // count, FEWEST_PRETRAINING), MOST_PRETRAINING)
-        epochs = self.pretraining_epochs or shown
+        epochs = self.pretraining_epochs or PRETRAINING_EPOCHS.of(count)
         return Pretraining(self.pretraining, epochs, self.code_activation)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Annotated, Self
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -27,40 +28,39 @@ from aesearch.encoders.contrastive.task import (
 )
 from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder, unit
 from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Weight
-from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
+from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
 from aesearch.encoders.training.augment import augmenter, family_of
 from aesearch.encoders.training.data import (
+    Batches,
     PictureSource,
     Source,
     TableSource,
-    signature_of,
     spread_rows,
     square_side,
 )
 from aesearch.encoders.training.device import autocast
-from aesearch.encoders.training.noise import NOISES, check_noise, noise_of
+from aesearch.encoders.training.noise import noise_of
 from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.task import Epochs, Task
 from aesearch.encoders.training.trainer import History, train
 from aesearch.errors import ParameterError
-from aesearch.inference.prior import Prior
 from aesearch.types import Array
 
 FAMILIES = ("auto", "photo", "object", "glyph", "table")
-FITTED_ON = 20_000  # samples for projections and decoder: more changes nothing
-LOOKED_AT = 2_000  # samples for means, scales and the family
 DECODER_SHARE = 0.12  # of the time
 FUSION_SHARE = 0.04  # encoding all and solving for the projections, between the two phases
 SMALLEST_VARIANCE = 1e-9
 LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbours
 SAMPLES_PER_NEIGHBOUR = 1_200
 MOST_NEIGHBOURS = 100
-# Pairs of views that training shows by default, whatever the number of pictures.
-PAIRS_SHOWN = 320_000
-FEWEST_EPOCHS, MOST_EPOCHS = 8, 120
+# By pairs of views, whatever the number of pictures.
+MOST_EPOCHS = 120
+EPOCHS = Epochs(shown=320_000, fewest=8, most=MOST_EPOCHS)
+DECODER_EPOCHS = Epochs(shown=80_000, fewest=8, most=40)
 
 
 @dataclass(eq=False, repr=False)
-class AgreementEncoder(ModuleEncoder):
+class AgreementEncoder(TrainedEncoder):
     """Convolutional autoencoder trained so that distorted views of a picture get one code.
 
     Three things are learned together: two views of a picture (or of neighbours, once those can be
@@ -112,48 +112,17 @@ class AgreementEncoder(ModuleEncoder):
     PCA and whitening, ECCV 2012.
     """
 
-    code_size: Count = 64
     _: KW_ONLY
     width: Count = 32
-    epochs: Count | None = None
     batch_size: Count = 256
     augment: Annotated[str, OneOf(*FAMILIES)] = "auto"
     temperature: Annotated[float, Above(0)] = 0.3
     reconstruction: Weight = 0.3
-    noise: Annotated[str | None, OneOf(*NOISES)] = None
-    noise_level: Weight = 0.3
     neighbours: Annotated[int | None, AtLeast(0)] = None
-    random_state: Annotated[int, AtLeast(0)] = 0
 
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        check_noise(self.noise, self.noise_level)
-
-    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
-        """Train on `X`; `y` is ignored.
-
-        Parameters
-        ----------
-        X : ndarray
-            uint8 pictures (n, side, side, 1 or 3), which may be a memory map and is read batch by
-            batch, or a table of floats (n, features).
-        y : None
-            Ignored.
-        session : Session, optional
-            Time budget, progress, checkpoints; by default none of them.
-        """
-        self.check_parameters()
-        X = self._validated(X, reset=True)
-        session = session or Session()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
-            self._fit(self._source(X), session)
-        return self
-
-    def _fit(self, source: Source, session: Session) -> None:
-        looked_at = spread_rows(source.count, LOOKED_AT)
-        sample = source.batch(looked_at)
+    def _fit(self, X: Array, y: object, session: Session) -> None:
+        source = self._source(X)
+        sample = source.batch(spread_rows(source.count, FEW))
         if self.picture_shape_ is None:
             family = "table"
         else:
@@ -164,13 +133,11 @@ class AgreementEncoder(ModuleEncoder):
         backbone.mean.copy_(sample.mean(dim=(0, 2, 3), keepdim=True))
         spread = sample.std(dim=(0, 2, 3), keepdim=True)
         backbone.scale.copy_(1 / spread.clamp(min=0.05))
-        history = self._train_backbone(backbone, source, variance, session)
-        fitted_on = spread_rows(source.count, FITTED_ON)
-        self.encoder_, latents = self._fuse(backbone, source, fitted_on, self.code_size)
-        self.code_size_ = latents.shape[1]
-        self.prior_ = Prior.fitted(latents.numpy())
-        history += self._train_decoder(latents, fitted_on, source, variance, session)
-        self.history_: History = history
+        self.history_ = self._train_backbone(backbone, source, variance, session)
+        rows = spread_rows(source.count, LOOKED_AT)
+        self.encoder_, latents = self._fuse(backbone, source, rows, self.code_size)
+        self._finalize(latents)
+        self.history_ += self._train_decoder(latents, rows, source, variance, session)
 
     def _train_backbone(
         self, backbone: Backbone, source: Source, variance: float, session: Session
@@ -211,10 +178,7 @@ class AgreementEncoder(ModuleEncoder):
             find_neighbours=find if neighbours else None,
             noise=noise_of(self.noise, self.noise_level),
         )
-        epochs = self.epochs
-        if epochs is None:
-            epochs = int(np.clip(PAIRS_SHOWN // count, FEWEST_EPOCHS, MOST_EPOCHS))
-        self._configure(task, source, epochs)
+        self._configure(task, source, self.epochs or EPOCHS.of(count))
         phase = session.phase(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
         return train(task, phase, seed=self.random_state)
 
@@ -240,24 +204,20 @@ class AgreementEncoder(ModuleEncoder):
             source,
             variance,
         )
-        epochs = self.epochs
-        if epochs is None:
-            epochs = int(np.clip(PAIRS_SHOWN // 4 // len(rows), FEWEST_EPOCHS, MOST_EPOCHS // 3))
-        self._configure(task, source, epochs)
+        self._configure(task, source, self.epochs or DECODER_EPOCHS.of(len(rows)))
         task.weight_decay = 1e-4
         history = train(task, session.phase(1 - DECODER_SHARE, 1.0), seed=self.random_state)
         self.decoder_ = decoder
         with torch.inference_mode():
-            looked_at = spread_rows(len(rows), LOOKED_AT)
+            looked_at = spread_rows(len(rows), FEW)
             gap = decoder(latents[looked_at]).clamp(0, 1) - source.batch(rows[looked_at])
         self.reconstruction_error_ = float(gap.square().mean())
         return [{"phase": "decoder", **entry} for entry in history]
 
-    def _configure(self, task: AgreementTask | DecoderTask, source: Source, epochs: int) -> None:
+    def _configure(self, task: Task, source: Batches, epochs: int) -> None:
+        super()._configure(task, source, epochs)
         task.batch_size = self.batch_size
-        task.epochs = epochs
         task.patience = max(30, epochs // 3)
-        task.signature = f"{signature_of(self.get_params(), source)} {task.samples}"
 
     def encoder_module(self) -> nn.Module:
         """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
@@ -270,47 +230,31 @@ class AgreementEncoder(ModuleEncoder):
             table = self.encoder_.low, self.encoder_.width
         return DecoderGraph(self.decoder_, table).eval()
 
-    def state(self) -> dict[str, Array]:
-        """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
-        layout = {
-            "picture_shape": self.picture_shape_,
-            "features": self.n_features_in_,
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"encoder": self.encoder_, "decoder": self.decoder_}
+
+    def _layout(self) -> dict[str, Any]:
+        return {
+            **super()._layout(),
             "family": self.family_,
             "sizes": [b.matrix.shape[1] for b in [*self.encoder_.branches, self.encoder_.output]],
-            "history": self.history_,
             "reconstruction_error": self.reconstruction_error_,
         }
-        arrays = arrays_of(encoder=self.encoder_, decoder=self.decoder_)
-        return {**arrays, **self.prior_.state(), "layout": packed(layout)}
 
-    def load_state(self, state: dict[str, Array]) -> Self:
-        """Become the encoder that `state` was taken from; parameters must be the same."""
-        layout = unpacked(state)
-        shape = layout["picture_shape"]
-        self.picture_shape_ = None if shape is None else tuple(shape)
-        self.n_features_in_ = layout["features"]
-        self.family_, self.history_ = layout["family"], layout["history"]
+    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
+        self.family_ = layout["family"]
         self.reconstruction_error_ = layout["reconstruction_error"]
         sizes: list[int] = layout["sizes"]
         self.code_size_ = sizes[-1]
-        self.prior_ = Prior.from_state(state)
-        channels, side, columns = self._layout()
-        self.encoder_ = EncoderGraph(
-            Backbone(channels, side, self.width),
-            channels,
-            side,
-            FUSIONS[self.family_],
-            sizes,
-            columns,
-        ).eval()
+        channels, side, columns = self._form()
+        backbone, fusion = Backbone(channels, side, self.width), FUSIONS[self.family_]
+        self.encoder_ = EncoderGraph(backbone, channels, side, fusion, sizes, columns).eval()
         self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
-        load_arrays(state, encoder=self.encoder_, decoder=self.decoder_)
-        for module in (self.encoder_, self.decoder_):
+        for module in self._modules().values():
             module.to(memory_format=torch.channels_last)  # as in training: the same last digits
-        return self
 
-    def _layout(self) -> tuple[int, int, int | None]:
-        """Return (channels, side, columns of a table or None)."""
+    def _form(self) -> tuple[int, int, int | None]:
+        """Channels and side of the pictures, and the columns of a table or None."""
         if self.picture_shape_ is None:
             return 1, square_side(self.n_features_in_), self.n_features_in_
         height, _, channels = self.picture_shape_

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from aesearch.encoders.autoencoders.neighbours import nearest
@@ -29,13 +28,12 @@ from aesearch.encoders.texts.network import (
     TextNetwork,
 )
 from aesearch.encoders.texts.tasks import PLANE, RefiningTask, TextTask
-from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
-from aesearch.encoders.training.data import spread_rows
-from aesearch.encoders.training.noise import NOISES, check_noise
+from aesearch.encoders.torch_encoder import LOOKED_AT, TrainedEncoder
+from aesearch.encoders.training.data import RowSource, spread_rows
+from aesearch.encoders.training.noise import NOISES
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.trainer import History, train
 from aesearch.errors import ParameterError
-from aesearch.inference.prior import Prior
 from aesearch.types import Array
 
 LOSSES = ("auto", COSINE, MULTINOMIAL)
@@ -49,11 +47,10 @@ SMALL = 32  # numbers in a code; fewer come from a second stage
 FIRST, WIDTH = 64, 256  # numbers in the code before it, and its hidden units
 FIRST_PART = 0.5  # of the time
 WIDER = 10  # times as many neighbours in the second stage
-LOOKED_AT = 20_000  # rows for the centre of the codes and where they lie
 
 
 @dataclass(eq=False, repr=False)
-class TextEncoder(ModuleEncoder):
+class TextEncoder(TrainedEncoder):
     """Denoising autoencoder for bags of words that starts from latent semantic analysis.
 
     A document with most of its words left out must give back the whole of it, or of one of its
@@ -128,7 +125,6 @@ class TextEncoder(ModuleEncoder):
     accepts_sparse: ClassVar[bool] = True
     accepts_pictures: ClassVar[bool] = False
 
-    code_size: Count = 64
     _: KW_ONLY
     hidden: Widths = ()
     activation: Annotated[str, OneOf(*ACTIVATIONS)] = "tanh"
@@ -141,54 +137,26 @@ class TextEncoder(ModuleEncoder):
     shared: Share = 0.5
     contrast: Weight | None = None
     temperature: Annotated[float, Above(0)] = 0.2
-    epochs: Count | None = None
     batch_size: Annotated[int | None, AtLeast(2)] = None
     learning_rate: Annotated[float | None, Above(0)] = None
     weight_decay: Weight = 0.0
-    random_state: Annotated[int, AtLeast(0)] = 0
 
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        check_noise(self.noise, self.noise_level)
-
-    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
-        """Train on `X`; `y` is ignored.
-
-        Parameters
-        ----------
-        X : CSR matrix or ndarray
-            Weighted words, (n, terms), a row for each document; or any other table.
-        session : Session, optional
-            Time budget, progress, checkpoints; by default none of them.
-
-        Raises
-        ------
-        ParameterError
-            If a parameter is wrong, or does not fit the data.
-        """
-        self.check_parameters()
-        X = self._validated(X, reset=True)
+    def _fit(self, X: Array, y: object, session: Session) -> None:
         rows = tidied(X if is_sparse(X) else csr_matrix(X))
         self.loss_ = self._loss_for(rows)
-        session = session or Session()
         lsa = LSAEncoder(max(COMPONENTS, self.code_size), random_state=self.random_state).fit(rows)
         size = min(self.code_size, lsa.code_size_)
         refined = self._is_refined(size) if self.refine is None else self.refine
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
-            first = min(max(size, FIRST), lsa.code_size_) if refined else size
-            self.network_ = self._network((*self.hidden, first))
-            self._start(lsa, rows)
-            pairs = _pairs(torch.from_numpy(np.asarray(lsa.transform(rows))), self.neighbours)
-            task = self._task(rows, pairs)
-            self.history_ = train(
-                task, session.phase(0, FIRST_PART if refined else 1), seed=self.random_state
-            )
-            if refined:
-                self.history_ += self._refine(rows, size, session.phase(FIRST_PART, 1))
-        self._finalize(rows)
-        return self
+        first = min(max(size, FIRST), lsa.code_size_) if refined else size
+        self.network_ = self._network((*self.hidden, first))
+        self._init_from_lsa(lsa, rows)
+        pairs = _pairs(torch.from_numpy(np.asarray(lsa.transform(rows))), self.neighbours)
+        task = self._task(rows, pairs)
+        phase = session.phase(0, FIRST_PART if refined else 1)
+        self.history_ = train(task, phase, seed=self.random_state)
+        if refined:
+            self.history_ += self._refine(rows, size, session.phase(FIRST_PART, 1))
+        self._finalize_on(rows)
 
     def _is_refined(self, size: int) -> bool:
         """Return whether a second network pays: for few numbers, and in large collections."""
@@ -206,8 +174,7 @@ class TextEncoder(ModuleEncoder):
         self.network_ = network
         level = min(self.noise_level, 0.5 if plane else 0.6)
         task = RefiningTask(network, rows, pairs, noise=self.noise, noise_level=level)
-        task.signature = self._signature(rows)
-        task.epochs = 3 * EPOCHS if plane else EPOCHS
+        self._configure(task, RowSource(rows), 3 * EPOCHS if plane else EPOCHS)
         task.batch_size = 512
         task.learning_rate, task.weight_decay = (5e-3, 0.01) if plane else (3e-3, 0.0)
         history = train(task, session, seed=self.random_state)
@@ -233,11 +200,11 @@ class TextEncoder(ModuleEncoder):
             self.n_features_in_, sizes, self.activation, bounded=bounded, loss=self.loss_
         )
 
-    def _start(self, lsa: LSAEncoder, rows: Any) -> None:
+    def _init_from_lsa(self, lsa: LSAEncoder, rows: Any) -> None:
         """Set the first weights, and the usual frequency of each word."""
         directions = torch.from_numpy(np.ascontiguousarray(lsa.components_.T, dtype=np.float32))
         gains = (STEEP, STEEP_OUT) if self.loss_ == MULTINOMIAL else (1.0, 1.0)
-        self.network_.start(directions, *gains)
+        self.network_.init_directions(directions, *gains)
         if self.loss_ == MULTINOMIAL:
             shares = np.asarray(rows.sum(axis=0), dtype=np.float64).ravel()
             shares += 0.01 * max(shares.mean(), SMALLEST_SHARE)  # no word is impossible
@@ -260,19 +227,11 @@ class TextEncoder(ModuleEncoder):
             contrast=usual if self.contrast is None else self.contrast,
             temperature=self.temperature,
         )
-        task.signature = self._signature(rows)
-        task.epochs = self.epochs or EPOCHS
+        self._configure(task, RowSource(rows), self.epochs or EPOCHS)
         task.batch_size = self.batch_size or (256 if task.samples >= TOPICAL_FROM else 64)
         task.learning_rate = self.learning_rate or (1e-3 if by_cosine else 4e-3)
         task.weight_decay = self.weight_decay
         return task
-
-    def _signature(self, rows: Any) -> str:
-        """Return what a checkpoint must agree with."""
-        looked_at = rows[spread_rows(rows.shape[0], 64)]
-        digest = hashlib.blake2b(looked_at.data.tobytes(), digest_size=8).hexdigest()
-        parameters = json.dumps(self.get_params(), sort_keys=True, default=str)
-        return f"{parameters} {rows.shape} {digest}"
 
     @torch.inference_mode()
     def _latents_of(self, rows: Any, chosen: Array) -> Tensor:
@@ -281,18 +240,19 @@ class TextEncoder(ModuleEncoder):
         return torch.cat([self.network_.encode_bags(kept.batch(part)) for part in parts])
 
     @torch.inference_mode()
-    def _finalize(self, rows: Any) -> None:
-        """Look at where the codes lie once the network is trained."""
+    def _finalize_on(self, rows: Any) -> None:
+        """Look at where the codes of documents lie, and at how long these are."""
         chosen = spread_rows(rows.shape[0], LOOKED_AT)
-        latents = self._latents_of(rows, chosen)
-        self.code_size_ = latents.shape[1]
-        # Directions of LSA mean something from the origin; other codes have a middle of their own.
-        from_lsa = self.network_.is_linear
-        self.centre_ = torch.zeros(self.code_size_) if from_lsa else latents.mean(dim=0)
+        self._finalize(self._latents_of(rows, chosen))
         order = 2 if self.loss_ == COSINE else 1
         lengths = SparseRows(rows, order=order).lengths(chosen, order)
         self.length_ = float(lengths.mean())
-        self.prior_ = Prior.fitted(latents.numpy())
+
+    def _finalize(self, latents: Tensor) -> None:
+        super()._finalize(latents)
+        # Directions of LSA mean something from the origin; other codes have a middle of their own.
+        from_lsa = self.network_.is_linear
+        self.centre_ = torch.zeros(self.code_size_) if from_lsa else latents.mean(dim=0)
 
     def encoder_module(self) -> TextEncoderModule:
         """Return the module from rows to (code, latent)."""
@@ -302,26 +262,24 @@ class TextEncoder(ModuleEncoder):
         """Return the module from latents to rows."""
         return TextDecoderModule(self.network_, self.length_).eval()
 
-    def state(self) -> dict[str, Array]:
-        """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
-        layout = {
-            "features": self.n_features_in_,
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"network": self.network_}
+
+    def _arrays(self) -> dict[str, Array]:
+        return {"centre": self.centre_.numpy()}
+
+    def _layout(self) -> dict[str, Any]:
+        return {
+            **super()._layout(),
             "loss": self.loss_,
             "sizes": self.network_.sizes,
             "activation": self.network_.activation,
             "bounded": self.network_.bounded,
             "length": self.length_,
-            "history": self.history_,
         }
-        arrays = {**arrays_of(network=self.network_), **self.prior_.state()}
-        return {**arrays, "centre": self.centre_.numpy(), "layout": packed(layout)}
 
-    def load_state(self, state: dict[str, Array]) -> Self:
-        """Become the encoder that `state` was taken from; parameters must be the same."""
-        layout = unpacked(state)
-        self.picture_shape_ = None
-        self.n_features_in_, self.loss_ = layout["features"], layout["loss"]
-        self.length_, self.history_ = layout["length"], layout["history"]
+    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
+        self.loss_, self.length_ = layout["loss"], layout["length"]
         self.centre_ = torch.from_numpy(np.array(state["centre"]))
         self.code_size_ = len(self.centre_)
         self.network_ = TextNetwork(
@@ -331,9 +289,6 @@ class TextEncoder(ModuleEncoder):
             bounded=layout["bounded"],
             loss=self.loss_,
         ).eval()
-        load_arrays(state, network=self.network_)
-        self.prior_ = Prior.from_state(state)
-        return self
 
 
 def _pairs(codes: Tensor, neighbours: int) -> Tensor:

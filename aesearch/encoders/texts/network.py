@@ -141,7 +141,7 @@ class TextNetwork(nn.Module):
         self.output = nn.Parameter(torch.randn(features, sizes[-1]) * 0.05)
         self.frequency = nn.Parameter(torch.zeros(features))
 
-    def start(self, directions: Tensor, gain: float, out: float) -> None:
+    def init_directions(self, directions: Tensor, gain: float, out: float) -> None:
         """Take leading singular vectors, (features, k), as first weights; `out` is of the output.
 
         They begin the first layer, and the output where there is no layer in between.

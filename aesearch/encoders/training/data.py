@@ -31,7 +31,11 @@ class Batches(ABC):
 
     @abstractmethod
     def batch(self, rows: Array) -> Tensor:
-        """Return the samples `rows`, (len(rows), *shape); pixels are in 0..1."""
+        """Give the samples `rows` as floats, (len(rows), *shape); pixels are in 0..1."""
+
+    def content(self, rows: Array) -> bytes:
+        """Bytes that tell samples `rows` from others."""
+        return self.batch(rows).numpy().tobytes()
 
 
 class Source(Batches):
@@ -82,6 +86,10 @@ class RowSource(Batches):
         """Return the rows `rows`, as float32."""
         return stored_values(self.X[rows])
 
+    def content(self, rows: Array) -> bytes:
+        """Bytes of rows; of a sparse table, of what is not zero."""
+        return bytes(self.X[rows].data.tobytes()) if is_sparse(self.X) else super().content(rows)
+
 
 def square_side(features: int) -> int:
     """Return the side of the smallest square with room for so many numbers."""
@@ -129,7 +137,7 @@ def spread_rows(count: int, most: int) -> Array:
 
 
 def signature_of(parameters: Mapping[str, object], source: Batches) -> str:
-    """Return what a checkpoint must agree with: the parameters, and a look at the data."""
-    looked_at = source.batch(spread_rows(source.count, 64)).numpy().tobytes()
+    """Write down what a checkpoint must agree with: the parameters, and a look at the data."""
+    looked_at = source.content(spread_rows(source.count, 64))
     digest = hashlib.blake2b(looked_at, digest_size=8).hexdigest()
     return f"{json.dumps(parameters, sort_keys=True, default=str)} {source.count} {digest}"

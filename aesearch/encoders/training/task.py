@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """How often samples are seen by default: fewer times where there are more of them.
+
+    Attributes
+    ----------
+    shown : int
+        Samples, in all epochs.
+    fewest, most : int
+        Epochs.
+    """
+
+    shown: int
+    fewest: int
+    most: int
+
+    def of(self, count: int) -> int:
+        """Epochs over so many samples."""
+        return min(max(self.shown // count, self.fewest), self.most)
 
 
 class Task(ABC):
