@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from aesearch.encoders.contrastive.encoder import AgreementEncoder
-from aesearch.encoders.contrastive.task import trusted_neighbours
+from aesearch.encoders.contrastive.task import trusted_neighbors
 from aesearch.encoders.layers.blocks import (
     Backbone,
     ContourGrid,
@@ -151,7 +151,7 @@ def test_a_memory_map_is_as_good_as_an_array(tmp_path: Path) -> None:
 
 def test_interrupted_fit_goes_on_to_the_same_codes(tmp_path: Path) -> None:
     X = scenes(60)
-    parameters = {"code_size": 8, "width": 4, "epochs": 6, "batch_size": 16, "neighbours": 3}
+    parameters = {"code_size": 8, "width": 4, "epochs": 6, "batch_size": 16, "neighbors": 3}
     whole = AgreementEncoder(**parameters).fit(X).transform(X)
     calls = 0
 
@@ -183,7 +183,7 @@ def test_progress_runs_from_nothing_to_all() -> None:
         ("epochs", 0),
         ("temperature", 0.0),
         ("augment", "rain"),
-        ("neighbours", -1),
+        ("neighbors", -1),
         ("reconstruction", -1.0),
         ("batch_size", 0),
     ],
@@ -253,7 +253,7 @@ def test_networks_take_any_side(side: int) -> None:
 def test_neighbours_are_those_of_brute_force_that_hold_both_ways() -> None:
     rows = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
     codes = torch.nn.functional.normalize(rows)
-    found = trusted_neighbours(codes, 3, 50)
+    found = trusted_neighbors(codes, 3, 50)
     similarity = (codes @ codes.T).fill_diagonal_(-2)
     nearest = [set(row.topk(3).indices.tolist()) for row in similarity]
     for i, row in enumerate(found.tolist()):
@@ -266,7 +266,7 @@ def test_neighbours_in_a_large_collection_come_from_an_even_sample(
     monkeypatch.setattr("aesearch.encoders.contrastive.task.DATABASE", 20)
     rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
     codes = torch.nn.functional.normalize(rows)
-    found = trusted_neighbours(codes, 9, 60)  # one in three: three neighbours each
+    found = trusted_neighbors(codes, 9, 60)  # one in three: three neighbours each
     base = torch.arange(0, 60, 3)
     similarity = (codes @ codes.T).fill_diagonal_(-2)[:, base]
     reach = similarity.topk(3).values[:, -1]

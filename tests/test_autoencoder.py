@@ -196,7 +196,7 @@ def test_an_l2_penalty_keeps_codes_near_zero() -> None:
 
 
 def test_a_tied_decoder_has_no_weights_of_its_own() -> None:
-    free, tied = (small(hidden=(16,), tied=t, normalise=False).fit(DIGITS) for t in (False, True))
+    free, tied = (small(hidden=(16,), tied=t, normalize=False).fit(DIGITS) for t in (False, True))
     weights = [
         sum(p.numel() for n, p in e.network_.named_parameters() if "weight" in n)
         for e in (free, tied)

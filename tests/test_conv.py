@@ -24,7 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "repeat": {"unpooling": "repeat"},
     "switches": {"pooling": "max", "unpooling": "switches"},
     "residual": {"residual": 1},
-    "silu, not normalised": {"activation": "silu", "normalise": False, "residual": 1},
+    "silu, not normalised": {"activation": "silu", "normalize": False, "residual": 1},
 }
 
 
@@ -103,7 +103,7 @@ def test_the_first_samples_may_have_switches_and_the_others_the_average() -> Non
 
 def test_training_decodes_half_with_own_switches() -> None:
     torch.manual_seed(0)
-    body = ConvBody((1, 8, 8), 3, 3, width=4, depth=1, normalise=False, **KINDS["switches"])
+    body = ConvBody((1, 8, 8), 3, 3, width=4, depth=1, normalize=False, **KINDS["switches"])
     x = torch.randn(6, 1, 8, 8)
     codes, places = body.eval().encode_with_switches(x)
     own, before = body.decode(codes, places), body.decode(codes)

@@ -195,7 +195,7 @@ DEEP: dict[str, Any] = {
     "hidden": (32, 16, 8),
     "loss": "cross-entropy",
     "activation": "sigmoid",
-    "normalise": False,
+    "normalize": False,
 }
 
 
@@ -250,11 +250,11 @@ def test_unrolled_machines_are_the_stack_of_their_expectations(
 
 
 @pytest.mark.usefixtures("not_tuned")
-@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 @pytest.mark.parametrize("tied", [False, True])
 def test_layerwise_trains_one_layer_and_its_mirror_at_a_time(
-    monkeypatch: pytest.MonkeyPatch, normalise: bool, activation: str, tied: bool
+    monkeypatch: pytest.MonkeyPatch, normalize: bool, activation: str, tied: bool
 ) -> None:
     changed: list[list[str]] = []
     bodies: list[MLPBody] = []
@@ -273,10 +273,10 @@ def test_layerwise_trains_one_layer_and_its_mirror_at_a_time(
 
     monkeypatch.setattr(mlp, "pretrain", noted)
     monkeypatch.setattr(pretraining, "train", recorded)
-    parameters = {**DEEP, "hidden": (16,), "activation": activation, "normalise": normalise}
+    parameters = {**DEEP, "hidden": (16,), "activation": activation, "normalize": normalize}
     MLPEncoder(4, **parameters, tied=tied, pretraining="layerwise").fit(DIGITS[:300])
     assert len(changed) == 2
-    step = 3 if normalise else 2  # modules from one layer to the next
+    step = 3 if normalize else 2  # modules from one layer to the next
 
     def layer_of(key: str) -> int:
         """0 for the input and what gives it back, 1 for the code and what it goes into."""
@@ -352,7 +352,7 @@ def test_time_that_pretraining_leaves_goes_to_the_whole_network(not_tuned: list[
     ("parameters", "message"),
     [
         ({"activation": "relu"}, "activation must be sigmoid for pretraining 'rbm'.*got 'relu'"),
-        ({"normalise": True}, "normalise must be false for pretraining 'rbm'.*got True"),
+        ({"normalize": True}, "normalize must be false for pretraining 'rbm'.*got True"),
         ({"code_activation": "tanh"}, "code_activation must be linear .*or sigmoid .*got 'tanh'"),
         ({"pretraining": "dbn"}, "pretraining must be one of rbm, layerwise or None; got 'dbn'"),
         ({"pretraining_epochs": 0}, "pretraining_epochs must be a whole number of at least 1"),

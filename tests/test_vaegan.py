@@ -32,7 +32,7 @@ OF_DISCRIMINATOR = ("discriminator", "penalty")
 
 def network(adversary: str, discriminator: Discriminator | None = None) -> AdversarialNetwork:
     torch.manual_seed(0)
-    body = MLPBody((SIZE,), (8,), CODE, 2 * CODE, activation="relu", normalise=True)
+    body = MLPBody((SIZE,), (8,), CODE, 2 * CODE, activation="relu", normalize=True)
     return AdversarialNetwork(
         Units("squared", (SIZE,)),
         body,

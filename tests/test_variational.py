@@ -24,7 +24,7 @@ Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 def network(shares: list[float], size: int = 4) -> ConditionalNetwork:
     """A conditional network with random means, for posteriors that a test makes up."""
     torch.manual_seed(0)
-    body = MLPBody((3,), (5,), size, 2 * size, activation="relu", normalise=False)
+    body = MLPBody((3,), (5,), size, 2 * size, activation="relu", normalize=False)
     return ConditionalNetwork(
         Units("squared", (3,)),
         body,
@@ -168,7 +168,7 @@ def test_the_bound_is_above_that_of_one_normal_for_each_value(
 
 
 def test_the_weight_of_the_divergence_warms_up() -> None:
-    body = MLPBody((3,), (), 2, 4, activation="relu", normalise=False)
+    body = MLPBody((3,), (), 2, 4, activation="relu", normalize=False)
     found = VariationalNetwork(Units("squared", (3,)), body, beta=4.0, warm_up=0.5)
     for progress, weight in ((0.0, 0.0), (0.25, 2.0), (0.5, 4.0), (1.0, 4.0)):
         found.on_progress(progress)

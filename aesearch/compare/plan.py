@@ -16,6 +16,7 @@ from aesearch.encoders.factory import (
     learned_by,
     require_kind,
 )
+from aesearch.encoders.info import current_name
 from aesearch.encoders.parameters import parameters_of
 from aesearch.engines.plan import FORMS as CODE_FORMS
 from aesearch.errors import ParameterError
@@ -104,7 +105,7 @@ def choose_steps(
     """
     methods: dict[str, tuple[int, ...]] = {}
     for name in wanted or DEFAULTS[kind]:
-        method = (OWN if has_own else LEARNED[kind]) if name == "auto" else name
+        method = (OWN if has_own else LEARNED[kind]) if name == "auto" else current_name(name)
         if method in WITHOUT_ENCODER[kind] or (method == OWN and has_own):
             methods[method] = (0,)
             continue
@@ -146,7 +147,7 @@ def _shares(
         able = [
             one
             for one in asked
-            if name in parameters_of(encoder_class(one))
+            if current_name(name) in parameters_of(encoder_class(one))
             and name not in ENCODERS[one].hidden_parameters
         ]
         for one in able or asked[-1:]:  # which then says what it has instead

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aesearch._door import door
-from aesearch.encoders.info import CHOSEN_ELSEWHERE, ROOM, EncoderInfo
+from aesearch.encoders.info import CHOSEN_ELSEWHERE, ROOM, EncoderInfo, current_name
 from aesearch.errors import ParameterError
 from aesearch.modalities import IMAGES, TEXTS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aesearch.encoders.autoencoders.cvae import CVAEEncoder
     from aesearch.encoders.autoencoders.dbn import DBNEncoder
     from aesearch.encoders.autoencoders.mlp import MLPEncoder
-    from aesearch.encoders.autoencoders.neighbours import NeighbourEncoder
+    from aesearch.encoders.autoencoders.neighbors import NeighborEncoder
     from aesearch.encoders.autoencoders.vae import VAEEncoder
     from aesearch.encoders.autoencoders.vaegan import VAEGANEncoder
     from aesearch.encoders.base import Encoder
@@ -45,7 +45,7 @@ __all__ = [
     "EncoderInfo",
     "LSAEncoder",
     "MLPEncoder",
-    "NeighbourEncoder",
+    "NeighborEncoder",
     "PCAEncoder",
     "RawEncoder",
     "Session",
@@ -75,7 +75,7 @@ ENCODERS: dict[str, EncoderInfo] = {
         EncoderInfo("mlp", ".autoencoders.mlp:MLPEncoder", BOTH, takes_counts=True),
         EncoderInfo("conv", ".autoencoders.conv:ConvEncoder"),
         EncoderInfo("dbn", ".autoencoders.dbn:DBNEncoder", BOTH, takes_counts=True),
-        EncoderInfo("neighbours", ".autoencoders.neighbours:NeighbourEncoder"),
+        EncoderInfo("neighbors", ".autoencoders.neighbors:NeighborEncoder"),
         EncoderInfo("vae", ".autoencoders.vae:VAEEncoder", BOTH, takes_counts=True),
         EncoderInfo(
             "cvae", ".autoencoders.cvae:CVAEEncoder", BOTH, uses_labels=True, takes_counts=True
@@ -101,13 +101,14 @@ __getattr__, __dir__ = door(
 
 
 def encoder_class(name: str) -> type[Encoder]:
-    """Import the class registered under a name.
+    """Import the class registered under a name, or a former name.
 
     Raises
     ------
     ParameterError
         If no encoder has this name.
     """
+    name = current_name(name)
     if name not in ENCODERS:
         raise ParameterError(f"unknown encoder '{name}'; choose one of {', '.join(ENCODERS)}")
     return ENCODERS[name].load()
@@ -115,4 +116,5 @@ def encoder_class(name: str) -> type[Encoder]:
 
 def is_trained(name: str) -> bool:
     """Whether an encoder, or what `auto` stands for, needs a budget; else it takes a moment."""
+    name = current_name(name)
     return name not in ENCODERS or ENCODERS[name].trains

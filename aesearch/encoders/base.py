@@ -24,7 +24,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     An encoder takes pictures, a uint8 array of shape (n, height, width, channels), or a table, a
     float array of shape (n, features), and gives *latent* codes of shape (n, code_size_). The
-    comparable form that is searched, centred and of unit length, is made in one place: the graph
+    comparable form that is searched, centered and of unit length, is made in one place: the graph
     that :meth:`freeze` writes.
 
     Attributes

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aesearch.encoders import ENCODERS, LEARNED, encoder_class
-from aesearch.encoders.info import CHOSEN_ELSEWHERE
+from aesearch.encoders.info import CHOSEN_ELSEWHERE, current_name
 from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
 from aesearch.modalities import IMAGES, TEXTS
@@ -32,7 +32,7 @@ def make_encoder(name: str, parameters: Mapping[str, Any], code_size: int, seed:
     own = {"code_size": code_size, "random_state": seed}
     known = parameters_of(constructor)
     given = {key: value for key, value in own.items() if key in known}
-    return constructor(**given, **parameters)
+    return constructor(**given, **{current_name(key): v for key, v in parameters.items()})
 
 
 def chosen_parameters(
@@ -61,7 +61,7 @@ def chosen_parameters(
     allowed = [key for key in known if key not in hidden]
     parameters = {}
     for key, value in plain(wanted).items():
-        key = key.strip().replace("-", "_")
+        key = current_name(key.strip().replace("-", "_"), note=True)
         if key in hidden:
             raise ParameterError(f"{key} {hidden[key]}")
         if key not in known:
@@ -85,11 +85,12 @@ def changed_parameters(encoder: Encoder) -> dict[str, Any]:
 
 def learned_by(name: str, kind: str = "images") -> str:
     """Return the encoder that is trained under a name: 'auto' trains the default of its kind."""
-    return LEARNED[kind] if name == "auto" else name
+    return LEARNED[kind] if name == "auto" else current_name(name)
 
 
 def kind_learned_from(name: str) -> str:
     """Name the kind of collection that an encoder is made for: the first where it takes several."""
+    name = current_name(name)
     return ENCODERS[name].modalities[0] if name in ENCODERS else IMAGES
 
 
@@ -101,7 +102,7 @@ def encoders_for(kind: str) -> list[str]:
 def require_kind(name: str, kind: str) -> None:
     """Refuse an encoder that cannot learn from documents, or from pictures, where it is to."""
     able = encoders_for(kind)
-    if name == "auto" or name in able:
+    if name == "auto" or current_name(name) in able:
         return
     what = ("pictures", "documents") if kind == TEXTS else ("documents", "pictures")
     raise ParameterError(
@@ -119,7 +120,7 @@ def require_folders(name: str, folders: Iterable[str]) -> None:
     folders : iterable of str
         The folder of each item, or another label of it; "" where it has none.
     """
-    if not ENCODERS[name].uses_labels:
+    if not ENCODERS[current_name(name)].uses_labels:
         return
     found = set(folders) - {""}
     if len(found) < 2:

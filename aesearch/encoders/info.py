@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -17,7 +18,17 @@ CHOSEN_ELSEWHERE: Mapping[str, str] = {
     "code_size": "is chosen with --code-size, in Python with the setting code_size",
     "random_state": "is chosen with --seed, in Python with the setting seed",
 }
+# Of encoders and parameters; commands, settings and indexes that are older have them.
+FORMER_NAMES: Mapping[str, str] = {"neighbours": "neighbors", "normalise": "normalize"}
 ROOM = "aesearch.encoders"
+
+
+def current_name(name: str, *, note: bool = False) -> str:
+    """Name of today of an encoder, or a parameter; `note` tells the user where that is another."""
+    current = FORMER_NAMES.get(name, name)
+    if note and current != name:
+        warnings.warn(f"{name} is called {current} now", stacklevel=2)
+    return current
 
 
 @dataclass(frozen=True)

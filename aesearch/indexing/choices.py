@@ -13,6 +13,7 @@ from aesearch.encoders.factory import (
     require_folders,
     require_kind,
 )
+from aesearch.encoders.info import current_name
 from aesearch.errors import ParameterError
 from aesearch.modalities import NOUNS
 from aesearch.settings import Settings, plain, spelled
@@ -40,6 +41,7 @@ def choose_settings(
     ------
     ParameterError
     """
+    before = with_current_names(before)
     changes = as_changes(wanted)
     if changes.pop("kind", "auto") not in ("auto", kind):
         raise ParameterError(
@@ -52,6 +54,7 @@ def choose_settings(
     elif "bits" in changes and "form" not in changes:
         changes["form"] = "bits" if changes["bits"] else "float"
     chosen = replace(before, **changes)
+    chosen = replace(chosen, encoder=current_name(chosen.encoder, note=True))
     if chosen.encoder not in ("auto", *ENCODERS):
         raise ParameterError(
             f"unknown encoder '{chosen.encoder}'; choose auto, {', '.join(ENCODERS)}"
@@ -74,6 +77,12 @@ def choose_settings(
                 f"this index has {name} {old}; {new} needs new codes: add --retrain"
             )
     return chosen
+
+
+def with_current_names(settings: Settings) -> Settings:
+    """Return settings that an older version may have kept, with the names of today."""
+    parameters = {current_name(key): value for key, value in settings.parameters.items()}
+    return replace(settings, encoder=current_name(settings.encoder), parameters=parameters)
 
 
 def require_labels(settings: Settings, labels: Sequence[str]) -> None:

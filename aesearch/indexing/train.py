@@ -13,6 +13,7 @@ import numpy as np
 
 from aesearch.encoders import BASELINES, is_trained
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
+from aesearch.encoders.info import current_name
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Verdict
@@ -69,7 +70,8 @@ class Plan:
         """Return the plan that is there."""
         path = layout.plan
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            plan = cls(**json.loads(path.read_text(encoding="utf-8")))
+            return replace(plan, encoder=current_name(plan.encoder))
         except (OSError, ValueError, TypeError) as error:
             raise DamagedError(
                 f"{path} cannot be read ({error}); 'aesearch index SOURCE --retrain' starts anew"

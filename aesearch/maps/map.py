@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.encoders.autoencoders.neighbours import NeighbourEncoder
+from aesearch.encoders.autoencoders.neighbors import NeighborEncoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.encoders.sparse import csr_of
@@ -57,7 +57,7 @@ BATCH = 512
 # with these in 12 s, and .720 by the codes themselves.
 QUICK: dict[str, Any] = {
     "hidden": (256, 64),
-    "neighbours": 5,
+    "neighbors": 5,
     "reconstruction": 0.0,
     "batch_size": 512,
     "learning_rate": 5e-3,
@@ -217,7 +217,7 @@ class _Material(ABC):
     def learned(self) -> Panel:
         """Train an encoder to two numbers, on the codes."""
         epochs = int(np.clip(SHOWN // len(self.codes), FEWEST_EPOCHS, MOST_EPOCHS))
-        encoder = NeighbourEncoder(2, epochs=epochs, random_state=self.seed, **QUICK)
+        encoder = NeighborEncoder(2, epochs=epochs, random_state=self.seed, **QUICK)
         encoder.fit(self.codes, session=self._session())
         return Panel("learned", "autoencoder, code of 2 numbers", plane_of(encoder, self.codes))
 

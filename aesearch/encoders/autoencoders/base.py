@@ -147,7 +147,7 @@ class Autoencoder(TrainedEncoder):
 
     def _finalize(self, latents: Tensor) -> None:
         super()._finalize(latents)
-        self.centre_ = latents.mean(dim=0)
+        self.center_ = latents.mean(dim=0)
 
     @torch.inference_mode()
     def _latents(self, source: Batches, rows: Array) -> Tensor:
@@ -156,7 +156,7 @@ class Autoencoder(TrainedEncoder):
     def encoder_module(self) -> nn.Module:
         """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
         pictures = self.picture_shape_ is not None
-        return EncoderModule(self.network_, self.centre_, pictures=pictures).eval()
+        return EncoderModule(self.network_, self.center_, pictures=pictures).eval()
 
     def decoder_module(self) -> nn.Module:
         """Return the module from latents to pictures in 0..255, or to rows."""
@@ -166,7 +166,7 @@ class Autoencoder(TrainedEncoder):
         return {"network": self.network_}
 
     def _arrays(self) -> dict[str, Array]:
-        return {"centre": self.centre_.numpy()}
+        return {"centre": self.center_.numpy()}
 
     def _layout(self) -> dict[str, Any]:
         return {**super()._layout(), "loss": self.loss_}
@@ -178,5 +178,5 @@ class Autoencoder(TrainedEncoder):
             height, width, channels = self.picture_shape_
             shape = (channels, height, width)
         self.network_ = self._network(Units(self.loss_, shape), shape).eval()
-        self.centre_ = torch.from_numpy(np.array(state["centre"]))
-        self.code_size_ = len(self.centre_)
+        self.center_ = torch.from_numpy(np.array(state["centre"]))
+        self.code_size_ = len(self.center_)

@@ -68,8 +68,8 @@ class ConvEncoder(Autoencoder):
     residual : int, default=0
         Residual blocks per stage, in the encoder and in the decoder.
     activation : {"relu", "selu", "silu", "gelu", "tanh", "sigmoid", "linear"}, default="relu"
-    normalise : bool, default=True
-        Batch normalisation before each hidden activation.
+    normalize : bool, default=True
+        Batch normalization before each hidden activation.
     sparsity, code_penalty : float, default=0
         Weights of the L1 norm of the code, and of half its squared L2 norm.
 
@@ -108,7 +108,7 @@ class ConvEncoder(Autoencoder):
     unpooling: Annotated[str, OneOf(*UNPOOLINGS)] = "transposed"
     residual: Annotated[int, AtLeast(0)] = 0
     activation: Annotated[str, OneOf(*ACTIVATIONS)] = "relu"
-    normalise: bool = True
+    normalize: bool = True
     sparsity: Weight = 0.0
     code_penalty: Weight = 0.0
 
@@ -125,7 +125,7 @@ class ConvEncoder(Autoencoder):
             width=self.width,
             depth=self.depth,
             activation=self.activation,
-            normalise=self.normalise,
+            normalize=self.normalize,
             pooling=self.pooling,
             unpooling=self.unpooling,
             residual=self.residual,

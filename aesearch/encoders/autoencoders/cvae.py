@@ -27,7 +27,7 @@ from aesearch.types import Array, Floats
 # later. Measured on digits: at 2 half of the samples drawn by class are of that class, at 8 97 %,
 # and at 6 to 8 the ELBO of held-out digits is best, with or without labels for all.
 FIRST_DISTANCE = 8.0
-UNLABELLED = -1
+UNLABELED = -1
 
 
 class ConditionalNetwork(VariationalNetwork):
@@ -84,8 +84,8 @@ class ConditionalNetwork(VariationalNetwork):
         mixture models, ICASSP 2007, section 7.
         """
         # Only the distance from the mean is another for each class.
-        centred = normal_divergence(torch.zeros_like(mean), log_variance)
-        of_classes = centred[:, None] + 0.5 * self._squares(mean)
+        centered = normal_divergence(torch.zeros_like(mean), log_variance)
+        of_classes = centered[:, None] + 0.5 * self._squares(mean)
         bound = -torch.logsumexp(self.log_shares - of_classes, dim=1)
         known = of_classes.gather(1, labels.clamp(min=0)[:, None])[:, 0]
         return torch.where(labels >= 0, known, bound)
@@ -102,10 +102,8 @@ class ConditionalNetwork(VariationalNetwork):
         if self.classification:
             # The sum over the known ones, for a batch may have none; -1 adds nothing to it.
             joint = self.log_joint(self.drawn(*posterior))
-            wrong = functional.cross_entropy(
-                joint, labels, ignore_index=UNLABELLED, reduction="sum"
-            )
-            known = (labels != UNLABELLED).sum().clamp(min=1)
+            wrong = functional.cross_entropy(joint, labels, ignore_index=UNLABELED, reduction="sum")
+            known = (labels != UNLABELED).sum().clamp(min=1)
             terms["classification"] = self.classification * wrong / known
         return terms
 
@@ -114,8 +112,8 @@ class ConditionalNetwork(VariationalNetwork):
 class CVAEEncoder(VAEEncoder):
     """Conditional variational autoencoder: labels shape the space, and no query needs one.
 
-    Codes of a class are trained towards N(mean of the class, I), with the means learned; neither
-    encoder nor decoder ever sees a label. A sample without one is trained towards the mixture of
+    Codes of a class are trained toward N(mean of the class, I), with the means learned; neither
+    encoder nor decoder ever sees a label. A sample without one is trained toward the mixture of
     all classes. New samples can be drawn by class.
 
     Parameters
@@ -129,12 +127,12 @@ class CVAEEncoder(VAEEncoder):
     classes_ : ndarray of shape (classes,)
         Names or numbers of the classes, sorted.
     shares_ : ndarray of shape (classes,)
-        How often each occurs among the labelled samples.
+        How often each occurs among the labeled samples.
 
     References
     ----------
     D. Kingma et al., Semi-supervised learning with deep generative models, NeurIPS 2014
-    (unlabelled samples, and the weight of classification). K. Sohn et al., Learning structured
+    (unlabeled samples, and the weight of classification). K. Sohn et al., Learning structured
     output representation using deep conditional generative models, NeurIPS 2015 (a prior that
     depends on the condition). Z. Jiang et al., Variational deep embedding, IJCAI 2017 (mixture as
     the prior). J. Hershey and P. Olsen, ICASSP 2007 (the bound for samples without a label).
@@ -169,7 +167,7 @@ class CVAEEncoder(VAEEncoder):
         known = np.array([not _is_missing(name) for name in names], dtype=bool)
         if not known.any():
             raise ParameterError(_without_labels(f"none of the {count} in y is one"))
-        labels = np.full(count, UNLABELLED, dtype=np.int64)
+        labels = np.full(count, UNLABELED, dtype=np.int64)
         self.classes_: Array
         self.classes_, labels[known] = _sorted_classes(names[known].tolist())
         self.shares_ = np.bincount(labels[known]) / known.sum()
@@ -233,7 +231,7 @@ def _column(y: object, count: int) -> Array:
 
 def _is_missing(name: object) -> bool:
     """Return whether a label says that there is none: None, "", NaN or -1."""
-    return name is None or name in ("", UNLABELLED) or name != name
+    return name is None or name in ("", UNLABELED) or name != name
 
 
 def _sorted_classes(names: list[Any]) -> tuple[Array, Labels]:

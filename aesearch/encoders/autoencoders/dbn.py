@@ -26,8 +26,8 @@ class DBNEncoder(MLPEncoder):
         Widths of the layers between input and code; the decoder mirrors them.
     activation : str, default="sigmoid"
         What binary units have; another one needs `pretraining` "layerwise" or None.
-    normalise : bool, default=False
-        Batch normalisation, likewise not with "rbm".
+    normalize : bool, default=False
+        Batch normalization, likewise not with "rbm".
     learning_rate : float, default=0.003
         Of the whole network: sigmoids that have been pretrained bear, and need, large steps.
     pretraining : {"rbm", "layerwise"}, optional
@@ -64,7 +64,7 @@ class DBNEncoder(MLPEncoder):
     _: KW_ONLY
     hidden: Widths = (1000, 500, 250)
     activation: Annotated[str, OneOf(*ACTIVATIONS)] = "sigmoid"
-    normalise: bool = False
+    normalize: bool = False
     learning_rate: Annotated[float, Above(0)] = 3e-3
     pretraining: Annotated[str | None, OneOf(*PRETRAININGS)] = "rbm"
     gibbs_steps: Count = 1

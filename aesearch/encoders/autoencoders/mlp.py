@@ -95,8 +95,8 @@ class MLPEncoder(Autoencoder):
     activation : {"relu", "selu", "silu", "gelu", "tanh", "sigmoid", "linear"}, default="relu"
     code_activation : str, default="linear"
         Of the code; "relu" together with `sparsity` leaves many exact zeros.
-    normalise : bool, default=True
-        Batch normalisation before each hidden activation.
+    normalize : bool, default=True
+        Batch normalization before each hidden activation.
     tied : bool, default=False
         The decoder's weights are the transposes of the encoder's.
     sparsity : float, default=0
@@ -106,7 +106,7 @@ class MLPEncoder(Autoencoder):
     pretraining : {"rbm", "layerwise"}, optional
         What comes before the training of the whole network, layer after layer: "rbm" trains
         restricted Boltzmann machines and needs activation "sigmoid", code_activation "linear" or
-        "sigmoid", and normalise False; "layerwise" trains each layer as an autoencoder of its
+        "sigmoid", and normalize False; "layerwise" trains each layer as an autoencoder of its
         own, with any activation, and with the noise that is set.
     pretraining_epochs : int, optional
         How often each layer sees each sample; by default 10, and up to 100 where there are fewer
@@ -138,7 +138,7 @@ class MLPEncoder(Autoencoder):
     hidden: Widths = (512, 256)
     activation: Annotated[str, OneOf(*ACTIVATIONS)] = "relu"
     code_activation: Annotated[str, OneOf(*ACTIVATIONS)] = "linear"
-    normalise: bool = True
+    normalize: bool = True
     tied: bool = False
     sparsity: Weight = 0.0
     code_penalty: Weight = 0.0
@@ -164,10 +164,10 @@ class MLPEncoder(Autoencoder):
                 "code_activation must be linear (Gaussian units) or sigmoid (binary units) for "
                 f"pretraining 'rbm'; got {self.code_activation!r}: set it, {instead}"
             )
-        if self.hidden and self.normalise:
+        if self.hidden and self.normalize:
             raise ParameterError(
-                "normalise must be false for pretraining 'rbm', whose weights know nothing of "
-                f"batch normalisation; got {self.normalise!r}: set it, {instead}"
+                "normalize must be false for pretraining 'rbm', whose weights know nothing of "
+                f"batch normalization; got {self.normalize!r}: set it, {instead}"
             )
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
@@ -180,7 +180,7 @@ class MLPEncoder(Autoencoder):
             self.code_size,
             self.code_size,
             activation=self.activation,
-            normalise=self.normalise,
+            normalize=self.normalize,
             tied=self.tied,
         )
 

@@ -46,7 +46,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the terms that are minimised, by name, each a mean over the samples.
+        """Return the terms that are minimized, by name, each a mean over the samples.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Network(nn.Module, ABC):
         """Do what the share of training done asks for."""
 
     def groups(self, task: Task) -> list[dict[str, Any]]:
-        """Return the optimiser's groups of parameters; see `Task.optimizer`."""
+        """Return the optimizer's groups of parameters; see `Task.optimizer`."""
         return [{"params": list(self.parameters())}]
 
 
@@ -135,18 +135,18 @@ class NetworkTask(Task):
 class EncoderModule(nn.Module):
     """From stored pictures (uint8), or rows, to ``(code, latent)``."""
 
-    centre: Tensor
+    center: Tensor
 
-    def __init__(self, network: Network, centre: Tensor, *, pictures: bool) -> None:
+    def __init__(self, network: Network, center: Tensor, *, pictures: bool) -> None:
         super().__init__()
         self.network, self.pictures = network, pictures
-        self.register_buffer("centre", centre)
+        self.register_buffer("center", center)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (code, latent), both (n, code_size): code is centred and of length 1."""
+        """Return (code, latent), both (n, code_size): code is centered and of length 1."""
         stored = to_pixels(x) if self.pictures else x.float()
         latent = self.network.encode(self.network.units.inputs(stored))
-        return unit(latent - self.centre), latent
+        return unit(latent - self.center), latent
 
 
 class DecoderModule(nn.Module):

@@ -67,7 +67,7 @@ class VariationalNetwork(Network):
         return self.body.decode(latents)
 
     def drawn(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """Return a code from each posterior, such that gradients pass (reparameterisation)."""
+        """Return a code from each posterior, such that gradients pass (reparameterization)."""
         return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
 
     def negative_log_likelihood(self, raw: Tensor, targets: Tensor) -> Tensor:
@@ -142,8 +142,8 @@ class VAEEncoder(Autoencoder):
     width : int, default=32
         Channels of the first layer of "conv".
     activation : str, default="relu"
-    normalise : bool, default=True
-        Batch normalisation before each hidden activation.
+    normalize : bool, default=True
+        Batch normalization before each hidden activation.
     beta : float, default=1
         Weight of the divergence from N(0, I): above 1 codes disentangle and blur.
     warm_up : float, default=0.1
@@ -168,7 +168,7 @@ class VAEEncoder(Autoencoder):
     hidden: Widths = (512, 256)
     width: Count = 32
     activation: Annotated[str, OneOf(*ACTIVATIONS)] = "relu"
-    normalise: bool = True
+    normalize: bool = True
     beta: Weight = 1.0
     warm_up: Share = 0.1
 
@@ -181,7 +181,7 @@ class VAEEncoder(Autoencoder):
                 self.code_size,
                 outputs,
                 activation=self.activation,
-                normalise=self.normalise,
+                normalize=self.normalize,
             )
         return ConvBody(
             shape,
@@ -189,7 +189,7 @@ class VAEEncoder(Autoencoder):
             outputs,
             width=self.width,
             activation=self.activation,
-            normalise=self.normalise,
+            normalize=self.normalize,
         )
 
     def _network(self, units: Units, shape: tuple[int, ...]) -> VariationalNetwork:

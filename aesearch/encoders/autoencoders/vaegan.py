@@ -16,7 +16,7 @@ from aesearch.encoders.autoencoders.network import Labels, NetworkTask
 from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork
 from aesearch.encoders.layers.blocks import SMALLEST_MAP
 from aesearch.encoders.layers.likelihood import SQUARED, Units
-from aesearch.encoders.layers.mlp import Body, initialise
+from aesearch.encoders.layers.mlp import Body, initialize
 from aesearch.encoders.parameters import OneOf, Weight
 from aesearch.encoders.training.data import Batches
 from aesearch.encoders.training.task import Task
@@ -35,7 +35,7 @@ SMALLEST_SPREAD = 1e-6
 class Discriminator(nn.Module):
     """Tells samples from decoded codes.
 
-    It has no batch normalisation: a gradient penalty is about single samples.
+    It has no batch normalization: a gradient penalty is about single samples.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def dense_discriminator(numbers: int, hidden: tuple[int, ...]) -> Discriminator:
     sizes = [numbers, *hidden]
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in pairwise(sizes):
-        layers += [initialise(nn.Linear(inputs, outputs), "relu"), nn.LeakyReLU(LEAK)]
+        layers += [initialize(nn.Linear(inputs, outputs), "relu"), nn.LeakyReLU(LEAK)]
     return Discriminator(nn.Sequential(*layers), sizes[-1])
 
 
@@ -81,7 +81,7 @@ def convolutional_discriminator(shape: tuple[int, ...], width: int) -> Discrimin
     outputs = width
     while not layers or min(sides) > SMALLEST_MAP:
         convolution = nn.Conv2d(channels, outputs, 3, 2, 1)
-        layers += [initialise(convolution, "relu"), nn.LeakyReLU(LEAK)]
+        layers += [initialize(convolution, "relu"), nn.LeakyReLU(LEAK)]
         sides = [-(-side // 2) for side in sides]
         channels, outputs = outputs, 2 * outputs
     return Discriminator(nn.Sequential(*layers, nn.Flatten()), channels * sides[0] * sides[1])
@@ -142,7 +142,7 @@ class AdversarialNetwork(VariationalNetwork):
         """
         mean, log_variance = self.posterior(inputs)
         codes = self.drawn(mean, log_variance)
-        # Apart: in one batch its normalisation would lead from "generator" back to the encoder.
+        # Apart: in one batch its normalization would lead from "generator" back to the encoder.
         raw, sampled = self.decode(codes), self.decode(torch.randn_like(codes))
         likelihood = self.negative_log_likelihood(raw, targets).mean()
         made, seen = self._judged(raw), self._judged(sampled)

@@ -24,7 +24,7 @@ from aesearch.encoders.contrastive.task import (
     AgreementNetwork,
     AgreementTask,
     DecoderTask,
-    trusted_neighbours,
+    trusted_neighbors,
 )
 from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder, unit
 from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Weight
@@ -50,9 +50,9 @@ FAMILIES = ("auto", "photo", "object", "glyph", "table")
 DECODER_SHARE = 0.12  # of the time
 FUSION_SHARE = 0.04  # encoding all and solving for the projections, between the two phases
 SMALLEST_VARIANCE = 1e-9
-LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbours
-SAMPLES_PER_NEIGHBOUR = 1_200
-MOST_NEIGHBOURS = 100
+LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbors
+SAMPLES_PER_NEIGHBOR = 1_200
+MOST_NEIGHBORS = 100
 # By pairs of views, whatever the number of pictures.
 MOST_EPOCHS = 120
 EPOCHS = Epochs(shown=320_000, fewest=8, most=MOST_EPOCHS)
@@ -63,7 +63,7 @@ DECODER_EPOCHS = Epochs(shown=80_000, fewest=8, most=40)
 class AgreementEncoder(TrainedEncoder):
     """Convolutional autoencoder trained so that distorted views of a picture get one code.
 
-    Three things are learned together: two views of a picture (or of neighbours, once those can be
+    Three things are learned together: two views of a picture (or of neighbors, once those can be
     trusted) agree; the clean picture can be decoded; its contours can be told from any view. The
     learned features are joined with two fixed descriptions, a thumbnail and a grid of contours,
     and projected to `code_size` numbers. A decoder is then fitted to the final codes.
@@ -88,8 +88,8 @@ class AgreementEncoder(TrainedEncoder):
     noise : {"gaussian", "mask", "dropout"}, optional
         Further distortion of the views; see `noise_of`.
     noise_level : float, default=0.3
-    neighbours : int, optional
-        How many neighbours count as further views; by default one in 1,200 pictures, at most 100.
+    neighbors : int, optional
+        How many neighbors count as further views; by default one in 1,200 pictures, at most 100.
     random_state : int, default=0
         Seed; without a time budget the result is the same on the same machine.
 
@@ -118,7 +118,7 @@ class AgreementEncoder(TrainedEncoder):
     augment: Annotated[str, OneOf(*FAMILIES)] = "auto"
     temperature: Annotated[float, Above(0)] = 0.3
     reconstruction: Weight = 0.3
-    neighbours: Annotated[int | None, AtLeast(0)] = None
+    neighbors: Annotated[int | None, AtLeast(0)] = None
 
     def _fit(self, X: Array, y: object, session: Session) -> None:
         source = self._source(X)
@@ -143,14 +143,14 @@ class AgreementEncoder(TrainedEncoder):
         self, backbone: Backbone, source: Source, variance: float, session: Session
     ) -> History:
         count = source.count
-        neighbours = self.neighbours
-        if neighbours is None:
-            neighbours = min(MOST_NEIGHBOURS, count // SAMPLES_PER_NEIGHBOUR)
-        neighbours = min(neighbours, count - 1)
+        neighbors = self.neighbors
+        if neighbors is None:
+            neighbors = min(MOST_NEIGHBORS, count // SAMPLES_PER_NEIGHBOR)
+        neighbors = min(neighbors, count - 1)
         contours = None if self.family_ == "table" else ContourGrid(source.side, 8)
         decoder = Decoder(self.code_size, source.channels, source.side, self.width)
         network = AgreementNetwork(
-            backbone, decoder, self.code_size, contours, count, neighbours
+            backbone, decoder, self.code_size, contours, count, neighbors
         ).to(memory_format=torch.channels_last)
 
         @torch.inference_mode()
@@ -166,7 +166,7 @@ class AgreementEncoder(TrainedEncoder):
                         ]
                     )
             codes = codes.float()
-            return trusted_neighbours(unit(codes), neighbours, count)
+            return trusted_neighbors(unit(codes), neighbors, count)
 
         task = AgreementTask(
             network,
@@ -175,7 +175,7 @@ class AgreementEncoder(TrainedEncoder):
             temperature=self.temperature,
             weights={"reconstruction": self.reconstruction, "contours": 1.0},
             variance=variance,
-            find_neighbours=find if neighbours else None,
+            find_neighbors=find if neighbors else None,
             noise=noise_of(self.noise, self.noise_level),
         )
         self._configure(task, source, self.epochs or EPOCHS.of(count))

@@ -87,7 +87,7 @@ class Fusion:
 
 
 FUSIONS = {
-    # Measured on photos: contours carry more than colours of the thumbnail.
+    # Measured on photos: contours carry more than colors of the thumbnail.
     "photo": Fusion(0.5, 1.0, True, 0.5, 0.25),
     # What stands alone in the middle is told by its outline and its seams.
     "object": Fusion(0.7, 1.4, True, 0.75, 0.25, cells=9, contour_size=192, root=True),
@@ -216,8 +216,8 @@ def principal(rows: Tensor, size: int, power: float) -> tuple[Tensor, Tensor]:
     PCA and whitening, ECCV 2012.
     """
     mean = rows.mean(dim=0)
-    centred = (rows - mean).double()
-    variance, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
+    centered = (rows - mean).double()
+    variance, vectors = torch.linalg.eigh(centered.T @ centered / len(rows))
     variance, vectors = variance.flip(0)[:size], vectors.flip(1)[:, :size]
     kept = max(1, int((variance > SMALLEST_SHARE * variance[0].clamp(min=1e-12)).sum()))
     variance, vectors = variance[:kept].clamp(min=1e-12), vectors[:, :kept]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aesearch.encoders.layers.blocks import SMALLEST_MAP, Residual
-from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, initialise
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, initialize
 from aesearch.encoders.training.data import square_side
 from aesearch.errors import ParameterError
 
@@ -91,22 +91,22 @@ class Switches(nn.Module):
 
 
 def _conv(inputs: int, outputs: int, activation: str, *, stride: int = 1, bias: bool) -> nn.Module:
-    return initialise(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=bias), activation)
+    return initialize(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=bias), activation)
 
 
-def _residual(channels: int, activation: str, normalise: bool) -> Residual:
+def _residual(channels: int, activation: str, normalize: bool) -> Residual:
     parts = [
-        _conv(channels, channels, activation, bias=not normalise),
-        *_after(channels, activation, normalise),
-        _conv(channels, channels, "linear", bias=not normalise),
+        _conv(channels, channels, activation, bias=not normalize),
+        *_after(channels, activation, normalize),
+        _conv(channels, channels, "linear", bias=not normalize),
     ]
-    if normalise:
+    if normalize:
         parts.append(nn.BatchNorm2d(channels))
     return Residual(nn.Sequential(*parts), ACTIVATIONS[activation]())
 
 
-def _after(channels: int, activation: str, normalise: bool) -> list[nn.Module]:
-    norm = [nn.BatchNorm2d(channels)] if normalise else []
+def _after(channels: int, activation: str, normalize: bool) -> list[nn.Module]:
+    norm = [nn.BatchNorm2d(channels)] if normalize else []
     return [*norm, ACTIVATIONS[activation]()]
 
 
@@ -134,8 +134,8 @@ class ConvBody(Body):
         Halvings; by default as many as leave maps of about 4 pixels, and at most 3.
     activation : str
         A key of `ACTIVATIONS`.
-    normalise : bool
-        Batch normalisation before each activation.
+    normalize : bool
+        Batch normalization before each activation.
     pooling : {"stride", "max"}
         How maps are halved: by convolutions of stride 2, or by maxima.
     unpooling : {"transposed", "switches", "repeat"}
@@ -165,7 +165,7 @@ class ConvBody(Body):
         width: int = 32,
         depth: int | None = None,
         activation: str = "relu",
-        normalise: bool = True,
+        normalize: bool = True,
         pooling: str = STRIDE,
         unpooling: str = TRANSPOSED,
         residual: int = 0,
@@ -185,14 +185,14 @@ class ConvBody(Body):
         self.first = (channels[-1], *self.sizes[-1])
 
         def rest(maps: int) -> list[nn.Module]:
-            return [_residual(maps, activation, normalise) for _ in range(residual)]
+            return [_residual(maps, activation, normalize) for _ in range(residual)]
 
         self.down, self.onwards = nn.ModuleList(), nn.ModuleList()
         self.switches, self.up = nn.ModuleList(), nn.ModuleList()
         for stage, (i, o) in enumerate(pairwise(channels)):
             halving = strides[stage] if pooling == STRIDE else 1
-            layer = _conv(i, o, activation, stride=halving, bias=not normalise)
-            norm, active = _after(o, activation, normalise)[:-1], ACTIVATIONS[activation]()
+            layer = _conv(i, o, activation, stride=halving, bias=not normalize)
+            norm, active = _after(o, activation, normalize)[:-1], ACTIVATIONS[activation]()
             self.down.append(nn.Sequential(layer, *norm))
             # Maxima are taken before the activation, which commutes with them where it rises: a
             # quarter of the work, and no ties between the zeros that a rectifier leaves.
@@ -205,15 +205,15 @@ class ConvBody(Body):
                 i,
                 activation if stage else "linear",
                 stride=strides[stage],
-                bias=stage > 0 and not normalise,
+                bias=stage > 0 and not normalize,
             )
-            after = _after(i, activation, normalise) if stage else []
+            after = _after(i, activation, normalize) if stage else []
             self.up.append(nn.Sequential(*rest(o), *back, *after))
         numbers = math.prod(self.first)
-        self.to_code = initialise(nn.Linear(numbers, outputs), "linear")
-        self.from_code = initialise(nn.Linear(code_size, numbers), activation)
-        self.unfolded = nn.Sequential(*_after(channels[-1], activation, normalise))
-        # One per pixel: what the samples have in common is a picture, not a colour, and decoding
+        self.to_code = initialize(nn.Linear(numbers, outputs), "linear")
+        self.from_code = initialize(nn.Linear(code_size, numbers), activation)
+        self.unfolded = nn.Sequential(*_after(channels[-1], activation, normalize))
+        # One per pixel: what the samples have in common is a picture, not a color, and decoding
         # starts there.
         self.last = nn.Parameter(torch.zeros(self.picture))
         self.to(memory_format=torch.channels_last)
@@ -224,7 +224,7 @@ class ConvBody(Body):
         """Return the layers that double the maps, where the switches do not, and convolve."""
         if stride == 2 and self.unpooling == TRANSPOSED:
             transposed = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)
-            return [initialise(transposed, activation)]
+            return [initialize(transposed, activation)]
         layer = _conv(inputs, outputs, activation, bias=bias)
         repeats = stride == 2 and self.unpooling == REPEAT
         return [nn.Upsample(scale_factor=2.0), layer] if repeats else [layer]

@@ -31,7 +31,7 @@ class Units(nn.Module):
     """The scale of one collection, and the likelihood of its values.
 
     Stored values are pixels in 0..1, (n, channels, side, side), or rows of a table. "squared"
-    centres them and divides all by one standard deviation, so that what is minimised is
+    centers them and divides all by one standard deviation, so that what is minimized is
     proportional to the squared error in the units of the input; "cross-entropy" takes shares as
     they are; "multinomial" takes counts, and shows the network their logarithms.
 

@@ -48,8 +48,8 @@ class LinearEncoder(Encoder):
         return rows
 
     def _encode(self, X: Array) -> Floats:
-        centred = self._rows(X) - self.offset_
-        codes = centred if self.matrix_ is None else centred @ self.matrix_
+        centered = self._rows(X) - self.offset_
+        codes = centered if self.matrix_ is None else centered @ self.matrix_
         return codes.astype(np.float32, copy=False)
 
     def _decode(self, latents: Floats) -> Floats:

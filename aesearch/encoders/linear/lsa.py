@@ -17,7 +17,7 @@ from aesearch.types import Array, Floats
 
 @dataclass(eq=False, repr=False)
 class LSAEncoder(LinearEncoder):
-    """Latent semantic analysis: the singular value decomposition of what is not centred.
+    """Latent semantic analysis: the singular value decomposition of what is not centered.
 
     Made for tables of word weights, which may be sparse and are never filled in; on pictures it
     is the decomposition of the pixels. Codes are the samples' coordinates along the leading right
@@ -28,7 +28,7 @@ class LSAEncoder(LinearEncoder):
     code_size : int, default=64
         Singular vectors kept; fewer where the data have fewer.
     random_state : int, default=0
-        Seed of the randomised solver, which is used where samples and features both exceed 1,024.
+        Seed of the randomized solver, which is used where samples and features both exceed 1,024.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ class PCAEncoder(LinearEncoder):
         smooth: on 3,966 photos half-whitened PCA-64 has P@10 .497 and mAP .250 from 16x16 pixels,
         .497 and .249 from 32x32, and 768 numbers are solved exactly in a tenth of the time.
     random_state : int, default=0
-        Seed of the sampling and of the randomised solver.
+        Seed of the sampling and of the randomized solver.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class PCAEncoder(LinearEncoder):
     random_state: Annotated[int, AtLeast(0)] = 0
 
     def fit(self, X: Array, y: object = None) -> Self:
-        """Fit the components on a sample of `X`: exact for small samples, else randomised."""
+        """Fit the components on a sample of `X`: exact for small samples, else randomized."""
         self.check_parameters()
         X = self._validated(X, reset=True)
         self.pool_ = self._choose_pool(self.resolution, self.code_size)

@@ -15,7 +15,7 @@ from aesearch.types import Array
 
 @dataclass(eq=False, repr=False)
 class ThumbnailEncoder(LinearEncoder):
-    """The picture's own thumbnail in grey, less its mean: a code where there is nothing to learn.
+    """The picture's own thumbnail in gray, less its mean: a code where there is nothing to learn.
 
     Used for a handful of pictures, too few for principal components. Features of a table are
     averaged in consecutive groups.
@@ -50,8 +50,8 @@ class ThumbnailEncoder(LinearEncoder):
         means = groups / groups.sum(axis=0)
         self.code_size_ = size
         self.offset_ = np.zeros(len(groups), dtype=np.float32)
-        centring = np.eye(size) - 1 / size if size > 1 else np.eye(1)
-        self.matrix_ = (means @ centring).astype(np.float32)
+        centering = np.eye(size) - 1 / size if size > 1 else np.eye(1)
+        self.matrix_ = (means @ centering).astype(np.float32)
         self.inverse_matrix_ = (groups > 0).T.astype(np.float32)
         rows = self._sample(X, SAMPLE)
         latents = rows @ self.matrix_

@@ -13,7 +13,7 @@ from sklearn.preprocessing import normalize
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aesearch.encoders.autoencoders.neighbours import nearest
+from aesearch.encoders.autoencoders.neighbors import nearest
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.layers.mlp import ACTIVATIONS
 from aesearch.encoders.linear.lsa import LSAEncoder
@@ -37,7 +37,7 @@ from aesearch.errors import ParameterError
 from aesearch.types import Array
 
 LOSSES = ("auto", COSINE, MULTINOMIAL)
-COMPONENTS = 150  # of the LSA in which neighbours are found, and which weights start from
+COMPONENTS = 150  # of the LSA in which neighbors are found, and which weights start from
 TOPICAL_FROM = 4_000  # documents, from which on there is enough to model how often words occur
 # How much the singular vectors are scaled up where a softmax follows: its logits are of that size.
 STEEP, STEEP_OUT = 4.0, 4.0
@@ -46,7 +46,7 @@ EPOCHS = 20
 SMALL = 32  # numbers in a code; fewer come from a second stage
 FIRST, WIDTH = 64, 256  # numbers in the code before it, and its hidden units
 FIRST_PART = 0.5  # of the time
-WIDER = 10  # times as many neighbours in the second stage
+WIDER = 10  # times as many neighbors in the second stage
 
 
 @dataclass(eq=False, repr=False)
@@ -54,7 +54,7 @@ class TextEncoder(TrainedEncoder):
     """Denoising autoencoder for bags of words that starts from latent semantic analysis.
 
     A document with most of its words left out must give back the whole of it, or of one of its
-    nearest neighbours in the space of LSA, and two such remainders should get the same code. The
+    nearest neighbors in the space of LSA, and two such remainders should get the same code. The
     first weights are the singular vectors, so that training only improves on LSA.
 
     Parameters
@@ -80,10 +80,10 @@ class TextEncoder(TrainedEncoder):
     noise_level : float, default=0.8
         Share of the words that are left out, or the standard deviation of the noise in those of
         the weights. A second stage has its own: 0.5 or 0.6 of the words, at most.
-    neighbours : int, default=5
+    neighbors : int, default=5
         Nearest documents that a document may have to give back.
     shared : float, default=0.5
-        How often it is a neighbour, and not the document itself.
+        How often it is a neighbor, and not the document itself.
     contrast : float, optional
         Weight of the agreement between two remainders; by default 0.1 with the cosine, else 0.
     temperature : float, default=0.2
@@ -110,7 +110,7 @@ class TextEncoder(TrainedEncoder):
     ----------
     P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol, Stacked denoising autoencoders,
     JMLR 2010. S. Chaidaroon, T. Ebesu, Y. Fang, Deep semantic text hashing with weak supervision,
-    SIGIR 2018 (neighbours). D. Liang, R. Krishnan, M. Hoffman, T. Jebara, Variational autoencoders
+    SIGIR 2018 (neighbors). D. Liang, R. Krishnan, M. Hoffman, T. Jebara, Variational autoencoders
     for collaborative filtering, WWW 2018 (multinomial). R. Salakhutdinov and G. Hinton, Semantic
     hashing, 2009.
 
@@ -133,7 +133,7 @@ class TextEncoder(TrainedEncoder):
     loss: Annotated[str, OneOf(*LOSSES)] = "auto"
     noise: Annotated[str | None, OneOf(*NOISES)] = "mask"
     noise_level: Weight = 0.8
-    neighbours: Count = 5
+    neighbors: Count = 5
     shared: Share = 0.5
     contrast: Weight | None = None
     temperature: Annotated[float, Above(0)] = 0.2
@@ -150,7 +150,7 @@ class TextEncoder(TrainedEncoder):
         first = min(max(size, FIRST), lsa.code_size_) if refined else size
         self.network_ = self._network((*self.hidden, first))
         self._init_from_lsa(lsa, rows)
-        pairs = _pairs(torch.from_numpy(np.asarray(lsa.transform(rows))), self.neighbours)
+        pairs = _pairs(torch.from_numpy(np.asarray(lsa.transform(rows))), self.neighbors)
         task = self._task(rows, pairs)
         phase = session.phase(0, FIRST_PART if refined else 1)
         self.history_ = train(task, phase, seed=self.random_state)
@@ -163,9 +163,9 @@ class TextEncoder(TrainedEncoder):
         return not self.hidden and (size < SMALL or self.loss_ == MULTINOMIAL)
 
     def _refine(self, rows: Any, size: int, session: Session) -> History:
-        """Train the second network: its codes have the neighbourhoods of the first one's."""
+        """Train the second network: its codes have the neighborhoods of the first one's."""
         codes = self._latents_of(rows, np.arange(rows.shape[0]))
-        pairs = _pairs(codes - codes.mean(dim=0), WIDER * self.neighbours)
+        pairs = _pairs(codes - codes.mean(dim=0), WIDER * self.neighbors)
         first, last = self.network_, self.history_[-1]["epoch"] if self.history_ else 0
         plane = size <= PLANE
         sizes = (WIDTH, FIRST, size) if plane else (WIDTH, size)
@@ -252,11 +252,11 @@ class TextEncoder(TrainedEncoder):
         super()._finalize(latents)
         # Directions of LSA mean something from the origin; other codes have a middle of their own.
         from_lsa = self.network_.is_linear
-        self.centre_ = torch.zeros(self.code_size_) if from_lsa else latents.mean(dim=0)
+        self.center_ = torch.zeros(self.code_size_) if from_lsa else latents.mean(dim=0)
 
     def encoder_module(self) -> TextEncoderModule:
         """Return the module from rows to (code, latent)."""
-        return TextEncoderModule(self.network_, self.centre_).eval()
+        return TextEncoderModule(self.network_, self.center_).eval()
 
     def decoder_module(self) -> TextDecoderModule:
         """Return the module from latents to rows."""
@@ -266,7 +266,7 @@ class TextEncoder(TrainedEncoder):
         return {"network": self.network_}
 
     def _arrays(self) -> dict[str, Array]:
-        return {"centre": self.centre_.numpy()}
+        return {"centre": self.center_.numpy()}
 
     def _layout(self) -> dict[str, Any]:
         return {
@@ -280,8 +280,8 @@ class TextEncoder(TrainedEncoder):
 
     def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
         self.loss_, self.length_ = layout["loss"], layout["length"]
-        self.centre_ = torch.from_numpy(np.array(state["centre"]))
-        self.code_size_ = len(self.centre_)
+        self.center_ = torch.from_numpy(np.array(state["centre"]))
+        self.code_size_ = len(self.center_)
         self.network_ = TextNetwork(
             self.n_features_in_,
             layout["sizes"],
@@ -291,6 +291,6 @@ class TextEncoder(TrainedEncoder):
         ).eval()
 
 
-def _pairs(codes: Tensor, neighbours: int) -> Tensor:
-    """Return the nearest others of each row by cosine, (n, neighbours)."""
-    return nearest(functional.normalize(codes, dim=1), neighbours)
+def _pairs(codes: Tensor, neighbors: int) -> Tensor:
+    """Return the nearest others of each row by cosine, (n, neighbors)."""
+    return nearest(functional.normalize(codes, dim=1), neighbors)

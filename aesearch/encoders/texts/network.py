@@ -246,17 +246,17 @@ class _LogSumExp(torch.autograd.Function):
 class TextEncoderModule(nn.Module):
     """From rows to ``(code, latent)``."""
 
-    centre: Tensor
+    center: Tensor
 
-    def __init__(self, network: TextNetwork, centre: Tensor) -> None:
+    def __init__(self, network: TextNetwork, center: Tensor) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("centre", centre)
+        self.register_buffer("center", center)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (code, latent), both (n, code_size): code is of length 1."""
         latent = self.network.encode(functional.normalize(x.float(), dim=1))
-        return unit(latent - self.centre), latent
+        return unit(latent - self.center), latent
 
 
 class TextDecoderModule(nn.Module):

@@ -1,4 +1,4 @@
-"""What training minimises, one function per term."""
+"""What training minimizes, one function per term."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def agreement(first: Tensor, second: Tensor, temperature: float) -> Tensor:
         Codes of the two views; row i of one belongs to row i of the other. Any length: only the
         direction counts.
     temperature : float
-        Small values push nearest neighbours apart (fine rankings), large ones gather whole groups.
+        Small values push nearest neighbors apart (fine rankings), large ones gather whole groups.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def agreement(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     return _each_other(views @ views.T / temperature)
 
 
-def neighbourhood(first: Tensor, second: Tensor) -> Tensor:
+def neighborhood(first: Tensor, second: Tensor) -> Tensor:
     """Return the loss of a map: two codes that belong together should be each other's nearest.
 
     Near is 1 / (1 + squared distance), whose heavy tail leaves room for clusters in two dimensions.
@@ -43,7 +43,7 @@ def neighbourhood(first: Tensor, second: Tensor) -> Tensor:
     Parameters
     ----------
     first, second : Tensor of shape (batch, size)
-        Codes of samples, and of a neighbour of each.
+        Codes of samples, and of a neighbor of each.
 
     Returns
     -------

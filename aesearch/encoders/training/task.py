@@ -65,7 +65,7 @@ class Task(ABC):
 
     @abstractmethod
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
-        """Terms by name, whose sum is minimised, over the samples `rows`."""
+        """Terms by name, whose sum is minimized, over the samples `rows`."""
 
     def validate(self) -> float | None:
         """Loss on held-out samples, or None where there are none."""
