@@ -81,8 +81,8 @@ ENCODERS: dict[str, EncoderInfo] = {
             "cvae", ".autoencoders.cvae:CVAEEncoder", BOTH, uses_labels=True, takes_counts=True
         ),
         EncoderInfo("vaegan", ".autoencoders.vaegan:VAEGANEncoder"),
-        EncoderInfo("text", ".texts.encoder:TextEncoder", (TEXTS,)),
         EncoderInfo("agreement", ".contrastive.encoder:AgreementEncoder"),
+        EncoderInfo("text", ".texts.encoder:TextEncoder", (TEXTS,)),
     )
 }
 

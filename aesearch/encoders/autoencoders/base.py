@@ -61,8 +61,10 @@ class Autoencoder(TrainedEncoder):
         and 200 times.
     batch_size : int, default=256
         Samples per step; fewer in a small collection, so that an epoch has 16 steps.
-    learning_rate, weight_decay : float
-        Peak rate and decoupled decay of AdamW.
+    learning_rate : float, default=0.001
+        Peak rate of AdamW: it rises over the first 3 % of the training, and falls as a cosine.
+    weight_decay : float, default=1e-4
+        Decoupled decay of AdamW.
     validation : float, default=0.05
         Share of the samples that is not trained on: the state that is best there is kept, and
         training ends when it gets no better. 0 trains on all, to the end.

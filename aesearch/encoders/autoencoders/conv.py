@@ -68,10 +68,13 @@ class ConvEncoder(Autoencoder):
     residual : int, default=0
         Residual blocks per stage, in the encoder and in the decoder.
     activation : {"relu", "selu", "silu", "gelu", "tanh", "sigmoid", "linear"}, default="relu"
+        Of all layers but the code and the last.
     normalize : bool, default=True
         Batch normalization before each hidden activation.
-    sparsity, code_penalty : float, default=0
-        Weights of the L1 norm of the code, and of half its squared L2 norm.
+    sparsity : float, default=0
+        Weight of the L1 norm of the code.
+    code_penalty : float, default=0
+        Weight of half the squared L2 norm of the code.
 
     Notes
     -----

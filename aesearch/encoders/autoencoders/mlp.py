@@ -93,6 +93,7 @@ class MLPEncoder(Autoencoder):
         with a code of 30 is the network of Hinton and Salakhutdinov; an empty tuple with
         activation "linear" is a linear autoencoder, whose codes span those of PCA.
     activation : {"relu", "selu", "silu", "gelu", "tanh", "sigmoid", "linear"}, default="relu"
+        Of the hidden layers.
     code_activation : str, default="linear"
         Of the code; "relu" together with `sparsity` leaves many exact zeros.
     normalize : bool, default=True

@@ -137,11 +137,13 @@ class VAEEncoder(Autoencoder):
         The likelihood: "cross-entropy" is Bernoulli, "squared" is Gaussian with one learned
         variance, "multinomial" is for counts.
     body : {"mlp", "conv"}, default="mlp"
+        Layers of encoder and decoder: fully connected, or convolutions.
     hidden : tuple of int, default=(512, 256)
         Widths of the layers of "mlp".
     width : int, default=32
         Channels of the first layer of "conv".
     activation : str, default="relu"
+        Of the hidden layers.
     normalize : bool, default=True
         Batch normalization before each hidden activation.
     beta : float, default=1
