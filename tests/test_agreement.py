@@ -12,10 +12,10 @@ import torch
 from aesearch.encoders.contrastive.encoder import AgreementEncoder
 from aesearch.encoders.contrastive.task import trusted_neighbors
 from aesearch.encoders.layers.blocks import (
-    Backbone,
     ContourGrid,
     Decoder,
     Orientations,
+    ResidualBackbone,
     averaging,
     resampling,
 )
@@ -244,7 +244,7 @@ def test_averaging_and_resampling_keep_constants(length: int, cells: int) -> Non
 
 @pytest.mark.parametrize("side", [2, 3, 5, 8, 16, 31, 48, 64])
 def test_networks_take_any_side(side: int) -> None:
-    backbone = Backbone(1, side, 4).eval()
+    backbone = ResidualBackbone(1, side, 4).eval()
     maps = backbone(torch.rand(2, 1, side, side))
     assert maps.shape == (2, 32, *[backbone.side_of_maps(side)] * 2)
     assert Decoder(5, 1, side, 4).eval()(torch.rand(2, 5)).shape == (2, 1, side, side)

@@ -71,7 +71,7 @@ BAD: dict[str, list[dict[str, Any]]] = {
         {"temperature": 0},
         {"learning_rate": 0},
     ],
-    "cvae": [{"classification": -1}, {"beta": float("inf")}, {"body": "transformer"}],
+    "cvae": [{"classification": -1}, {"beta": float("inf")}, {"backbone": "transformer"}],
     "vaegan": [
         {"adversary": "hinge"},
         {"adversary_weight": -1},

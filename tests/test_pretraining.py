@@ -19,7 +19,7 @@ from torch import Tensor
 from aesearch.encoders.autoencoders import mlp
 from aesearch.encoders.autoencoders.dbn import DBNEncoder
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
-from aesearch.encoders.layers.mlp import MLPBody
+from aesearch.encoders.layers.mlp import MLPBackbone
 from aesearch.encoders.layers.rbm import BINARY, GAUSSIAN, RBM
 from aesearch.encoders.training import pretraining
 from aesearch.encoders.training.pretraining import Pretraining, RBMTask, seconds_of
@@ -235,15 +235,15 @@ def test_unrolled_machines_are_the_stack_of_their_expectations(
     assert units == [(first, BINARY), (BINARY, BINARY), (BINARY, BINARY), (BINARY, last)]
     network = encoder.network_
     with torch.no_grad():
-        x = network.units.inputs(torch.from_numpy(DIGITS[:50]).float())
+        x = network.likelihood.inputs(torch.from_numpy(DIGITS[:50]).float())
         h = x
         for rbm in rbms:
             h = rbm.hidden_mean(h)
         torch.testing.assert_close(network.encode(x), h)
-        decoded = network.units.outputs(network.decode(h))
+        decoded = network.likelihood.outputs(network.decode(h))
         for rbm in reversed(rbms):
             h = rbm.visible_mean(h)
-        expected = h if loss == "cross-entropy" else network.units.outputs(h)
+        expected = h if loss == "cross-entropy" else network.likelihood.outputs(h)
         torch.testing.assert_close(decoded, expected)
     phases = [entry["phase"] for entry in encoder.history_]
     assert phases == [f"rbm {k}" for k in (1, 1, 2, 2, 3, 3, 4, 4)]
@@ -257,16 +257,16 @@ def test_layerwise_trains_one_layer_and_its_mirror_at_a_time(
     monkeypatch: pytest.MonkeyPatch, normalize: bool, activation: str, tied: bool
 ) -> None:
     changed: list[list[str]] = []
-    bodies: list[MLPBody] = []
+    backbones: list[MLPBackbone] = []
 
-    def noted(body: MLPBody, *rest: Any, seed: int) -> list[Any]:
-        bodies.append(body)
-        return pretraining.pretrain(body, *rest, seed=seed)
+    def noted(backbone: MLPBackbone, *rest: Any, seed: int) -> list[Any]:
+        backbones.append(backbone)
+        return pretraining.pretrain(backbone, *rest, seed=seed)
 
     def recorded(task: Any, session: Session, *, seed: int) -> list[Any]:
-        before = {k: v.clone() for k, v in bodies[0].state_dict().items()}
+        before = {k: v.clone() for k, v in backbones[0].state_dict().items()}
         history = train(task, session, seed=seed)
-        after = bodies[0].state_dict()
+        after = backbones[0].state_dict()
         changed.append([k for k, v in before.items() if not torch.equal(v, after[k])])
         assert history[-1]["reconstruction"] < history[0]["reconstruction"]
         return history
@@ -380,7 +380,7 @@ def test_a_linear_autoencoder_spans_the_principal_components(tied: bool) -> None
         weight_decay=0.0,
         validation=0.0,
     ).fit(X)
-    layer = encoder.network_.body.encoders[0] if tied else encoder.network_.body.decoders[0]
+    layer = encoder.network_.backbone.encoders[0] if tied else encoder.network_.backbone.decoders[0]
     basis = layer.weight.detach().numpy().astype(np.float64)
     angles = subspace_angles(basis.T if tied else basis, PCA(5).fit(X).components_.T)
     assert angles.max() < 0.02  # radians: a degree

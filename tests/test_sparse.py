@@ -16,7 +16,7 @@ from aesearch.encoders import ENCODERS, encoder_class
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.autoencoders.vae import VAEEncoder
 from aesearch.encoders.base import Encoder, rows_at_once
-from aesearch.encoders.layers.likelihood import Units, loss_for
+from aesearch.encoders.layers.likelihood import Likelihood, loss_for
 from aesearch.encoders.layers.rbm import COUNTS, RBM, rate_for
 from aesearch.encoders.sparse import (
     Moments,
@@ -136,7 +136,7 @@ def test_units_look_at_a_sparse_table_as_at_a_full_one() -> None:
     X = tidied(random_table(50, 30, density=0.2, format="csr", random_state=1))
     full = torch.from_numpy(X.toarray())
     for loss in ("squared", "multinomial", "cross-entropy"):
-        sparse, dense = Units(loss, (30,)).fit(X), Units(loss, (30,)).fit(full)
+        sparse, dense = Likelihood(loss, (30,)).fit(X), Likelihood(loss, (30,)).fit(full)
         for name, value in dense.state_dict().items():
             torch.testing.assert_close(sparse.state_dict()[name], value, msg=f"{loss} {name}")
     moments = Moments.of(X)

@@ -32,7 +32,8 @@ def make_encoder(name: str, parameters: Mapping[str, Any], code_size: int, seed:
     own = {"code_size": code_size, "random_state": seed}
     known = parameters_of(constructor)
     given = {key: value for key, value in own.items() if key in known}
-    return constructor(**given, **{current_name(key): v for key, v in parameters.items()})
+    named = {key if key in known else current_name(key): v for key, v in parameters.items()}
+    return constructor(**given, **named)
 
 
 def chosen_parameters(
@@ -61,7 +62,8 @@ def chosen_parameters(
     allowed = [key for key in known if key not in hidden]
     parameters = {}
     for key, value in plain(wanted).items():
-        key = current_name(key.strip().replace("-", "_"), note=True)
+        key = key.strip().replace("-", "_")
+        key = key if key in known else current_name(key, note=True)
         if key in hidden:
             raise ParameterError(f"{key} {hidden[key]}")
         if key not in known:

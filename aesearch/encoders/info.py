@@ -19,7 +19,11 @@ CHOSEN_ELSEWHERE: Mapping[str, str] = {
     "random_state": "is chosen with --seed, in Python with the setting seed",
 }
 # Of encoders and parameters; commands, settings and indexes that are older have them.
-FORMER_NAMES: Mapping[str, str] = {"neighbours": "neighbors", "normalise": "normalize"}
+FORMER_NAMES: Mapping[str, str] = {
+    "neighbours": "neighbors",
+    "normalise": "normalize",
+    "body": "backbone",
+}
 ROOM = "aesearch.encoders"
 
 

@@ -60,7 +60,7 @@ def filled(csr: Any) -> Floats:
 
 @dataclass(frozen=True)
 class Moments:
-    """What units need to know about all rows of a table, had without its zeros.
+    """What a likelihood needs to know about all rows of a table, had without its zeros.
 
     Attributes
     ----------

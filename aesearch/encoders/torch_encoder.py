@@ -26,6 +26,10 @@ from aesearch.types import Array, Floats
 
 LOOKED_AT = 20_000  # samples for means, spreads and where the codes lie: more changes nothing
 FEW = 2_000  # samples that tell what kind of pictures they are
+FORMER_ARRAYS = {
+    "network.body.": "network.backbone.",
+    "network.units.": "network.likelihood.",
+}
 
 
 @dataclass(eq=False, repr=False)
@@ -192,6 +196,7 @@ def arrays_of(**modules: nn.Module) -> dict[str, Array]:
 
 def load_arrays(state: Mapping[str, Array], **modules: nn.Module) -> None:
     """Give modules the arrays that `arrays_of` took from others of the same form."""
+    state = {_current(name): value for name, value in state.items()}
     for kind, module in modules.items():
         prefix = f"{kind}."
         module.load_state_dict(
@@ -201,6 +206,14 @@ def load_arrays(state: Mapping[str, Array], **modules: nn.Module) -> None:
                 if name.startswith(prefix)
             }
         )
+
+
+def _current(name: str) -> str:
+    """Name of today of an array that an older index may hold."""
+    for former, current in FORMER_ARRAYS.items():
+        if name.startswith(former):
+            return current + name.removeprefix(former)
+    return name
 
 
 def packed(layout: Mapping[str, Any]) -> Array:

@@ -19,7 +19,7 @@ from aesearch.encoders.autoencoders.network import (
     NetworkTask,
 )
 from aesearch.encoders.base import BATCH, rows_at_once
-from aesearch.encoders.layers.likelihood import LOSSES, Units, loss_for
+from aesearch.encoders.layers.likelihood import LOSSES, Likelihood, loss_for
 from aesearch.encoders.parameters import Above, AtLeast, AtMost, OneOf, Weight
 from aesearch.encoders.sparse import is_sparse, tidied
 from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
@@ -93,7 +93,7 @@ class Autoencoder(TrainedEncoder):
     validation: Annotated[float, AtLeast(0), AtMost(0.5)] = 0.05
 
     @abstractmethod
-    def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> Network:
         """Make the untrained network for samples of `shape`."""
 
     def _fit(self, X: Array, y: object, session: Session) -> None:
@@ -101,20 +101,20 @@ class Autoencoder(TrainedEncoder):
             X = tidied(X)
         labels = self._encode_labels(y, X.shape[0])
         source: Batches = RowSource(X) if self.picture_shape_ is None else PictureSource(X)
-        self.network_ = self._network(self._units(X, source), source.shape)
+        self.network_ = self._network(self._likelihood_for(X, source), source.shape)
         self.history_ = self._train(source, labels, session)
         self._finalize(self._some_latents(source))
 
-    def _units(self, X: Array, source: Batches) -> Units:
+    def _likelihood_for(self, X: Array, source: Batches) -> Likelihood:
         """Choose the loss, and look at the scale of the samples: of a sparse table, of all."""
         if is_sparse(X):
             self.loss_ = loss_for(self.loss, X, pictures=False)
-            return Units(self.loss_, source.shape).fit(X)
+            return Likelihood(self.loss_, source.shape).fit(X)
         most = min(LOOKED_AT, max(FEWEST_LOOKED_AT, VALUES_LOOKED_AT // self.n_features_in_))
         looked_at = source.batch(spread_rows(source.count, most))
         pictures = self.picture_shape_ is not None
         self.loss_ = loss_for(self.loss, looked_at[:FEW], pictures=pictures)
-        return Units(self.loss_, source.shape).fit(looked_at)
+        return Likelihood(self.loss_, source.shape).fit(looked_at)
 
     def _encode_labels(self, y: object, count: int) -> Labels:
         """Return the class of each sample as a number, -1 where it is not known or not used."""
@@ -153,7 +153,7 @@ class Autoencoder(TrainedEncoder):
 
     @torch.inference_mode()
     def _latents(self, source: Batches, rows: Array) -> Tensor:
-        return self.network_.encode(self.network_.units.inputs(source.batch(rows)))
+        return self.network_.encode(self.network_.likelihood.inputs(source.batch(rows)))
 
     def encoder_module(self) -> nn.Module:
         """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
@@ -179,6 +179,6 @@ class Autoencoder(TrainedEncoder):
         if self.picture_shape_ is not None:
             height, width, channels = self.picture_shape_
             shape = (channels, height, width)
-        self.network_ = self._network(Units(self.loss_, shape), shape).eval()
+        self.network_ = self._network(Likelihood(self.loss_, shape), shape).eval()
         self.center_ = torch.from_numpy(np.array(state["centre"]))
         self.code_size_ = len(self.center_)

@@ -14,8 +14,8 @@ from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.mlp import PlainNetwork
 from aesearch.encoders.autoencoders.network import Network
 from aesearch.encoders.base import BATCH
-from aesearch.encoders.layers.conv import POOLINGS, UNPOOLINGS, ConvBody, check_unpooling
-from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.conv import POOLINGS, UNPOOLINGS, ConvBackbone, check_unpooling
+from aesearch.encoders.layers.likelihood import Likelihood
 from aesearch.encoders.layers.mlp import ACTIVATIONS
 from aesearch.encoders.parameters import AtLeast, Count, OneOf, Weight
 from aesearch.encoders.training.data import from_pixels, stored_values
@@ -27,26 +27,26 @@ class ConvNetwork(PlainNetwork):
 
     Parameters
     ----------
-    units : Units
-    body : ConvBody
+    likelihood : Likelihood
+    backbone : ConvBackbone
     **parameters
         Of `PlainNetwork`.
     """
 
-    body: ConvBody
+    backbone: ConvBackbone
 
     def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the terms of `PlainNetwork`; half of a batch is decoded with its own switches."""
-        if not (self.training and len(self.body.switches)):
+        if not (self.training and len(self.backbone.switches)):
             return super().losses(inputs, targets, labels)
-        codes, places = self.body.encode_with_switches(inputs)
+        codes, places = self.backbone.encode_with_switches(inputs)
         own = [of_stage[: len(inputs) // 2] for of_stage in places]
-        return self.terms(codes, self.body.decode(codes, own), targets)
+        return self.terms(codes, self.backbone.decode(codes, own), targets)
 
     def reconstruct(self, inputs: Tensor) -> Tensor:
         """Return the raw values of the last layer, with the switches of each sample itself."""
-        codes, places = self.body.encode_with_switches(inputs)
-        return self.body.decode(codes, places)
+        codes, places = self.backbone.encode_with_switches(inputs)
+        return self.backbone.decode(codes, places)
 
 
 @dataclass(eq=False, repr=False)
@@ -120,8 +120,8 @@ class ConvEncoder(Autoencoder):
         super().check_parameters()
         check_unpooling(self.pooling, self.unpooling)
 
-    def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
-        body = ConvBody(
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> Network:
+        backbone = ConvBackbone(
             shape,
             self.code_size,
             self.code_size,
@@ -133,7 +133,9 @@ class ConvEncoder(Autoencoder):
             unpooling=self.unpooling,
             residual=self.residual,
         )
-        return ConvNetwork(units, body, sparsity=self.sparsity, code_penalty=self.code_penalty)
+        return ConvNetwork(
+            likelihood, backbone, sparsity=self.sparsity, code_penalty=self.code_penalty
+        )
 
     @torch.inference_mode()
     def reconstruct(self, X: Array) -> Array:
@@ -162,8 +164,8 @@ class ConvEncoder(Autoencoder):
         assert isinstance(network, ConvNetwork)
         found = []
         for start in range(0, max(1, len(X)), BATCH):
-            inputs = network.units.inputs(stored_values(X[start : start + BATCH]))
-            decoded = network.units.outputs(network.reconstruct(inputs))
+            inputs = network.likelihood.inputs(stored_values(X[start : start + BATCH]))
+            decoded = network.likelihood.outputs(network.reconstruct(inputs))
             if self.picture_shape_ is not None:
                 decoded = from_pixels(decoded).round().to(torch.uint8)
             found.append(decoded.numpy())

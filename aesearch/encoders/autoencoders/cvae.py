@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from aesearch.encoders.autoencoders.network import Labels
 from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
-from aesearch.encoders.layers.likelihood import Units
-from aesearch.encoders.layers.mlp import Body
+from aesearch.encoders.layers.likelihood import Likelihood
+from aesearch.encoders.layers.mlp import Backbone
 from aesearch.encoders.parameters import Weight
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
@@ -35,7 +35,7 @@ class ConditionalNetwork(VariationalNetwork):
 
     Parameters
     ----------
-    units, body, beta, warm_up
+    likelihood, backbone, beta, warm_up
         As for `VariationalNetwork`.
     code_size : int
     shares : ndarray of shape (classes,)
@@ -48,8 +48,8 @@ class ConditionalNetwork(VariationalNetwork):
 
     def __init__(
         self,
-        units: Units,
-        body: Body,
+        likelihood: Likelihood,
+        backbone: Backbone,
         *,
         beta: float,
         warm_up: float,
@@ -57,7 +57,7 @@ class ConditionalNetwork(VariationalNetwork):
         shares: NDArray[np.float64],
         classification: float,
     ) -> None:
-        super().__init__(units, body, beta=beta, warm_up=warm_up)
+        super().__init__(likelihood, backbone, beta=beta, warm_up=warm_up)
         self.classification = classification
         spread = FIRST_DISTANCE / math.sqrt(2 * code_size)
         self.means = nn.Parameter(spread * torch.randn(len(shares), code_size))
@@ -173,10 +173,10 @@ class CVAEEncoder(VAEEncoder):
         self.shares_ = np.bincount(labels[known]) / known.sum()
         return labels
 
-    def _network(self, units: Units, shape: tuple[int, ...]) -> ConditionalNetwork:
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> ConditionalNetwork:
         return ConditionalNetwork(
-            units,
-            self._body(shape, 2 * self.code_size),
+            likelihood,
+            self._backbone(shape, 2 * self.code_size),
             beta=self.beta,
             warm_up=self.warm_up,
             code_size=self.code_size,

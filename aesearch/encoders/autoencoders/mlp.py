@@ -9,8 +9,8 @@ from torch import Tensor
 
 from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.network import Labels, Network
-from aesearch.encoders.layers.likelihood import Units
-from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, MLPBody
+from aesearch.encoders.layers.likelihood import Likelihood
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone, MLPBackbone
 from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
 from aesearch.encoders.training.data import Batches
 from aesearch.encoders.training.pretraining import (
@@ -30,12 +30,12 @@ PRETRAINING_EPOCHS = Epochs(shown=600_000, fewest=10, most=100)  # of one layer
 
 
 class PlainNetwork(Network):
-    """A body between input and code, with penalties on the code.
+    """A backbone between input and code, with penalties on the code.
 
     Parameters
     ----------
-    units : Units
-    body : Body
+    likelihood : Likelihood
+    backbone : Backbone
     code_activation : str
         A key of `ACTIVATIONS`.
     sparsity, code_penalty : float
@@ -44,27 +44,27 @@ class PlainNetwork(Network):
 
     def __init__(
         self,
-        units: Units,
-        body: Body,
+        likelihood: Likelihood,
+        backbone: Backbone,
         *,
         code_activation: str = "linear",
         sparsity: float = 0.0,
         code_penalty: float = 0.0,
     ) -> None:
-        super().__init__(units)
-        self.body = body
+        super().__init__(likelihood)
+        self.backbone = backbone
         self.activation = ACTIVATIONS[code_activation]()
         self.sparsity, self.code_penalty = sparsity, code_penalty
-        body.init_output_bias(units.output_bias())
+        backbone.init_output_bias(likelihood.output_bias())
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Return the codes."""
-        codes: Tensor = self.activation(self.body.encode(inputs))
+        codes: Tensor = self.activation(self.backbone.encode(inputs))
         return codes
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the raw values of the last layer."""
-        return self.body.decode(latents)
+        return self.backbone.decode(latents)
 
     def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return "reconstruction", and "sparsity" and "code" where they have a weight."""
@@ -73,7 +73,7 @@ class PlainNetwork(Network):
 
     def terms(self, codes: Tensor, raw: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return the terms of the loss, given the codes and what was decoded from them."""
-        terms = {"reconstruction": self.units.errors(raw, targets).mean()}
+        terms = {"reconstruction": self.likelihood.errors(raw, targets).mean()}
         if self.sparsity:
             terms["sparsity"] = self.sparsity * codes.float().abs().sum(dim=1).mean()
         if self.code_penalty:
@@ -171,11 +171,11 @@ class MLPEncoder(Autoencoder):
                 f"batch normalization; got {self.normalize!r}: set it, {instead}"
             )
 
-    def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
-        return PlainNetwork(units, self._body(shape), **self._code_kwargs())
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> Network:
+        return PlainNetwork(likelihood, self._backbone(shape), **self._code_kwargs())
 
-    def _body(self, shape: tuple[int, ...]) -> MLPBody:
-        return MLPBody(
+    def _backbone(self, shape: tuple[int, ...]) -> MLPBackbone:
+        return MLPBackbone(
             shape,
             self.hidden,
             self.code_size,
@@ -199,10 +199,10 @@ class MLPEncoder(Autoencoder):
         if plan is None:
             return super()._train(source, labels, session)
         assert isinstance(self.network_, PlainNetwork)
-        assert isinstance(self.network_.body, MLPBody)
+        assert isinstance(self.network_.backbone, MLPBackbone)
         task = self._task(source, labels)
         first = session.phase(0.0, PRETRAINING_SHARE)
-        history = pretrain(self.network_.body, task, plan, first, seed=self.random_state)
+        history = pretrain(self.network_.backbone, task, plan, first, seed=self.random_state)
         if session.stop is not None and session.stop():
             # A checkpoint of the whole network would be taken for one that was pretrained.
             return history

@@ -13,8 +13,8 @@ from torch.nn import functional
 from aesearch.encoders.autoencoders.mlp import MLPEncoder, PlainNetwork
 from aesearch.encoders.autoencoders.network import Labels, Network, NetworkTask
 from aesearch.encoders.contrastive.fusion import blocks, principal
-from aesearch.encoders.layers.likelihood import Units
-from aesearch.encoders.layers.mlp import ACTIVATIONS, Body
+from aesearch.encoders.layers.likelihood import Likelihood
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone
 from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
 from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter, augmenter, family_of
@@ -47,8 +47,10 @@ class NeighborNetwork(PlainNetwork):
 
     reference: Tensor
 
-    def __init__(self, units: Units, body: Body, *, weight: float, **parameters: Any) -> None:
-        super().__init__(units, body, **parameters)
+    def __init__(
+        self, likelihood: Likelihood, backbone: Backbone, *, weight: float, **parameters: Any
+    ) -> None:
+        super().__init__(likelihood, backbone, **parameters)
         self.weight = weight
         self.register_buffer("reference", torch.ones(()))
 
@@ -77,9 +79,9 @@ class NeighborTask(NetworkTask):
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the terms of the network's loss."""
         stored, labels = self._stored(self.rows[rows.numpy()])
-        units = self.network.units
-        inputs = self.noise(units.inputs(self.view(stored.cpu()).to(self.device)))
-        return self.network.losses(inputs, units.targets(stored), labels)
+        likelihood = self.network.likelihood
+        inputs = self.noise(likelihood.inputs(self.view(stored.cpu()).to(self.device)))
+        return self.network.losses(inputs, likelihood.targets(stored), labels)
 
     def _stored(self, rows: Array) -> tuple[Tensor, Tensor]:
         known = self.pairs[torch.from_numpy(rows)]
@@ -130,9 +132,9 @@ class NeighborEncoder(MLPEncoder):
     views: bool = True
     reconstruction: Weight = 0.2
 
-    def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> Network:
         return NeighborNetwork(
-            units, self._body(shape), weight=self.reconstruction, **self._code_kwargs()
+            likelihood, self._backbone(shape), weight=self.reconstruction, **self._code_kwargs()
         )
 
     def _view(self, source: Batches) -> Augmenter:
@@ -160,9 +162,10 @@ class NeighborEncoder(MLPEncoder):
                 task.pairs[part] = torch.from_numpy(part)[found]
         network = self.network_
         assert isinstance(network, NeighborNetwork)
-        targets = network.units.targets(source.batch(rows[:REFERRED_TO]))
-        always = network.units.output_bias().expand_as(targets)
-        network.reference.copy_(network.units.errors(always, targets).mean().clamp(min=SMALLEST))
+        likelihood = network.likelihood
+        targets = likelihood.targets(source.batch(rows[:REFERRED_TO]))
+        always = likelihood.output_bias().expand_as(targets)
+        network.reference.copy_(likelihood.errors(always, targets).mean().clamp(min=SMALLEST))
         return task
 
 

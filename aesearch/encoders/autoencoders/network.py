@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aesearch.encoders.layers.blocks import unit
-from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.likelihood import Likelihood
 from aesearch.encoders.training.augment import shifted
 from aesearch.encoders.training.data import Batches, from_pixels, to_pixels
 from aesearch.encoders.training.device import training_device
@@ -25,16 +25,16 @@ Labels = NDArray[np.int64]
 
 
 class Network(nn.Module, ABC):
-    """What is trained: between the units of a collection and its codes.
+    """What is trained: from the scaled values of a collection to its codes, and back.
 
     Parameters
     ----------
-    units : Units
+    likelihood : Likelihood
     """
 
-    def __init__(self, units: Units) -> None:
+    def __init__(self, likelihood: Likelihood) -> None:
         super().__init__()
-        self.units = units
+        self.likelihood = likelihood
 
     @abstractmethod
     def encode(self, inputs: Tensor) -> Tensor:
@@ -99,8 +99,9 @@ class NetworkTask(Task):
         stored, labels = self._stored(self.rows[rows.numpy()])
         if self.shift_now:
             stored = shifted(stored, self.shift_now)
-        units = self.network.units
-        return self.network.losses(self.noise(units.inputs(stored)), units.targets(stored), labels)
+        likelihood = self.network.likelihood
+        inputs = self.noise(likelihood.inputs(stored))
+        return self.network.losses(inputs, likelihood.targets(stored), labels)
 
     def validate(self) -> float | None:
         """Return the loss of clean samples that are not trained on."""
@@ -110,8 +111,9 @@ class NetworkTask(Task):
         for start in range(0, len(self.validated), self.batch_size):
             rows = self.validated[start : start + self.batch_size]
             stored, labels = self._stored(rows)
-            units = self.network.units
-            loss = self.network.validation_loss(units.inputs(stored), units.targets(stored), labels)
+            likelihood = self.network.likelihood
+            inputs, targets = likelihood.inputs(stored), likelihood.targets(stored)
+            loss = self.network.validation_loss(inputs, targets, labels)
             total += float(loss) * len(rows)
         return total / len(self.validated)
 
@@ -145,7 +147,7 @@ class EncoderModule(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (code, latent), both (n, code_size): code is centered and of length 1."""
         stored = to_pixels(x) if self.pictures else x.float()
-        latent = self.network.encode(self.network.units.inputs(stored))
+        latent = self.network.encode(self.network.likelihood.inputs(stored))
         return unit(latent - self.center), latent
 
 
@@ -158,5 +160,5 @@ class DecoderModule(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return what `latent` stands for, in the units of the input."""
-        decoded = self.network.units.outputs(self.network.decode(latent))
+        decoded = self.network.likelihood.outputs(self.network.decode(latent))
         return from_pixels(decoded) if self.pictures else decoded

@@ -15,8 +15,8 @@ from torch.nn import functional
 from aesearch.encoders.autoencoders.network import Labels, NetworkTask
 from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork
 from aesearch.encoders.layers.blocks import SMALLEST_MAP
-from aesearch.encoders.layers.likelihood import SQUARED, Units
-from aesearch.encoders.layers.mlp import Body, initialize
+from aesearch.encoders.layers.likelihood import SQUARED, Likelihood
+from aesearch.encoders.layers.mlp import Backbone, initialize
 from aesearch.encoders.parameters import OneOf, Weight
 from aesearch.encoders.training.data import Batches
 from aesearch.encoders.training.task import Task
@@ -92,7 +92,7 @@ class AdversarialNetwork(VariationalNetwork):
 
     Parameters
     ----------
-    units, body, beta, warm_up
+    likelihood, backbone, beta, warm_up
         As for `VariationalNetwork`.
     discriminator : Discriminator
     adversary : str
@@ -103,8 +103,8 @@ class AdversarialNetwork(VariationalNetwork):
 
     def __init__(
         self,
-        units: Units,
-        body: Body,
+        likelihood: Likelihood,
+        backbone: Backbone,
         discriminator: Discriminator,
         *,
         beta: float,
@@ -115,7 +115,7 @@ class AdversarialNetwork(VariationalNetwork):
         reconstruction: float,
         gradient_penalty: float,
     ) -> None:
-        super().__init__(units, body, beta=beta, warm_up=warm_up)
+        super().__init__(likelihood, backbone, beta=beta, warm_up=warm_up)
         self.discriminator = discriminator
         self.adversary, self.adversary_weight = adversary, adversary_weight
         self.feature_weight, self.reconstruction = feature_weight, reconstruction
@@ -146,7 +146,7 @@ class AdversarialNetwork(VariationalNetwork):
         raw, sampled = self.decode(codes), self.decode(torch.randn_like(codes))
         likelihood = self.negative_log_likelihood(raw, targets).mean()
         made, seen = self._judged(raw), self._judged(sampled)
-        real = targets if self.units.loss == SQUARED else self.units.inputs(targets)
+        real = targets if self.likelihood.loss == SQUARED else self.likelihood.inputs(targets)
         return {
             "reconstruction": self.reconstruction * likelihood,
             "divergence": self.weight * self.divergence(mean, log_variance, labels).mean(),
@@ -156,7 +156,7 @@ class AdversarialNetwork(VariationalNetwork):
 
     def _judged(self, raw: Tensor) -> Tensor:
         """Return decoded values in the form in which the encoder would see them."""
-        return self.units.inputs(self.units.outputs(raw.float()))
+        return self.likelihood.inputs(self.likelihood.outputs(raw.float()))
 
     def against_fixed(self, real: Tensor, decoded: Tensor, sampled: Tensor) -> dict[str, Tensor]:
         """Return "features" and "generator", for which the discriminator is fixed."""
@@ -260,16 +260,16 @@ class VAEGANEncoder(VAEEncoder):
     reconstruction: Weight = 1.0
     gradient_penalty: Weight = 10.0
 
-    def _network(self, units: Units, shape: tuple[int, ...]) -> AdversarialNetwork:
-        body = self._body(shape, 2 * self.code_size)
-        # The rows of a table are no pictures to a discriminator, whatever the body makes of them.
-        if self.body == "conv" and len(shape) == 3:
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> AdversarialNetwork:
+        backbone = self._backbone(shape, 2 * self.code_size)
+        # The rows of a table are no pictures to a discriminator, whatever they are to the backbone.
+        if self.backbone == "conv" and len(shape) == 3:
             discriminator = convolutional_discriminator(shape, self.width)
         else:
             discriminator = dense_discriminator(math.prod(shape), self.hidden)
         return AdversarialNetwork(
-            units,
-            body,
+            likelihood,
+            backbone,
             discriminator,
             beta=self.beta,
             warm_up=self.warm_up,

@@ -26,7 +26,7 @@ from aesearch.encoders.contrastive.task import (
     DecoderTask,
     trusted_neighbors,
 )
-from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder, unit
+from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone, unit
 from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Weight
 from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
 from aesearch.encoders.training.augment import augmenter, family_of
@@ -129,7 +129,7 @@ class AgreementEncoder(TrainedEncoder):
             family = family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
         self.family_ = family if self.augment == "auto" else self.augment
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
-        backbone = Backbone(source.channels, source.side, self.width)
+        backbone = ResidualBackbone(source.channels, source.side, self.width)
         backbone.mean.copy_(sample.mean(dim=(0, 2, 3), keepdim=True))
         spread = sample.std(dim=(0, 2, 3), keepdim=True)
         backbone.scale.copy_(1 / spread.clamp(min=0.05))
@@ -140,7 +140,7 @@ class AgreementEncoder(TrainedEncoder):
         self.history_ += self._train_decoder(latents, rows, source, variance, session)
 
     def _train_backbone(
-        self, backbone: Backbone, source: Source, variance: float, session: Session
+        self, backbone: ResidualBackbone, source: Source, variance: float, session: Session
     ) -> History:
         count = source.count
         neighbors = self.neighbors
@@ -183,7 +183,7 @@ class AgreementEncoder(TrainedEncoder):
         return train(task, phase, seed=self.random_state)
 
     def _fuse(
-        self, backbone: Backbone, source: Source, rows: Array, code_size: int
+        self, backbone: ResidualBackbone, source: Source, rows: Array, code_size: int
     ) -> tuple[EncoderGraph, Tensor]:
         """Fit the projections on the samples `rows`; return the graph and their latents."""
         columns = self.n_features_in_ if self.picture_shape_ is None else None
@@ -247,7 +247,7 @@ class AgreementEncoder(TrainedEncoder):
         sizes: list[int] = layout["sizes"]
         self.code_size_ = sizes[-1]
         channels, side, columns = self._form()
-        backbone, fusion = Backbone(channels, side, self.width), FUSIONS[self.family_]
+        backbone, fusion = ResidualBackbone(channels, side, self.width), FUSIONS[self.family_]
         self.encoder_ = EncoderGraph(backbone, channels, side, fusion, sizes, columns).eval()
         self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
         for module in self._modules().values():

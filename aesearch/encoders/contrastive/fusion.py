@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.layers.blocks import (
-    Backbone,
     ContourGrid,
     Decoder,
     Projection,
     Resample,
+    ResidualBackbone,
     Thumbnail,
     averaging,
     unit,
@@ -102,7 +102,7 @@ class EncoderGraph(nn.Module):
 
     Parameters
     ----------
-    backbone : Backbone
+    backbone : ResidualBackbone
     channels, side : int
         Of the pictures.
     fusion : Fusion
@@ -117,7 +117,7 @@ class EncoderGraph(nn.Module):
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: ResidualBackbone,
         channels: int,
         side: int,
         fusion: Fusion,
@@ -229,7 +229,7 @@ def principal(rows: Tensor, size: int, power: float) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def fuse(
-    backbone: Backbone,
+    backbone: ResidualBackbone,
     source: Source,
     family: str,
     rows: Array,
@@ -240,7 +240,7 @@ def fuse(
 
     Parameters
     ----------
-    backbone : Backbone
+    backbone : ResidualBackbone
         Put into evaluation mode.
     source : Source
     family : str

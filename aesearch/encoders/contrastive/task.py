@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder
+from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone
 from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter
 from aesearch.encoders.training.data import Source
@@ -29,7 +29,7 @@ class AgreementNetwork(nn.Module):
 
     Parameters
     ----------
-    backbone : Backbone
+    backbone : ResidualBackbone
     decoder : Decoder
     code_size : int
         Numbers between backbone and decoder.
@@ -44,7 +44,7 @@ class AgreementNetwork(nn.Module):
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: ResidualBackbone,
         decoder: Decoder,
         code_size: int,
         contours: ContourGrid | None,

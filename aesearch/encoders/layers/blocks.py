@@ -177,7 +177,7 @@ class Thumbnail(nn.Module):
         return rows
 
 
-class Backbone(nn.Module):
+class ResidualBackbone(nn.Module):
     """Residual network over the pixels and their orientation maps.
 
     Parameters

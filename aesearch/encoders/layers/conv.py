@@ -1,4 +1,4 @@
-"""The convolutional body of autoencoders."""
+"""The convolutional backbone of autoencoders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aesearch.encoders.layers.blocks import SMALLEST_MAP, Residual
-from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, initialize
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone, initialize
 from aesearch.encoders.training.data import square_side
 from aesearch.errors import ParameterError
 
@@ -110,7 +110,7 @@ def _after(channels: int, activation: str, normalize: bool) -> list[nn.Module]:
     return [*norm, ACTIVATIONS[activation]()]
 
 
-class ConvBody(Body):
+class ConvBackbone(Backbone):
     """Convolutions that halve the maps, a linear layer to the code, and the way back.
 
     Stages have `width`, 2 * `width`, 4 * `width` channels and so on. Sides need not be powers of

@@ -27,7 +27,7 @@ SMALLEST_SHARE = 1e-4  # of a pixel or word, where its logarithm is taken
 SMALLEST_PART = 0.01  # likewise, of the share of a word where all words are as frequent
 
 
-class Units(nn.Module):
+class Likelihood(nn.Module):
     """The scale of one collection, and the likelihood of its values.
 
     Stored values are pixels in 0..1, (n, channels, side, side), or rows of a table. "squared"
@@ -54,7 +54,7 @@ class Units(nn.Module):
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("total", torch.ones(()))
 
-    def fit(self, sample: Any) -> Units:
+    def fit(self, sample: Any) -> Likelihood:
         """Take mean, spread and total from a sample of stored values, or from a sparse table."""
         if is_sparse(sample):
             moments = Moments.of(sample)

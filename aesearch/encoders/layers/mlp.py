@@ -21,7 +21,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class Body(nn.Module, ABC):
+class Backbone(nn.Module, ABC):
     """Encoder and decoder without a loss.
 
     Attributes
@@ -81,7 +81,7 @@ class Tied(nn.Module):
         return functional.linear(x, self._of[0].weight.T, self.bias)
 
 
-class MLPBody(Body):
+class MLPBackbone(Backbone):
     """Fully connected layers, mirrored.
 
     Parameters

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.autoencoders.network import NetworkTask
-from aesearch.encoders.layers.likelihood import CROSS_ENTROPY, MULTINOMIAL, SQUARED, Units
-from aesearch.encoders.layers.mlp import ACTIVATIONS, MLPBody, Tied
+from aesearch.encoders.layers.likelihood import CROSS_ENTROPY, MULTINOMIAL, SQUARED, Likelihood
+from aesearch.encoders.layers.mlp import ACTIVATIONS, MLPBackbone, Tied
 from aesearch.encoders.layers.rbm import BINARY, COUNTS, GAUSSIAN, RBM, rate_for
 from aesearch.encoders.training.data import spread_rows
 from aesearch.encoders.training.session import Session
@@ -62,7 +62,7 @@ class LayerInputs:
     Parameters
     ----------
     task : NetworkTask
-        Of the whole network: its source, rows, units and device.
+        Of the whole network: its source, rows, likelihood and device.
     below : sequence of nn.Module
         From the input up.
     scale : float, default=1
@@ -71,7 +71,7 @@ class LayerInputs:
 
     def __init__(self, task: NetworkTask, below: Sequence[nn.Module], scale: float = 1.0) -> None:
         self.source, self.rows, self.device = task.source, task.rows, task.device
-        self.units = task.network.units.to(self.device)
+        self.likelihood = task.network.likelihood.to(self.device)
         self.below = [stage.to(self.device).eval() for stage in below]
         self.scale = scale
 
@@ -79,7 +79,8 @@ class LayerInputs:
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the layer sees of the training rows `rows`, and what it is to give back."""
         stored = self.source.batch(self.rows[rows.numpy()]).to(self.device)
-        x, target = self.units.inputs(stored).flatten(1), self.units.targets(stored).flatten(1)
+        likelihood = self.likelihood
+        x, target = likelihood.inputs(stored).flatten(1), likelihood.targets(stored).flatten(1)
         for stage in self.below:
             x = target = stage(x).float()
         return (x * self.scale if self.scale != 1 else x), target
@@ -202,7 +203,7 @@ def stages(stack: nn.Sequential, layers: Sequence[nn.Module]) -> list[nn.Sequent
 
 
 def pretrain(
-    body: MLPBody, task: NetworkTask, plan: Pretraining, session: Session, *, seed: int = 0
+    backbone: MLPBackbone, task: NetworkTask, plan: Pretraining, session: Session, *, seed: int = 0
 ) -> History:
     """Train layer after layer in place, each on what the frozen ones below it give.
 
@@ -211,7 +212,7 @@ def pretrain(
 
     Parameters
     ----------
-    body : MLPBody
+    backbone : MLPBackbone
     task : NetworkTask
         The training of the whole network that is to follow.
     plan : Pretraining
@@ -231,9 +232,9 @@ def pretrain(
     G. Hinton and R. Salakhutdinov, Science 2006. D. Erhan et al., Why does unsupervised
     pre-training help deep learning?, JMLR 2010.
     """
-    down, up = stages(body.down, body.encoders), stages(body.up, body.decoders)
+    down, up = stages(backbone.down, backbone.encoders), stages(backbone.up, backbone.decoders)
     down[-1].append(ACTIVATIONS[plan.code_activation]())
-    ends = _ends(body)
+    ends = _ends(backbone)
     history: History = []
     for number, end in enumerate(ends):
         begin = ends[number - 1] if number else 0.0
@@ -241,18 +242,18 @@ def pretrain(
         part = session.phase(begin, end)
         if plan.kind == RBMS:
             phase = f"rbm {number + 1}"
-            if not number and inputs.units.loss == MULTINOMIAL:
+            if not number and inputs.likelihood.loss == MULTINOMIAL:
                 inputs.scale = _scale_of_counts(inputs)
-            rbm = _rbm_for(body, number, inputs, plan)
+            rbm = _rbm_for(backbone, number, inputs, plan)
             found = train(RBMTask(rbm, inputs, task, plan, phase), part, seed=seed)
-            _unroll(rbm, body.encoders[number], body.decoders[-1 - number], inputs.scale)
+            _unroll(rbm, backbone.encoders[number], backbone.decoders[-1 - number], inputs.scale)
         else:
             phase = f"layer {number + 1}"
-            errors, mirror = inputs.units.errors, up[-1 - number]
-            if number and body.activation == "sigmoid":
-                errors, mirror = Units(CROSS_ENTROPY, ()).errors, mirror[:-1]
+            errors, mirror = inputs.likelihood.errors, up[-1 - number]
+            if number and backbone.activation == "sigmoid":
+                errors, mirror = Likelihood(CROSS_ENTROPY, ()).errors, mirror[:-1]
             elif number:
-                errors = Units(SQUARED, ()).errors
+                errors = Likelihood(SQUARED, ()).errors
             pair = nn.Sequential(down[number], mirror)
             layer = AutoencoderTask(pair, inputs, task, plan.epochs, phase, errors)
             found = train(layer, part, seed=seed)
@@ -269,19 +270,19 @@ def seconds_of(history: History) -> float:
     return sum(last.values())
 
 
-def _ends(body: MLPBody) -> list[float]:
+def _ends(backbone: MLPBackbone) -> list[float]:
     """Return the share of the work that is done after each layer."""
-    sizes = [layer.weight.numel() for layer in body.encoders]
+    sizes = [layer.weight.numel() for layer in backbone.encoders]
     # A step is about six products with the layer's weights, and one with those of each below.
     work = [6 * size + sum(sizes[:number]) for number, size in enumerate(sizes)]
     return [sum(work[: number + 1]) / sum(work) for number in range(len(work))]
 
 
-def _rbm_for(body: MLPBody, number: int, inputs: LayerInputs, plan: Pretraining) -> RBM:
+def _rbm_for(backbone: MLPBackbone, number: int, inputs: LayerInputs, plan: Pretraining) -> RBM:
     """Return the untrained RBM in place of one layer of the encoder."""
-    layer = body.encoders[number]
-    first = {CROSS_ENTROPY: BINARY, MULTINOMIAL: COUNTS}.get(inputs.units.loss, GAUSSIAN)
-    of_code = number == len(body.encoders) - 1
+    layer = backbone.encoders[number]
+    first = {CROSS_ENTROPY: BINARY, MULTINOMIAL: COUNTS}.get(inputs.likelihood.loss, GAUSSIAN)
+    of_code = number == len(backbone.encoders) - 1
     rbm = RBM(
         layer.in_features,
         layer.out_features,
@@ -298,10 +299,10 @@ def _rbm_for(body: MLPBody, number: int, inputs: LayerInputs, plan: Pretraining)
 def _scale_of_counts(inputs: LayerInputs) -> float:
     """Return what makes a word count about once in the machine at the bottom.
 
-    Units bring documents to one length, whatever the width of the table. What the machine sees is
-    a document of as many words as it has different ones, each by the logarithm of its count: the
-    evidence that the hidden units are to sum up. (Counts alone leave them all at 0 or 1 in a long
-    document.)
+    The multinomial brings documents to one length, whatever the width of the table. What the
+    machine sees is a document of as many words as it has different ones, each by the logarithm of
+    its count: the evidence that the hidden units are to sum up. (Counts alone leave them all at 0
+    or 1 in a long document.)
     """
     words = weight = 0.0
     for part in torch.from_numpy(spread_rows(len(inputs.rows), LOOKED_AT)).split(RBM_BATCH):
