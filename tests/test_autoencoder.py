@@ -98,11 +98,11 @@ def test_the_loss_follows_from_the_data() -> None:
     photos = torch.rand(50, 3, 8, 8)
     glyphs = torch.from_numpy(GLYPHS).permute(0, 3, 1, 2) / 255
     rows = torch.from_numpy(DIGITS)
-    assert loss_for("auto", photos, pictures=True) == "squared"
-    assert loss_for("auto", glyphs, pictures=True) == "cross-entropy"
-    assert loss_for("auto", rows, pictures=False) == "squared"
-    assert loss_for("bernoulli", photos, pictures=True) == "cross-entropy"
-    assert loss_for("gaussian", glyphs, pictures=True) == "squared"
+    assert loss_for("auto", photos, images=True) == "squared"
+    assert loss_for("auto", glyphs, images=True) == "cross-entropy"
+    assert loss_for("auto", rows, images=False) == "squared"
+    assert loss_for("bernoulli", photos, images=True) == "cross-entropy"
+    assert loss_for("gaussian", glyphs, images=True) == "squared"
 
 
 def test_a_loss_that_does_not_fit_the_values_is_refused() -> None:
@@ -228,19 +228,19 @@ def test_a_tied_decoder_has_no_weights_of_its_own() -> None:
 def test_samples_kept_for_validation_are_not_trained_on() -> None:
     encoder = small(validation=0.25)
     seen = []
-    encoder.picture_shape_ = None
+    encoder.image_shape_ = None
     source = _Counting(DIGITS.astype(np.float32), seen)
     encoder.network_ = encoder._network(Likelihood("squared", (64,)), (64,))
     task = encoder._task(source, np.full(600, -1))
     seen.clear()
-    assert len(task.validated) == 150
-    assert not set(task.rows) & set(task.validated)
+    assert len(task.held_out) == 150
+    assert not set(task.rows) & set(task.held_out)
     task.losses(torch.arange(task.samples))
     assert set(seen) == set(task.rows)
     seen.clear()
     with torch.no_grad():
         task.validate()
-    assert set(seen) == set(task.validated)
+    assert set(seen) == set(task.held_out)
 
 
 class _Counting(Batches):

@@ -85,7 +85,7 @@ PAIRS = [
     (name, kind)
     for name in ENCODERS
     for kind in KINDS
-    if kind == "table" or encoder_class(name).accepts_pictures
+    if kind == "table" or encoder_class(name).accepts_images
 ]
 
 
@@ -175,7 +175,7 @@ def test_decoding_is_better_than_the_mean(fitted: tuple[Encoder, np.ndarray]) ->
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_the_same_seed_gives_the_same_codes(name: str) -> None:
-    X = sample("colour" if encoder_class(name).accepts_pictures else "table")[:48]
+    X = sample("colour" if encoder_class(name).accepts_images else "table")[:48]
     encoder = make(name)
     y = labels_for(encoder, X)
     encoder.fit(X, y)
@@ -317,7 +317,7 @@ def test_other_shapes_are_refused(
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_fit_refuses_what_is_no_picture(name: str) -> None:
-    if not encoder_class(name).accepts_pictures:
+    if not encoder_class(name).accepts_images:
         with pytest.raises(ValueError, match=r"learns from tables; got an array of shape \(4, 16,"):
             make(name).fit(np.zeros((4, 16, 16, 3), np.uint8))
         return
@@ -351,7 +351,7 @@ def test_the_registry_tells_of_a_class_what_it_is(name: str) -> None:
     assert info.name == name
     assert getattr(encoders, info.class_name) is found
     assert info.class_name in encoders.__all__
-    assert (IMAGES in info.modalities) == found.accepts_pictures
+    assert (IMAGES in info.modalities) == found.accepts_images
     assert (TEXTS in info.modalities) == found.accepts_sparse
     assert info.uses_labels == found.uses_labels
     assert info.trains == hasattr(found, "load_state")

@@ -49,9 +49,9 @@ def test_neighbourhood_is_the_cross_entropy_written_out() -> None:
 def test_training_pairs_never_reach_into_the_validation() -> None:
     encoder = NeighborEncoder(2, hidden=(16,), validation=0.2, epochs=1).fit(X[:200])
     task = encoder._task(RowSource(X[:200]), np.full(200, -1))
-    for part in (task.rows, task.validated):
+    for part in (task.rows, task.held_out):
         assert set(task.pairs[part].flatten().tolist()) <= set(part)
-    assert len(task.validated) == 40
+    assert len(task.held_out) == 40
 
 
 def test_classes_keep_apart_on_the_plane_better_than_with_pca() -> None:

@@ -104,8 +104,8 @@ def test_samples_have_the_expectation_and_the_spread_of_their_units(units: str) 
     rbm = drawn_rbm(3, 3, visible_units=units, hidden_units=units)
     x = torch.randn(1, 3).expand(40_000, 3)
     for draws, mean in (
-        (rbm.draw_hidden(x), rbm.hidden_mean(x)[0]),
-        (rbm.draw_visible(x), rbm.visible_mean(x)[0]),
+        (rbm.sample_hidden(x), rbm.hidden_mean(x)[0]),
+        (rbm.sample_visible(x), rbm.visible_mean(x)[0]),
     ):
         variance = mean * (1 - mean) if units == BINARY else torch.ones(3)
         torch.testing.assert_close(draws.mean(dim=0), mean, rtol=0, atol=0.03)

@@ -75,7 +75,9 @@ def test_each_part_learns_from_its_own_terms(adversary: str) -> None:
 
 def test_all_parameters_are_in_one_group() -> None:
     found = network("wasserstein")
-    players, rivals = (group["params"] for group in found.groups(Task.__new__(NetworkTask)))
+    players, rivals = (
+        group["params"] for group in found.parameter_groups(Task.__new__(NetworkTask))
+    )
     assert [id(p) for p in [*players, *rivals]] == [id(p) for p in found.parameters()]
     assert [id(p) for p in rivals] == [id(p) for p in found.discriminator.parameters()]
 
@@ -95,10 +97,10 @@ def test_a_rising_score_deceives() -> None:
     for adversary in ADVERSARIES:
         found = network(adversary)
         x = torch.randn(16, SIZE)
-        low = found.against_fixed(x, x, x)
+        low = found.generator_losses(x, x, x)
         assert low["features"] == 0
         found.discriminator.head.bias.data += 1
-        assert found.against_fixed(x, x, x)["generator"] < low["generator"]
+        assert found.generator_losses(x, x, x)["generator"] < low["generator"]
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (1, 5, 9), (3, 1, 1)])

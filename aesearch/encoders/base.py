@@ -31,7 +31,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     code_size_ : int
         Numbers in a code: `code_size`, or less where the data have fewer dimensions.
-    picture_shape_ : tuple of int or None
+    image_shape_ : tuple of int or None
         (height, width, channels) seen in `fit`, or None for a table.
     n_features_in_ : int
         Numbers per sample seen in `fit`.
@@ -39,7 +39,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Where the codes of the samples lie, for `sample`.
     uses_labels : bool
         Whether `fit` learns from `y`.
-    accepts_pictures : bool
+    accepts_images : bool
         Whether it learns from pictures; if not, from tables alone.
     accepts_sparse : bool
         Whether a table may be sparse (CSR of scipy), and stays so.
@@ -47,11 +47,11 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     uses_labels: ClassVar[bool] = False
     accepts_sparse: ClassVar[bool] = False
-    accepts_pictures: ClassVar[bool] = True
+    accepts_images: ClassVar[bool] = True
 
     code_size_: int
     n_features_in_: int
-    picture_shape_: tuple[int, int, int] | None
+    image_shape_: tuple[int, int, int] | None
     prior_: Prior
 
     def check_parameters(self) -> None:
@@ -106,14 +106,14 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"latents must have shape (n, {self.code_size_}); got {latents.shape}."
             )
         if not len(latents):
-            shape = self.picture_shape_ or (self.n_features_in_,)
-            return np.empty((0, *shape), np.float32 if self.picture_shape_ is None else np.uint8)
+            shape = self.image_shape_ or (self.n_features_in_,)
+            return np.empty((0, *shape), np.float32 if self.image_shape_ is None else np.uint8)
         parts = [self._decode(latents[i : i + BATCH]) for i in range(0, len(latents), BATCH)]
         decoded = np.concatenate(parts)
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             return decoded
-        pictures: Array = np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
-        return pictures.reshape(-1, *self.picture_shape_)
+        images: Array = np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
+        return images.reshape(-1, *self.image_shape_)
 
     def sample(self, count: int = 1, *, group: str | None = None, random_state: int = 0) -> Array:
         """Return `count` new samples, in the form of the input, decoded from drawn codes.
@@ -156,10 +156,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _validated(self, X: Array, *, reset: bool) -> Array:
         """Check `X`: pictures stay uint8, and are never copied; a table becomes floats."""
         if getattr(X, "ndim", 0) != 4:
-            if not reset and self.picture_shape_ is not None:
+            if not reset and self.image_shape_ is not None:
                 raise ValueError(
                     f"{type(self).__name__} was fitted on pictures of shape "
-                    f"{self.picture_shape_}; got an array of shape {np.shape(X)}."
+                    f"{self.image_shape_}; got an array of shape {np.shape(X)}."
                 )
             table: Array = validate_data(
                 self,
@@ -170,9 +170,9 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 ensure_min_samples=2 if reset else 1,
             )
             if reset:
-                self.picture_shape_ = None
+                self.image_shape_ = None
             return table
-        if not self.accepts_pictures:
+        if not self.accepts_images:
             kind = type(self).__name__
             raise ValueError(f"{kind} learns from tables; got an array of shape {X.shape}.")
         if X.dtype != np.uint8:
@@ -183,11 +183,11 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if reset:
             if len(X) < 2:
                 raise ValueError(f"fit needs at least 2 pictures; got n_samples = {len(X)}.")
-            self.picture_shape_ = (height, width, channels)
+            self.image_shape_ = (height, width, channels)
             self.n_features_in_ = height * width * channels
-        elif self.picture_shape_ != (height, width, channels):
+        elif self.image_shape_ != (height, width, channels):
             raise ValueError(
-                f"{type(self).__name__} was fitted on pictures of shape {self.picture_shape_}; "
+                f"{type(self).__name__} was fitted on pictures of shape {self.image_shape_}; "
                 f"got {(height, width, channels)}."
             )
         return X

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from aesearch.encoders.base import Encoder
 from aesearch.encoders.parameters import AtLeast, Count, OneOf, Weight
-from aesearch.encoders.sparse import filled, is_sparse
+from aesearch.encoders.sparse import densified, is_sparse
 from aesearch.encoders.torch_export import export
 from aesearch.encoders.training.data import Batches, signature_of
 from aesearch.encoders.training.noise import NOISES, check_noise
@@ -131,7 +131,7 @@ class TrainedEncoder(Encoder):
     def _layout(self) -> dict[str, Any]:
         """Facts that `load_state` needs beside arrays, as JSON holds them."""
         return {
-            "picture_shape": self.picture_shape_,
+            "picture_shape": self.image_shape_,
             "features": self.n_features_in_,
             "history": self.history_,
         }
@@ -153,7 +153,7 @@ class TrainedEncoder(Encoder):
         """Become the encoder that `state` was taken from; parameters must be the same."""
         layout = unpacked(state)
         shape = layout.get("picture_shape")
-        self.picture_shape_ = None if shape is None else tuple(shape)
+        self.image_shape_ = None if shape is None else tuple(shape)
         self.n_features_in_, self.history_ = layout["features"], layout["history"]
         self._rebuild(layout, state)
         load_arrays(state, **self._modules())
@@ -163,9 +163,9 @@ class TrainedEncoder(Encoder):
     @torch.inference_mode()
     def _encode(self, X: Array) -> Floats:
         if is_sparse(X):
-            rows: Array = filled(X)
+            rows: Array = densified(X)
         else:  # a copy: X may be read-only, which torch refuses
-            rows = np.array(X) if self.picture_shape_ else np.array(X, dtype=np.float32)
+            rows = np.array(X) if self.image_shape_ else np.array(X, dtype=np.float32)
         latents: Floats = self.encoder_module()(torch.from_numpy(rows))[1].numpy()
         return latents
 
@@ -176,10 +176,10 @@ class TrainedEncoder(Encoder):
 
     def write_graphs(self, folder: Path) -> None:
         """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             x = torch.zeros(2, self.n_features_in_)
         else:
-            x = torch.zeros(2, *self.picture_shape_, dtype=torch.uint8)
+            x = torch.zeros(2, *self.image_shape_, dtype=torch.uint8)
         export(self.encoder_module(), x, folder / "encoder.onnx", "x", ["code", "latent"])
         latent = torch.zeros(2, self.code_size_)
         export(self.decoder_module(), latent, folder / "decoder.onnx", "latent", ["x"])

@@ -21,11 +21,11 @@ from aesearch.encoders.autoencoders.network import (
 from aesearch.encoders.base import BATCH, rows_at_once
 from aesearch.encoders.layers.likelihood import LOSSES, Likelihood, loss_for
 from aesearch.encoders.parameters import Above, AtLeast, AtMost, OneOf, Weight
-from aesearch.encoders.sparse import is_sparse, tidied
+from aesearch.encoders.sparse import canonical, is_sparse
 from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
 from aesearch.encoders.training.data import (
     Batches,
-    PictureSource,
+    ImageSource,
     RowSource,
     spread_rows,
 )
@@ -98,9 +98,9 @@ class Autoencoder(TrainedEncoder):
 
     def _fit(self, X: Array, y: object, session: Session) -> None:
         if is_sparse(X):
-            X = tidied(X)
+            X = canonical(X)
         labels = self._encode_labels(y, X.shape[0])
-        source: Batches = RowSource(X) if self.picture_shape_ is None else PictureSource(X)
+        source: Batches = RowSource(X) if self.image_shape_ is None else ImageSource(X)
         self.network_ = self._network(self._likelihood_for(X, source), source.shape)
         self.history_ = self._train(source, labels, session)
         self._finalize(self._some_latents(source))
@@ -108,12 +108,12 @@ class Autoencoder(TrainedEncoder):
     def _likelihood_for(self, X: Array, source: Batches) -> Likelihood:
         """Choose the loss, and look at the scale of the samples: of a sparse table, of all."""
         if is_sparse(X):
-            self.loss_ = loss_for(self.loss, X, pictures=False)
+            self.loss_ = loss_for(self.loss, X, images=False)
             return Likelihood(self.loss_, source.shape).fit(X)
         most = min(LOOKED_AT, max(FEWEST_LOOKED_AT, VALUES_LOOKED_AT // self.n_features_in_))
         looked_at = source.batch(spread_rows(source.count, most))
-        pictures = self.picture_shape_ is not None
-        self.loss_ = loss_for(self.loss, looked_at[:FEW], pictures=pictures)
+        images = self.image_shape_ is not None
+        self.loss_ = loss_for(self.loss, looked_at[:FEW], images=images)
         return Likelihood(self.loss_, source.shape).fit(looked_at)
 
     def _encode_labels(self, y: object, count: int) -> Labels:
@@ -128,10 +128,10 @@ class Autoencoder(TrainedEncoder):
         order = np.random.default_rng(self.random_state).permutation(source.count)
         kept = min(int(self.validation * source.count), MOST_VALIDATED)
         kept = kept if kept >= FEWEST_VALIDATED else 0
-        rows, validated = np.sort(order[kept:]), np.sort(order[:kept])
+        rows, held_out = np.sort(order[kept:]), np.sort(order[:kept])
         noise = noise_of(self.noise, self.noise_level)
-        shift = self.shift if self.picture_shape_ else 0
-        task = self.task_type(self.network_, source, rows, validated, labels, noise, shift)
+        shift = self.shift if self.image_shape_ else 0
+        task = self.task_type(self.network_, source, rows, held_out, labels, noise, shift)
         task.name = type(self).__name__.lower()
         self._configure(task, source, self.epochs or EPOCHS.of(source.count))
         task.batch_size = min(self.batch_size, max(SMALLEST_BATCH, task.samples // STEPS))
@@ -143,7 +143,7 @@ class Autoencoder(TrainedEncoder):
     def _some_latents(self, source: Batches) -> Tensor:
         """Encode samples that are spread over all."""
         rows = spread_rows(source.count, LOOKED_AT)
-        step = BATCH if self.picture_shape_ else rows_at_once(self.n_features_in_)
+        step = BATCH if self.image_shape_ else rows_at_once(self.n_features_in_)
         parts = np.array_split(rows, -(-len(rows) // step))
         return torch.cat([self._latents(source, part) for part in parts])
 
@@ -157,12 +157,12 @@ class Autoencoder(TrainedEncoder):
 
     def encoder_module(self) -> nn.Module:
         """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
-        pictures = self.picture_shape_ is not None
-        return EncoderModule(self.network_, self.center_, pictures=pictures).eval()
+        images = self.image_shape_ is not None
+        return EncoderModule(self.network_, self.center_, images=images).eval()
 
     def decoder_module(self) -> nn.Module:
         """Return the module from latents to pictures in 0..255, or to rows."""
-        return DecoderModule(self.network_, pictures=self.picture_shape_ is not None).eval()
+        return DecoderModule(self.network_, images=self.image_shape_ is not None).eval()
 
     def _modules(self) -> dict[str, nn.Module]:
         return {"network": self.network_}
@@ -176,8 +176,8 @@ class Autoencoder(TrainedEncoder):
     def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
         self.loss_ = layout["loss"]
         shape: tuple[int, ...] = (self.n_features_in_,)
-        if self.picture_shape_ is not None:
-            height, width, channels = self.picture_shape_
+        if self.image_shape_ is not None:
+            height, width, channels = self.image_shape_
             shape = (channels, height, width)
         self.network_ = self._network(Likelihood(self.loss_, shape), shape).eval()
         self.center_ = torch.from_numpy(np.array(state["centre"]))

@@ -39,14 +39,14 @@ class ConvNetwork(PlainNetwork):
         """Return the terms of `PlainNetwork`; half of a batch is decoded with its own switches."""
         if not (self.training and len(self.backbone.switches)):
             return super().losses(inputs, targets, labels)
-        codes, places = self.backbone.encode_with_switches(inputs)
-        own = [of_stage[: len(inputs) // 2] for of_stage in places]
+        codes, indices = self.backbone.encode_with_switches(inputs)
+        own = [of_stage[: len(inputs) // 2] for of_stage in indices]
         return self.terms(codes, self.backbone.decode(codes, own), targets)
 
     def reconstruct(self, inputs: Tensor) -> Tensor:
         """Return the raw values of the last layer, with the switches of each sample itself."""
-        codes, places = self.backbone.encode_with_switches(inputs)
-        return self.backbone.decode(codes, places)
+        codes, indices = self.backbone.encode_with_switches(inputs)
+        return self.backbone.decode(codes, indices)
 
 
 @dataclass(eq=False, repr=False)
@@ -166,7 +166,7 @@ class ConvEncoder(Autoencoder):
         for start in range(0, max(1, len(X)), BATCH):
             inputs = network.likelihood.inputs(stored_values(X[start : start + BATCH]))
             decoded = network.likelihood.outputs(network.reconstruct(inputs))
-            if self.picture_shape_ is not None:
+            if self.image_shape_ is not None:
                 decoded = from_pixels(decoded).round().to(torch.uint8)
             found.append(decoded.numpy())
         return np.concatenate(found)

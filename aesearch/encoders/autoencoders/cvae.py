@@ -101,7 +101,7 @@ class ConditionalNetwork(VariationalNetwork):
         terms = super().terms(posterior, targets, labels, weight)
         if self.classification:
             # The sum over the known ones, for a batch may have none; -1 adds nothing to it.
-            joint = self.log_joint(self.drawn(*posterior))
+            joint = self.log_joint(self.sample_posterior(*posterior))
             wrong = functional.cross_entropy(joint, labels, ignore_index=UNLABELED, reduction="sum")
             known = (labels != UNLABELED).sum().clamp(min=1)
             terms["classification"] = self.classification * wrong / known

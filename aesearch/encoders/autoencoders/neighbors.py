@@ -139,7 +139,7 @@ class NeighborEncoder(MLPEncoder):
 
     def _view(self, source: Batches) -> Augmenter:
         """Return the distortion of pictures, where they are square; rows stay as they are."""
-        if not self.views or self.picture_shape_ is None or source.shape[1] != source.shape[2]:
+        if not self.views or self.image_shape_ is None or source.shape[1] != source.shape[2]:
             return lambda x: x
         sample = source.batch(spread_rows(source.count, REFERRED_TO))
         family = family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
@@ -155,7 +155,7 @@ class NeighborEncoder(MLPEncoder):
         # By default each is its own neighbor.
         task.pairs = torch.arange(source.count)[:, None].repeat(1, self.neighbors)
         task.view = self._view(source)
-        for part in (task.rows, task.validated):
+        for part in (task.rows, task.held_out):
             if len(part) > 1:
                 parts = [(_flat(source, block) - mean) @ components for block in blocks(part)]
                 found = nearest(torch.cat(parts), self.neighbors)

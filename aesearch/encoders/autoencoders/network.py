@@ -65,7 +65,7 @@ class Network(nn.Module, ABC):
     def on_progress(self, progress: float) -> None:
         """Do what the share of training done asks for."""
 
-    def groups(self, task: Task) -> list[dict[str, Any]]:
+    def parameter_groups(self, task: Task) -> list[dict[str, Any]]:
         """Return the optimizer's groups of parameters; see `Task.optimizer`."""
         return [{"params": list(self.parameters())}]
 
@@ -78,13 +78,13 @@ class NetworkTask(Task):
         network: Network,
         source: Batches,
         rows: Array,
-        validated: Array,
+        held_out: Array,
         labels: Labels,
         noise: Noise,
         shift: int,
     ) -> None:
         self.module = self.network = network
-        self.source, self.rows, self.validated = source, rows, validated
+        self.source, self.rows, self.held_out = source, rows, held_out
         self.labels, self.noise = torch.from_numpy(labels), noise
         self.shift = self.shift_now = shift
         self.samples = len(rows)
@@ -105,17 +105,17 @@ class NetworkTask(Task):
 
     def validate(self) -> float | None:
         """Return the loss of clean samples that are not trained on."""
-        if not len(self.validated):
+        if not len(self.held_out):
             return None
         total = 0.0
-        for start in range(0, len(self.validated), self.batch_size):
-            rows = self.validated[start : start + self.batch_size]
+        for start in range(0, len(self.held_out), self.batch_size):
+            rows = self.held_out[start : start + self.batch_size]
             stored, labels = self._stored(rows)
             likelihood = self.network.likelihood
             inputs, targets = likelihood.inputs(stored), likelihood.targets(stored)
             loss = self.network.validation_loss(inputs, targets, labels)
             total += float(loss) * len(rows)
-        return total / len(self.validated)
+        return total / len(self.held_out)
 
     def on_progress(self, progress: float) -> bool:
         """Tell the network; show pictures where they are in the last part of the training."""
@@ -126,7 +126,7 @@ class NetworkTask(Task):
     def optimizer(self) -> torch.optim.Optimizer:
         """Return AdamW over the network's groups."""
         return torch.optim.AdamW(
-            self.network.groups(self),
+            self.network.parameter_groups(self),
             lr=self.learning_rate,
             weight_decay=self.weight_decay,
             betas=(0.9, 0.99),
@@ -139,14 +139,14 @@ class EncoderModule(nn.Module):
 
     center: Tensor
 
-    def __init__(self, network: Network, center: Tensor, *, pictures: bool) -> None:
+    def __init__(self, network: Network, center: Tensor, *, images: bool) -> None:
         super().__init__()
-        self.network, self.pictures = network, pictures
+        self.network, self.images = network, images
         self.register_buffer("center", center)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (code, latent), both (n, code_size): code is centered and of length 1."""
-        stored = to_pixels(x) if self.pictures else x.float()
+        stored = to_pixels(x) if self.images else x.float()
         latent = self.network.encode(self.network.likelihood.inputs(stored))
         return unit(latent - self.center), latent
 
@@ -154,11 +154,11 @@ class EncoderModule(nn.Module):
 class DecoderModule(nn.Module):
     """From latents to pictures, (n, height, width, channels) in 0..255, or to rows."""
 
-    def __init__(self, network: Network, *, pictures: bool) -> None:
+    def __init__(self, network: Network, *, images: bool) -> None:
         super().__init__()
-        self.network, self.pictures = network, pictures
+        self.network, self.images = network, images
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return what `latent` stands for, in the units of the input."""
         decoded = self.network.likelihood.outputs(self.network.decode(latent))
-        return from_pixels(decoded) if self.pictures else decoded
+        return from_pixels(decoded) if self.images else decoded

@@ -68,7 +68,7 @@ class VariationalNetwork(Network):
         """Return the raw values of the last layer."""
         return self.backbone.decode(latents)
 
-    def drawn(self, mean: Tensor, log_variance: Tensor) -> Tensor:
+    def sample_posterior(self, mean: Tensor, log_variance: Tensor) -> Tensor:
         """Return a code from each posterior, such that gradients pass (reparameterization)."""
         return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
 
@@ -88,7 +88,7 @@ class VariationalNetwork(Network):
         self, posterior: tuple[Tensor, Tensor], targets: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the two parts of the negative ELBO of each sample: reconstruction and KL."""
-        raw = self.decode(self.drawn(*posterior))
+        raw = self.decode(self.sample_posterior(*posterior))
         return self.negative_log_likelihood(raw, targets), self.divergence(*posterior, labels)
 
     def terms(
@@ -220,7 +220,7 @@ class VAEEncoder(Autoencoder):
         found = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            step = BATCH if self.picture_shape_ else rows_at_once(self.n_features_in_)
+            step = BATCH if self.image_shape_ else rows_at_once(self.n_features_in_)
             for start in range(0, X.shape[0], step):
                 stored = stored_values(X[start : start + step])
                 likelihood = network.likelihood

@@ -121,7 +121,7 @@ class AdversarialNetwork(VariationalNetwork):
         self.feature_weight, self.reconstruction = feature_weight, reconstruction
         self.gradient_penalty = gradient_penalty
 
-    def groups(self, task: Task) -> list[dict[str, Any]]:
+    def parameter_groups(self, task: Task) -> list[dict[str, Any]]:
         """Return encoder and decoder as one group, the discriminator as the other."""
         rivals = set(self.discriminator.parameters())
         players = [p for p in self.parameters() if p not in rivals]
@@ -141,45 +141,48 @@ class AdversarialNetwork(VariationalNetwork):
         decoder, "discriminator" and "penalty" the discriminator.
         """
         mean, log_variance = self.posterior(inputs)
-        codes = self.drawn(mean, log_variance)
+        codes = self.sample_posterior(mean, log_variance)
         # Apart: in one batch its normalization would lead from "generator" back to the encoder.
         raw, sampled = self.decode(codes), self.decode(torch.randn_like(codes))
         likelihood = self.negative_log_likelihood(raw, targets).mean()
-        made, seen = self._judged(raw), self._judged(sampled)
+        made, seen = self._as_inputs(raw), self._as_inputs(sampled)
         real = targets if self.likelihood.loss == SQUARED else self.likelihood.inputs(targets)
         return {
             "reconstruction": self.reconstruction * likelihood,
             "divergence": self.weight * self.divergence(mean, log_variance, labels).mean(),
-            **self.against_fixed(real, made, seen),
-            **self.of_discriminator(real, made.detach(), seen.detach()),
+            **self.generator_losses(real, made, seen),
+            **self.discriminator_losses(real, made.detach(), seen.detach()),
         }
 
-    def _judged(self, raw: Tensor) -> Tensor:
+    def _as_inputs(self, raw: Tensor) -> Tensor:
         """Return decoded values in the form in which the encoder would see them."""
         return self.likelihood.inputs(self.likelihood.outputs(raw.float()))
 
-    def against_fixed(self, real: Tensor, decoded: Tensor, sampled: Tensor) -> dict[str, Tensor]:
+    def generator_losses(self, real: Tensor, decoded: Tensor, sampled: Tensor) -> dict[str, Tensor]:
         """Return "features" and "generator", for which the discriminator is fixed."""
         fixed = {name: p.detach() for name, p in self.discriminator.named_parameters()}
         judged = functional_call(self.discriminator, fixed, (torch.cat([real, decoded, sampled]),))
         wanted, found, _ = judged[0].chunk(3)
+        scores = judged[1].chunk(3)
         # In units of their spread, for a discriminator may scale its features as it likes.
         spread = (wanted - wanted.mean(dim=0)).square().mean().clamp(min=SMALLEST_SPREAD)
         missed = (wanted - found).square().mean() / spread
         values = real[0].numel()
         return {
             "features": 0.5 * self.feature_weight * values * missed,
-            "generator": self.adversary_weight * self._deceived(judged[1].chunk(3)[2], values),
+            "generator": self.adversary_weight * self._generator_loss(scores[2], values),
         }
 
-    def _deceived(self, score: Tensor, values: int) -> Tensor:
+    def _generator_loss(self, score: Tensor, values: int) -> Tensor:
         """Return the generator's loss, as large as the likelihood of so many values."""
         if self.adversary == WASSERSTEIN:
             # Its slope is 1 for the whole sample; that of a likelihood is about 1 for each value.
             return -CALM * math.sqrt(values) * score.mean()
         return values * functional.softplus(-score).mean()
 
-    def of_discriminator(self, real: Tensor, decoded: Tensor, sampled: Tensor) -> dict[str, Tensor]:
+    def discriminator_losses(
+        self, real: Tensor, decoded: Tensor, sampled: Tensor
+    ) -> dict[str, Tensor]:
         """Return "discriminator" and, where it has a weight, "penalty"."""
         scores = self.discriminator(torch.cat([real, decoded, sampled]))[1].chunk(3)
         if self.adversary == WASSERSTEIN:

@@ -32,7 +32,7 @@ from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
 from aesearch.encoders.training.augment import augmenter, family_of
 from aesearch.encoders.training.data import (
     Batches,
-    PictureSource,
+    ImageSource,
     Source,
     TableSource,
     spread_rows,
@@ -123,7 +123,7 @@ class AgreementEncoder(TrainedEncoder):
     def _fit(self, X: Array, y: object, session: Session) -> None:
         source = self._source(X)
         sample = source.batch(spread_rows(source.count, FEW))
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             family = "table"
         else:
             family = family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
@@ -186,7 +186,7 @@ class AgreementEncoder(TrainedEncoder):
         self, backbone: ResidualBackbone, source: Source, rows: Array, code_size: int
     ) -> tuple[EncoderGraph, Tensor]:
         """Fit the projections on the samples `rows`; return the graph and their latents."""
-        columns = self.n_features_in_ if self.picture_shape_ is None else None
+        columns = self.n_features_in_ if self.image_shape_ is None else None
         return fuse(backbone, source, self.family_, rows, code_size, columns)
 
     def _train_decoder(
@@ -226,7 +226,7 @@ class AgreementEncoder(TrainedEncoder):
     def decoder_module(self) -> nn.Module:
         """Return the module from latents to pictures in 0..255, or to rows."""
         table = None
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             table = self.encoder_.low, self.encoder_.width
         return DecoderGraph(self.decoder_, table).eval()
 
@@ -255,16 +255,16 @@ class AgreementEncoder(TrainedEncoder):
 
     def _form(self) -> tuple[int, int, int | None]:
         """Channels and side of the pictures, and the columns of a table or None."""
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             return 1, square_side(self.n_features_in_), self.n_features_in_
-        height, _, channels = self.picture_shape_
+        height, _, channels = self.image_shape_
         return channels, height, None
 
     def _source(self, X: Array) -> Source:
-        if self.picture_shape_ is not None:
+        if self.image_shape_ is not None:
             if X.shape[1] != X.shape[2]:
                 raise ParameterError(f"pictures must be square; got shape {X.shape[1:3]}.")
-            return PictureSource(X)
+            return ImageSource(X)
         low, high = X.min(axis=0), X.max(axis=0)
         width = np.where(high > low, high - low, 1)
         return TableSource(X, torch.from_numpy(low).float(), torch.from_numpy(width).float())

@@ -277,8 +277,8 @@ class Decoder(nn.Module):
         rough = self.enlarge(small.float())
         maps = torch.relu(self.unfold(z)).view(-1, self.first, self.start, self.start)
         detail = functional.pixel_shuffle(self.last(self.body(maps)), 2)
-        pictures: Tensor = rough + detail[..., : self.side, : self.side]
-        return pictures
+        images: Tensor = rough + detail[..., : self.side, : self.side]
+        return images
 
 
 class Projection(nn.Module):

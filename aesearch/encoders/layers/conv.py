@@ -54,40 +54,40 @@ class Switches(nn.Module):
 
     def pool(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the maxima of maps (n, c, height, width), and the number of each one's pixel."""
-        pooled, places = functional.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
+        pooled, indices = functional.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
         if self.training:
-            self._count(places)
-        return pooled, places
+            self._count(indices)
+        return pooled, indices
 
     @torch.no_grad()
-    def _count(self, places: Tensor) -> None:
-        pixels = places.transpose(0, 1).flatten(1)
+    def _count(self, indices: Tensor) -> None:
+        pixels = indices.transpose(0, 1).flatten(1)
         one = self.average.new_ones(()).expand_as(pixels)
         counts = torch.zeros_like(self.average).flatten(1).scatter_add_(1, pixels, one)
         # Not in place: the graph of a loss may still hold it.
-        self.average = self.average.lerp(counts.view_as(self.average) / len(places), MOMENTUM)
+        self.average = self.average.lerp(counts.view_as(self.average) / len(indices), MOMENTUM)
 
-    def unpool(self, x: Tensor, places: Tensor | None = None) -> Tensor:
+    def unpool(self, x: Tensor, indices: Tensor | None = None) -> Tensor:
         """Return maps (n, c, height, width) of the values `x` of their squares.
 
         Parameters
         ----------
         x : Tensor of shape (n, c, height / 2, width / 2)
-        places : Tensor of shape (m, c, height / 2, width / 2), optional
+        indices : Tensor of shape (m, c, height / 2, width / 2), optional
             From `pool`, for the first m samples; the others get the average.
         """
         height, width = self.average.shape[1:]
-        own = 0 if places is None else len(places)
-        if places is not None:
+        own = 0 if indices is None else len(indices)
+        if indices is not None:
             # MaxUnpool2d, which not every device has.
             flat = x.new_zeros(own, x.shape[1], height * width)
-            flat = flat.scatter(2, places.flatten(2), x[:own].flatten(2))
+            flat = flat.scatter(2, indices.flatten(2), x[:own].flatten(2))
             placed = flat.view(own, x.shape[1], height, width)
             if own == len(x):
                 return placed
         spread = functional.interpolate(x[own:], scale_factor=2.0)[..., :height, :width]
         spread = spread * self.average.to(x.dtype)
-        return spread if places is None else torch.cat([placed, spread])
+        return spread if indices is None else torch.cat([placed, spread])
 
 
 def _conv(inputs: int, outputs: int, activation: str, *, stride: int = 1, bias: bool) -> nn.Module:
@@ -173,15 +173,15 @@ class ConvBackbone(Backbone):
         super().__init__()
         check_unpooling(pooling, unpooling)
         self.shape = shape
-        self.picture = shape if len(shape) == 3 else (1, *[square_side(shape[0])] * 2)
+        self.image = shape if len(shape) == 3 else (1, *[square_side(shape[0])] * 2)
         self.pooling, self.unpooling = pooling, unpooling
-        self.sizes = sizes_of_maps(shape, self.picture[1:], depth)
+        self.sizes = sizes_of_maps(shape, self.image[1:], depth)
         # Without a halving there still is one stage, at full size.
         strides = [2] * (len(self.sizes) - 1) or [1]
         if strides == [1]:
             self.sizes *= 2
         self.strides = strides
-        channels = [self.picture[0], *(width * 2**stage for stage in range(len(strides)))]
+        channels = [self.image[0], *(width * 2**stage for stage in range(len(strides)))]
         self.first = (channels[-1], *self.sizes[-1])
 
         def rest(maps: int) -> list[nn.Module]:
@@ -215,7 +215,7 @@ class ConvBackbone(Backbone):
         self.unfolded = nn.Sequential(*_after(channels[-1], activation, normalize))
         # One per pixel: what the samples have in common is a picture, not a color, and decoding
         # starts there.
-        self.last = nn.Parameter(torch.zeros(self.picture))
+        self.last = nn.Parameter(torch.zeros(self.image))
         self.to(memory_format=torch.channels_last)
 
     def _back(
@@ -235,39 +235,39 @@ class ConvBackbone(Backbone):
 
     def encode_with_switches(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return (n, outputs), and of each stage the places of the maxima; see `Switches`."""
-        places: list[Tensor] = []
-        return self._down(x, places), places
+        indices: list[Tensor] = []
+        return self._down(x, indices), indices
 
-    def _down(self, x: Tensor, places: list[Tensor] | None) -> Tensor:
+    def _down(self, x: Tensor, indices: list[Tensor] | None) -> Tensor:
         if len(self.shape) == 1:
-            extra = math.prod(self.picture) - self.shape[0]
-            x = functional.pad(x, (0, extra)).view(-1, *self.picture)
+            extra = math.prod(self.image) - self.shape[0]
+            x = functional.pad(x, (0, extra)).view(-1, *self.image)
         x = x.contiguous(memory_format=torch.channels_last)
         for stage, (down, onwards) in enumerate(zip(self.down, self.onwards, strict=True)):
             x = down(x)
-            if places is not None and len(self.switches):
+            if indices is not None and len(self.switches):
                 x, own = self._switches(stage).pool(x)
-                places.append(own)
+                indices.append(own)
             elif self.pooling == MAXIMA and self.strides[stage] == 2:
                 x = functional.max_pool2d(x, 2, ceil_mode=True)
             x = onwards(x)
         codes: Tensor = self.to_code(x.flatten(1))
         return codes
 
-    def decode(self, codes: Tensor, places: Sequence[Tensor] = ()) -> Tensor:
+    def decode(self, codes: Tensor, indices: Sequence[Tensor] = ()) -> Tensor:
         """Return raw values, (n, *shape).
 
         Parameters
         ----------
         codes : Tensor of shape (n, code_size)
-        places : sequence of Tensor, optional
+        indices : sequence of Tensor, optional
             Of each stage, from `encode_with_switches`, for the first samples or all; the others
             are decoded with the average switches.
         """
         x: Tensor = self.unfolded(self.from_code(codes).view(-1, *self.first))
         for stage in reversed(range(len(self.up))):
             if len(self.switches):
-                x = self._switches(stage).unpool(x, places[stage] if places else None)
+                x = self._switches(stage).unpool(x, indices[stage] if indices else None)
             x = x.contiguous(memory_format=torch.channels_last)
             height, width = self.sizes[stage]
             x = self.up[stage](x)[..., :height, :width]

@@ -129,7 +129,7 @@ def log_shares(shares: Tensor) -> Tensor:
     return shares.clamp(min=min(SMALLEST_SHARE, SMALLEST_PART / len(shares))).log()
 
 
-def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
+def loss_for(wanted: str, sample: Any, *, images: bool) -> str:
     """Return the loss for a collection: the one wanted, or for "auto" the one that fits.
 
     Drawings and digits, whose pixels are ink or ground, get "cross-entropy"; a sparse table of
@@ -141,7 +141,7 @@ def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
         "auto" or a key of `LOSSES`.
     sample : Tensor or CSR matrix
         Stored values.
-    pictures : bool
+    images : bool
 
     Raises
     ------
@@ -151,7 +151,7 @@ def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
     if wanted == "auto":
         if is_sparse(sample):
             return MULTINOMIAL if are_counts(sample) else SQUARED
-        drawn = pictures and family_of((sample.permute(0, 2, 3, 1) * 255).numpy()) != "photo"
+        drawn = images and family_of((sample.permute(0, 2, 3, 1) * 255).numpy()) != "photo"
         return CROSS_ENTROPY if drawn else SQUARED
     loss = LOSSES[wanted]
     low, high = extremes(sample) if is_sparse(sample) else map(float, sample.aminmax())
@@ -160,8 +160,8 @@ def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
             f"loss {wanted!r} needs values within 0..1; got {low:g}..{high:g}: "
             "scale them, or choose loss 'squared'"
         )
-    if loss == MULTINOMIAL and (pictures or low < 0):
-        what = "pictures" if pictures else f"values down to {low:g}"
+    if loss == MULTINOMIAL and (images or low < 0):
+        what = "pictures" if images else f"values down to {low:g}"
         raise ParameterError(
             f"loss {wanted!r} needs a table of counts; got {what}: choose loss 'squared'"
         )

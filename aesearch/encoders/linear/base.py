@@ -31,7 +31,7 @@ class LinearEncoder(Encoder):
 
     def _rows(self, X: Array) -> Array:
         """Average squares of `pool_` pixels and flatten: (n, features), float32 for pictures."""
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             table: Array = X.astype(np.float64, copy=False)
             return table
         pool = self.pool_
@@ -55,9 +55,9 @@ class LinearEncoder(Encoder):
     def _decode(self, latents: Floats) -> Floats:
         rows = latents if self.inverse_matrix_ is None else latents @ self.inverse_matrix_
         flat = rows + self.inverse_offset_
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             return flat.astype(np.float32)
-        height, width, channels = self.picture_shape_
+        height, width, channels = self.image_shape_
         small = flat.reshape(-1, height // self.pool_, width // self.pool_, channels)
         large = small.repeat(self.pool_, axis=1).repeat(self.pool_, axis=2)
         return large.astype(np.float32)
@@ -75,17 +75,17 @@ class LinearEncoder(Encoder):
 
     def write_graphs(self, folder: Path) -> None:
         """Write ``encoder.onnx`` and ``decoder.onnx`` without torch."""
-        shape, pool = self.picture_shape_, self.pool_
+        shape, pool = self.image_shape_, self.pool_
         write_linear_encoder(
             folder / "encoder.onnx",
-            picture_shape=shape,
+            image_shape=shape,
             pool=pool,
             offset=self.offset_,
             matrix=self.matrix_,
         )
         write_linear_decoder(
             folder / "decoder.onnx",
-            picture_shape=shape,
+            image_shape=shape,
             pool=pool,
             offset=self.inverse_offset_,
             matrix=self.inverse_matrix_,
@@ -104,9 +104,9 @@ class LinearEncoder(Encoder):
         Sides without a fit one, such as 37 pixels, are left as they are. Where fewer than
         `numbers` would be left, the largest divisor that leaves so many is taken, or 1.
         """
-        if self.picture_shape_ is None or largest_side is None:
+        if self.image_shape_ is None or largest_side is None:
             return 1
-        height, width, channels = self.picture_shape_
+        height, width, channels = self.image_shape_
         side = max(height, width)
         divisors = [p for p in range(1, side + 1) if height % p == 0 and width % p == 0]
         pool = next((p for p in divisors if SMALLEST_SIDE <= side // p <= largest_side), 1)

@@ -92,7 +92,7 @@ class LSAEncoder(LinearEncoder):
                 squares += _dense(rows.T @ rows)
             powers, vectors = _leading(squares, size)
             return np.sqrt(powers), vectors.T
-        rows = X if self.picture_shape_ is None else self._sampled(X)
+        rows = X if self.image_shape_ is None else self._sampled(X)
         if rows.shape[0] <= MANY_FEATURES:  # fewer samples than features: from their side
             rows = rows.astype(np.float64)
             powers, vectors = _leading(_dense(rows @ rows.T), size)

@@ -105,7 +105,7 @@ class PCAEncoder(LinearEncoder):
             resolution=self.resolution,
             random_state=self.random_state,
         )
-        other.n_features_in_, other.picture_shape_ = self.n_features_in_, self.picture_shape_
+        other.n_features_in_, other.image_shape_ = self.n_features_in_, self.image_shape_
         other.pool_ = self.pool_
         other._learn(self.offset_, self.components_, self.explained_variance_)
         return other

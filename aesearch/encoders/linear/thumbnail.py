@@ -37,10 +37,10 @@ class ThumbnailEncoder(LinearEncoder):
         self.check_parameters()
         X = self._validated(X, reset=True)
         self.pool_ = self._choose_pool(RESOLUTION)
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             groups = _grouping(X.shape[1], min(self.code_size, X.shape[1]))
         else:
-            height, width, channels = self.picture_shape_
+            height, width, channels = self.image_shape_
             height, width = height // self.pool_, width // self.pool_
             side = max(1, min(int(self.code_size**0.5), height, width))
             vertical, horizontal = _grouping(height, side), _grouping(width, side)

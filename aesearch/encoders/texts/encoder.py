@@ -18,7 +18,7 @@ from aesearch.encoders.base import BATCH
 from aesearch.encoders.layers.mlp import ACTIVATIONS
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Share, Weight, Widths
-from aesearch.encoders.sparse import is_sparse, tidied
+from aesearch.encoders.sparse import canonical, is_sparse
 from aesearch.encoders.texts.network import (
     COSINE,
     MULTINOMIAL,
@@ -123,7 +123,7 @@ class TextEncoder(TrainedEncoder):
     """
 
     accepts_sparse: ClassVar[bool] = True
-    accepts_pictures: ClassVar[bool] = False
+    accepts_images: ClassVar[bool] = False
 
     _: KW_ONLY
     hidden: Widths = ()
@@ -142,7 +142,7 @@ class TextEncoder(TrainedEncoder):
     weight_decay: Weight = 0.0
 
     def _fit(self, X: Array, y: object, session: Session) -> None:
-        rows = tidied(X if is_sparse(X) else csr_matrix(X))
+        rows = canonical(X if is_sparse(X) else csr_matrix(X))
         self.loss_ = self._loss_for(rows)
         lsa = LSAEncoder(max(COMPONENTS, self.code_size), random_state=self.random_state).fit(rows)
         size = min(self.code_size, lsa.code_size_)
@@ -237,7 +237,7 @@ class TextEncoder(TrainedEncoder):
     def _latents_of(self, rows: Any, chosen: Array) -> Tensor:
         kept = SparseRows(rows, order=2)
         parts = np.array_split(chosen, -(-len(chosen) // BATCH))
-        return torch.cat([self.network_.encode_bags(kept.batch(part)) for part in parts])
+        return torch.cat([self.network_.encode_sparse(kept.batch(part)) for part in parts])
 
     @torch.inference_mode()
     def _finalize_on(self, rows: Any) -> None:

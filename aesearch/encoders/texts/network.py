@@ -40,7 +40,7 @@ class WordBatch:
     values: Tensor
     rows: Tensor
 
-    def times(self, matrix: Tensor) -> Tensor:
+    def matmul(self, matrix: Tensor) -> Tensor:
         """Return the product with a matrix of a row per column, (n, width)."""
         return functional.embedding_bag(
             self.columns, matrix, self.offsets, mode="sum", per_sample_weights=self.values
@@ -167,9 +167,9 @@ class TextNetwork(nn.Module):
         """Whether the code is a linear map of the words."""
         return not len(self.above) and not self.bounded
 
-    def encode_bags(self, batch: WordBatch) -> Tensor:
+    def encode_sparse(self, batch: WordBatch) -> Tensor:
         """Return the latent codes of sparse rows."""
-        return self._upwards(batch.times(self.words))
+        return self._upwards(batch.matmul(self.words))
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the latent codes of rows of unit length that are filled in, (n, features)."""
@@ -207,7 +207,7 @@ class TextNetwork(nn.Module):
         The cosine is had without the decoded rows: their products with the targets need only the
         words that occur, and their lengths the products of the output's columns.
         """
-        reached = (latents * target.times(self.output)).sum(dim=1)
+        reached = (latents * target.matmul(self.output)).sum(dim=1)
         if self.loss == COSINE:
             products = self.output.T @ self.output
             lengths = ((latents @ products) * latents).sum(dim=1).clamp(min=SMALLEST).sqrt()

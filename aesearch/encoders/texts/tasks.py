@@ -81,7 +81,7 @@ class TextTask(Task):
 
     def _seen(self, rows: Array) -> Tensor:
         """Return the latent codes of what the network is shown of some rows."""
-        return self.network.encode_bags(self.rows.batch(rows, self.noise, self.noise_level))
+        return self.network.encode_sparse(self.rows.batch(rows, self.noise, self.noise_level))
 
 
 class RefiningTask(TextTask):

@@ -26,7 +26,7 @@ LUMA = (0.299, 0.587, 0.114)
 Augmenter = Callable[[Tensor], Tensor]
 
 
-def family_of(pictures: Array) -> str:
+def family_of(images: Array) -> str:
     """Tell from the pictures which distortions keep their meaning.
 
     Drawings, digits and letters (gray strokes on one flat ground) are "glyph": they must not be
@@ -35,10 +35,10 @@ def family_of(pictures: Array) -> str:
 
     Parameters
     ----------
-    pictures : ndarray of shape (n, height, width, channels), uint8
+    images : ndarray of shape (n, height, width, channels), uint8
         A sample of the collection.
     """
-    sample = pictures.astype(np.float32)
+    sample = images.astype(np.float32)
     if sample.shape[3] == 3 and np.ptp(sample, axis=3).mean() > COLORLESS:
         return "photo"
     gray = sample.mean(axis=3)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aesearch.encoders.sparse import filled, is_sparse
+from aesearch.encoders.sparse import densified, is_sparse
 from aesearch.types import Array
 
 
@@ -45,7 +45,7 @@ class Source(Batches):
     side: int
 
 
-class PictureSource(Source):
+class ImageSource(Source):
     """A uint8 array (n, side, side, channels), which may be a memory map."""
 
     def __init__(self, X: Array) -> None:
@@ -112,7 +112,7 @@ def stored_values(X: Any) -> Tensor:
     Rows of a sparse table are filled in: they are to be those of one batch.
     """
     if is_sparse(X):
-        return torch.from_numpy(filled(X))
+        return torch.from_numpy(densified(X))
     if not X.flags.writeable:  # which torch refuses
         X = X.copy()
     if X.ndim == 4:
@@ -120,9 +120,9 @@ def stored_values(X: Any) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32))
 
 
-def to_pixels(pictures: Tensor) -> Tensor:
+def to_pixels(images: Tensor) -> Tensor:
     """Return stored pictures, uint8 (n, height, width, c), as floats in 0..1, (n, c, h, w)."""
-    return pictures.permute(0, 3, 1, 2).float() / 255
+    return images.permute(0, 3, 1, 2).float() / 255
 
 
 def from_pixels(pixels: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def agreement(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     visual representations, ICML 2020.
     """
     views = functional.normalize(torch.cat([first, second]).float())
-    return _each_other(views @ views.T / temperature)
+    return _paired_cross_entropy(views @ views.T / temperature)
 
 
 def neighborhood(first: Tensor, second: Tensor) -> Tensor:
@@ -57,10 +57,10 @@ def neighborhood(first: Tensor, second: Tensor) -> Tensor:
     learning, ICLR 2023.
     """
     codes = torch.cat([first, second]).float()
-    return _each_other(-torch.log1p((codes[:, None] - codes).square().sum(dim=2)))
+    return _paired_cross_entropy(-torch.log1p((codes[:, None] - codes).square().sum(dim=2)))
 
 
-def _each_other(similarity: Tensor) -> Tensor:
+def _paired_cross_entropy(similarity: Tensor) -> Tensor:
     """Return the cross-entropy of finding row i + n/2, or i - n/2, by row i of logits (n, n)."""
     count = len(similarity) // 2
     hidden = torch.eye(2 * count, dtype=torch.bool, device=similarity.device)

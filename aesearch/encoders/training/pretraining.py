@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from aesearch.encoders.autoencoders.network import NetworkTask
 from aesearch.encoders.layers.likelihood import CROSS_ENTROPY, MULTINOMIAL, SQUARED, Likelihood
 from aesearch.encoders.layers.mlp import ACTIVATIONS, MLPBackbone, Tied
-from aesearch.encoders.layers.rbm import BINARY, COUNTS, GAUSSIAN, RBM, rate_for
+from aesearch.encoders.layers.rbm import BINARY, COUNTS, GAUSSIAN, RBM, learning_rate_for
 from aesearch.encoders.training.data import spread_rows
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.task import Task
@@ -133,7 +133,7 @@ class RBMTask(LayerTask):
         super().__init__(rbm, inputs, whole, plan.epochs, name)
         self.plan, self.sampled = plan, sampled
         self.batch_size = min(self.batch_size, RBM_BATCH)
-        self.learning_rate, self.weight_decay = rate_for(rbm), plan.weight_cost
+        self.learning_rate, self.weight_decay = learning_rate_for(rbm), plan.weight_cost
         self.patience = None  # a difference of free energies is no measure of success
 
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
