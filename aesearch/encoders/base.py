@@ -16,7 +16,7 @@ from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
 
 BATCH = 512
-VALUES_AT_ONCE = 8_000_000  # of a table, filled in: 32 MB
+VALUES_AT_ONCE = 8_000_000  # of a table, densified: 32 MB
 
 
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -24,13 +24,13 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     An encoder takes pictures, a uint8 array of shape (n, height, width, channels), or a table, a
     float array of shape (n, features), and gives *latent* codes of shape (n, code_size_). The
-    comparable form that is searched, centered and of unit length, is made in one place: the graph
-    that :meth:`freeze` writes.
+    normalized code that is searched, centered and of unit length, is made in one place: the graph
+    that `write_graphs` writes.
 
     Attributes
     ----------
     code_size_ : int
-        Numbers in a code: `code_size`, or less where the data have fewer dimensions.
+        Dimensions of a code: `code_size`, or fewer where the data have fewer.
     image_shape_ : tuple of int or None
         (height, width, channels) seen in `fit`, or None for a table.
     n_features_in_ : int
@@ -98,7 +98,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return np.concatenate([self._encode(X[i : i + step]) for i in range(0, count, step)])
 
     def inverse_transform(self, latents: Array) -> Array:
-        """Return what `latents`, of shape (n, code_size_), decode to, in the form of the input."""
+        """Decode `latents`, of shape (n, code_size_), to the form of the input."""
         check_is_fitted(self, "code_size_")
         latents = np.asarray(latents, dtype=np.float32)
         if latents.ndim != 2 or latents.shape[1] != self.code_size_:

@@ -86,7 +86,7 @@ def changed_parameters(encoder: Encoder) -> dict[str, Any]:
 
 
 def learned_by(name: str, kind: str = "images") -> str:
-    """Return the encoder that is trained under a name: 'auto' trains the default of its kind."""
+    """Name of the encoder that is trained: for 'auto', the default of its kind."""
     return LEARNED[kind] if name == "auto" else current_name(name)
 
 

@@ -1,4 +1,4 @@
-"""Sparse tables, CSR matrices of scipy: from and to bags, looked at, and filled in by the batch."""
+"""Sparse tables, CSR matrices of scipy: from and to bags, looked at, and densified by the batch."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def canonical(csr: Any) -> csr_matrix:
 
 
 def densified(csr: Any) -> Floats:
-    """Return a batch of rows with its zeros, float32 of the same shape."""
+    """Densify a batch of rows: float32 of the same shape, with its zeros."""
     full: Floats = csr.toarray().astype(np.float32, copy=False)
     return full
 

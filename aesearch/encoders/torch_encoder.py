@@ -39,7 +39,7 @@ class TrainedEncoder(Encoder):
     Parameters
     ----------
     code_size : int, default=64
-        Numbers in a code.
+        Dimensions of a code.
     noise : {"gaussian", "mask", "dropout"}, optional
         Distortion of the input, whose clean form is the target: a denoising autoencoder.
     noise_level : float, default=0.3
@@ -76,7 +76,7 @@ class TrainedEncoder(Encoder):
         X : ndarray, or CSR matrix where `accepts_sparse`
             uint8 pictures (n, height, width, 1 or 3), which may be a memory map and is read batch
             by batch, or a table of floats (n, features). Of a sparse one no more than a batch is
-            ever filled in.
+            ever densified.
         y : array-like of shape (n,), optional
             Classes; ignored by encoders that do not learn from them.
         session : Session, optional

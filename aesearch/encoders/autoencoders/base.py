@@ -66,7 +66,7 @@ class Autoencoder(TrainedEncoder):
     weight_decay : float, default=1e-4
         Decoupled decay of AdamW.
     validation : float, default=0.05
-        Share of the samples that is not trained on: the state that is best there is kept, and
+        Share of the samples that is held out: the state that is best there is kept, and
         training ends when it gets no better. 0 trains on all, to the end.
 
     Attributes
@@ -136,7 +136,7 @@ class Autoencoder(TrainedEncoder):
         self._configure(task, source, self.epochs or EPOCHS.of(source.count))
         task.batch_size = min(self.batch_size, max(SMALLEST_BATCH, task.samples // STEPS))
         task.learning_rate, task.weight_decay = self.learning_rate, self.weight_decay
-        # With nothing kept out there is nothing that a longer training could spoil.
+        # With nothing held out there is nothing that a longer training could spoil.
         task.patience = max(10, task.epochs // 4) if kept else task.epochs
         return task
 

@@ -212,7 +212,7 @@ class MLPEncoder(Autoencoder):
         return history + train(task, rest, seed=self.random_state)
 
     def _pretraining(self, count: int) -> Pretraining | None:
-        """Return what comes before the training of the whole network on `count` samples."""
+        """Plan of the pretraining on `count` samples, where there is one."""
         if self.pretraining is None:
             return None
         epochs = self.pretraining_epochs or PRETRAINING_EPOCHS.of(count)

@@ -121,7 +121,7 @@ class NeighborEncoder(MLPEncoder):
     MLPEncoder : the other parameters.
     """
 
-    accepts_sparse: ClassVar[bool] = False  # neighbors are looked for among all rows, filled in
+    accepts_sparse: ClassVar[bool] = False  # neighbors are looked for among all rows, densified
 
     _: KW_ONLY
     task_type: ClassVar[type[NetworkTask]] = NeighborTask
@@ -148,7 +148,7 @@ class NeighborEncoder(MLPEncoder):
     def _task(self, source: Batches, labels: Labels) -> NetworkTask:
         task = super()._task(source, labels)
         assert isinstance(task, NeighborTask)
-        # Neighbors among the few that are kept out are far apart: their loss is only told.
+        # Neighbors among the few that are held out are far apart: their loss is only told.
         task.patience = None
         rows = spread_rows(source.count, FITTED_ON)
         mean, components = principal(_flat(source, rows), COMPONENTS, 0.0)

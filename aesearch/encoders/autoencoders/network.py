@@ -159,6 +159,6 @@ class DecoderModule(nn.Module):
         self.network, self.images = network, images
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return what `latent` stands for, in the units of the input."""
+        """Decode latents, in the units of the input."""
         decoded = self.network.likelihood.outputs(self.network.decode(latent))
         return from_pixels(decoded) if self.images else decoded

@@ -134,7 +134,7 @@ class VAEEncoder(Autoencoder):
     Parameters
     ----------
     code_size : int, default=64
-        Numbers in a code.
+        Dimensions of a code.
     loss : str, default="auto"
         The likelihood: "cross-entropy" is Bernoulli, "squared" is Gaussian with one learned
         variance, "multinomial" is for counts.

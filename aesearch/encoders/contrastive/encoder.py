@@ -71,7 +71,7 @@ class AgreementEncoder(TrainedEncoder):
     Parameters
     ----------
     code_size : int, default=64
-        Numbers in a code; fewer where the samples span fewer dimensions.
+        Dimensions of a code; fewer where the samples span fewer dimensions.
     width : int, default=32
         Channels of the first layer; the last has 8 times as many.
     epochs : int, optional
@@ -96,7 +96,7 @@ class AgreementEncoder(TrainedEncoder):
     Attributes
     ----------
     code_size_ : int
-        Numbers in a code.
+        Dimensions of a code.
     family_ : str
         Family of distortions that was used.
     history_ : list of dict

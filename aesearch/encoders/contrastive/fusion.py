@@ -196,7 +196,7 @@ class DecoderGraph(nn.Module):
             self.register_buffer("width", table[1])
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return what `latent` stands for, in the units of the input."""
+        """Decode latents, in the units of the input."""
         pixels: Tensor = self.decoder(latent)
         if self.is_table:
             pixels = pixels.flatten(1)[:, : len(self.low)] * self.width + self.low

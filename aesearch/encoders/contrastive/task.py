@@ -32,7 +32,7 @@ class AgreementNetwork(nn.Module):
     backbone : ResidualBackbone
     decoder : Decoder
     code_size : int
-        Numbers between backbone and decoder.
+        Dimensions between backbone and decoder.
     contours : ContourGrid or None
         Predicted from every view, in its standard form; None where there is no geometry.
     samples, neighbors : int

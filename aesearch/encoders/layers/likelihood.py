@@ -74,7 +74,7 @@ class Likelihood(nn.Module):
         return self
 
     def inputs(self, stored: Tensor) -> Tensor:
-        """Return what the network sees."""
+        """Scale stored values to the inputs of the network."""
         if self.loss == SQUARED:
             return (stored - self.mean) * self.scale
         if self.loss == MULTINOMIAL:
@@ -84,7 +84,7 @@ class Likelihood(nn.Module):
         return stored
 
     def targets(self, stored: Tensor) -> Tensor:
-        """Return what the decoder is to give."""
+        """Scale stored values to the targets of the decoder."""
         return self.inputs(stored) if self.loss == SQUARED else stored
 
     def outputs(self, raw: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class Likelihood(nn.Module):
         return torch.sigmoid(raw)
 
     def output_bias(self) -> Tensor:
-        """Return what the last layer should give before anything is learned: the mean sample."""
+        """Output of the last layer before anything is learned: the mean sample."""
         if self.loss == SQUARED:
             return torch.zeros_like(self.mean)
         if self.loss == CROSS_ENTROPY:

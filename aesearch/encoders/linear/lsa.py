@@ -19,7 +19,7 @@ from aesearch.types import Array, Floats
 class LSAEncoder(LinearEncoder):
     """Latent semantic analysis: the singular value decomposition of what is not centered.
 
-    Made for tables of word weights, which may be sparse and are never filled in; on pictures it
+    Made for tables of word weights, which may be sparse and are never densified; on pictures it
     is the decomposition of the pixels. Codes are the samples' coordinates along the leading right
     singular vectors.
 
@@ -106,7 +106,7 @@ class LSAEncoder(LinearEncoder):
         return self._sample(X, min(SAMPLE, max(MANY_FEATURES, MOST_NUMBERS // self.n_features_in_)))
 
     def _encode(self, X: Array) -> Floats:
-        # Nothing is taken off, which would fill a sparse table in.
+        # Nothing is taken off, which would densify a sparse table.
         codes: Floats = np.asarray(self._rows(X) @ self.matrix_, dtype=np.float32)
         return codes
 

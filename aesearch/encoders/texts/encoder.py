@@ -43,7 +43,7 @@ TOPICAL_FROM = 4_000  # documents, from which on there is enough to model how of
 STEEP, STEEP_OUT = 4.0, 4.0
 SMALLEST_SHARE = 1e-9
 EPOCHS = 20
-SMALL = 32  # numbers in a code; fewer come from a second stage
+SMALL = 32  # dimensions of a code; fewer come from a second stage
 FIRST, WIDTH = 64, 256  # numbers in the code before it, and its hidden units
 FIRST_PART = 0.5  # of the time
 WIDER = 10  # times as many neighbors in the second stage
@@ -60,7 +60,7 @@ class TextEncoder(TrainedEncoder):
     Parameters
     ----------
     code_size : int, default=64
-        Numbers in a code; fewer where the data have fewer dimensions.
+        Dimensions of a code; fewer where the data have fewer dimensions.
     hidden : tuple of int, default=()
         Units of the layers between words and code.
     activation : str, default="tanh"

@@ -1,4 +1,4 @@
-"""The network of the text encoder: sparse rows in and out, never filled in while it is trained."""
+"""The network of the text encoder: sparse rows in and out, never densified while it is trained."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class TextNetwork(nn.Module):
         return self._upwards(batch.matmul(self.words))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the latent codes of rows of unit length that are filled in, (n, features)."""
+        """Return the latent codes of dense rows of unit length, (n, features)."""
         return self._upwards(x @ self.words)
 
     def _upwards(self, sums: Tensor) -> Tensor:
@@ -267,5 +267,5 @@ class TextDecoderModule(nn.Module):
         self.network, self.length = network, length
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return what `latent` stands for."""
+        """Decode latents to rows."""
         return self.network.decode(latent) * self.length

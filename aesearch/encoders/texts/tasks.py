@@ -13,7 +13,7 @@ from aesearch.encoders.training import losses
 from aesearch.encoders.training.task import Task
 from aesearch.types import Array
 
-PLANE = 3  # numbers in a code, up to which it is a map, where distance counts and not direction
+PLANE = 3  # dimensions of a code, up to which it is a map, where distance counts and not direction
 
 
 class TextTask(Task):

@@ -75,7 +75,7 @@ class TableSource(Source):
 
 
 class RowSource(Batches):
-    """Rows of numbers as they are; those of a sparse table (CSR) are filled in when asked for."""
+    """Rows of numbers as they are; those of a sparse table (CSR) are densified when asked for."""
 
     def __init__(self, X: Any) -> None:
         self.X = X
@@ -109,7 +109,7 @@ def fold(x: Tensor, low: Tensor, width: Tensor) -> Tensor:
 def stored_values(X: Any) -> Tensor:
     """Return pictures (uint8) as floats in 0..1, (n, c, height, width), or rows as float32.
 
-    Rows of a sparse table are filled in: they are to be those of one batch.
+    Rows of a sparse table are densified: they are to be those of one batch.
     """
     if is_sparse(X):
         return torch.from_numpy(densified(X))

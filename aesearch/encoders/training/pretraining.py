@@ -77,7 +77,7 @@ class LayerInputs:
 
     @torch.no_grad()
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the layer sees of the training rows `rows`, and what it is to give back."""
+        """Give the inputs of the layer, of the training rows `rows`, and the targets of its decoder."""
         stored = self.source.batch(self.rows[rows.numpy()]).to(self.device)
         likelihood = self.likelihood
         x, target = likelihood.inputs(stored).flatten(1), likelihood.targets(stored).flatten(1)
@@ -297,7 +297,7 @@ def _rbm_for(backbone: MLPBackbone, number: int, inputs: LayerInputs, plan: Pret
 
 
 def _scale_of_counts(inputs: LayerInputs) -> float:
-    """Return what makes a word count about once in the machine at the bottom.
+    """Factor that makes a word count about once in the machine at the bottom.
 
     The multinomial brings documents to one length, whatever the width of the table. What the
     machine sees is a document of as many words as it has different ones, each by the logarithm of
