@@ -77,7 +77,7 @@ class LayerInputs:
 
     @torch.no_grad()
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the inputs of the layer, of the training rows `rows`, and the targets of its decoder."""
+        """Give inputs of the layer, and targets of its decoder, of the training rows `rows`."""
         stored = self.source.batch(self.rows[rows.numpy()]).to(self.device)
         likelihood = self.likelihood
         x, target = likelihood.inputs(stored).flatten(1), likelihood.targets(stored).flatten(1)
