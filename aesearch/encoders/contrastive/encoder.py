@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -123,53 +124,36 @@ class AgreementEncoder(TrainedEncoder):
     def _fit(self, X: Array, y: object, session: Session) -> None:
         source = self._source(X)
         sample = source.batch(spread_rows(source.count, FEW))
-        if self.image_shape_ is None:
-            family = "table"
-        else:
-            family = family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
-        self.family_ = family if self.augment == "auto" else self.augment
+        self.family_ = self._family_of(sample) if self.augment == "auto" else self.augment
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
-        backbone = ResidualBackbone(source.channels, source.side, self.width)
-        backbone.mean.copy_(sample.mean(dim=(0, 2, 3), keepdim=True))
-        spread = sample.std(dim=(0, 2, 3), keepdim=True)
-        backbone.scale.copy_(1 / spread.clamp(min=0.05))
+        backbone = self._backbone(source, sample)
         self.history_ = self._train_backbone(backbone, source, variance, session)
         rows = spread_rows(source.count, LOOKED_AT)
         self.encoder_, latents = self._fuse(backbone, source, rows, self.code_size)
         self._finalize(latents)
         self.history_ += self._train_decoder(latents, rows, source, variance, session)
 
+    def _family_of(self, sample: Tensor) -> str:
+        """Tell the family of augmentations from a sample."""
+        if self.image_shape_ is None:
+            return "table"
+        return family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
+
+    def _backbone(self, source: Source, sample: Tensor) -> ResidualBackbone:
+        """Make the backbone, which scales what it sees as a sample is scaled."""
+        backbone = ResidualBackbone(source.channels, source.side, self.width)
+        backbone.mean.copy_(sample.mean(dim=(0, 2, 3), keepdim=True))
+        spread = sample.std(dim=(0, 2, 3), keepdim=True)
+        backbone.scale.copy_(1 / spread.clamp(min=0.05))
+        return backbone
+
     def _train_backbone(
         self, backbone: ResidualBackbone, source: Source, variance: float, session: Session
     ) -> History:
-        count = source.count
-        neighbors = self.neighbors
-        if neighbors is None:
-            neighbors = min(MOST_NEIGHBORS, count // SAMPLES_PER_NEIGHBOR)
-        neighbors = min(neighbors, count - 1)
-        contours = None if self.family_ == "table" else ContourGrid(source.side, 8)
-        decoder = Decoder(self.code_size, source.channels, source.side, self.width)
-        network = AgreementNetwork(
-            backbone, decoder, self.code_size, contours, count, neighbors
-        ).to(memory_format=torch.channels_last)
-
-        @torch.inference_mode()
-        def find() -> Tensor:
-            with autocast(torch.device("cpu")):
-                fitted_on = spread_rows(count, LEARNED_FROM)
-                graph, codes = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
-                if len(fitted_on) < count:
-                    codes = torch.cat(
-                        [
-                            graph.output(graph.joined(graph.features(source.batch(part))))
-                            for part in blocks(np.arange(count))
-                        ]
-                    )
-            codes = codes.float()
-            return trusted_neighbors(unit(codes), neighbors, count)
-
+        neighbors = self._neighbors_in(source.count)
+        find = partial(self._find_neighbors, backbone, source, neighbors)
         task = AgreementTask(
-            network,
+            self._network(backbone, source, neighbors),
             source,
             augmenter(self.family_, view_side(source.side)),
             temperature=self.temperature,
@@ -178,9 +162,35 @@ class AgreementEncoder(TrainedEncoder):
             find_neighbors=find if neighbors else None,
             noise=noise_of(self.noise, self.noise_level),
         )
-        self._configure(task, source, self.epochs or EPOCHS.of(count))
+        self._configure(task, source, self.epochs or EPOCHS.of(source.count))
         phase = session.phase(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
         return train(task, phase, seed=self.random_state)
+
+    def _neighbors_in(self, count: int) -> int:
+        """How many neighbors of each of so many samples count as further views."""
+        usual = min(MOST_NEIGHBORS, count // SAMPLES_PER_NEIGHBOR)
+        return min(usual if self.neighbors is None else self.neighbors, count - 1)
+
+    def _network(
+        self, backbone: ResidualBackbone, source: Source, neighbors: int
+    ) -> AgreementNetwork:
+        contours = None if self.family_ == "table" else ContourGrid(source.side, 8)
+        decoder = Decoder(self.code_size, source.channels, source.side, self.width)
+        network = AgreementNetwork(
+            backbone, decoder, self.code_size, contours, source.count, neighbors
+        )
+        return network.to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def _find_neighbors(self, backbone: ResidualBackbone, source: Source, wanted: int) -> Tensor:
+        """Neighbors of each sample by what has been learned so far, as `AgreementTask` wants."""
+        with autocast(torch.device("cpu")):
+            fitted_on = spread_rows(source.count, LEARNED_FROM)
+            graph, codes = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
+            if len(fitted_on) < source.count:
+                parts = blocks(np.arange(source.count))
+                codes = torch.cat([graph.latents(source.batch(part)) for part in parts])
+        return trusted_neighbors(unit(codes.float()), wanted, source.count)
 
     def _fuse(
         self, backbone: ResidualBackbone, source: Source, rows: Array, code_size: int

@@ -175,9 +175,14 @@ class EncoderGraph(nn.Module):
             dim=1,
         )
 
+    def latents(self, x: Tensor) -> Tensor:
+        """Latent codes of pixels in 0..1."""
+        found: Tensor = self.output(self.joined(self.features(x)))
+        return found
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (code, latent), both (n, code_size): code is the latent at length 1."""
-        latent = self.output(self.joined(self.features(self.pixels(x))))
+        latent = self.latents(self.pixels(x))
         return unit(latent), latent
 
 
