@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from aesearch.encoders.contrastive.encoder import AgreementEncoder
-from aesearch.encoders.contrastive.task import trusted_neighbors
 from aesearch.encoders.layers.blocks import (
     ContourGrid,
     Decoder,
@@ -21,6 +20,7 @@ from aesearch.encoders.layers.blocks import (
 )
 from aesearch.encoders.training.data import fold
 from aesearch.encoders.training.losses import agreement, reconstruction
+from aesearch.encoders.training.neighbors import trusted_neighbors
 from aesearch.encoders.training.session import Session
 from aesearch.errors import ParameterError
 
@@ -263,7 +263,7 @@ def test_neighbours_are_those_of_brute_force_that_hold_both_ways() -> None:
 def test_neighbours_in_a_large_collection_come_from_an_even_sample(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aesearch.encoders.contrastive.task.DATABASE", 20)
+    monkeypatch.setattr("aesearch.encoders.training.neighbors.TRUSTED_DATABASE", 20)
     rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
     codes = torch.nn.functional.normalize(rows)
     found = trusted_neighbors(codes, 9, 60)  # one in three: three neighbours each

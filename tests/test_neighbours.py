@@ -8,11 +8,12 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from aesearch.encoders.autoencoders import neighbors
-from aesearch.encoders.autoencoders.neighbors import NeighborEncoder, nearest
+from aesearch.encoders.autoencoders.neighbors import NeighborEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.encoders.training import neighbors
 from aesearch.encoders.training.data import RowSource
 from aesearch.encoders.training.losses import neighborhood
+from aesearch.encoders.training.neighbors import nearest
 
 X, Y = load_digits(return_X_y=True)
 

@@ -16,13 +16,12 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from aesearch.encoders.autoencoders import mlp
+from aesearch.encoders.autoencoders import mlp, pretraining
 from aesearch.encoders.autoencoders.dbn import DBNEncoder
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.pretraining import Pretraining, RBMTask, seconds_of
 from aesearch.encoders.layers.mlp import MLPBackbone
 from aesearch.encoders.layers.rbm import BINARY, GAUSSIAN, RBM
-from aesearch.encoders.training import pretraining
-from aesearch.encoders.training.pretraining import Pretraining, RBMTask, seconds_of
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.trainer import train
 from aesearch.errors import ParameterError

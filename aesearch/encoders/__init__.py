@@ -5,6 +5,10 @@
 A new encoder is one file and one line in :data:`ENCODERS`. The table holds names and facts, and
 classes are imported when they are first used, so that all encoders can be listed, and offered on
 the command line, without importing torch.
+
+Of the rooms inside each imports only those before it: ``sparse`` and ``parameters``, ``training``
+(the loop and what it needs), ``layers``, ``base`` and ``torch_encoder``, ``linear``, and then the
+families ``autoencoders``, ``contrastive`` and ``texts``.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Annotated
 
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
+from aesearch.encoders.autoencoders.pretraining import PRETRAININGS, Pretraining
 from aesearch.encoders.layers.mlp import ACTIVATIONS
 from aesearch.encoders.parameters import Above, AtLeast, AtMost, Count, OneOf, Weight, Widths
-from aesearch.encoders.training.pretraining import PRETRAININGS, Pretraining
 
 
 @dataclass(eq=False, repr=False)

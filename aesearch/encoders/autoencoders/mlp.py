@@ -9,17 +9,17 @@ from torch import Tensor
 
 from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.network import Labels, Network
-from aesearch.encoders.layers.likelihood import Likelihood
-from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone, MLPBackbone
-from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
-from aesearch.encoders.training.data import Batches
-from aesearch.encoders.training.pretraining import (
+from aesearch.encoders.autoencoders.pretraining import (
     PRETRAININGS,
     RBMS,
     Pretraining,
     pretrain,
     seconds_of,
 )
+from aesearch.encoders.layers.likelihood import Likelihood
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone, MLPBackbone
+from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
+from aesearch.encoders.training.data import Batches
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.task import Epochs
 from aesearch.encoders.training.trainer import History, train

@@ -12,13 +12,14 @@ from torch.nn import functional
 
 from aesearch.encoders.autoencoders.mlp import MLPEncoder, PlainNetwork
 from aesearch.encoders.autoencoders.network import Labels, Network, NetworkTask
-from aesearch.encoders.contrastive.fusion import blocks, principal
 from aesearch.encoders.layers.likelihood import Likelihood
 from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone
+from aesearch.encoders.layers.projection import principal
 from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
 from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter, augmenter, family_of
-from aesearch.encoders.training.data import Batches, spread_rows
+from aesearch.encoders.training.data import Batches, blocks, spread_rows
+from aesearch.encoders.training.neighbors import nearest
 from aesearch.types import Array
 
 COMPONENTS = 48  # in which neighbors are looked for: the rest is mostly noise
@@ -26,7 +27,6 @@ FITTED_ON = 10_000  # samples for these
 LARGEST_SIDE = 28  # of pictures, when neighbors are looked for
 REFERRED_TO = 2_000  # samples for the loss of the mean
 SMALLEST = 1e-6
-DATABASE, BLOCK = 60_000, 1_000  # rows looked through, at most, and at a time
 
 
 class NeighborNetwork(PlainNetwork):
@@ -167,26 +167,6 @@ class NeighborEncoder(MLPEncoder):
         always = likelihood.output_bias().expand_as(targets)
         network.reference.copy_(likelihood.errors(always, targets).mean().clamp(min=SMALLEST))
         return task
-
-
-def nearest(rows: Tensor, neighbors: int) -> Tensor:
-    """Return the nearest others of each row by Euclidean distance, (n, neighbors) row numbers.
-
-    In a large collection they are looked for in an even sample, in proportion fewer of them. Rows
-    that have fewer others get the same ones repeatedly.
-    """
-    step = -(-len(rows) // DATABASE)
-    base = torch.arange(0, len(rows), step)
-    wanted = min(max(1, round(neighbors / step)), len(base) - 1)
-    database = rows[base]
-    lengths = database.square().sum(dim=1)
-    found = torch.empty(len(rows), wanted, dtype=torch.long)
-    for own in torch.arange(len(rows)).split(BLOCK):
-        distances = lengths - 2 * rows[own] @ database.T
-        inside = own % step == 0
-        distances[inside, own[inside] // step] = torch.inf
-        found[own] = base[distances.topk(wanted, dim=1, largest=False).indices]
-    return found.repeat(1, -(-neighbors // wanted))[:, :neighbors]
 
 
 def _flat(source: Batches, rows: Array) -> Tensor:

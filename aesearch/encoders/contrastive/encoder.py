@@ -16,7 +16,6 @@ from aesearch.encoders.contrastive.fusion import (
     FUSIONS,
     DecoderGraph,
     EncoderGraph,
-    blocks,
     fuse,
     solve_linear_part,
     view_side,
@@ -25,7 +24,6 @@ from aesearch.encoders.contrastive.task import (
     AgreementNetwork,
     AgreementTask,
     DecoderTask,
-    trusted_neighbors,
 )
 from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone, unit
 from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Weight
@@ -36,10 +34,12 @@ from aesearch.encoders.training.data import (
     ImageSource,
     Source,
     TableSource,
+    blocks,
     spread_rows,
     square_side,
 )
 from aesearch.encoders.training.device import autocast
+from aesearch.encoders.training.neighbors import trusted_neighbors
 from aesearch.encoders.training.noise import noise_of
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.task import Epochs, Task

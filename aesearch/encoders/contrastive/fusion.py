@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.layers.blocks import (
     ContourGrid,
     Decoder,
-    Projection,
     Resample,
     ResidualBackbone,
     Thumbnail,
     averaging,
     unit,
 )
-from aesearch.encoders.training.data import Source, TableSource, fold, from_pixels, to_pixels
+from aesearch.encoders.layers.projection import Projection, principal
+from aesearch.encoders.training.data import (
+    Source,
+    TableSource,
+    blocks,
+    fold,
+    from_pixels,
+    to_pixels,
+)
 from aesearch.types import Array
 
-BLOCK = 512
 BRANCH_SIZE = 64
 LEARNED_SIZE = 128
 LARGEST_WHOLE = 48  # pixels
-SMALLEST_SHARE = 1e-6  # of the largest variance; directions below it are rounding errors
 
 
 def view_side(side: int) -> int:
@@ -210,28 +214,6 @@ class DecoderGraph(nn.Module):
         return pixels
 
 
-def principal(rows: Tensor, size: int, power: float) -> tuple[Tensor, Tensor]:
-    """Return (mean, matrix) of the leading components, divided by their deviation ** `power`.
-
-    At most `size` columns, fewer where the rows span fewer dimensions, and at least one.
-
-    References
-    ----------
-    H. Jegou and O. Chum, Negative evidences and co-occurences in image retrieval: the benefit of
-    PCA and whitening, ECCV 2012.
-    """
-    mean = rows.mean(dim=0)
-    centered = (rows - mean).double()
-    variance, vectors = torch.linalg.eigh(centered.T @ centered / len(rows))
-    variance, vectors = variance.flip(0)[:size], vectors.flip(1)[:, :size]
-    kept = max(1, int((variance > SMALLEST_SHARE * variance[0].clamp(min=1e-12)).sum()))
-    variance, vectors = variance[:kept].clamp(min=1e-12), vectors[:, :kept]
-    # The sign of an eigenvector is arbitrary; fixed, so that results repeat.
-    largest = vectors.abs().argmax(dim=0)
-    vectors = vectors * vectors.gather(0, largest[None]).sign()
-    return mean, (vectors / variance ** (power / 2)).float()
-
-
 @torch.inference_mode()
 def fuse(
     backbone: ResidualBackbone,
@@ -291,11 +273,6 @@ def fuse(
         graph.low.copy_(source.low)
         graph.width.copy_(source.width)
     return graph.eval(), (joined - output[0]) @ output[1]
-
-
-def blocks(rows: Array) -> list[Array]:
-    """Split rows into parts that fit into memory as floats."""
-    return np.array_split(rows, max(1, -(-len(rows) // BLOCK)))
 
 
 def solve_linear_part(decoder: Decoder, latents: Tensor, rows: Array, source: Source) -> None:

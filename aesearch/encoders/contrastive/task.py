@@ -20,8 +20,6 @@ DECODED = 64  # pictures of a batch that are also reconstructed
 NEIGHBORS_FROM = 0.35  # share of training after which neighbors are trusted
 REFRESHES = 3
 NEIGHBOR_SHARE = 0.8  # of the pairs, where a picture has a trusted neighbor
-DATABASE = 20_000  # neighbors are looked for among so many, which keeps the cost linear
-BLOCK = 512
 
 
 class AgreementNetwork(nn.Module):
@@ -188,43 +186,3 @@ class DecoderTask(Task):
         clean = self.source.batch(self.rows[rows.numpy()]).to(self.device)
         decoded = self.decoder(self.latents[rows].to(self.device))
         return {"reconstruction": losses.reconstruction(decoded, clean, self.variance)}
-
-
-def trusted_neighbors(codes: Tensor, neighbors: int, samples: int) -> Tensor:
-    """Return neighbors that hold both ways: (n, k) rows, -1 where there is none.
-
-    For large collections only an even sample serves as neighbors, with `neighbors` lowered in
-    proportion, so that the radius stays the same and the cost linear.
-
-    Parameters
-    ----------
-    codes : Tensor of shape (samples, size)
-        Unit length.
-    neighbors : int
-        Neighbors per sample in the whole collection.
-    samples : int
-        Number of codes.
-    """
-    step = -(-samples // DATABASE)
-    base = torch.arange(0, samples, step)
-    wanted = min(max(1, round(neighbors / step)), len(base) - 1)
-    database = codes[base]
-    similarity = torch.empty(samples, wanted)
-    found = torch.empty(samples, wanted, dtype=torch.long)
-    # One buffer for all scores: while training keeps its memory, a fresh one for each block would
-    # leave a hole that the next does not fit into, gigabytes in all.
-    scores = torch.empty(min(BLOCK, samples), len(base))
-    for start in range(0, samples, BLOCK):
-        own = torch.arange(start, min(start + BLOCK, samples))
-        block = torch.mm(codes[own], database.T, out=scores[: len(own)])
-        inside = own % step == 0
-        block[inside, own[inside] // step] = -2.0
-        best = block.topk(wanted, dim=1)
-        similarity[own], found[own] = best.values, base[best.indices]
-    reach = similarity[:, -1]  # of each sample: how close its last neighbor is
-    found[similarity < reach[found]] = -1
-    out = torch.full((samples, neighbors), -1)
-    # A row is repeated to the full width, so that choosing a column is choosing a neighbor.
-    repeats = -(-neighbors // wanted)
-    out[:] = found.repeat(1, repeats)[:, :neighbors]
-    return out.int()

@@ -279,19 +279,3 @@ class Decoder(nn.Module):
         detail = functional.pixel_shuffle(self.last(self.body(maps)), 2)
         images: Tensor = rough + detail[..., : self.side, : self.side]
         return images
-
-
-class Projection(nn.Module):
-    """``(x - mean) @ matrix``, fitted elsewhere."""
-
-    mean: Tensor
-    matrix: Tensor
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(inputs))
-        self.register_buffer("matrix", torch.zeros(inputs, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (n, outputs)."""
-        return (x - self.mean) @ self.matrix

@@ -13,7 +13,6 @@ from sklearn.preprocessing import normalize
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aesearch.encoders.autoencoders.neighbors import nearest
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.layers.mlp import ACTIVATIONS
 from aesearch.encoders.linear.lsa import LSAEncoder
@@ -30,6 +29,7 @@ from aesearch.encoders.texts.network import (
 from aesearch.encoders.texts.tasks import PLANE, RefiningTask, TextTask
 from aesearch.encoders.torch_encoder import LOOKED_AT, TrainedEncoder
 from aesearch.encoders.training.data import RowSource, spread_rows
+from aesearch.encoders.training.neighbors import nearest
 from aesearch.encoders.training.noise import NOISES
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.trainer import History, train

@@ -15,6 +15,8 @@ from torch import Tensor
 from aesearch.encoders.sparse import densified, is_sparse
 from aesearch.types import Array
 
+BLOCK = 512
+
 
 class Batches(ABC):
     """Samples as floats; only the rows asked for are ever converted.
@@ -89,6 +91,11 @@ class RowSource(Batches):
     def content(self, rows: Array) -> bytes:
         """Bytes of rows; of a sparse table, of what is not zero."""
         return bytes(self.X[rows].data.tobytes()) if is_sparse(self.X) else super().content(rows)
+
+
+def blocks(rows: Array) -> list[Array]:
+    """Split rows into parts that fit into memory as floats."""
+    return np.array_split(rows, max(1, -(-len(rows) // BLOCK)))
 
 
 def square_side(features: int) -> int:
