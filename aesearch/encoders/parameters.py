@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
+from inspect import get_annotations
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -189,7 +190,9 @@ _IS_OF_KIND: dict[type, Callable[[object], bool]] = {
 
 
 def parameters_of(encoder: type) -> dict[str, Parameter]:
-    """Parameters that the constructor of an encoder takes, by name, in its order.
+    """Parameters that the constructor of an encoder takes, by name.
+
+    Those that the class itself declares come first, then those of its bases.
 
     Parameters
     ----------
@@ -197,10 +200,12 @@ def parameters_of(encoder: type) -> dict[str, Parameter]:
         A dataclass.
     """
     hints = get_type_hints(encoder, include_extras=True)
+    taken = {field.name: field for field in fields(encoder) if field.init}
+    names = [name for base in encoder.__mro__ for name in get_annotations(base)]
     return {
-        field.name: _declared(field.name, hints[field.name], field.default)
-        for field in fields(encoder)
-        if field.init and field.default is not MISSING
+        name: _declared(name, hints[name], taken[name].default)
+        for name in dict.fromkeys(names)
+        if name in taken and taken[name].default is not MISSING
     }
 
 
