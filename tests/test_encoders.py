@@ -412,6 +412,16 @@ def test_the_fingerprint_covers_graph_and_features(tmp_path: Path) -> None:
     assert seal(tmp_path, manifest) != first
 
 
+@pytest.mark.parametrize("name", ["agreement", "mlp"])
+def test_graphs_do_not_tell_where_they_were_made(name: str, tmp_path: Path) -> None:
+    freeze(make_shortest(name).fit(sample("colour")[:48]), tmp_path)
+    for graph in tmp_path.glob("*.onnx"):
+        content = graph.read_bytes()
+        assert str(Path(__file__).parents[1]).encode() not in content
+        assert b"site-packages" not in content
+        assert b".py" not in content
+
+
 def test_damage_is_noticed(tmp_path: Path) -> None:
     frozen = freeze(make("pca").fit(sample("colour")), tmp_path)
     assert frozen.damage() == []
