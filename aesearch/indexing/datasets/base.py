@@ -206,7 +206,7 @@ class Reading:
         count = len(entries)
         held_out = {e.key for e in entries if is_kept_out(e.key, count)}
         ordered = sorted(entries, key=lambda e: (e.key in held_out, e.key))
-        first = count - len(held_out)
+        first = sum(e.key not in held_out for e in ordered)
         return cls(source, ordered, first, settings, features, by_hand, progress)
 
     def gather(
