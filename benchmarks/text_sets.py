@@ -39,7 +39,7 @@ from aesearch.evaluation.check import average_precision, precision_at, reciproca
 from aesearch.indexing.selection import freeze, unit
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.features import TextFeatures, fit_features
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.storage.layout import Layout
 from benchmarks.baselines import Array
 from benchmarks.folders import data_folder
@@ -257,7 +257,7 @@ class Terms:
         )
         self.query_counts = self.features.count(queries)
 
-    def rows(self, features: TextFeatures | None = None) -> tuple[Bags, Bags]:
+    def rows(self, features: TextFeatures | None = None) -> tuple[SparseRows, SparseRows]:
         """Return weighted documents and queries."""
         features = features or self.features
         return features.weigh(self.counts), features.weigh(self.query_counts)
@@ -287,7 +287,7 @@ class Terms:
         return Codes(codes, queries, latents, query_latents, frozen)
 
 
-def known(rows: Bags) -> Array:
+def known(rows: SparseRows) -> Array:
     """Return the rows that hold any term: an index refuses documents and queries without."""
     return np.flatnonzero(np.diff(rows.indptr))
 

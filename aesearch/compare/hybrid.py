@@ -20,7 +20,7 @@ from aesearch.modalities.texts.passages import passages_of
 from aesearch.search.bm25 import Words
 from aesearch.search.fusion import CANDIDATES, with_feedback
 from aesearch.search.lexical import terms_in
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.types import Floats, Ids
 
 NOT_FOUND = -1.0  # below all scores of a fusion, which are in [0, 1]
@@ -34,12 +34,12 @@ class Long:
     ----------
     owners : ndarray of int64, shape (p,)
         The item of each passage, ascending.
-    counts : Bags or None
+    counts : SparseRows or None
         How often each term occurs in each.
     """
 
     owners: Ids
-    counts: Bags | None = None
+    counts: SparseRows | None = None
 
     @classmethod
     def of(cls, corpus: Dataset) -> Long:

@@ -36,7 +36,7 @@ class Asked:
 
     Attributes
     ----------
-    samples : ndarray or Bags
+    samples : ndarray or SparseRows
         Pixels, or counts of terms.
     texts : list of str
         Of documents, for methods that look at words; empty for pictures.

@@ -14,7 +14,7 @@ from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.selection import Contest, Finalist, freeze, unit
 from aesearch.modalities import IMAGES
 from aesearch.settings import FEWEST_TO_FIT, Settings
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.storage.layout import Layout
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def learned_from(corpus: Dataset, features: Any) -> Any:
     part = rows[: max(2, corpus.training)]
     if len(part) < 2:  # a single item: encoders want two, and there is nothing to learn
         part = rows[np.zeros(2, dtype=np.int64)]
-    return csr_of(part) if isinstance(part, Bags) else part
+    return csr_of(part) if isinstance(part, SparseRows) else part
 
 
 def first_encoder(corpus: Dataset, settings: Settings, layout: Layout) -> Finalist:

@@ -23,7 +23,7 @@ from aesearch.indexing.datasets.base import Dataset
 from aesearch.inference.encoder import WEIGHTS, FrozenEncoder, seal
 from aesearch.inference.manifest import MANIFEST, Manifest
 from aesearch.modalities import Features
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.storage.layout import Layout, sync_to_disk
 from aesearch.types import Floats, Ids
 
@@ -61,7 +61,7 @@ class Finalist:
         LSA only multiplies rows by a matrix, and to fill them in for its graph would take ten
         times as long.
         """
-        if self.kind == "lsa" and isinstance(rows, Bags):
+        if self.kind == "lsa" and isinstance(rows, SparseRows):
             return unit(self.encoder.transform(csr_of(rows)))
         return self.frozen.encode(rows)
 

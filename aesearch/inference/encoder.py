@@ -97,7 +97,7 @@ class FrozenEncoder:
 
         Parameters
         ----------
-        X : ndarray, or Bags
+        X : ndarray, or SparseRows
             Pictures (n, side, side, channels) or rows (n, features); sparse ones are filled in
             batch by batch.
         """

@@ -22,10 +22,10 @@ from aesearch.encoders.sparse import is_sparse, tidied
 from aesearch.encoders.texts.network import (
     COSINE,
     MULTINOMIAL,
-    SparseRows,
     TextDecoderModule,
     TextEncoderModule,
     TextNetwork,
+    WordRows,
 )
 from aesearch.encoders.texts.tasks import PLANE, RefiningTask, TextTask
 from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
@@ -295,7 +295,7 @@ class TextEncoder(ModuleEncoder):
 
     @torch.inference_mode()
     def _latents_of(self, rows: Any, chosen: Array) -> Tensor:
-        kept = SparseRows(rows, order=2)
+        kept = WordRows(rows, order=2)
         parts = np.array_split(chosen, -(-len(chosen) // BATCH))
         return torch.cat([self.network_.encode_bags(kept.batch(part)) for part in parts])
 
@@ -309,7 +309,7 @@ class TextEncoder(ModuleEncoder):
         from_lsa = self.network_.is_linear
         self.centre_ = torch.zeros(self.code_size_) if from_lsa else latents.mean(dim=0)
         order = 2 if self.loss_ == COSINE else 1
-        lengths = SparseRows(rows, order=order).lengths(chosen, order)
+        lengths = WordRows(rows, order=order).lengths(chosen, order)
         self.length_ = float(lengths.mean())
         self.prior_ = Prior.fitted(latents.numpy())
 

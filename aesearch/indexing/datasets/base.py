@@ -108,7 +108,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def seen(self, samples: Any, features: Any) -> Any:
-        """Return samples as an encoder sees them: an array of pictures, or Bags."""
+        """Return samples as an encoder sees them: an array of pictures, or SparseRows."""
 
     def openings(self, rows: Ids) -> tuple[Ids, Any, Any] | None:
         """Return those of some items that a second check can ask about, or None without one.
