@@ -33,7 +33,7 @@ from sklearn.preprocessing import normalize
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.texts.encoder import TextEncoder
-from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
+from aesearch.engines.faiss import FaissEngine, exact_neighbors, learn_rotation
 from aesearch.engines.plan import choose
 from aesearch.evaluation.check import average_precision, precision_at, reciprocal_rank
 from aesearch.indexing.selection import freeze, unit
@@ -306,7 +306,7 @@ def with_words(found: Classed, vocabulary: int) -> Classed:
 
 def precisions(found: Classed, asked: Array, codes: Array, cuts: Sequence[int]) -> list[float]:
     """Return the share of documents of the same class among the nearest, for each cut-off."""
-    nearest = exact_neighbours(codes, asked, min(max(cuts), len(codes)))
+    nearest = exact_neighbors(codes, asked, min(max(cuts), len(codes)))
     return shares(found, nearest, cuts)
 
 
@@ -319,7 +319,7 @@ def shares(found: Classed, nearest: Array, cuts: Sequence[int]) -> list[float]:
 def in_bits(found: Classed, asked: Array, codes: Array, cuts: Sequence[int]) -> list[float]:
     """Return the precision of codes as 64 bits, at each cut-off."""
     rotation = learn_rotation(codes, CODE)
-    plan = choose(len(codes), codes.shape[1], form="bits", bits=CODE)
+    plan = choose(len(codes), codes.shape[1], dtype="bits", bits=CODE)
     engine = FaissEngine.build(plan, np.arange(len(codes)), codes, rotation)
     return shares(found, engine.search(asked, max(cuts))[0], cuts)
 

@@ -19,7 +19,7 @@ from aesearch.encoders.factory import (
     require_folders,
 )
 from aesearch.errors import IndexNotFoundError, ParameterError
-from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
+from aesearch.settings import Settings, format_parameters, parse_memory, parse_seconds
 from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout, sync_to_disk, write_atomically
 from aesearch.storage.places import all_places, find, home, key_for, place_for
@@ -203,7 +203,7 @@ def test_text_becomes_what_the_constructor_expects(fake: str, text: str, value: 
     assert found == ({} if value == default else {name: value})
     if found:
         assert type(found[name]) is type(value)
-        again = parse_choices([spelled(found)])
+        again = parse_choices([format_parameters(found)])
         assert chosen_parameters(fake, again, 64, 0) == found
 
 
@@ -240,8 +240,8 @@ def test_parameters_are_kept_as_json_keeps_them() -> None:
     assert Settings(**json.loads(json.dumps(settings.as_dict()))) == settings
     assert hash(settings) == hash(Settings(encoder="vae", parameters={}))
     assert settings != Settings(encoder="vae", parameters={})
-    assert spelled(settings.parameters) == "hidden=500,250 beta=0.5 layers=3 body=none"
-    assert spelled({"a": (5,), "b": True, "c": ()}) == "a=5, b=true c=,"
+    assert format_parameters(settings.parameters) == "hidden=500,250 beta=0.5 layers=3 body=none"
+    assert format_parameters({"a": (5,), "b": True, "c": ()}) == "a=5, b=true c=,"
     for bad in ({"a": object()}, {"a": {"b": 1}}, [1]):
         with pytest.raises(ParameterError, match="must be"):
             Settings(parameters=bad)  # type: ignore[arg-type]

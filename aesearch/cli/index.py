@@ -17,7 +17,7 @@ from aesearch.cli.format_check import told, untrained
 from aesearch.cli.format_skipped import LeftOut, left_out_of, told_columns, told_left_out
 from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.factory import parse_choices
-from aesearch.engines.plan import ENGINES, FORMS
+from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.storage.info import IndexInfo
 from aesearch.wording import counted
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Keep codes as so many bits: 64 bits take 8 bytes.",
 )
-@click.option("--form", type=click.Choice(FORMS), help="Keep codes as float, int8 or bits.")
+@click.option("--form", type=click.Choice(DTYPES), help="Keep codes as float, int8 or bits.")
 @click.option("--engine", type=click.Choice(ENGINES), help="Kind of FAISS index.")
 @click.option(
     "--kind",

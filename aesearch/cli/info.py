@@ -16,7 +16,7 @@ from aesearch.cli.format_check import BASELINES, epochs, reasons
 from aesearch.cli.format_skipped import left_out_of, listed
 from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.search.index import Index
-from aesearch.settings import spelled
+from aesearch.settings import format_parameters
 from aesearch.storage.info import IndexInfo
 from aesearch.storage.places import find
 from aesearch.wording import counted
@@ -55,7 +55,7 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     click.echo(f"{facts.name}: {counted(facts.items, noun)} of {facts.source}")
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(facts.changed_at))
     engine, seen = facts.engine, facts.modality.describe_input(facts.features)
-    chosen = f" ({spelled(facts.chosen)})" if facts.chosen else ""
+    chosen = f" ({format_parameters(facts.chosen)})" if facts.chosen else ""
     lines = {
         "revision": f"{facts.revision}, {made}",
         "encoder": f"{facts.encoder}{chosen} {facts.fingerprint}, "

@@ -96,9 +96,9 @@ def _thumbnails(index: Index, keys: Sequence[str], progress: Progress) -> dict[i
     found: dict[int, bytes] = {}
     if len(keys) > MOST_THUMBNAILS:
         return found
-    by_hand = index.folder.kept()
+    added = index.folder.added_contents()
     for row, key in enumerate(keys):
-        picture = opened(by_hand.get(key) or index.path_of(key))
+        picture = opened(added.get(key) or index.path_of(key))
         if not isinstance(picture, str):
             small = fitted(picture, THUMBNAIL, enlarge=False)
             found[row] = encoded(small.convert("RGB"), "JPEG")

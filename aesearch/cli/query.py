@@ -94,13 +94,13 @@ def query(
         asked = [_asked(index, *question, top, limits, explain=explain) for question in questions]
         answers += [answer for answer in asked if answer is not None]
         tabular = folder.is_tabular
-        kept = folder.kept() if sheet is not None else {}
+        added = folder.added_contents() if sheet is not None else {}
     _tell_nothing(answers, limits["threshold"], limits["among"])
     several = len(keys) + len(questions) > 1
     for answer in answers:
         print_answer(answer, form, several=several, tabular=tabular)
     if sheet is not None and answers:
-        _draw(answers, kept, sheet)
+        _draw(answers, added, sheet)
     if None in asked:
         return SOME_SKIPPED if answers else ERROR
     return DONE
@@ -234,8 +234,8 @@ def _questions(
         yield " ".join(words), " ".join(words)
 
 
-def _draw(answers: list[Answer], kept: dict[str, bytes], out: Path) -> None:
-    """Draw queries and hits; of those without a file, the small picture that was kept."""
+def _draw(answers: list[Answer], added: dict[str, bytes], out: Path) -> None:
+    """Draw queries and hits; of those without a file, the small picture in the database."""
     from aesearch.modalities.images.pixels import open_picture
     from aesearch.reports.contact_sheet import Cell, Row, write_sheet
 
@@ -246,7 +246,7 @@ def _draw(answers: list[Answer], kept: dict[str, bytes], out: Path) -> None:
         except ContentError:
             picture = None
         cells = [
-            Cell(hit.score, hit.key, hit.path or kept.get(hit.key, b"")) for hit in answer.hits
+            Cell(hit.score, hit.key, hit.path or added.get(hit.key, b"")) for hit in answer.hits
         ]
         rows.append(Row(answer.name, picture, cells))
     write_sheet(rows, out)

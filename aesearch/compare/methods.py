@@ -20,7 +20,7 @@ from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
-from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
+from aesearch.engines.faiss import FaissEngine, learn_rotation, measure_recall, quantized
 from aesearch.engines.plan import choose
 from aesearch.indexing.baselines import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
 from aesearch.indexing.datasets.base import Dataset
@@ -219,11 +219,11 @@ class Stage:
                 # Learned without what is kept out, as the encoder was.
                 part = codes[: max(2, self.corpus.training)]
                 rotation = learn_rotation(part, bits) if form == "bits" else None
-                stored = as_stored(codes, form, rotation)
+                stored = quantized(codes, form, rotation)
 
                 def prepare(asked: Asked, form: str = form, rotation: Any = rotation) -> Floats:
                     found = encode(asked)  # 8-bit codes are searched with floats
-                    return as_stored(found, form, rotation) if form == "bits" else found
+                    return quantized(found, form, rotation) if form == "bits" else found
 
                 taken = rows * {"float": 4 * size, "int8": size, "bits": bits / 8}[form]
                 width = bits if form == "bits" else size

@@ -18,14 +18,14 @@ from aesearch.encoders.factory import (
     learned_by,
     require_kind,
 )
-from aesearch.engines.plan import FORMS as CODE_FORMS
+from aesearch.engines.plan import DTYPES
 from aesearch.errors import ParameterError
 from aesearch.modalities import IMAGES, NOUNS, TEXTS
-from aesearch.settings import FEWEST_TO_TRAIN, spelled, too_few_to_train
+from aesearch.settings import FEWEST_TO_TRAIN, format_parameters, too_few_to_train
 
 OWN = "index"  # the encoder of the index that is compared
 HYBRID = "hybrid"  # codes as floats, fused with BM25
-FORMS = {IMAGES: CODE_FORMS, TEXTS: (*CODE_FORMS, HYBRID)}
+FORMS = {IMAGES: DTYPES, TEXTS: (*DTYPES, HYBRID)}
 SIZELESS = {IMAGES: ("raw", "phash"), TEXTS: ("tf-idf", "bm25")}
 DEFAULTS = {
     IMAGES: ("raw", "phash", "thumbnail", "pca", "auto"),
@@ -66,7 +66,7 @@ class Step:
 
     def titled(self, title: str) -> str:
         """Return the title of a row, with the parameters that a user chose."""
-        return f"{title} ({spelled(dict(self.parameters))})" if self.parameters else title
+        return f"{title} ({format_parameters(dict(self.parameters))})" if self.parameters else title
 
 
 def choose_steps(

@@ -15,7 +15,7 @@ from aesearch.duplicates.descriptors import Sketcher, described, mirrored_descri
 from aesearch.duplicates.pairs import NO_PAIRS, Evidence, Pairs, joined, unique_pairs
 from aesearch.duplicates.perturb import distorted_copy
 from aesearch.duplicates.registration import ROW, STEPS, agreement, mirrored, packed
-from aesearch.engines.faiss import exact_neighbours
+from aesearch.engines.faiss import exact_neighbors
 from aesearch.errors import ContentError, SourceError
 from aesearch.ingest.decode import decode
 from aesearch.modalities.images.pixels import load_all_formats, open_picture, size_of
@@ -73,7 +73,7 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
     progress : callable
     """
     load_all_formats()
-    files = _Files(index.source, index.folder.kept())
+    files = _Files(index.source, index.folder.added_contents())
     with tempfile.TemporaryFile() as scratch:
         shape = (len(items), ROW)
         squares: Pixels = (
@@ -171,7 +171,7 @@ class _Finder:
         step = max(1, HELD // k)
         for at in range(0, len(queries), step):
             own = self.rows[queries[at : at + step]]
-            found = exact_neighbours(self.plain, sketches[own], k)
+            found = exact_neighbors(self.plain, sketches[own], k)
             first, second = np.repeat(own, k), found.ravel()
             close = (second >= 0) & (second != first)
             first, second = first[close], second[close]
@@ -195,7 +195,7 @@ class _Measured:
             size: float(np.quantile(scores[size], OUTSIDE)) for size in STEPS if size != FINEST
         }
         k = min(_nearest(len(finder.good)), len(finder.good))
-        near = exact_neighbours(finder.plain, sketches, k)
+        near = exact_neighbors(finder.plain, sketches, k)
         candidates = (finder.good[near] == originals[:, None]).any(axis=1)
         if _nearest(len(finder.good)) == NEAREST:
             candidates &= nearness >= self.radius

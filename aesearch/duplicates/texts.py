@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from aesearch.duplicates.pairs import NO_PAIRS, Evidence, Pairs, unique_pairs
 from aesearch.duplicates.perturb import edited_copy
-from aesearch.engines.faiss import exact_neighbours
+from aesearch.engines.faiss import exact_neighbors
 from aesearch.modalities.texts.tokenizer import raw_tokens
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
@@ -181,7 +181,7 @@ def _near(index: Index, items: Sequence[Item], good: Ids) -> Iterator[tuple[Ids,
     rows = {item.id: row for row, item in enumerate(items)}
     places = np.array([rows[id] for id in ids.tolist()], dtype=np.int64)
     k = min(NEAREST + 1, len(places))
-    found = exact_neighbours(codes, codes, k)
+    found = exact_neighbors(codes, codes, k)
     yield np.repeat(places, k), places[found.ravel()]
 
 

@@ -131,14 +131,14 @@ class Contest:
 
     def stored_forms(self, name: str, bits: int) -> dict[str, evaluation.Check]:
         """Return what the winner's codes lose as 8-bit integers and as bits."""
-        from aesearch.engines.faiss import as_stored, learn_rotation
+        from aesearch.engines.faiss import learn_rotation, quantized
 
         codes = self.codes[name]
         both = np.concatenate([codes, self.answers[name]])
         found = {"float": self.checks[name]}
         rotation = learn_rotation(codes, bits) if bits else None
         for form in ("int8", "bits") if bits else ("int8",):
-            stored = as_stored(both, form, rotation)
+            stored = quantized(both, form, rotation)
             found[form] = evaluation.check(
                 stored[: len(codes)], self.kept, stored[len(codes) :], self.labels
             )

@@ -40,7 +40,7 @@ class ImageMaterial(Material):
 
     def _read_store(self) -> None:
         super()._read_store()
-        self.by_hand = self.index.folder.kept()
+        self.by_hand = self.index.folder.added_contents()
 
     def own(self) -> Panel:
         """The codes of two numbers, from the pixels read again."""

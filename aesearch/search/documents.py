@@ -183,7 +183,7 @@ class DocumentRanker(Ranker):
 
         if self._lexical is None or self._lexical[0] != snapshot.revision.number:
             made = words_of(
-                self.backend.words_folder(snapshot.revision.number),
+                self.backend.lexical_folder(snapshot.revision.number),
                 self.backend.texts(),
                 _features(snapshot).language,
             )

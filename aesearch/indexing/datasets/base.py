@@ -81,7 +81,7 @@ class Dataset(ABC):
         folder.modality.warm_up()
         entries = [Entry(i.key, i.size, i.mtime_ns) for i in folder.items() if not i.added]
         source = open_source(folder.source, folder.card.columns or None)
-        by_hand = folder.store.kept()
+        by_hand = folder.store.added_contents()
         return cls.read(Reading.of(source, entries, folder.settings, features, by_hand, progress))
 
     def __len__(self) -> int:
