@@ -11,7 +11,7 @@ import click
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import legible, progress_bars, quiet_decoders, shown
 from aesearch.cli.options import INDEX_OPTION, output_option, refuse_undrawable
-from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
+from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Group, Member, Survey, survey
 from aesearch.modalities import MODALITIES, modality
 from aesearch.search.index import Index
 from aesearch.storage.places import find
@@ -101,7 +101,7 @@ def duplicates(
     return SOME_SKIPPED if found.unread else DONE
 
 
-def _show(found: Found, *, tabular: bool) -> None:
+def _show(found: Survey, *, tabular: bool) -> None:
     """Print the groups: on a terminal under titles, else a line per item with tabs between."""
     terminal = sys.stdout.isatty()
     for kind, title in TITLES.items():
@@ -128,7 +128,7 @@ def _size(member: Member) -> str:
     return f"  {member.pixels[0]} x {member.pixels[1]}" if member.pixels else ""
 
 
-def _sentences(found: Found, noun: str) -> list[str]:
+def _sentences(found: Survey, noun: str) -> list[str]:
     """Say how many groups there are, and how sure that is."""
     parts = [f"{counted(len(found.of(kind)), 'group')} {title}" for kind, title in TITLES.items()]
     said = [f"{counted(found.items, noun)}: {'; '.join(parts)}"]
@@ -155,7 +155,7 @@ def _expected(number: float) -> str:
     return "fewer than one in all" if number < 1 else f"about {number:,.0f}"
 
 
-def _draw(found: Found, out: Path, note: str) -> None:
+def _draw(found: Survey, out: Path, note: str) -> None:
     from aesearch.reports.base import opened
     from aesearch.reports.grid import Group as Drawn
     from aesearch.reports.grid import Tile, write_tiles

@@ -37,7 +37,7 @@ class Texts(Modality):
         "ranker": "aesearch.search.documents:DocumentRanker",
         "arrival": "aesearch.ingest.documents:DocumentArrival",
         "dataset": "aesearch.indexing.datasets.texts:TextDataset",
-        "duplicates": "aesearch.duplicates.texts:evidence",
+        "duplicates": "aesearch.duplicates.texts:find_candidates",
         "map": "aesearch.maps.texts:TextMaterial",
         "export": "aesearch.export.encoder:TextInput",
     }
