@@ -10,6 +10,8 @@ from aesearch.cli.format_check import (
     describe_untrained,
     format_epochs,
 )
+from aesearch.settings import Settings
+from aesearch.storage.info import IndexInfo
 
 ROW = {"reciprocal_rank": 0.84, "precision_at_10": None, "opening_rank": 5.5}
 CHECK = {
@@ -25,16 +27,32 @@ CHECK = {
 TRAINED = {"items": 900, "seconds": 60.0, "epochs": 30, "planned": 30, "budget": 60.0}
 
 
-def facts(**changed: Any) -> dict[str, Any]:
-    usual = {
-        "check": CHECK,
-        "trained": TRAINED,
-        "encoder": "text",
+def facts(kind: str = "texts", **changed: Any) -> IndexInfo:
+    usual: dict[str, Any] = {
+        "name": "index",
+        "kind": kind,
+        "source": "source",
+        "tabular": False,
+        "settings": Settings(),
+        "path": "index",
         "items": 1000,
+        "revision": 1,
+        "changed_at": 0.0,
+        "encoder": "text",
+        "parameters": {},
+        "chosen": {},
+        "fingerprint": "",
+        "features": {},
+        "code_size": 64,
+        "trained": TRAINED,
         "training": False,
-        "settings": {"encoder": "auto"},
+        "engine": {},
+        "bytes_on_disk": 0,
+        "check": CHECK,
+        "drift": None,
+        "skipped": [],
     }
-    return usual | changed
+    return IndexInfo(**{**usual, **changed})
 
 
 def lines(**changed: Any) -> str:
@@ -73,7 +91,7 @@ def test_whether_texts_are_searched_by_words_too_is_said_of_documents() -> None:
     earlier = {**CHECK, "words": {"weight": 0.2, "by_code": 1.5}, "hybrid": False}
     for check in (earlier, CHECK, None):
         assert unknown in lines(check=check)
-    assert not any("BM25" in line for line in describe_encoder(facts(), "picture"))
+    assert not any("BM25" in line for line in describe_encoder(facts("images"), "picture"))
 
 
 def test_a_clear_difference_raises_no_doubt() -> None:
@@ -99,7 +117,7 @@ def test_a_training_that_the_budget_ended_early_says_so() -> None:
 def test_a_collection_too_small_to_learn_from_says_so() -> None:
     def of(count: int, kind: str, encoder: str = "auto") -> list[str]:
         known = facts(
-            items=count, encoder=kind, trained={"items": 9}, settings={"encoder": encoder}
+            items=count, encoder=kind, trained={"items": 9}, settings=Settings(encoder=encoder)
         )
         return list(describe_untrained(known, "picture"))
 

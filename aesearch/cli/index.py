@@ -20,8 +20,9 @@ from aesearch.cli.format_skipped import (
     describe_skipped,
     skipped_files_of,
 )
-from aesearch.encoders import ENCODERS, UNTRAINED
+from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
+from aesearch.encoders.info import current_name
 from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.storage.info import IndexInfo
@@ -31,6 +32,18 @@ if TYPE_CHECKING:
     from aesearch.indexing.build import Summary
     from aesearch.indexing.preflight import Forecast
     from aesearch.storage.info import Drift
+
+
+class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 only
+    """An encoder of the registry, or 'auto'; by its former name, too."""
+
+    def __init__(self) -> None:
+        super().__init__(["auto", *ENCODERS])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name of today."""
+        name: str = super().convert(current_name(value, note=True), param, ctx)
+        return name
 
 
 @click.command(short_help="Learn from pictures or documents, or bring their index up to date.")
@@ -46,7 +59,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
     "--encoder",
-    type=click.Choice(["auto", *ENCODERS]),
+    type=EncoderName(),
     help="Force an encoder; auto publishes the one that the check finds better.",
 )
 @click.option(
@@ -125,7 +138,7 @@ def index(
     SOURCE.
     """
     started = time.perf_counter()
-    from aesearch.sources.table import Columns
+    from aesearch.sources.columns import Columns
 
     columns = Columns(text_columns, key_column, label_column)
     settings = {name: value for name, value in choices.items() if value is not None}
@@ -211,7 +224,7 @@ def _print_summary(
     noun, thing = facts.modality.noun, facts.thing
     changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
     what = _format_counts(changes, thing) if any(changes.values()) else f"no {thing} changed"
-    if done.trained and "seconds" in facts.trained and facts.encoder not in UNTRAINED:
+    if done.trained and "seconds" in facts.trained and is_trained(facts.encoder):
         what += ", trained"
     items = counted(summary["items"], noun)
     click.echo(f"{facts.name}: {items} ({what}) in {format_seconds(summary['seconds'])}")

@@ -12,9 +12,10 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import format_bytes, format_seconds
-from aesearch.cli.format_check import BASELINES, describe_limits, format_epochs
+from aesearch.cli.format_check import describe_limits, format_epochs
 from aesearch.cli.format_skipped import sections, skipped_files_of
 from aesearch.cli.options import INDEX_OPTION, output_option
+from aesearch.encoders import is_trained
 from aesearch.search.index import Index
 from aesearch.settings import format_parameters
 from aesearch.storage.info import IndexInfo
@@ -109,7 +110,7 @@ def _format_training(facts: IndexInfo, noun: str) -> str:
         else format_seconds(trained["seconds"])
     )
     loser = (facts.check or {}).get("learned")
-    if facts.encoder in BASELINES and loser:
+    if loser and not is_trained(facts.encoder):
         return f"{items} (and {loser}, which did not win: {took})"
     return f"{items}, {took}"
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aesearch.encoders import UNTRAINED
+from aesearch.encoders import is_trained
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.indexing.request import Choices, Request
 from aesearch.ingest.update import differences
 from aesearch.settings import FEWEST_TO_TRAIN, Settings
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
+from aesearch.sources.columns import Columns, Taken
 from aesearch.sources.detect import kind_of
-from aesearch.sources.table import Columns, Taken, columns_taken
+from aesearch.sources.table import columns_taken
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout
 
@@ -97,7 +98,7 @@ def require_choices(source: Source, entries: list[Entry], choices: Choices) -> t
 
 def require_labels(settings: Settings, labels: Sequence[str]) -> None:
     """Refuse an encoder that learns from labels where there are none, before any work."""
-    if settings.encoder not in ("auto", *UNTRAINED):
+    if settings.encoder != "auto" and is_trained(settings.encoder):
         require_folders(settings.encoder, labels)
 
 
@@ -123,7 +124,7 @@ def wants_training(request: Request, folder: IndexFolder) -> bool:
 def _was_never_trained(folder: IndexFolder) -> bool:
     return (
         "seconds" not in folder.manifest.trained
-        and folder.settings.encoder not in UNTRAINED
+        and is_trained(folder.settings.encoder)
         and folder.count() >= FEWEST_TO_TRAIN
         and not folder.layout.plan.exists()
     )

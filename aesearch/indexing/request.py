@@ -9,14 +9,15 @@ from math import inf
 from pathlib import Path
 from typing import Any, Self
 
-from aesearch.encoders import ENCODERS, UNTRAINED
+from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
+from aesearch.encoders.info import current_name
 from aesearch.errors import ParameterError, SourceError
 from aesearch.modalities import modality
 from aesearch.settings import Settings, format_parameters, parse_seconds, plain
 from aesearch.sources.base import STANDARD_INPUT, Source
+from aesearch.sources.columns import Columns
 from aesearch.sources.open import open_source
-from aesearch.sources.table import Columns
 from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for
@@ -88,7 +89,9 @@ class Choices:
                 "others with --index"
             )
         changes = {name: value for name, value in self.changes.items() if name != "kind"}
+        before = _with_current_names(before)
         chosen = replace(before, **changes)
+        chosen = replace(chosen, encoder=current_name(chosen.encoder, note=True))
         if chosen.encoder not in ("auto", *ENCODERS):
             raise ParameterError(
                 f"unknown encoder '{chosen.encoder}'; choose auto, {', '.join(ENCODERS)}"
@@ -99,7 +102,7 @@ class Choices:
             given = {**(before.parameters if same else {}), **given}
         # An index that stays as it is need not wait for torch, nor what is learned by default.
         known = given == before.parameters and not retrain
-        if not known and (given or chosen.encoder not in ("auto", *UNTRAINED)):
+        if not known and (given or _is_forced(chosen.encoder)):
             require_kind(chosen.encoder, kind)
             given = chosen_parameters(chosen.encoder, given, chosen.code_size, chosen.seed, kind)
         chosen = replace(chosen, parameters=given, kind=kind)
@@ -112,6 +115,17 @@ class Choices:
         if self.encoder != "auto":
             kind = kind_learned_from(self.encoder) if self.kind == "auto" else self.kind
             self.over(Settings(), kind, retrain=True)
+
+
+def _is_forced(encoder: str) -> bool:
+    """Whether an encoder was named that needs a budget."""
+    return encoder != "auto" and is_trained(encoder)
+
+
+def _with_current_names(settings: Settings) -> Settings:
+    """Settings of an older version, with the names of today."""
+    parameters = {current_name(key): value for key, value in settings.parameters.items()}
+    return replace(settings, encoder=current_name(settings.encoder), parameters=parameters)
 
 
 def _refuse_new_codes(before: Settings, chosen: Settings) -> None:
@@ -179,7 +193,7 @@ class Request:
         if layout.exists():  # with the columns that it knows already
             columns = (columns or Columns()).over(Card.read(layout.card).columns)
         opened = open_source(source, columns or None, sys.stdin)
-        if seconds == 0 and choices.encoder not in ("auto", *UNTRAINED):
+        if seconds == 0 and _is_forced(choices.encoder):
             raise ParameterError(
                 "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
             )

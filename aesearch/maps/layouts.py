@@ -11,9 +11,10 @@ from scipy.spatial import cKDTree
 
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.errors import UnsupportedError
+from aesearch.evaluation.metrics import majority_label
+from aesearch.evaluation.tasks import NEIGHBORS
 from aesearch.types import Floats, Ids, Progress
 
-NEIGHBORS = 5  # that vote on the group of an item
 PERPLEXITY = 30.0
 
 
@@ -67,9 +68,7 @@ def neighbor_accuracy(coordinates: Floats, labels: Ids, k: int = NEIGHBORS) -> f
     itself = nearest == np.arange(len(coordinates))[:, None]
     itself[~itself.any(axis=1), -1] = True
     votes = labels[nearest[~itself].reshape(len(coordinates), k)]
-    counts = (votes[:, :, None] == votes[:, None, :]).sum(axis=2)
-    predicted = votes[np.arange(len(votes)), counts.argmax(axis=1)]
-    return float((predicted == labels).mean())
+    return float((majority_label(votes) == labels).mean())
 
 
 def layout_of(codes: Floats, by: str, seed: int, progress: Progress) -> Panel:

@@ -18,10 +18,6 @@ MODALITIES = {
     "texts": "aesearch.modalities.texts:Texts",
 }
 
-# Until the last of the rooms asks its modality: see the test of branches by kind.
-IMAGES, TEXTS = "images", "texts"
-NOUNS = {"images": "picture", "texts": "document"}
-
 __all__ = ["MODALITIES", "Features", "Modality", "Read", "load_features", "modality"]
 
 

@@ -6,11 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-import numpy as np
-
-from aesearch.types import Array, Bools, Floats
+if TYPE_CHECKING:
+    from aesearch.types import Array, Bools, Floats
 
 # From the bytes of a file, and its name, to what is kept of it: pixels, a Document, a vector.
 Read = Callable[[bytes, str], Any]
@@ -55,6 +54,8 @@ class Modality(ABC):
         Dotted name of the class of its `Features`.
     default_encoder, baseline : str
         What ``auto`` trains, and the encoder in closed form that it has to beat.
+    fallback : str
+        The encoder of a handful of items, too few for that.
     sizeless : tuple of str
         Methods of a comparison that have no code size.
     compared : tuple of str
@@ -82,6 +83,7 @@ class Modality(ABC):
     features: ClassVar[str]
     default_encoder: ClassVar[str]
     baseline: ClassVar[str]
+    fallback: ClassVar[str]
     sizeless: ClassVar[tuple[str, ...]]
     compared: ClassVar[tuple[str, ...]]
     code_forms: ClassVar[tuple[str, ...]] = ("float", "int8", "bits")
@@ -137,12 +139,16 @@ class Modality(ABC):
         ndarray of float32, shape (n,)
             By default the mean squared error.
         """
+        import numpy as np
+
         gap = np.square(decoded - rows.astype(np.float32))
         errors: Floats = gap.mean(axis=tuple(range(1, gap.ndim)), dtype=np.float32)
         return errors
 
     def is_empty(self, rows: Any) -> Bools:
         """Which rows say nothing, so that their code means nothing; none by default."""
+        import numpy as np
+
         return np.zeros(len(rows), dtype=bool)
 
     def reads_alike(self, old: str, new: str) -> bool:

@@ -7,9 +7,10 @@ from typing import TextIO
 
 from aesearch.errors import SourceError
 from aesearch.sources.base import STANDARD_INPUT, Source
+from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
 from aesearch.sources.rows import is_table
-from aesearch.sources.table import Columns, Table
+from aesearch.sources.table import Table
 
 
 def open_source(

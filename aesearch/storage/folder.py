@@ -21,7 +21,6 @@ from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import Snapshot, open_snapshot
-from aesearch.storage.verify import database_problems, engine_file_problem
 from aesearch.types import Floats, Ids
 
 
@@ -286,6 +285,8 @@ class IndexFolder:
         list of str
             Faults, a line each.
         """
+        from aesearch.storage.verify import database_problems, engine_file_problem
+
         problems = database_problems(self.layout, self.store, self.modality)
         stale = engine_file_problem(self.layout, self.store)
         if stale and repair:

@@ -22,6 +22,7 @@ from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
+    from aesearch.modalities.texts.passages import Passage
     from aesearch.settings import Settings
     from aesearch.storage.database import Store
     from aesearch.storage.folder import IndexFolder
@@ -106,6 +107,22 @@ class Dataset(ABC):
     def distorted(self, rows: Ids, seed: int) -> Any:
         """Return distorted copies of some samples, in the form of `samples`."""
 
+    def perturbed_texts(self, rows: Ids, seed: int) -> list[str]:
+        """Return the texts of what `distorted` returns; none where items have no texts."""
+        return []
+
+    def texts(self, rows: Ids | None = None) -> list[str]:
+        """Return the texts of some items, or of all; none where items have no texts."""
+        return []
+
+    def described(self, row: int, length: int) -> str:
+        """Return the key of an item, and in about `length` characters what it is about."""
+        return self.items[row].key
+
+    def spans(self) -> list[tuple[int, Passage]]:
+        """Return the passages of those items that are long, each with the row of its item."""
+        return []
+
     @abstractmethod
     def seen(self, samples: Any, features: Any) -> Any:
         """Return samples as an encoder sees them: an array of pictures, or SparseRows."""
@@ -181,11 +198,15 @@ class Reading:
         by_hand: Sequence[tuple[NewItem, bytes]] = (),
         progress: Progress = silent,
     ) -> Reading:
-        """Hold some entries out of training, and put these last."""
+        """Hold some entries out of training, and put these last.
+
+        Both parts are in the order of their keys: what is drawn at random in a training, and the
+        sums of a decomposition, do not depend on the order in which a folder is listed.
+        """
         count = len(entries)
-        ordered = [e for e in entries if not is_kept_out(e.key, count)]
-        first = len(ordered)
-        ordered += [e for e in entries if is_kept_out(e.key, count)]
+        held_out = {e.key for e in entries if is_kept_out(e.key, count)}
+        ordered = sorted(entries, key=lambda e: (e.key in held_out, e.key))
+        first = sum(e.key not in held_out for e in ordered)
         return cls(source, ordered, first, settings, features, by_hand, progress)
 
     def gather(

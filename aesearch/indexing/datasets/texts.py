@@ -12,7 +12,8 @@ from aesearch.indexing.hybrid_weight import check_words, openings_of
 from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities.texts import Texts
 from aesearch.modalities.texts.extract import Document
-from aesearch.modalities.texts.passages import half_of
+from aesearch.modalities.texts.passages import Passage, half_of, passages_of
+from aesearch.modalities.texts.snippets import opening
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sparse import SparseRows
 from aesearch.storage.schema import KeptText
@@ -53,9 +54,10 @@ class TextDataset(Dataset):
     def again(cls, folder: IndexFolder, features: Any, progress: Progress = silent) -> Self:
         """Take the documents of an index as they were kept; no file is read."""
         rows = folder.store.documents()
-        rows.sort(key=lambda row: is_kept_out(row[0].key, len(rows)))
+        count = len(rows)  # while a list is sorted it has none
+        rows.sort(key=lambda row: (is_kept_out(row[0].key, count), row[0].key))
         items = [item for item, _ in rows]
-        training = sum(not is_kept_out(item.key, len(rows)) for item in items)
+        training = sum(not is_kept_out(item.key, count) for item in items)
         training = min(training, max(1, len(items) - 1))
         labels = [kept.label for _, kept in rows]
         documents = [Document(kept.text, kept.title) for _, kept in rows]
@@ -69,9 +71,27 @@ class TextDataset(Dataset):
 
     def distorted(self, rows: Ids, seed: int) -> SparseRows:
         """Return the counts of a random half of the sentences of each document."""
-        halves = (half_of(self.documents[row].text, seed) for row in rows)
-        counts: SparseRows = self.features.count(halves)
+        counts: SparseRows = self.features.count(self.perturbed_texts(rows, seed))
         return counts
+
+    def perturbed_texts(self, rows: Ids, seed: int) -> list[str]:
+        """Return a random half of the sentences of each document."""
+        return [half_of(text, seed) for text in self.texts(rows)]
+
+    def texts(self, rows: Ids | None = None) -> list[str]:
+        """Return the texts."""
+        chosen = range(len(self)) if rows is None else rows.tolist()
+        return [self.documents[row].text for row in chosen]
+
+    def described(self, row: int, length: int) -> str:
+        """Return the key of a document, and its title or its first words."""
+        document = self.documents[row]
+        return f"{self.items[row].key}: {opening(document.title or document.text, length)}"
+
+    def spans(self) -> list[tuple[int, Passage]]:
+        """Return the passages of long documents."""
+        texts = enumerate(self.texts())
+        return [(row, span) for row, text in texts for span in passages_of(text)]
 
     def openings(self, rows: Ids) -> tuple[Ids, SparseRows, SparseRows] | None:
         """Return the counts of the first words of long documents, and of the rests of them."""
