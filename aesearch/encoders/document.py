@@ -20,7 +20,7 @@ from aesearch.encoders.info import CHOSEN_ELSEWHERE
 from aesearch.encoders.parameters import Parameter, parameters_of
 from aesearch.encoders.torch_encoder import TrainedEncoder
 from aesearch.modalities import MODALITIES, modality
-from aesearch.settings import spelled
+from aesearch.settings import format_parameters
 
 BEGIN = "<!-- from here on: python -m aesearch.encoders.document docs/encoders.md -->"
 END = "<!-- up to here -->"
@@ -106,7 +106,7 @@ def _others(parent: type, more: bool) -> str:
 
 
 def _row(encoder: type, parameter: Parameter) -> str:
-    default = spelled({parameter.name: parameter.default})
+    default = format_parameters({parameter.name: parameter.default})
     meaning = describe_parameters(encoder).get(parameter.name, "")
     allowed = parameter.allowed.replace(" or None", " or none")
     return f"| `{default}` | {_cell(allowed)} | {_cell(meaning)} |"

@@ -82,7 +82,7 @@ class Dataset(ABC):
         folder.modality.warm_up()
         entries = [Entry(i.key, i.size, i.mtime_ns) for i in folder.items() if not i.added]
         source = open_source(folder.source, folder.card.columns or None)
-        by_hand = folder.store.kept()
+        by_hand = folder.store.added_contents()
         return cls.read(Reading.of(source, entries, folder.settings, features, by_hand, progress))
 
     def __len__(self) -> int:
@@ -125,7 +125,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def seen(self, samples: Any, features: Any) -> Any:
-        """Return samples as an encoder sees them: an array of pictures, or Bags."""
+        """Return samples as an encoder sees them: an array of pictures, or SparseRows."""
 
     def openings(self, rows: Ids) -> tuple[Ids, Any, Any] | None:
         """Return those of some items that a second check can ask about, or None without one.
