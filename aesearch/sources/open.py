@@ -8,7 +8,7 @@ from typing import TextIO
 from aesearch.errors import SourceError
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.folder import Folder
-from aesearch.sources.rows import is_table
+from aesearch.sources.records import is_table
 from aesearch.sources.table import Columns, Table
 
 

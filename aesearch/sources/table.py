@@ -11,7 +11,8 @@ import xxhash
 
 from aesearch.errors import SourceError
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
-from aesearch.sources.rows import Refused, read_table
+from aesearch.sources.record import Refused
+from aesearch.sources.rows import read_table
 
 
 @dataclass(frozen=True)
