@@ -14,7 +14,7 @@ from aesearch.wording import counted
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
-KINDS = ("auto", "images", "texts")
+KINDS = ("auto", "images", "texts", "vectors")
 FEWEST_TO_TRAIN = 128  # items; below: PCA or LSA, there is too little to learn from
 FEWEST_TO_FIT = 32  # pictures; below: thumbnails, there is nothing to fit; documents: no check
 WEIGHTINGS = ("auto", "log-entropy", "tf-idf", "counts")
@@ -43,7 +43,7 @@ class Settings:
         Share of the exact ten nearest that an approximate index must return.
     seed : int, default=0
         Of everything that is drawn at random.
-    kind : {'auto', 'images', 'texts'}, default='auto'
+    kind : {'auto', 'images', 'texts', 'vectors'}, default='auto'
         What the source holds; 'auto' looks at the names of its files.
     weighting : {'auto', 'log-entropy', 'tf-idf', 'counts'}, default='auto'
         How the words of a document are weighted; 'auto' lets the check choose.

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aesearch.encoders import ENCODERS, LEARNED, encoder_class
+from aesearch.encoders import ENCODERS, encoder_class
 from aesearch.errors import ParameterError
-from aesearch.modalities import IMAGES, TEXTS
+from aesearch.modalities import IMAGES, TEXTS, modality
 from aesearch.settings import plain
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def changed_parameters(encoder: Encoder) -> dict[str, Any]:
 
 def learned_by(name: str, kind: str = "images") -> str:
     """Return the encoder that is trained under a name: 'auto' trains the default of its kind."""
-    return LEARNED[kind] if name == "auto" else name
+    return modality(kind).default_encoder if name == "auto" else name
 
 
 def kind_learned_from(name: str) -> str:
@@ -117,9 +117,9 @@ def require_kind(name: str, kind: str) -> None:
     if name == "auto" or _learns_from(name, kind):
         return
     able = encoders_for(kind)
-    what = ("pictures", "documents") if kind == TEXTS else ("documents", "pictures")
+    others, wanted = modality(kind_learned_from(name)).noun, modality(kind).noun
     raise ParameterError(
-        f"encoder {name} learns from {what[0]}; for {what[1]} choose auto, {', '.join(able)}"
+        f"encoder {name} learns from {others}s; for {wanted}s choose auto, {', '.join(able)}"
     )
 
 

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
-from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder, ThumbnailEncoder
+from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.selection import Contest, Finalist, freeze, unit
-from aesearch.modalities import IMAGES
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sparse import Bags
 from aesearch.storage.layout import Layout
-
-if TYPE_CHECKING:
-    from aesearch.encoders.base import Encoder
 
 FORMS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
 LSA_WEIGHTINGS = ("log-entropy", "tf-idf")
 # Encoders that model how often a word occurs (a multinomial), and so take the counts themselves.
 COUNTING = frozenset({"mlp", "vae", "cvae", "dbn"})
-BASELINES = {"images": "pca", "texts": "lsa"}
 
 
 def learned_from(corpus: Dataset, features: Any) -> Any:
@@ -37,15 +33,10 @@ def learned_from(corpus: Dataset, features: Any) -> Any:
 
 
 def first_encoder(corpus: Dataset, settings: Settings, layout: Layout) -> Finalist:
-    """Fit what can be published at once: half-whitened PCA, thumbnails of a few pictures, LSA."""
-    encoder: Encoder
-    kind = "pca"
-    if corpus.kind != IMAGES:
-        kind, encoder = "lsa", LSAEncoder(settings.code_size, random_state=settings.seed)
-    elif len(corpus) >= FEWEST_TO_FIT:
-        encoder = PCAEncoder(settings.code_size, random_state=settings.seed)
-    else:
-        kind, encoder = "thumbnail", ThumbnailEncoder(settings.code_size)
+    """Fit what can be published at once: half-whitened PCA or LSA; of few items, the fallback."""
+    few = len(corpus) < FEWEST_TO_FIT
+    kind = corpus.modality.fallback if few else corpus.modality.baseline
+    encoder = make_encoder(kind, {}, settings.code_size, settings.seed)
     encoder.fit(learned_from(corpus, corpus.features))
     notes = {"trained": {"items": corpus.training}}
     frozen = freeze(encoder, kind, corpus.features, layout, notes)
@@ -54,11 +45,9 @@ def first_encoder(corpus: Dataset, settings: Settings, layout: Layout) -> Finali
 
 def enter_baselines(contest: Contest, settings: Settings, layout: Layout, encoder: str) -> None:
     """Fit and check the baselines of a collection; `encoder` is the one that is wanted."""
-    parameters = settings.parameters if encoder == BASELINES[contest.corpus.kind] else {}
-    if contest.corpus.kind == IMAGES:
-        _enter_pca(contest, settings, layout, parameters)
-    else:
-        _enter_lsa(contest, settings, layout, parameters)
+    baseline = contest.corpus.modality.baseline
+    parameters = settings.parameters if encoder == baseline else {}
+    {"pca": _enter_pca, "lsa": _enter_lsa}[baseline](contest, settings, layout, parameters)
 
 
 def _enter_pca(
@@ -96,7 +85,7 @@ def _enter_lsa(
 def features_for(corpus: Dataset, weighting: str) -> Any:
     """Return the features of a collection with other weights, learned from its training part."""
     features = corpus.features
-    if corpus.kind == IMAGES or features.weighting == weighting:
+    if not corpus.modality.has_words or features.weighting == weighting:
         return features
     return features.reweighted(weighting, corpus.samples[: corpus.training])
 
@@ -108,7 +97,7 @@ def features_wanted(contest: Contest, settings: Settings, encoder: str) -> Any:
     best, unless one was chosen.
     """
     corpus = contest.corpus
-    if corpus.kind == IMAGES:
+    if not corpus.modality.has_words:
         return corpus.features
     if settings.weighting != "auto":
         return features_for(corpus, settings.weighting)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 from aesearch.encoders import ENCODERS, UNTRAINED
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
 from aesearch.errors import ParameterError, SourceError
 from aesearch.modalities import modality
 from aesearch.settings import Settings, parse_seconds, plain, spelled
+from aesearch.sources.arrays import open_array
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.open import open_source
 from aesearch.sources.table import Columns
 from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for
-from aesearch.types import Progress, silent
+from aesearch.types import Array, Progress, silent
 
 NEED_TRAINING = ("encoder", "code_size", "seed", "parameters", "weighting", "vocabulary")
 
@@ -114,6 +117,31 @@ class Choices:
             self.over(Settings(), kind, retrain=True)
 
 
+def _opened(
+    source: str | Path | Array,
+    path: str | Path | None,
+    kind: str,
+    columns: Columns | None,
+    keys: Sequence[object] | None,
+    labels: Sequence[object] | None,
+) -> tuple[Layout, Source]:
+    """The place of an index, and its source."""
+    if not isinstance(source, str | Path):
+        if path is None:
+            raise ParameterError("an array has no name; give the index a place: build(array, path)")
+        return Layout(place_for(Path(), path)), open_array(np.asarray(source), keys, labels)
+    if keys is not None or labels is not None:
+        raise ParameterError(f"keys and labels go with an array; {source} has its own")
+    if str(source) == STANDARD_INPUT and path is None:
+        raise ParameterError("what comes on standard input needs a place: --index NAME")
+    layout = Layout(place_for(Path(source), path))
+    if layout.exists():  # with what it knows already
+        card = Card.read(layout.card)
+        columns = (columns or Columns()).over(card.columns)
+        kind = card.kind if kind == "auto" else kind
+    return layout, open_source(source, columns or None, sys.stdin, kind)
+
+
 def _refuse_new_codes(before: Settings, chosen: Settings) -> None:
     for name in NEED_TRAINING:
         old, new = getattr(before, name), getattr(chosen, name)
@@ -151,13 +179,15 @@ class Request:
     @classmethod
     def of(
         cls,
-        source: str | Path,
+        source: str | Path | Array,
         path: str | Path | None = None,
         settings: Wanted = None,
         *,
         budget: float | str | None = None,
         retrain: bool = False,
         columns: Columns | None = None,
+        keys: Sequence[object] | None = None,
+        labels: Sequence[object] | None = None,
         progress: Progress = silent,
     ) -> Self:
         """Read what was asked for, and refuse what can be refused so far.
@@ -169,13 +199,8 @@ class Request:
         seconds = parse_seconds(budget) if isinstance(budget, str) else budget
         if seconds is not None and not 0 <= seconds < inf:
             raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
-        if str(source) == STANDARD_INPUT and path is None:
-            raise ParameterError("documents on standard input need a place: --index NAME")
         choices = Choices.of(settings)
-        layout = Layout(place_for(Path(source), path))
-        if layout.exists():  # with the columns that it knows already
-            columns = (columns or Columns()).over(Card.read(layout.card).columns)
-        opened = open_source(source, columns or None, sys.stdin)
+        layout, opened = _opened(source, path, choices.kind, columns, keys, labels)
         if seconds == 0 and choices.encoder not in ("auto", *UNTRAINED):
             raise ParameterError(
                 "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"

@@ -20,6 +20,7 @@ from aesearch.indexing.baselines import enter_baselines, features_wanted, learne
 from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.selection import Contest, Finalist, freeze
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
+from aesearch.sources.base import Source
 from aesearch.storage.commit import clean
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
@@ -76,7 +77,11 @@ def default_budget(count: int) -> float:
 
 
 def train(
-    folder: IndexFolder, corpus: Dataset | None, budget: float | None, progress: Progress
+    folder: IndexFolder,
+    corpus: Dataset | None,
+    budget: float | None,
+    progress: Progress,
+    source: Source | None = None,
 ) -> None:
     """Train what is planned, check it against its baselines, and publish the better one.
 
@@ -88,11 +93,13 @@ def train(
     budget : float or None
         Seconds; instead of the plan's.
     progress : callable
+    source : Source, optional
+        Where the items are, if it is open.
     """
     with hold(folder.layout):
         plan = Plan.read(folder.layout)
         if corpus is None or folder.revision.number != 1 or not len(corpus.kept_out):
-            corpus = _read_again(folder, progress)
+            corpus = _read_again(folder, progress, source)
         if len(corpus) < 2:  # nothing to learn from
             Plan.done(folder.layout)
             return
@@ -131,13 +138,13 @@ def _is_worth_training(learned: str, wanted: str, corpus: Dataset, seconds: floa
     return seconds > 0 and count >= FEWEST_TO_TRAIN
 
 
-def _read_again(folder: IndexFolder, progress: Progress) -> Dataset:
+def _read_again(folder: IndexFolder, progress: Progress, source: Source | None) -> Dataset:
     """Read all items once more: for a training that goes on, or one that was asked for."""
     resumed = any(path.name != "plan.json" for path in folder.layout.training.iterdir())
     # A checkpoint fits only the features that it was made with.
     features = folder.snapshot().features if resumed else None
     dataset: type[Dataset] = folder.modality.part("dataset")
-    return dataset.again(folder, features, progress)
+    return dataset.again(folder, features, progress, source)
 
 
 def _fit(

@@ -33,7 +33,7 @@ REMOVED = "removed by hand"
 
 def source_of(folder: IndexFolder) -> Source:
     """Return the source of an index, to be walked again."""
-    return open_source(folder.source, folder.card.columns or None)
+    return open_source(folder.source, folder.card.columns or None, kind=folder.card.kind)
 
 
 def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
@@ -106,7 +106,7 @@ def synchronize(
             decoded = decode(source, entries, _reader(folder, source), progress)
         batch = list(islice(decoded, BATCH))
         changes.failed |= _take_up(
-            folder, source, batch, lambda store: _tidy(store, source, changes, unreadable)
+            folder, source, batch, lambda store: _tidy(folder, store, source, changes, unreadable)
         )
         while batch := list(islice(decoded, BATCH)):
             changes.failed |= _take_up(folder, source, batch)
@@ -119,7 +119,7 @@ def _reader(folder: IndexFolder, source: Source) -> Read:
 
 
 def _tidy(
-    store: Store, source: Source, changes: Changes, unreadable: list[Skipped]
+    folder: IndexFolder, store: Store, source: Source, changes: Changes, unreadable: list[Skipped]
 ) -> tuple[Ids, Ids]:
     """Do what needs no reading: removed, renamed and touched files."""
     taken = [entry.key for _, entry in changes.renamed]
@@ -129,7 +129,8 @@ def _tidy(
     store.rename((old, entry.key, entry.mtime_ns) for old, entry in changes.renamed)
     store.touch((entry.key, entry.mtime_ns) for entry in changes.touched)
     moved = [entry.key for entry in (*changes.touched, *(entry for _, entry in changes.renamed))]
-    store.relabel(zip(moved, source.labels(moved), strict=True))
+    arrival: type[Arrival] = folder.modality.part("arrival")
+    arrival.renew(store, source, moved)
     store.forget([entry.key for _, entry in changes.renamed])
     store.skip(unreadable)
     return NO_IDS, np.array(gone, dtype=np.int64)
@@ -146,7 +147,8 @@ def _take_up(
     bad = [one for one in batch if one.sample is None]
     fresh = _arrived(folder, [one.sample for one in good])
     items = [one.item(error=float(error)) for one, error in zip(good, fresh.errors, strict=True)]
-    labels = source.labels([one.entry.key for one in good])
+    keys = [one.entry.key for one in good]
+    labels, fields = source.labels(keys), source.fields(keys)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         _, removed = before(store)
@@ -155,7 +157,7 @@ def _take_up(
         store.remove(broken)
         store.skip(one.skipped() for one in bad)
         ids = store.put(items, fresh.codes)
-        fresh.keep(store, ids, labels)
+        fresh.keep(store, ids, labels, fields)
         return ids, np.concatenate([removed, gone])
 
     folder.publish(edit)
@@ -203,7 +205,8 @@ def _add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]
     def edit(store: Store) -> tuple[Ids, Ids]:
         ids = store.put(rows, fresh.codes)
         store.keep(ids, kept)
-        fresh.keep(store, ids, [""] * len(ids))
+        none = [""] * len(ids)
+        fresh.keep(store, ids, none, none)
         return ids, NO_IDS
 
     folder.publish(edit)

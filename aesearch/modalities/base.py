@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -55,6 +55,8 @@ class Modality(ABC):
         Dotted name of the class of its `Features`.
     default_encoder, baseline : str
         What ``auto`` trains, and the encoder in closed form that it has to beat.
+    fallback : str
+        The encoder of a handful of items, too few for that.
     sizeless : tuple of str
         Methods of a comparison that have no code size.
     compared : tuple of str
@@ -71,9 +73,12 @@ class Modality(ABC):
         Whether typed words find items: a lexical index beside the codes.
     visual : bool
         Whether items, and what a decoder returns, can be drawn.
+    arrays : str
+        What arrays are of this kind, in words; "" where none is.
     parts : mapping of str to str
         Dotted names in the rooms above, loaded when they are needed, so that imports go down:
-        ``ranker``, ``arrival``, ``dataset``, ``duplicates``, ``map``, ``export``.
+        ``ranker``, ``arrival``, ``dataset``, ``duplicates``, ``map``, ``export``; and ``source``,
+        where one file can hold many items.
     """
 
     name: ClassVar[str]
@@ -82,6 +87,7 @@ class Modality(ABC):
     features: ClassVar[str]
     default_encoder: ClassVar[str]
     baseline: ClassVar[str]
+    fallback: ClassVar[str]
     sizeless: ClassVar[tuple[str, ...]]
     compared: ClassVar[tuple[str, ...]]
     code_forms: ClassVar[tuple[str, ...]] = ("float", "int8", "bits")
@@ -90,6 +96,7 @@ class Modality(ABC):
     keeps_texts: ClassVar[bool] = False
     has_words: ClassVar[bool] = False
     visual: ClassVar[bool] = False
+    arrays: ClassVar[str] = ""
     parts: ClassVar[Mapping[str, str]]
 
     @abstractmethod
@@ -113,6 +120,14 @@ class Modality(ABC):
         ContentError
             If it cannot be read.
         """
+
+    def questions(self, content: Any) -> Iterator[tuple[str, Any]]:
+        """The queries that the content of one holds, each with what tells it from the others."""
+        yield "", content
+
+    def holds(self, array: Array) -> bool:
+        """Whether the rows of an array are items of this kind."""
+        return False
 
     @abstractmethod
     def describe_input(self, config: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import xxhash
 from aesearch.errors import SourceError
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
 from aesearch.sources.record import Refused
+from aesearch.sources.records import is_table
 from aesearch.sources.rows import read_table
 
 
@@ -24,25 +25,35 @@ class Columns:
     text : tuple of str
         Joined in this order.
     key, label : str or None
+        Of an .npy file: files with a line for each row.
+    vector : str or None
+        The one that holds vectors; of an .npz file, the array.
     """
 
     text: tuple[str, ...] = ()
     key: str | None = None
     label: str | None = None
+    vector: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.text or self.key or self.label)
+        return bool(self.text or self.key or self.label or self.vector)
 
     @classmethod
     def of(cls, config: Mapping[str, Any] | None) -> Columns:
         """Return the columns that ``index.json`` holds."""
         config = config or {}
-        return cls(tuple(config.get("text", ())), config.get("key"), config.get("label"))
+        names = (config.get(name) for name in ("key", "label", "vector"))
+        return cls(tuple(config.get("text", ())), *names)
 
     def over(self, known: Columns | None) -> Columns:
         """Return these columns; of those that are not named, the known ones."""
         known = known or Columns()
-        return Columns(self.text or known.text, self.key or known.key, self.label or known.label)
+        return Columns(
+            self.text or known.text,
+            self.key or known.key,
+            self.label or known.label,
+            self.vector or known.vector,
+        )
 
 
 @dataclass(frozen=True)
@@ -56,12 +67,18 @@ class Taken:
         None where rows are named by their numbers, and where they have no labels.
     unused : tuple of str
         All other columns.
+    vector : str or None
+        Of vectors: the one that holds them.
+    fields : tuple of str
+        Those that are kept beside, and given back with a hit.
     """
 
     text: tuple[str, ...]
     key: str | None
     label: str | None
     unused: tuple[str, ...] = ()
+    vector: str | None = None
+    fields: tuple[str, ...] = ()
 
 
 class Table:
@@ -97,7 +114,7 @@ class Table:
         if path is not None and not path.is_file():
             raise SourceError(f"there is no file {path}; name the table that holds the documents")
         self.root = path.resolve() if path is not None else Path(STANDARD_INPUT)
-        self.columns = columns or Columns()
+        self.columns: Columns | None = columns or Columns()
         self.unreadable: list[tuple[str, str]] = []
         self.taken: Taken | None = None
         self._path, self._stream = path, stream
@@ -108,7 +125,7 @@ class Table:
         if self._path is None and self._stream is None and not self._rows:
             raise SourceError("standard input is read once; give the documents again, or a file")
         self.unreadable = []
-        chosen = self.columns
+        chosen = self.columns or Columns()
         if self._path is not None or self._stream is not None:
             self._rows = {}
             found = read_table(
@@ -137,7 +154,20 @@ class Table:
         """Return the label of each row; "" where it has none."""
         return [self._rows[key][1] if key in self._rows else "" for key in keys]
 
+    def fields(self, keys: Sequence[str]) -> list[str]:
+        """Return nothing: of documents only the text is kept."""
+        return [""] * len(keys)
+
+
+def open_table(
+    path: Path | None, columns: Columns, stream: TextIO | None, *, wanted: bool
+) -> Table | None:
+    """Return a table of documents, or standard input, as a source; None of another file."""
+    if path is not None and not is_table(path.name):
+        return None
+    return Table(path, columns, stream)
+
 
 def columns_taken(source: Source) -> Taken | None:
     """Return which columns a source was found to have; None of what has none."""
-    return source.taken if isinstance(source, Table) else None
+    return source.taken

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.settings import Settings
+    from aesearch.sources.base import Source
     from aesearch.storage.database import Store
     from aesearch.storage.folder import IndexFolder
 
@@ -50,7 +51,13 @@ class TextDataset(Dataset):
         return cls(*found, labels, features, documents, counts)
 
     @classmethod
-    def again(cls, folder: IndexFolder, features: Any, progress: Progress = silent) -> Self:
+    def again(
+        cls,
+        folder: IndexFolder,
+        features: Any,
+        progress: Progress = silent,
+        source: Source | None = None,
+    ) -> Self:
         """Take the documents of an index as they were kept; no file is read."""
         rows = folder.store.documents()
         rows.sort(key=lambda row: is_kept_out(row[0].key, len(rows)))

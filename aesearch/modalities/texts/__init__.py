@@ -26,6 +26,7 @@ class Texts(Modality):
     features = "aesearch.modalities.texts.features:TextFeatures"
     default_encoder = "text"
     baseline = "lsa"
+    fallback = "lsa"
     sizeless = ("tf-idf", "bm25")
     compared = ("tf-idf", "bm25", "lsa", "auto")
     code_forms = (*Modality.code_forms, "hybrid")
@@ -34,6 +35,7 @@ class Texts(Modality):
     keeps_texts = True
     has_words = True
     parts: ClassVar = {
+        "source": "aesearch.sources.table:open_table",
         "ranker": "aesearch.search.documents:DocumentRanker",
         "arrival": "aesearch.ingest.documents:DocumentArrival",
         "dataset": "aesearch.indexing.datasets.texts:TextDataset",
