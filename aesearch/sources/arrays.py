@@ -200,7 +200,11 @@ def open_array(
         If the array is of no kind, or there are more or fewer keys or labels than rows.
     """
     kind = kind_of_array(array, "the array")
-    rows = ArrayRows(array, keys and as_lines(keys), as_lines(labels or ()))
+    rows = ArrayRows(array)
+    if keys is not None:
+        rows.keys = as_lines(keys)
+    if labels is not None:
+        rows.labels = as_lines(labels)
     rows.require_one_each("the array")
     return ArraySource(Path(IN_MEMORY), kind, lambda: rows)
 

@@ -160,7 +160,11 @@ class Table:
 
 
 def open_table(
-    path: Path | None, columns: Columns, stream: TextIO | None, *, wanted: bool
+    path: Path | None,
+    columns: Columns,
+    stream: TextIO | None,
+    *,
+    wanted: bool,  # noqa: ARG001 - every table may be one of documents
 ) -> Table | None:
     """Return a table of documents, or standard input, as a source; None of another file."""
     if path is not None and not is_table(path.name):

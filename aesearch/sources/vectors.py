@@ -1,4 +1,4 @@
-"""Vectors in one file: .npy, .npz, and the rows of .jsonl or .parquet that hold lists of numbers."""
+"""Vectors in one file: .npy, .npz, and rows of .jsonl or .parquet that hold lists of numbers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from aesearch.types import Array
 
 KIND = "vectors"
 NPY, NPZ = ".npy", ".npz"
-LISTS = tuple(s + packed for s in JSON_LINES for packed in ("", ".gz")) + (PARQUET,)
+LISTS = (*JSON_LINES, *(f"{suffix}.gz" for suffix in JSON_LINES), PARQUET)
 # Names that vectors, keys and labels usually have.
 VECTORS = ("vectors", "vector", "embeddings", "embedding", "emb", "features")
 KEYS, LABELS = ("keys", "key", "ids", "id"), ("labels", "label", "targets", "target")
@@ -88,12 +88,10 @@ def _whole(path: Path, columns: Columns) -> Columns:
         raise SourceError(f"{path} is an array and has no column of text; leave out --text")
     if path.name.lower().endswith(NPZ):
         return columns
-    files = {
-        name: str(Path(value).resolve())
-        for name in ("key", "label")
-        if (value := getattr(columns, name)) is not None
-    }
-    return replace(columns, **files)
+    key, label = (
+        None if name is None else str(Path(name).resolve()) for name in (columns.key, columns.label)
+    )
+    return replace(columns, key=key, label=label)
 
 
 def load_array(path: Path) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from aesearch.errors import SourceError
-from aesearch.indexing.datasets.base import Dataset, Reading, room
+from aesearch.indexing.datasets.base import Dataset, Gathered, Reading, room
 from aesearch.ingest.decode import decode_one
 from aesearch.ingest.vectors import keep_fields
 from aesearch.modalities.vectors import Vectors
@@ -54,7 +54,7 @@ class VectorDataset(Dataset):
             keep(features.read_row(content))
         read = Vectors().reader(features, plain=source.plain)
         found = reading.gather(read, keep, [item for item, _ in reading.by_hand])
-        _require(found.items, found.skipped, source)
+        _require(found, source)
         keys = [item.key for item in found.items]
         labels, fields = source.labels(keys), source.fields(keys)
         return cls(*found, labels, features, rows[: len(keys)], fields)
@@ -77,10 +77,11 @@ class VectorDataset(Dataset):
         keep_fields(store, ids.tolist(), self.labels, self.fields)
 
 
-def _require(items: Sequence[object], skipped: Sequence[object], source: Source) -> None:
-    """Raise SourceError where nothing can be read; of rows, with the reason of the first."""
-    if not items:
-        reason = f": {skipped[0].key}: {skipped[0].reason}" if skipped else ""
+def _require(found: Gathered, source: Source) -> None:
+    """Raise SourceError where nothing can be read, with the reason of the first item."""
+    if not found.items:
+        first = next(iter(found.skipped), None)
+        reason = f": {first.key}: {first.reason}" if first else ""
         raise SourceError(f"{source.root} holds no vector that can be used{reason}")
 
 
@@ -102,11 +103,11 @@ def features_of(source: Source, entries: Sequence[Entry]) -> VectorFeatures:
     return VectorFeatures(sizes.most_common(1)[0][0])
 
 
-def _length_of_row(content: bytes, name: str) -> int:
+def _length_of_row(content: bytes, _: str) -> int:
     return len(content) // 4
 
 
-def _length_of_file(content: bytes, name: str) -> int:
+def _length_of_file(content: bytes, _: str) -> int:
     array = array_of(content)
     return array.size if array.ndim == 1 or len(array) == 1 else 0
 
@@ -143,7 +144,8 @@ def noisy(vectors: Floats, rows: Ids, seed: int, share: float = NOISE) -> Floats
     noise = np.stack([w @ centred[c] for w, c in zip(weights, chosen, strict=True)])
     usual = float(np.sqrt(np.square(noise).sum(axis=1).mean()))
     length = share * neighbour_distance(sample)
-    return unit_rows(vectors[rows] + noise * np.float32(length / max(usual, 1e-12)))
+    copies = vectors[rows] + noise * (length / max(usual, 1e-12))
+    return unit_rows(copies.astype(np.float32))
 
 
 def neighbour_distance(sample: Floats) -> float:

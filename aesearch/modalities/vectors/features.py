@@ -47,7 +47,7 @@ class VectorFeatures:
         return []
 
     @classmethod
-    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:  # noqa: ARG003 - Features's
         """Make features from what `config` returned."""
         return cls(int(config["size"]))
 
@@ -136,9 +136,7 @@ def array_of(content: bytes) -> Array:
         try:
             return _numbers(json.loads(content))
         except ValueError:  # no text, or no JSON
-            raise ContentError(
-                "it holds no vector; give an .npy file, or a list of numbers"
-            ) from None
+            raise ContentError("it holds no vector: give .npy, or a list of numbers") from None
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
