@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from aesearch.storage.info import Drift
 
 
-@click.command(short_help="Learn from pictures or documents, or bring their index up to date.")
+@click.command(
+    short_help="Learn from pictures, documents or vectors, or bring their index up to date."
+)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "--index",
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
 @click.option(
     "--kind",
     type=click.Choice(KINDS),
-    help="What SOURCE holds: images or texts. Needed only where it holds both.",
+    help="What SOURCE holds: images, texts or vectors. Needed only where that is not plain.",
 )
 @click.option(
     "--text",
@@ -74,8 +76,18 @@ if TYPE_CHECKING:
     metavar="COLUMN",
     help="Of a table: a column of text; several are joined.",
 )
-@click.option("--key", "key_column", metavar="COLUMN", help="Of a table: what names a row.")
-@click.option("--label", "label_column", metavar="COLUMN", help="Of a table: its classes.")
+@click.option(
+    "--vector", metavar="COLUMN", help="Of a table, or an .npz file: what holds the vectors."
+)
+@click.option(
+    "--key",
+    "key_column",
+    metavar="COLUMN",
+    help="Of a table: what names a row; of an .npy file: a file of names, a line for each row.",
+)
+@click.option(
+    "--label", "label_column", metavar="COLUMN", help="Of a table: its classes; of .npy, a file."
+)
 @click.option(
     "--weighting",
     type=click.Choice(WEIGHTINGS),
@@ -108,12 +120,13 @@ def index(
     text_columns: tuple[str, ...],
     key_column: str | None,
     label_column: str | None,
+    vector: str | None,
     **choices: Any,
 ) -> int:
-    """Learn from the pictures or documents in SOURCE and make them searchable.
+    """Learn from the pictures, documents or vectors in SOURCE and make them searchable.
 
-    SOURCE is a folder, a table of documents (.csv, .tsv, .jsonl), or - for standard input: one
-    JSON object, or one document, a line.
+    SOURCE is a folder, a table of documents or vectors (.csv, .tsv, .jsonl, .parquet), an array of
+    vectors (.npy, .npz), or - for standard input: one JSON object, or one document, a line.
 
     Run it again to bring the index up to date: new, changed, renamed and removed files, without
     training. An interrupted training goes on from its last checkpoint. Nothing is written into
@@ -122,7 +135,7 @@ def index(
     started = time.perf_counter()
     from aesearch.sources.table import Columns
 
-    columns = Columns(text_columns, key_column, label_column)
+    columns = Columns(text_columns, key_column, label_column, vector)
     settings = {name: value for name, value in choices.items() if value is not None}
     if chosen:
         settings["parameters"] = parse_choices(chosen)

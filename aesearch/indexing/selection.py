@@ -120,6 +120,13 @@ class Contest:
         corpus = self.corpus
         return corpus.seen(corpus.samples, features), corpus.seen(self.distorted, features)
 
+    def references(self) -> dict[str, evaluation.Check]:
+        """Return what the items reach as they are: it shows what a code loses, and wins nothing."""
+        codes, answers = map(self.corpus.own_codes, (self.corpus.samples, self.distorted))
+        if codes is None or answers is None:
+            return {}
+        return {"raw": evaluation.check(codes, self.kept, answers, self.labels)}
+
     @property
     def questions(self) -> int:
         """How many items were kept out."""

@@ -213,6 +213,7 @@ def _publish(
             "forced": forced,
             "questions": contest.questions,
             "candidates": _table(contest.checks),
+            "references": _table(contest.references()),
             "forms": _table(forms),
             "form_bits": bits,
             **corpus.notes(codes, finalist.features, finalist.frozen, folder.settings.seed),

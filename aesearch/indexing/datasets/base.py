@@ -124,6 +124,10 @@ class Dataset(ABC):
     def seen(self, samples: Any, features: Any) -> Any:
         """Return samples as an encoder sees them: an array of pictures, or Bags."""
 
+    def own_codes(self, samples: Any) -> Floats | None:
+        """Return what samples would be compared by without an encoder, if they can be."""
+        return None
+
     def openings(self, rows: Ids) -> tuple[Ids, Any, Any] | None:
         """Return those of some items that a second check can ask about, or None without one.
 
