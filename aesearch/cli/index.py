@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +170,7 @@ def index(
         "skipped": unreadable,
         "repeated_keys": len(left_out.repeated),
         "ignored": len(left_out.ignored),
-        "columns": asdict(done.columns) if done.columns else None,
+        "columns": done.columns.as_dict() if done.columns else None,
         "encoder": facts.encoder,
         "check": facts.check,
         "trained": facts.trained,
@@ -190,7 +189,7 @@ def _tell_forecast(found: Forecast, *, as_json: bool) -> int:
     root, exists = found.layout.root, found.layout.exists()
     if as_json:
         facts = {"index": str(root), "dry_run": True, "retrain": found.trains == "anew"}
-        columns = asdict(found.columns) if found.columns else None
+        columns = found.columns.as_dict() if found.columns else None
         click.echo(json.dumps({**facts, **found.counts, "columns": columns}))
         return DONE
     verb = "would be brought up to date" if exists else "would be made"

@@ -52,7 +52,7 @@ class Folder:
             )
         if not root.is_dir():
             raise SourceError(
-                f"{root} is neither a folder, nor a table (.csv, .tsv, .jsonl, .parquet), nor an "
+                f"{root} is neither a folder nor a table (.csv, .tsv, .jsonl, .parquet) nor an "
                 "array (.npy, .npz); name the one that holds the items"
             )
         self.root = root.resolve()

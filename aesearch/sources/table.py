@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -45,6 +45,13 @@ class Columns:
         names = (config.get(name) for name in ("key", "label", "vector"))
         return cls(tuple(config.get("text", ())), *names)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``index.json`` holds; documents have no vector there."""
+        columns = asdict(self)
+        if self.vector is None:
+            del columns["vector"]
+        return columns
+
     def over(self, known: Columns | None) -> Columns:
         """Return these columns; of those that are not named, the known ones."""
         known = known or Columns()
@@ -79,6 +86,13 @@ class Taken:
     unused: tuple[str, ...] = ()
     vector: str | None = None
     fields: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON; what documents do not have only of vectors."""
+        taken = asdict(self)
+        if self.vector is None:
+            del taken["vector"], taken["fields"]
+        return taken
 
 
 class Table:
