@@ -21,9 +21,9 @@ from aesearch.sources.base import STANDARD_INPUT
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import JSON_LINES, PARQUET, open_records
 from aesearch.sources.rows import (
+    BODIES,
     REPEATED,
     SAMPLE,
-    TEXTS,
     choose_columns,
     folded_names,
     one_line,
@@ -223,7 +223,7 @@ def _width(name: str, sample: Sequence[Mapping[str, Any]]) -> int:
 
 def _has_text(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> bool:
     folded = folded_names(names)
-    usual = [folded[name] for name in TEXTS if name in folded]
+    usual = [folded[name] for name in BODIES if name in folded]
     return any(isinstance(row.get(name), str) for name in usual for row in sample)
 
 
