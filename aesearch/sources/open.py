@@ -57,7 +57,8 @@ def _opened(
     A table that holds vectors may be one of documents as well, but not the other way round.
     """
     able = [name for name in reversed(MODALITIES) if "source" in modality(name).parts]
-    for name in [kind] if kind in able else able:
+    asked = [name for name in able if name == kind]
+    for name in dict.fromkeys([*asked, *able]):
         opened: Source | None = modality(name).part("source")(
             path, columns or Columns(), stream, wanted=kind == name
         )

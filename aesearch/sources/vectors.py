@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
@@ -94,20 +96,16 @@ def _whole(path: Path, columns: Columns) -> Columns:
     return replace(columns, key=key, label=label)
 
 
-def load_array(path: Path) -> Any:
-    """Return an .npy file mapped into memory, or an .npz file opened.
-
-    Raises
-    ------
-    SourceError
-        If it cannot be read, or holds Python objects, which are never loaded.
-    """
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever numpy raises into a SourceError."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        yield
+    except AesearchError:  # some are ValueErrors too
+        raise
     except OSError as error:
-        reason = error.strerror or "it is no .npy or .npz file, or is damaged"
-        raise SourceError(f"{path} cannot be read: {reason}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         if "object" in str(error).lower() or "pickle" in str(error).lower():
             reason = "it holds Python objects, which are never loaded; save an array of numbers"
         else:
@@ -116,7 +114,9 @@ def load_array(path: Path) -> Any:
 
 
 def _npy(path: Path, columns: Columns) -> ArrayRows:
-    rows = ArrayRows(load_array(path))
+    with _reading(path):
+        # Not numpy.load: it takes whatever has another beginning for a pickle, or an archive.
+        rows = ArrayRows(np.lib.format.open_memmap(path, mode="r"))
     if columns.key is not None:
         rows.keys = _lines(Path(columns.key), path, rows)
     if columns.label is not None:
@@ -139,23 +139,23 @@ def _lines(path: Path, beside: Path, rows: ArrayRows) -> list[str]:
 
 
 def _npz(path: Path, columns: Columns) -> ArrayRows:
-    with load_array(path) as arrays:
+    with _reading(path), path.open("rb") as stream:
+        arrays = np.load(stream, allow_pickle=False)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("it is one array; its name should end in .npy")
         names = tuple(arrays.files)
         require_columns(str(path), names, (columns.vector, columns.key, columns.label))
         vector = columns.vector or _usual(VECTORS, names)
-        try:
-            if vector is None:
-                tables = [name for name in names if arrays[name].ndim > 1]
-                vector = _only(str(path), tables, names)
-            key = columns.key or _usual(KEYS, names)
-            label = columns.label or _usual(LABELS, names)
-            rows = ArrayRows(arrays[vector])
-            if key is not None:
-                rows.keys = as_lines(arrays[key].tolist())
-            if label is not None:
-                rows.labels = as_lines(arrays[label].tolist())
-        except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-            raise SourceError(f"{path} cannot be read: {error}") from None
+        if vector is None:
+            tables = [name for name in names if arrays[name].ndim > 1]
+            vector = _only(str(path), tables, names)
+        key = columns.key or _usual(KEYS, names)
+        label = columns.label or _usual(LABELS, names)
+        rows = ArrayRows(arrays[vector])
+        if key is not None:
+            rows.keys = as_lines(arrays[key].tolist())
+        if label is not None:
+            rows.labels = as_lines(arrays[label].tolist())
     unused = tuple(name for name in names if name not in (vector, key, label))
     rows.taken = Taken((), key, label, unused, vector)
     return rows
