@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
+from aesearch.evaluation.metrics import average_precision, precision_at, ranked_relevance
 from aesearch.indexing.selection import unit
 from benchmarks.reporting import say
 

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from aesearch.encoders import encoder_class
-from aesearch.evaluation.check import average_precision, precision_at, ranked_relevance
+from aesearch.evaluation.metrics import average_precision, precision_at, ranked_relevance
 from aesearch.indexing.selection import unit
 from benchmarks.baselines import FORMS, Array, for_distance
 from benchmarks.data_sets import Split, digits

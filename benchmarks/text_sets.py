@@ -35,7 +35,7 @@ from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
 from aesearch.engines.plan import choose
-from aesearch.evaluation.check import average_precision, precision_at, reciprocal_rank
+from aesearch.evaluation.metrics import average_precision, precision_at, reciprocal_rank
 from aesearch.indexing.selection import freeze, unit
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.features import TextFeatures, fit_features

@@ -11,14 +11,15 @@ import pytest
 from notes_ import write_notes
 
 from aesearch.compare.collection import Collection, open_collection
-from aesearch.compare.hybrid import NOT_FOUND, Long, Spoken
 from aesearch.compare.methods import Stage
 from aesearch.compare.plan import HYBRID, Step
 from aesearch.compare.results import Comparison
 from aesearch.compare.run import compare
-from aesearch.compare.tasks import Asked, copies_task, labels_task
+from aesearch.evaluation.tasks import Queries
 from aesearch.indexing.build import build
 from aesearch.indexing.datasets.texts import TextDataset
+from aesearch.indexing.hybrid import NOT_FOUND, LexicalIndex
+from aesearch.indexing.tasks import Passages, known_item_task, same_label_task
 from aesearch.search.hits import Hit
 from aesearch.settings import Settings
 from aesearch.types import silent
@@ -43,9 +44,9 @@ def stage_of(collection: Collection, *forms: str) -> Stage:
     return Stage(corpus, 0, forms, collection.index.folder.layout.root, lambda _: None, *more)  # type: ignore[union-attr]
 
 
-def asked(stage: Stage, texts: list[str]) -> Asked:
+def asked(stage: Stage, texts: list[str]) -> Queries:
     counts = stage.corpus.features.count(texts)
-    return Asked(counts, texts, np.full(len(texts), -1), texts)
+    return Queries(counts, texts, np.full(len(texts), -1), texts)
 
 
 @pytest.mark.parametrize("form", ["float", HYBRID])
@@ -72,21 +73,21 @@ def test_an_item_scores_as_its_best_row_does() -> None:
     draw = np.random.default_rng(0)
     scores = draw.normal(size=(5, 9)).astype(np.float32)
     counts: Any = object()
-    long = Long(np.array([1, 1, 3]), counts)
+    long = Passages(np.array([1, 1, 3]), counts)
     found = long.best(scores.copy())
     wanted = scores[:, :6].copy()
     wanted[:, 1] = scores[:, [1, 6, 7]].max(axis=1)
     wanted[:, 3] = scores[:, [3, 8]].max(axis=1)
     np.testing.assert_array_equal(found, wanted)
-    assert Long(np.empty(0, dtype=np.int64)).best(scores) is scores
+    assert Passages(np.empty(0, dtype=np.int64)).best(scores) is scores
 
 
 def test_a_fusion_is_of_what_is_searched_alone(collection: Collection) -> None:
     stage = stage_of(collection, HYBRID)
     (one,) = stage.searchers(Step("index"))
-    task = labels_task(stage.corpus, 0)
+    task = same_label_task(stage.corpus, 0)
     assert task is not None
-    scores = one.score(one.prepare(task.asked))
+    scores = one.score(one.prepare(task.queries))
     assert (scores[:, stage.corpus.kept_out] == NOT_FOUND).all()
     # The best of both has the whole of the highest score, although the query itself has more.
     assert scores.max(axis=1).min() > 0.8
@@ -104,11 +105,12 @@ def test_passages_and_words_count_among_the_bytes(collection: Collection) -> Non
     stage = stage_of(collection, "float", "int8", HYBRID)
     assert isinstance(stage.corpus, TextDataset)
     exact, integers, hybrid = stage.searchers(Step("index"))
-    rows = (len(stage.corpus) + len(Long.of(stage.corpus).owners)) / len(stage.corpus)
+    rows = (len(stage.corpus) + len(Passages.of(stage.corpus).owners)) / len(stage.corpus)
     assert rows > 1
     assert exact.bytes_per_item == pytest.approx(4 * 8 * rows)
     assert integers.bytes_per_item == pytest.approx(8 * rows)
-    words = Spoken.of(stage.corpus).bytes_per_item
+    texts = [document.text for document in stage.corpus.documents]
+    words = LexicalIndex.of(texts, stage.corpus.features.language).bytes_per_item
     assert hybrid.bytes_per_item == pytest.approx(4 * 8 * rows + words)
 
 
@@ -132,8 +134,8 @@ def test_a_comparison_has_a_row_with_words_for_each_code(tmp_path: Path) -> None
 
 def test_halves_find_long_documents_by_their_passages(collection: Collection) -> None:
     stage = stage_of(collection, "float")
-    task = copies_task(stage.corpus, 0)
+    task = known_item_task(stage.corpus, 0)
     (one,) = stage.searchers(Step("index"))
-    scores = one.score(one.prepare(task.asked))
-    assert scores.shape == (len(task.asked), len(stage.corpus))
+    scores = one.score(one.prepare(task.queries))
+    assert scores.shape == (len(task.queries), len(stage.corpus))
     assert task.judge(scores[:, task.searched], slice(None)).values["recall_at_10"].mean() > 0.5

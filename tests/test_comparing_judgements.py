@@ -1,4 +1,4 @@
-"""Files that say what is right for a query."""
+"""Files that say what is relevant to a query."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aesearch.compare.qrels import known, read_judgements, read_queries
+from aesearch.compare.qrels import known_qrels, read_qrels, read_queries
 from aesearch.errors import ParameterError, SourceError
 
 
@@ -24,13 +24,13 @@ from aesearch.errors import ParameterError, SourceError
 def test_all_usual_forms_say_the_same(tmp_path: Path, text: str) -> None:
     path = tmp_path / "qrels"
     path.write_bytes(text.encode())
-    assert read_judgements(path) == {"q1": {"a.txt": 2, "b.txt": 0}, "q2": {"c.txt": 1}}
+    assert read_qrels(path) == {"q1": {"a.txt": 2, "b.txt": 0}, "q2": {"c.txt": 1}}
 
 
 def test_without_grades_what_is_named_is_relevant(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text('"red, round",a.jpg\n"red, round","b, c.jpg"\n', encoding="utf-8")
-    assert read_judgements(path) == {"red, round": {"a.jpg": 1, "b, c.jpg": 1}}
+    assert read_qrels(path) == {"red, round": {"a.jpg": 1, "b, c.jpg": 1}}
 
 
 @pytest.mark.parametrize("line", ["q2", "q2 a.txt high", "q2 0 a.txt 1 2", "q2 0 a.txt much"])
@@ -38,28 +38,26 @@ def test_a_line_that_is_no_judgement_is_named(tmp_path: Path, line: str) -> None
     path = tmp_path / "qrels"
     path.write_text(f"q1 0 a.txt 1\n{line}\n", encoding="utf-8")
     with pytest.raises(ParameterError, match=f"line 2: '{line}' is no judgement"):
-        read_judgements(path)
+        read_qrels(path)
 
 
 def test_files_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "qrels"
     with pytest.raises(SourceError, match="cannot be read"):
-        read_judgements(path)
+        read_qrels(path)
     path.write_text("query,item,grade\n", encoding="utf-8")
     with pytest.raises(ParameterError, match="holds no judgements"):
-        read_judgements(path)
+        read_qrels(path)
     path.write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(SourceError, match="UTF-8"):
-        read_judgements(path)
+        read_qrels(path)
 
 
 def test_items_that_are_not_there_are_left_out_and_counted() -> None:
     judged = {"q1": {"a": 1, "gone": 2}, "q2": {"gone": 1}, "q3": {"b": 0}}
-    found = known(judged, {"a", "b"}, "qrels")
-    assert found.grades == {"q1": {"a": 1}}
-    assert found.unknown == 2
+    assert known_qrels(judged, {"a", "b"}, "qrels") == ({"q1": {"a": 1}}, 2)
     with pytest.raises(ParameterError, match="names items such as 'a'"):
-        known(judged, ["x.jpg"], "qrels")
+        known_qrels(judged, ["x.jpg"], "qrels")
 
 
 def test_queries_are_read_from_a_table(tmp_path: Path) -> None:

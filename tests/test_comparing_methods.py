@@ -11,24 +11,17 @@ from notes_ import write_notes
 from scipy.fft import dctn
 
 from aesearch.compare.baselines import hash_bits, perceptual_hash, raw_pixels, weighted_words
-from aesearch.compare.hybrid import Spoken
 from aesearch.compare.methods import Stage
 from aesearch.compare.plan import Step
 from aesearch.compare.run import answer, measure
-from aesearch.compare.tasks import (
-    Asked,
-    Judged,
-    Labelled,
-    copies_task,
-    items_asked,
-    judged_task,
-    labels_task,
-)
+from aesearch.compare.tasks import COPIES, qrels_task
 from aesearch.errors import ParameterError
+from aesearch.evaluation.tasks import Qrels, Queries, SameLabel
 from aesearch.indexing.baselines import features_for
 from aesearch.indexing.datasets.base import read_dataset
 from aesearch.indexing.datasets.images import ImageDataset
 from aesearch.indexing.datasets.texts import TextDataset
+from aesearch.indexing.tasks import item_queries, known_item_task, same_label_task
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.settings import Settings
 from aesearch.sources.folder import Folder
@@ -57,7 +50,7 @@ def stage_of(corpus: ImageDataset | TextDataset, place: Path) -> Stage:
 
 def test_raw_pixels_are_compared_as_brute_force_does() -> None:
     pixels = make_pictures(30, 16)
-    asked = Asked(pixels[:4], list("abcd"), np.arange(4))
+    asked = Queries(pixels[:4], list("abcd"), np.arange(4))
     flat = pixels.reshape(30, -1) / 255
     one = raw_pixels(pixels, 20, cosine=False)
     gaps = np.sqrt(np.square(flat[:4, None] - flat).mean(axis=2))
@@ -89,15 +82,18 @@ def test_the_hash_of_a_darker_copy_is_near() -> None:
     pixels = make_pictures(40, 64)
     copies = (0.7 * pixels).astype(np.uint8)
     one = perceptual_hash(pixels)
-    scores = one.score(one.prepare(Asked(copies, [""] * 40, np.arange(40))))
+    scores = one.score(one.prepare(Queries(copies, [""] * 40, np.arange(40))))
     apart = (hash_bits(copies)[:, None] != hash_bits(pixels)).sum(axis=2)
     np.testing.assert_allclose(scores, 1 - apart / 32, atol=1e-6)
     assert np.diag(scores).mean() > scores.mean() + 0.5
 
 
-def test_words_find_the_document_that_holds_them(texts: TextDataset) -> None:
-    asked = items_asked(texts, np.array([0, 5]))
-    for one in (Spoken.of(texts).searcher(), weighted_words(texts, features_for(texts, "tf-idf"))):
+def test_words_find_the_document_that_holds_them(texts: TextDataset, tmp_path: Path) -> None:
+    asked = item_queries(texts, np.array([0, 5]))
+    for one in (
+        *stage_of(texts, tmp_path).searchers(Step("bm25")),
+        weighted_words(texts, features_for(texts, "tf-idf")),
+    ):
         scores = one.score(one.prepare(asked)[0:2])
         assert scores.shape == (2, len(texts))
         if one.title != "BM25":  # of a text as long as another, BM25 may prefer the other
@@ -111,17 +107,18 @@ def test_words_find_the_document_that_holds_them(texts: TextDataset) -> None:
 
 def test_copies_find_their_originals_among_all() -> None:
     corpus = picture_corpus()
-    task = copies_task(corpus, 0)
+    task = known_item_task(corpus, 0)
     assert sorted(task.searched) == list(range(60))
-    assert task.asked.rows.tolist() == corpus.kept_out.tolist()
-    np.testing.assert_array_equal(task.searched[task.targets], task.asked.rows)
+    assert sorted(task.queries.rows) == corpus.kept_out.tolist()
+    assert task.queries.names == sorted(task.queries.names)
+    np.testing.assert_array_equal(task.searched[task.targets], task.queries.rows)
     scores = np.zeros((12, 60), dtype=np.float32)
     scores[np.arange(12), task.targets] = 1
     found = task.judge(scores, slice(0, 12))
     assert found.values["recall_at_1"].mean() == 1
-    np.testing.assert_array_equal(found.nearest[:, 0], task.asked.rows)
-    assert found.right[:, 0].all()
-    assert not found.right[:, 1:].any()
+    np.testing.assert_array_equal(found.nearest[:, 0], task.queries.rows)
+    assert found.relevant[:, 0].all()
+    assert not found.relevant[:, 1:].any()
     # A method that tells nothing apart finds nothing.
     nothing = task.judge(np.zeros((12, 60), dtype=np.float32), slice(0, 12))
     assert nothing.values["reciprocal_rank"].max() == pytest.approx(1 / 60)
@@ -129,10 +126,10 @@ def test_copies_find_their_originals_among_all() -> None:
 
 def test_what_was_kept_out_asks_and_what_was_learned_from_is_searched() -> None:
     corpus = picture_corpus()
-    task = labels_task(corpus, 0)
-    assert isinstance(task, Labelled)
+    task = same_label_task(corpus, 0)
+    assert isinstance(task, SameLabel)
     assert sorted(task.searched) == list(range(48))
-    assert set(task.asked.rows) == set(corpus.kept_out)
+    assert set(task.queries.rows) == set(corpus.kept_out)
     assert task.chance == pytest.approx(1 / 3)
     perfect = (task.own[:, None] == task.labels).astype(np.float32)
     found = task.judge(perfect, slice(0, 12))
@@ -145,14 +142,14 @@ def test_what_was_kept_out_asks_and_what_was_learned_from_is_searched() -> None:
 def test_without_folders_nothing_is_asked_by_them() -> None:
     corpus = picture_corpus()
     corpus.labels = [""] * 60
-    assert labels_task(corpus, 0) is None
+    assert same_label_task(corpus, 0) is None
 
 
 def test_a_judged_item_does_not_find_itself() -> None:
     corpus = picture_corpus()
     keys = [item.key for item in corpus.items]
-    task = judged_task(corpus, {keys[3]: {keys[3]: 1, keys[9]: 2, keys[6]: 1}}, {}, 0)
-    assert isinstance(task, Judged)
+    task = qrels_task(corpus, {keys[3]: {keys[3]: 1, keys[9]: 2, keys[6]: 1}}, {}, 0)
+    assert isinstance(task, Qrels)
     scores = np.zeros((1, 60), dtype=np.float32)
     scores[0, np.argsort(task.searched)[[3, 9, 6]]] = 5, 4, 3
     found = task.judge(scores, slice(0, 1))
@@ -160,13 +157,13 @@ def test_a_judged_item_does_not_find_itself() -> None:
     assert found.values["average_precision"].tolist() == [1]
     assert found.values["ndcg_at_10"].tolist() == [1]
     with pytest.raises(ParameterError, match="query 'red' is no picture"):
-        judged_task(corpus, {"red": {keys[0]: 1}}, {}, 0)
+        qrels_task(corpus, {"red": {keys[0]: 1}}, {}, 0)
 
 
 def test_queries_of_documents_are_texts_keys_or_words(texts: TextDataset) -> None:
     keys = [item.key for item in texts.items]
     judged = {"7": {keys[0]: 1}, keys[1]: {keys[2]: 1}, "planet moon": {keys[3]: 1}}
-    asked = judged_task(texts, judged, {"7": "organ hymn"}, 0).asked
+    asked = qrels_task(texts, judged, {"7": "organ hymn"}, 0).queries
     assert asked.texts == ["organ hymn", texts.documents[1].text, "planet moon"]
     assert asked.rows.tolist() == [-1, 1, -1]
     assert asked.samples.lengths().tolist()[0] == 2
@@ -174,11 +171,11 @@ def test_queries_of_documents_are_texts_keys_or_words(texts: TextDataset) -> Non
 
 def test_answers_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = picture_corpus()
-    task = labels_task(corpus, 0)
+    task = same_label_task(corpus, 0)
     assert task is not None
     searcher = perceptual_hash(corpus.pixels)
     whole = answer(searcher, task)[0]
-    monkeypatch.setattr("aesearch.compare.run.BLOCK", 100)
+    monkeypatch.setattr("aesearch.evaluation.tasks.BLOCK", 100)
     parts = answer(searcher, task)[0]
     np.testing.assert_array_equal(parts.nearest, whole.nearest)
     for name, values in whole.values.items():
@@ -187,7 +184,7 @@ def test_answers_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_pca_comes_in_three_whitenings_and_three_forms(tmp_path: Path) -> None:
     corpus = picture_corpus()
-    tasks = [copies_task(corpus, 0)]
+    tasks = {COPIES: known_item_task(corpus, 0)}
     found = [
         measure(one, tasks, 0)[0] for one in stage_of(corpus, tmp_path).searchers(Step("pca", 20))
     ]
@@ -214,6 +211,6 @@ def test_more_numbers_reconstruct_better(tmp_path: Path) -> None:
 def test_lsa_comes_in_both_weightings(texts: TextDataset, tmp_path: Path) -> None:
     found = list(stage_of(texts, tmp_path).searchers(Step("lsa", 8)))
     assert {one.title for one in found} == {"LSA log-entropy", "LSA tf-idf"}
-    facts, arrays = measure(found[0], [copies_task(texts, 0)], 0)
+    facts, arrays = measure(found[0], {COPIES: known_item_task(texts, 0)}, 0)
     assert facts["measures"]["copies"]["reciprocal_rank"][0] > 0.3
     assert len(arrays["copies/reciprocal_rank"]) == len(texts.kept_out)

@@ -7,13 +7,13 @@ import pytest
 from sklearn.metrics import average_precision_score, ndcg_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from aesearch.compare.tasks import graded
 from aesearch.errors import ParameterError
-from aesearch.evaluation.check import average_precision
+from aesearch.evaluation.bootstrap import bootstrap
 from aesearch.evaluation.metrics import (
-    bootstrap,
+    average_precision,
+    graded,
+    majority_label,
     ndcg_at,
-    nearest_label,
     precision_curve,
     ranking,
     recall_at,
@@ -118,7 +118,7 @@ def test_a_cut_off_ranking_agrees_with_trec_eval() -> None:
 
 def test_neighbours_vote_and_the_nearest_decides_between_equals() -> None:
     labels = np.array([[2, 1, 1, 0, 2], [3, 4, 4, 4, 3], [-1, 5, -1, -1, -1], [-1, -1, -1, -1, -1]])
-    assert nearest_label(labels).tolist() == [2, 4, 5, -1]
+    assert majority_label(labels).tolist() == [2, 4, 5, -1]
 
 
 def test_votes_agree_with_scikit_learn(digits) -> None:
@@ -130,7 +130,7 @@ def test_votes_agree_with_scikit_learn(digits) -> None:
     votes = y[shown][near]
     clear = np.array([len(set(row)) < 3 for row in votes.tolist()])  # no three different ones
     assert clear.mean() > 0.9
-    np.testing.assert_array_equal(nearest_label(votes)[clear], theirs.predict(X[asked])[clear])
+    np.testing.assert_array_equal(majority_label(votes)[clear], theirs.predict(X[asked])[clear])
 
 
 def test_the_interval_is_that_of_a_mean() -> None:
@@ -153,7 +153,7 @@ def test_equal_seeds_draw_equal_resamples() -> None:
 def test_many_queries_are_resampled_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).random((50, 2))
     whole = bootstrap(values)
-    monkeypatch.setattr("aesearch.evaluation.metrics.AT_ONCE", 120)
+    monkeypatch.setattr("aesearch.evaluation.bootstrap.AT_ONCE", 120)
     for found, expected in zip(bootstrap(values), whole, strict=True):
         np.testing.assert_allclose(found.as_list(), expected.as_list())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from aesearch.compare.methods import Stage
 from aesearch.compare.results import Comparison, Row, TaskFacts, written
 from aesearch.compare.run import compare
 from aesearch.errors import ParameterError, SourceError
-from aesearch.evaluation.metrics import bootstrap
+from aesearch.evaluation.bootstrap import bootstrap
 from aesearch.indexing.build import build
 
 BASELINES = ("raw", "phash", "pca")
@@ -149,6 +150,11 @@ def test_a_folder_of_another_comparison_is_refused(source: Path, tmp_path: Path)
     compare(source, encoders=["phash"], work=tmp_path / "w").close()
     with pytest.raises(ParameterError, match="another seed"):
         compare(source, encoders=["phash"], work=tmp_path / "w", seed=1)
+    card = json.loads((tmp_path / "w" / CARD).read_text(encoding="utf-8"))
+    (tmp_path / "w" / CARD).write_text(json.dumps({**card, "format": 2}), encoding="utf-8")
+    with pytest.raises(ParameterError, match="another format"):
+        compare(source, encoders=["phash"], work=tmp_path / "w")
+    (tmp_path / "w" / CARD).write_text(json.dumps(card), encoding="utf-8")
     write_pictures(source, 3, first=60, side=16)
     with pytest.raises(ParameterError, match="another collection"):
         compare(source, encoders=["phash"], work=tmp_path / "w")
@@ -326,20 +332,14 @@ def test_rows_are_ordered_and_forms_stay_together(source: Path) -> None:
     assert values == sorted(values, reverse=True)
 
 
-def test_a_weighting_is_chosen_as_an_index_chooses_it() -> None:
-    def result(log: float, tf: float) -> Any:
-        rows = [
-            {
-                "title": f"LSA {name}",
-                "form": "float",
-                "measures": {"copies": {"reciprocal_rank": [value, 0, 1]}},
-            }
-            for name, value in (("log-entropy", log), ("tf-idf", tf))
-        ]
-        return {running.Step("lsa", 8): running.StepResult(rows)}
+def test_learned_encoders_get_the_weighting_that_was_found_best() -> None:
+    def done(weighting: str) -> Any:
+        return running.StepResult([{"title": "LSA"}], {}, weighting)
 
-    assert running._best_weighting(result(0.5, 0.6)) == "tf-idf"
-    assert running._best_weighting(result(0.7, 0.6)) == "log-entropy"
+    lsa, other = running.Step("lsa", 8), running.Step("tf-idf")
+    assert running._best_weighting({other: done(""), lsa: done("tf-idf")}) == "tf-idf"
+    assert running._best_weighting({lsa: done("tf-idf"), running.Step("lsa", 4): None}) == "tf-idf"
+    assert running._best_weighting({other: done("")}) == "log-entropy"
     assert running._best_weighting({}) == "log-entropy"
 
 
@@ -347,10 +347,7 @@ def test_results_with_another_weighting_of_words_are_not_taken_for_these() -> No
     collection: Any = SimpleNamespace(kind="texts")
     nothing: Any = None
     run = running._Run(collection, nothing, [], ["float"], 5.0, 0, nothing)
-    rows = [
-        {"title": "LSA tf-idf", "form": "float", "measures": {"copies": {"reciprocal_rank": [1]}}}
-    ]
-    before: Any = {running.Step("lsa", 8): running.StepResult(rows)}
+    before: Any = {running.Step("lsa", 8): running.StepResult([], {}, "tf-idf")}
     learned, baseline = running.Step("text", 8), running.Step("lsa", 4)
     assert run.key(learned, before) != run.key(learned, {})
     assert run.key(baseline, before) == run.key(baseline, {})

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
 from aesearch.evaluation.check import Check
-from aesearch.evaluation.decision import choose
+from aesearch.evaluation.decision import select
 
 N = 60
 NOISE = np.random.default_rng(0).normal(0, 0.2, N)
@@ -39,32 +39,32 @@ def checked(
 
 
 def winner(learned: str | None = "text", **candidates: Check) -> str:
-    return choose(candidates, learned).winner
+    return select(candidates, learned).winner
 
 
 def test_labels_decide_where_they_carry_signal() -> None:
-    found = choose(
+    found = select(
         {"pca": checked(0.9, None, 0.3), "agreement": checked(0.5, None, 0.4)}, "agreement"
     )
     assert (found.winner, found.measure) == ("agreement", "by_folder")
     dates = {"pca": checked(0.8, None, 0.14), "agreement": checked(0.7, None, 0.149)}
-    found = choose(dates, "agreement")
+    found = select(dates, "agreement")
     assert (found.winner, found.measure) == ("pca", "reciprocal_rank")
     partly = {"pca": checked(0.5, None, 0.4), "agreement": checked(0.6)}
-    assert choose(partly, "agreement").measure == "reciprocal_rank"
+    assert select(partly, "agreement").measure == "reciprocal_rank"
 
 
 def test_a_clear_difference_needs_no_second_check() -> None:
     assert winner(lsa=checked(0.8, 0.0), text=checked(0.9, -9.0, noise=0.2)) == "text"
     assert winner(lsa=checked(0.8, -9.0), text=checked(0.7, 0.0, noise=0.2)) == "lsa"
-    sure = choose({"lsa": checked(0.8, 0.0), "text": checked(0.9, 0.0)}, "text")
+    sure = select({"lsa": checked(0.8, 0.0), "text": checked(0.9, 0.0)}, "text")
     assert sure.gap is not None
     assert sure.second_gap is None
 
 
 def test_a_tie_does_not_go_to_the_baseline_by_a_hair() -> None:
-    found = choose({"lsa": checked(0.80, -1.0), "text": checked(0.79, -1.0, noise=1)}, "text")
-    assert (found.winner, found.rival) == ("text", "lsa")
+    found = select({"lsa": checked(0.80, -1.0), "text": checked(0.79, -1.0, noise=1)}, "text")
+    assert (found.winner, found.baseline) == ("text", "lsa")
     assert found.gap is not None
     assert found.gap.low < 0 < found.gap.high
     assert found.gap.mean == pytest.approx(-0.01)
@@ -90,8 +90,8 @@ def test_of_baselines_that_are_tied_the_second_check_chooses() -> None:
     assert winner(None, first=equal, second=equal) == "first"
 
 
-def test_a_verdict_is_json() -> None:
-    found = choose({"lsa": checked(0.8, -1.0), "text": checked(0.8, -1.0, noise=1)}, "text")
+def test_a_decision_is_json() -> None:
+    found = select({"lsa": checked(0.8, -1.0), "text": checked(0.8, -1.0, noise=1)}, "text")
     kept = found.as_dict()
     assert kept["winner"] == kept["learned"] == "text"
     assert len(kept["gap"]) == len(kept["second_gap"]) == 3
@@ -99,4 +99,4 @@ def test_a_verdict_is_json() -> None:
 
 def test_nothing_to_choose_from_is_refused() -> None:
     with pytest.raises(ParameterError, match="no candidate"):
-        choose({})
+        select({})

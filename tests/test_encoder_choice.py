@@ -17,6 +17,7 @@ from aesearch.cli.index import index as index_command
 from aesearch.encoders import ENCODERS
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.errors import ParameterError
+from aesearch.indexing import make
 from aesearch.indexing import train as trainer
 
 N = 42
@@ -113,9 +114,9 @@ def test_labels_need_two_folders_before_anything_is_read(
     (tmp_path / "all" / "disks").rename(one)
     (tmp_path / "all").rename(tmp_path / "two")
     read: list[str] = []
-    reader = aesearch.indexing.build.read_dataset
+    reader = make.read_dataset
     monkeypatch.setattr(
-        aesearch.indexing.build,
+        make,
         "read_dataset",
         lambda *a, **k: (read.append("x"), reader(*a, **k))[1],
     )

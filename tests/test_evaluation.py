@@ -11,17 +11,25 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from aesearch.errors import ParameterError
-from aesearch.evaluation import check as evaluation
-from aesearch.evaluation.check import (
-    Check,
+from aesearch.evaluation import metrics, perturbations, tasks
+from aesearch.evaluation.check import Check
+from aesearch.evaluation.metrics import (
     average_precision,
-    check,
-    distorted,
-    label_numbers,
     precision_at,
     ranked_relevance,
+    ranking,
     ranks_of,
     reciprocal_rank,
+)
+from aesearch.evaluation.perturbations import perturbed
+from aesearch.evaluation.tasks import (
+    KnownItem,
+    Queries,
+    SameLabel,
+    chosen_queries,
+    evaluate,
+    label_numbers,
+    labelled_queries,
 )
 from aesearch.sources.folder import folder_names
 
@@ -89,7 +97,7 @@ def test_ranking_is_that_of_a_stable_sort_in_blocks(monkeypatch):
     labels, asked = rng.integers(0, 4, 300), rng.integers(0, 4, 17)
     order = np.argsort(-(queries @ codes.T), axis=1, kind="stable")
     expected = labels[order] == asked[:, None]
-    monkeypatch.setattr(evaluation, "BLOCK", 900)
+    monkeypatch.setattr(metrics, "BLOCK", 900)
     blocks = list(ranked_relevance(queries, codes, asked, labels))
     assert [len(block) for block in blocks] == [3, 3, 3, 3, 3, 2]
     np.testing.assert_array_equal(np.concatenate(blocks), expected)
@@ -112,31 +120,60 @@ def test_equal_scores_are_ranked_by_row_and_nan_comes_last():
     assert relevant.tolist() == [[False, False, False, True, True]]
 
 
-def test_negative_zero_equals_zero(monkeypatch):
+def test_negative_zero_equals_zero():
     scores = np.array([[-0.0, 0.0, -0.0, 0.0]], dtype=np.float32)
-    monkeypatch.setattr(evaluation, "_scores", lambda *_: iter([(0, scores)]))
-    codes, labels = np.zeros((4, 2), dtype=np.float32), np.array([1, 2, 2, 1])
-    (relevant,) = ranked_relevance(codes[:1], codes, np.array([1]), labels)
-    assert relevant.tolist() == [[True, False, False, True]]
+    assert ranking(scores).tolist() == [[0, 1, 2, 3]]
 
 
-def test_rank_of_the_target(monkeypatch):
-    monkeypatch.setattr(evaluation, "BLOCK", 8)
-    codes = turned(0, 10, 30, 90)
-    queries = turned(1, 1, 1, 1, 80)
-    ranks = ranks_of(queries, codes, np.array([0, 1, 2, 3, 2]))
-    assert ranks.tolist() == [1, 2, 3, 4, 2]
+def test_the_first_of_a_ranking_are_those_of_the_whole():
+    scores = np.random.default_rng(3).integers(0, 9, (20, 200)).astype(np.float32)
+    scores[:, 7] = np.nan
+    for first in (1, 10, 199, 200, 300):
+        np.testing.assert_array_equal(ranking(scores, first), ranking(scores)[:, :first])
+    assert (ranking(scores)[:, -1] == 7).all()
+    assert np.isnan(scores[:, 7]).all()
+
+
+def test_rank_of_the_target():
+    scores = turned(1, 1, 1, 1, 80) @ turned(0, 10, 30, 90).T
+    assert ranks_of(scores, np.array([0, 1, 2, 3, 2])).tolist() == [1, 2, 3, 4, 2]
 
 
 def test_a_duplicate_of_the_target_will_do():
-    codes = turned(0, 0, 0, 5, 5, 90)
-    assert ranks_of(turned(1, 1), codes, np.array([2, 4])).tolist() == [1, 4]
+    scores = turned(1, 1) @ turned(0, 0, 0, 5, 5, 90).T
+    assert ranks_of(scores, np.array([2, 4])).tolist() == [1, 4]
 
 
 def test_a_collapsed_code_finds_nothing():
     codes = np.tile(turned(30), (50, 1))
-    assert set(ranks_of(codes[:5], codes, np.arange(5)).tolist()) == {50}
-    assert min(ranks_of(codes[:2] * np.nan, codes, np.arange(2))) >= 50
+    assert set(ranks_of(codes[:5] @ codes.T, np.arange(5)).tolist()) == {50}
+    assert min(ranks_of(codes[:2] @ codes.T * np.nan, np.arange(2))) >= 50
+
+
+# -- tasks -----------------------------------------------------------------------------------------
+
+
+def known_item(codes, rows, asking):
+    """What queries reach that were made of some rows of `codes`."""
+    task = KnownItem.of(Queries(asking, [str(row) for row in rows], rows), np.arange(len(codes)))
+    return evaluate(task, lambda block: asking[block] @ codes.T)
+
+
+def checked(codes, held_out, asking, labels=None, openings=None):
+    """The check of codes of which some rows are held out, in their order."""
+    order = np.concatenate([np.setdiff1d(np.arange(len(codes)), held_out), held_out])
+    codes, training = codes[order], len(codes) - len(held_out)
+    reached = known_item(codes, np.arange(training, len(codes)), asking)
+    keys = [f"{row:05}" for row in range(len(codes))]
+    found = None if labels is None else labelled_queries(labels[order], keys, training, 0)
+    if found is None:
+        return Check.of(reached, openings=openings)
+    rows, chance = found
+    own = labels[order]
+    queries, searched = Queries(None, list("x" * len(rows)), rows), np.arange(training)
+    task = SameLabel(queries, searched, chance, own=own[rows], labels=own[:training])
+    labelled = evaluate(task, lambda block: codes[rows[block]] @ codes.T)
+    return Check.of(reached, labelled, chance, openings)
 
 
 def test_check_by_hand():
@@ -144,7 +181,7 @@ def test_check_by_hand():
     labels = np.array([0, 0, 1, 1, 1, -1, 0])
     kept = np.array([0, 3])
     # The copy of row 0 is nearest to row 6, then to row 0 itself; that of row 3 finds row 3.
-    found = check(codes, kept, turned(1.5, 59), labels)
+    found = checked(codes, kept, turned(1.5, 59), labels)
     assert found.items == 2
     assert found.recall_at_1 == 1 / 2
     assert found.reciprocal_rank == (1 / 2 + 1) / 2
@@ -152,7 +189,7 @@ def test_check_by_hand():
     assert found.precision_at_10 == pytest.approx((2 / 10 + 2 / 10) / 2)
     assert found.mean_average_precision == pytest.approx(1.0)
     assert found.chance == pytest.approx((2 / 5 + 2 / 5) / 2 * 5 / 10)
-    worse = check(codes, np.array([2, 3]), turned(9, 60), labels)
+    worse = checked(codes, np.array([2, 3]), turned(9, 60), labels)
     # Searched are rows 0, 1, 4, 5, 6, relevant only row 4: at rank 4 for row 2, first for row 3.
     assert worse.mean_average_precision == pytest.approx((1 / 4 + 1) / 2)
 
@@ -160,21 +197,21 @@ def test_check_by_hand():
 def test_check_leaves_out_queries_that_can_find_nothing():
     codes = turned(0, 4, 9, 60, 63)
     labels = np.array([0, 0, 1, -1, -1])
-    found = check(codes, np.array([0, 2, 3]), codes[[0, 2, 3]], labels)
+    found = checked(codes, np.array([0, 2, 3]), codes[[0, 2, 3]], labels)
     assert found.items == 3
     assert found.mean_average_precision == 1.0  # only row 0 could ask
-    nobody = check(codes, np.array([2, 3]), codes[[2, 3]], labels)
+    nobody = checked(codes, np.array([2, 3]), codes[[2, 3]], labels)
     assert (nobody.precision_at_10, nobody.chance) == (None, None)
-    assert check(codes, np.array([2]), codes[[2]]).mean_average_precision is None
-    with pytest.raises(ParameterError, match="got 0 items"):
-        check(codes, np.array([], dtype=np.int64), codes[:0])
+    assert checked(codes, np.array([2]), codes[[2]]).mean_average_precision is None
+    with pytest.raises(ParameterError, match="at least one"):
+        checked(codes, np.array([], dtype=np.int64), codes[:0])
 
 
 def test_chance_is_what_random_codes_reach():
     rng = np.random.default_rng(2)
     codes = unit(rng.normal(size=(3000, 16)))
     labels = rng.choice(3, 3000, p=[0.6, 0.3, 0.1])
-    found = check(codes, np.arange(400), codes[:400], labels)
+    found = checked(codes, np.arange(400), codes[:400], labels)
     assert found.chance == pytest.approx(0.36 + 0.09 + 0.01, abs=0.03)
     assert found.precision_at_10 == pytest.approx(found.chance, abs=0.02)
     assert found.recall_at_1 == found.reciprocal_rank == 1.0
@@ -182,21 +219,25 @@ def test_chance_is_what_random_codes_reach():
 
 def test_a_check_survives_json():
     for one in (Check(3, 0.5, 0.75), Check(3, 0.5, 0.75, 0.4, 0.3, 0.1)):
-        assert Check.from_dict(json.loads(json.dumps(one.as_dict()))) == one
+        assert Check(**json.loads(json.dumps(one.as_dict()))) == one
 
 
-def test_the_values_of_the_questions_have_the_measures_as_their_means():
+def test_the_values_of_the_queries_have_the_measures_as_their_means():
     rng = np.random.default_rng(5)
     codes = unit(rng.normal(size=(90, 4)))
     copies = unit(codes[60:] + 0.5 * rng.normal(size=(30, 4)))
-    ranks = rng.integers(1, 9, 30)
-    found = check(codes, np.arange(60, 90), copies, rng.integers(0, 3, 90), ranks)
+    openings = known_item(codes, np.arange(60, 90), unit(codes[60:] + rng.normal(size=(30, 4))))
+    ranks = 1 / openings.values["reciprocal_rank"]
+    labels = rng.integers(0, 3, 90)
+    found = checked(codes, np.arange(60, 90), copies, labels, openings)
     assert found.values["reciprocal_rank"].mean() == pytest.approx(found.reciprocal_rank)
-    assert found.values["by_folder"].mean() == pytest.approx(found.by_folder)
+    assert found.values["by_folder"].mean() == pytest.approx(
+        np.sqrt(found.precision_at_10 * found.mean_average_precision)
+    )
     assert found.opening_rank == pytest.approx(np.exp(np.log(ranks).mean()))
     assert {len(values) for values in found.values.values()} == {30}
     assert "values" not in found.as_dict()
-    assert Check.from_dict(json.loads(json.dumps(found.as_dict()))) == found
+    assert Check(**json.loads(json.dumps(found.as_dict()))) == found
 
 
 def test_labels_of_folders():
@@ -211,18 +252,38 @@ def test_labels_of_folders():
     assert folder_names(["a/x.jpg", "a/b/x.jpg", "x.jpg", "/else/x.jpg"]) == ["a", "a/b", "", ""]
 
 
+def test_the_same_items_ask_whatever_order_they_were_read_in(monkeypatch):
+    monkeypatch.setattr(tasks, "MOST_ASKED", 40)
+    keys = [f"{n:03}" for n in range(300)]
+    asking = [keys[row] for row in chosen_queries(np.arange(200, 300), keys, 1)]
+    order = np.random.default_rng(0).permutation(300)
+    mixed = [keys[row] for row in order]
+    rows = chosen_queries(np.flatnonzero(order >= 200), mixed, 1)
+    assert [mixed[row] for row in rows] == asking == sorted(asking)
+    assert len(asking) == 40
+    assert asking != [keys[row] for row in chosen_queries(np.arange(200, 300), keys, 2)]
+    monkeypatch.setattr(tasks, "RANKED", 300 * 25)  # many items: fewer ask, but no fewer than
+    monkeypatch.setattr(tasks, "FEWEST_ASKED", 10)
+    assert len(chosen_queries(np.arange(200, 300), keys, 1)) == 25
+    monkeypatch.setattr(tasks, "FEWEST_ASKED", 30)
+    assert len(chosen_queries(np.arange(200, 300), keys, 1)) == 30
+
+
+# -- perturbed images ------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_distorted_copies_are_reproducible_and_alike(channels):
     y, x = np.mgrid[:32, :32]
     picture = np.stack([x * 6, y * 6, 180 - x * 3][:channels], axis=2).astype(np.uint8)
     pictures = np.stack([picture] * 40)
-    copies = distorted(pictures, seed=3)
+    copies = perturbed(pictures, seed=3)
     assert copies.dtype == np.uint8
     assert copies.shape == pictures.shape
-    np.testing.assert_array_equal(copies, distorted(pictures, seed=3))
-    np.testing.assert_array_equal(copies[:7], distorted(pictures[:7], seed=3))
+    np.testing.assert_array_equal(copies, perturbed(pictures, seed=3))
+    np.testing.assert_array_equal(copies[:7], perturbed(pictures[:7], seed=3))
     assert len(np.unique(copies.reshape(40, -1), axis=0)) == 40
-    assert not np.array_equal(copies, distorted(pictures, seed=4))
+    assert not np.array_equal(copies, perturbed(pictures, seed=4))
     assert (pictures == picture).all()
     for copy in copies:  # still the same ramps, only scaled and shifted
         for channel in range(channels):
@@ -232,13 +293,13 @@ def test_distorted_copies_are_reproducible_and_alike(channels):
 
 def test_distortion_changes_brightness_within_its_limits_and_crops():
     grey = np.full((200, 16, 16, 1), 100, dtype=np.uint8)
-    means = distorted(grey).mean(axis=(1, 2, 3))
+    means = perturbed(grey).mean(axis=(1, 2, 3))
     assert 69 <= means.min() < 76
     assert 129 < means.max() <= 136
     # The slope of a ramp, freed from the brightness, is the share of the side that was kept.
     ramp = np.empty((200, 16, 16, 1), dtype=np.uint8)
     ramp[...] = (20 + 10 * np.arange(16))[:, None]
-    lines = distorted(ramp)[:, 8, 2:14, 0].T / means * 10
+    lines = perturbed(ramp)[:, 8, 2:14, 0].T / means * 10
     slopes, starts = np.polyfit(np.arange(2, 14), lines, 1)
     assert 0.77 < slopes.min() < 0.83
     assert 0.89 < slopes.max() < 0.95
@@ -250,10 +311,10 @@ def test_some_copies_are_blurred_and_the_others_recompressed(monkeypatch):
 
     def blur(radius):
         radii.append(radius)
-        return evaluation.ImageFilter.BoxBlur(radius)
+        return perturbations.ImageFilter.BoxBlur(radius)
 
-    monkeypatch.setattr(evaluation.ImageFilter, "GaussianBlur", blur)
-    distorted(np.zeros((200, 16, 16, 1), dtype=np.uint8))
+    monkeypatch.setattr(perturbations.ImageFilter, "GaussianBlur", blur)
+    perturbed(np.zeros((200, 16, 16, 1), dtype=np.uint8))
     assert 70 < len(radii) < 130
     assert 0.6 <= min(radii) < 0.7
     assert 1.1 < max(radii) <= 1.2
@@ -261,13 +322,13 @@ def test_some_copies_are_blurred_and_the_others_recompressed(monkeypatch):
 
 def test_distorted_refuses_other_arrays():
     for wrong in (np.zeros((2, 8, 8, 3), np.float32), np.zeros((2, 8, 8, 4), np.uint8)):
-        with pytest.raises(ParameterError, match="pictures must be uint8"):
-            distorted(wrong)
+        with pytest.raises(ParameterError, match="images must be uint8"):
+            perturbed(wrong)
 
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys, aesearch.evaluation.check; "
+        "import sys, aesearch.evaluation.decision; "
         "print(sorted({'torch', 'sklearn', 'faiss', 'scipy'} & set(sys.modules)))"
     )
     output = subprocess.run(

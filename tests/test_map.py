@@ -21,7 +21,7 @@ from PIL import Image
 from aesearch.cli.map import BY
 from aesearch.errors import ContentError, ParameterError, StorageError, UnsupportedError
 from aesearch.maps import map as mapping
-from aesearch.maps import material
+from aesearch.maps import material, texts
 from aesearch.maps.layouts import Panel, neighbour_accuracy
 from aesearch.maps.map import Map, map_of
 from aesearch.reports.map import figure
@@ -127,10 +127,10 @@ def test_documents_are_laid_out_beside_latent_semantics(documents: Path) -> None
 def test_very_many_documents_are_laid_out_by_their_codes(
     documents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mapping, "MOST_LEARNED", N - 1)
-    monkeypatch.setattr(mapping, "MOST_COUNTED", N - 1)
-    monkeypatch.delattr(mapping, "TextEncoder")
-    monkeypatch.delattr(mapping, "LSAEncoder")
+    monkeypatch.setattr(texts, "MOST_LEARNED", N - 1)
+    monkeypatch.setattr(texts, "MOST_COUNTED", N - 1)
+    monkeypatch.delattr(texts, "TextEncoder")
+    monkeypatch.delattr(texts, "LSAEncoder")
     with Index(documents) as index:
         found = map_of(index)
         assert [panel.method for panel in found.panels] == ["learned", "pca"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from aesearch.cli.format_check import cut_short, epochs, told, untrained
+from aesearch.modalities import modality
+from aesearch.settings import Settings
 
 ROW = {"reciprocal_rank": 0.84, "precision_at_10": None, "opening_rank": 5.5}
 CHECK = {
@@ -20,16 +23,18 @@ CHECK = {
 TRAINED = {"items": 900, "seconds": 60.0, "epochs": 30, "planned": 30, "budget": 60.0}
 
 
-def facts(**changed: Any) -> dict[str, Any]:
+def facts(kind: str = "texts", **changed: Any) -> Any:
+    """What `IndexInfo` has of an index, as far as it is told."""
     usual = {
         "check": CHECK,
         "trained": TRAINED,
         "encoder": "text",
         "items": 1000,
         "training": False,
-        "settings": {"encoder": "auto"},
+        "settings": Settings(),
+        "modality": modality(kind),
     }
-    return usual | changed
+    return SimpleNamespace(**usual | changed)
 
 
 def lines(**changed: Any) -> str:
@@ -68,7 +73,7 @@ def test_whether_texts_are_searched_by_words_too_is_said_of_documents() -> None:
     earlier = {**CHECK, "words": {"weight": 0.2, "by_code": 1.5}, "hybrid": False}
     for check in (earlier, CHECK, None):
         assert unknown in lines(check=check)
-    assert not any("BM25" in line for line in told(facts(), "picture"))
+    assert not any("BM25" in line for line in told(facts("images"), "picture"))
 
 
 def test_a_clear_difference_raises_no_doubt() -> None:
@@ -94,7 +99,7 @@ def test_a_training_that_the_budget_ended_early_says_so() -> None:
 def test_a_collection_too_small_to_learn_from_says_so() -> None:
     def of(count: int, kind: str, encoder: str = "auto") -> list[str]:
         known = facts(
-            items=count, encoder=kind, trained={"items": 9}, settings={"encoder": encoder}
+            items=count, encoder=kind, trained={"items": 9}, settings=Settings(encoder=encoder)
         )
         return list(untrained(known, "picture"))
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from aesearch.compare.tasks import Asked
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.sparse import csr_of
+from aesearch.evaluation.tasks import Queries
 from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.types import Floats, Pixels
 
@@ -27,9 +27,9 @@ class Searcher:
     ----------
     title : str
     prepare : callable
-        Makes of the questions what `score` takes, one row each; its time counts.
+        Makes of the queries what `score` takes, one row each; its time counts.
     score : callable
-        Gives, for some prepared questions, the scores of all items, (b, n), higher is closer.
+        Gives, for some prepared queries, the scores of all items, (b, n), higher is closer.
     bytes_per_item : float
     form : str
         'float', 'int8' or 'bits'; 'hybrid' of floats and words; 'bytes' of pixels, 'words' of
@@ -51,7 +51,7 @@ class Searcher:
     """
 
     title: str
-    prepare: Callable[[Asked], Any]
+    prepare: Callable[[Queries], Any]
     score: Callable[[Any], Floats]
     bytes_per_item: float
     form: str = "float"
@@ -77,8 +77,8 @@ def raw_pixels(pixels: Pixels, training: int, *, cosine: bool) -> Searcher:
         )
         mean = np.asarray(total / training, dtype=np.float32)
 
-    def prepare(asked: Asked) -> Floats:
-        return _flat(asked.samples) - mean
+    def prepare(queries: Queries) -> Floats:
+        return _flat(queries.samples) - mean
 
     def score(queries: Floats) -> Floats:
         found = np.empty((len(queries), len(pixels)), dtype=np.float32)
@@ -106,8 +106,8 @@ def perceptual_hash(pixels: Pixels) -> Searcher:
     """Compare 64 bits of each picture's cosine transform by Hamming distance."""
     codes = np.where(hash_bits(pixels), 1, -1).astype(np.float32)
 
-    def prepare(asked: Asked) -> Floats:
-        return np.where(hash_bits(asked.samples), 1, -1).astype(np.float32)
+    def prepare(queries: Queries) -> Floats:
+        return np.where(hash_bits(queries.samples), 1, -1).astype(np.float32)
 
     def score(queries: Floats) -> Floats:
         product: Floats = queries @ codes.T / np.float32(KEPT * KEPT)
@@ -151,8 +151,8 @@ def weighted_words(corpus: TextDataset, features: Any) -> Searcher:
     rows = csr_of(features.weigh(corpus.counts))
     turned = rows.T.tocsc()
 
-    def prepare(asked: Asked) -> Any:
-        return csr_of(features.weigh(asked.samples))
+    def prepare(queries: Queries) -> Any:
+        return csr_of(features.weigh(queries.samples))
 
     def score(queries: Any) -> Floats:
         product: Floats = (queries @ turned).toarray()

@@ -20,7 +20,7 @@ from aesearch.storage.layout import write_atomically
 
 CARD, SPENT = "comparison.json", "seconds"
 ARRAYS, RESULT = ".npz", ".json"
-FORMAT = 2  # 1: without labels and the codes for a map
+FORMAT = 3  # 1: without labels and the codes for a map; 2: "right", no weighting
 
 
 @dataclass
@@ -33,10 +33,13 @@ class StepResult:
         A row of the table for each form.
     arrays : dict of str to ndarray
         By number of the row, task and name: ``0/labels/average_precision``.
+    weighting : str
+        Of words, that learned encoders get by what was found out; "" where nothing was.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    weighting: str = ""
 
 
 class Work:
@@ -93,7 +96,7 @@ class Work:
                 return None
             content = io.BytesIO((self.root / f"{name}{ARRAYS}").read_bytes())
             with np.load(content, allow_pickle=False) as arrays:
-                return StepResult(found["rows"], dict(arrays))
+                return StepResult(found["rows"], dict(arrays), found["weighting"])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None  # not there, or cut off: it is done again
 
@@ -102,7 +105,7 @@ class Work:
         stream = io.BytesIO()
         np.savez_compressed(stream, **result.arrays)  # type: ignore[arg-type]
         write_atomically(self.root / f"{name}{ARRAYS}", stream.getvalue())
-        document = {"key": key, "rows": result.rows}
+        document = {"key": key, "rows": result.rows, "weighting": result.weighting}
         write_atomically(self.root / f"{name}{RESULT}", json.dumps(document, indent=1).encode())
         shutil.rmtree(self.root / f"training-{name}", ignore_errors=True)
 

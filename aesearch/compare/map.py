@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 
 from aesearch.compare.cache import StepResult, Work
-from aesearch.evaluation.check import label_numbers
+from aesearch.evaluation.tasks import label_numbers
 from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy
 from aesearch.types import Ids, Progress, silent
 

@@ -1,4 +1,4 @@
-"""What can be compared: each fitted on the learning part, in every form of its codes."""
+"""What can be compared: each fitted on the training set, in every form of its codes."""
 
 from __future__ import annotations
 
@@ -7,27 +7,33 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aesearch.compare.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
-from aesearch.compare.hybrid import Fusion, Long, Spoken
 from aesearch.compare.plan import HYBRID, OWN, Step
-from aesearch.compare.tasks import Asked
 from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
-from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
-from aesearch.engines.faiss import FaissEngine, as_stored, learn_rotation, measure_recall
+from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.engines.faiss import FaissEngine, measure_recall
 from aesearch.engines.plan import choose
-from aesearch.indexing.baselines import COUNTING, FORMS, LSA_WEIGHTINGS, features_for, learned_from
+from aesearch.evaluation.tasks import Queries
+from aesearch.indexing.baselines import (
+    LSA_WEIGHTINGS,
+    features_for,
+    fit,
+    learned_features,
+    whitenings,
+)
 from aesearch.indexing.datasets.base import Dataset
-from aesearch.indexing.selection import freeze, unit
+from aesearch.indexing.hybrid import Fusion, LexicalIndex
+from aesearch.indexing.selection import Candidate, Selection, Transform, freeze, stored_as
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.modalities import IMAGES, TEXTS
 from aesearch.search.fusion import WordsCheck
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
@@ -35,6 +41,37 @@ from aesearch.types import Floats, Ids, Pixels
 REBUILT = 8  # pictures whose reconstructions are kept
 
 Session = Any  # aesearch.encoders.training.loop.Session, which needs torch
+
+
+@dataclass
+class Encoding:
+    """A collection in the codes of one encoder, before they are stored in one form or another.
+
+    Attributes
+    ----------
+    title : str
+    codes : ndarray of float32, shape (n + p, code_size)
+        Of the items, then of the passages of those that are long.
+    encode : callable
+        Gives the codes of queries.
+    fit_s : float
+        Seconds to learn, and to encode all items.
+    learned : bool
+        Whether a network was trained.
+    error, rebuilt : float, ndarray of uint8 or None
+        Of reconstructions; see `Searcher`.
+    weight : callable
+        Gives the weight of words beside these codes.
+    """
+
+    title: str
+    codes: Floats
+    encode: Callable[[Queries], Floats]
+    fit_s: float
+    learned: bool = False
+    error: float | None = None
+    rebuilt: Pixels | None = None
+    weight: Callable[[], float] = lambda: 0.0
 
 
 @dataclass
@@ -72,104 +109,102 @@ class Stage:
     shown: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     mapped: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
+    @cached_property
+    def selection(self) -> Selection:
+        """Model selection as an index has it: its tasks, and which weighting of words is best."""
+        return Selection(self.corpus, self.seed)
+
     def searchers(self, step: Step) -> Iterator[Searcher]:
         """Fit what a step says, and yield a row of the table for each form of it."""
         corpus: Any = self.corpus
         started = time.perf_counter()
         made: list[Searcher]
-        if step.method == "raw" and corpus.kind == IMAGES:
+        if step.method == "raw" and corpus.modality.visual:
             made = [raw_pixels(corpus.pixels, corpus.training, cosine=c) for c in (False, True)]
         elif step.method == "phash":
             made = [perceptual_hash(corpus.pixels)]
         elif step.method == "tf-idf":
             made = [weighted_words(corpus, features_for(corpus, "tf-idf"))]
         elif step.method == "bm25":
-            made = [self._spoken.searcher()]
+            made = [self._words()]
         else:
-            yield from self._codes(step)
+            for encoding in self._codes(step):
+                yield from self._stored(encoding)
             return
         for one in made:
             one.fit_s = one.fit_s or (time.perf_counter() - started) / len(made)
             yield one
 
-    def _codes(self, step: Step) -> Iterator[Searcher]:
+    def _codes(self, step: Step) -> Iterator[Encoding]:
         if step.method == "pca":
             yield from self._pca(step)
-        elif step.method == "lsa" and self.corpus.kind == TEXTS:
+        elif step.method == "lsa" and self.corpus.modality.has_words:
             for weighting in LSA_WEIGHTINGS:
-                features = features_for(self.corpus, weighting)
-                lsa = LSAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
-                yield from self._encoder(step, lsa, step.titled(f"LSA {weighting}"), features)
+                yield from self._lsa(step, weighting)
         elif step.method == OWN and self.own is not None:
-            kind = self.own.manifest.kind
-            trained = float(self.own.manifest.trained.get("seconds", 0.0))
+            own, kind = self.own, self.own.manifest.kind
+            trained = float(own.manifest.trained.get("seconds", 0.0))
+            title, started = f"this index's {kind}", time.perf_counter() - trained
             learned = kind not in UNTRAINED
-            title = f"this index's {kind}"
-            yield from self._forms(title, self.own, self.own_features, trained, learned=learned)
+            yield self._of(title, own, self.own_features, started, learned=learned)
         else:
-            encoder = make_encoder(step.method, dict(step.parameters), step.size, self.seed)
-            title = step.titled(step.method)
-            yield from self._encoder(step, encoder, title, self._features_for(step))
+            parameters, started = dict(step.parameters), time.perf_counter()
+            encoder = make_encoder(step.method, parameters, step.size, self.seed)
+            features = learned_features(self.corpus, step.method, parameters, self.weighting)
+            fit(encoder, self.corpus, features, self.session(step) if step.learned else None)
+            with self._frozen(encoder, step, features) as frozen:
+                title = step.titled(step.method)
+                yield self._of(title, frozen, features, started, learned=step.learned)
 
-    def _features_for(self, step: Step) -> Any:
-        if self.corpus.kind == IMAGES:
-            return self.corpus.features
-        counts = dict(step.parameters).get("loss", "auto") in ("auto", "multinomial")
-        weighting = "counts" if step.method in COUNTING and counts else self.weighting()
-        return features_for(self.corpus, weighting)
-
-    def _pca(self, step: Step) -> Iterator[Searcher]:
+    def _pca(self, step: Step) -> Iterator[Encoding]:
         """Yield the three whitenings of one PCA, from one pass over the pictures."""
-        started = time.perf_counter()
-        corpus: Any = self.corpus
+        corpus, started = self.corpus, time.perf_counter()
         pca = PCAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
-        pca.fit(learned_from(corpus, corpus.features))
+        fit(pca, corpus, corpus.features)
         with self._frozen(pca, step, corpus.features) as frozen:
             latents = frozen.encode_with_latents(corpus.samples)[1]
-            fit_s = time.perf_counter() - started
+            seconds = time.perf_counter() - started
             error, rebuilt = self._reconstructions(frozen, corpus.features)
-            variance = np.maximum(pca.explained_variance_, SMALLEST_VARIANCE)
-            for name, whiten in FORMS.items():
-                scale = variance ** ((pca.whiten - whiten) / 2)
+            for name, one, whitened in whitenings(pca):
 
-                def encode(asked: Asked, scale: Any = scale) -> Floats:
-                    return unit(frozen.encode_with_latents(asked.samples)[1] * scale)
+                def encode(queries: Queries, whitened: Transform = whitened) -> Floats:
+                    return whitened(frozen.encode_with_latents(queries.samples)[1])
 
                 title = step.titled(name.replace("pca", "PCA"))
-                for one in self._stored(title, unit(latents * scale), encode):
-                    one.fit_s = fit_s
-                    if one.form == "float":  # of the others nothing is decoded
-                        one.error, one.rebuilt = error, rebuilt if whiten == 0.5 else None
-                    yield one
+                drawn = rebuilt if one.whiten == 0.5 else None
+                yield Encoding(title, whitened(latents), encode, seconds, False, error, drawn)
 
-    def _encoder(self, step: Step, encoder: Any, title: str, features: Any) -> Iterator[Searcher]:
-        """Fit an encoder, freeze it as an index does, and yield its forms."""
+    def _lsa(self, step: Step, weighting: str) -> Iterator[Encoding]:
+        """Yield LSA of a weighting; which is best is found out as an index does."""
         started = time.perf_counter()
-        rows = learned_from(self.corpus, features)
-        if step.learned:
-            labels = None
-            if encoder.uses_labels:
-                labels = np.array(self.corpus.labels[: self.corpus.training], dtype=str)
-            encoder.fit(rows, labels, session=self.session(step))
-        else:
-            encoder.fit(rows)
-        del rows
-        with self._frozen(encoder, step, features) as frozen:
-            seconds = time.perf_counter() - started
-            yield from self._forms(title, frozen, features, seconds, learned=step.learned)
+        features = features_for(self.corpus, weighting)
+        lsa = LSAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
+        fit(lsa, self.corpus, features)
+        with self._frozen(lsa, step, features) as frozen:
+            candidate = Candidate("lsa", lsa, features, frozen)
+            coded = self.selection.coded(candidate.codes, features)
+            one = self._of(step.titled(f"LSA {weighting}"), frozen, features, started, coded.rows)
+            self.selection.enter(f"lsa {weighting}", candidate, coded)
+            yield one
 
-    def _forms(
-        self, title: str, frozen: FrozenEncoder, features: Any, fit_s: float, *, learned: bool
-    ) -> Iterator[Searcher]:
-        corpus, long = self.corpus, self._long
-        started = time.perf_counter()
-        codes = frozen.encode(corpus.seen(corpus.samples, features))
-        codes = np.concatenate([codes, long.codes(corpus, features, frozen)])
-        fit_s += time.perf_counter() - started
-        error, rebuilt = self._reconstructions(frozen, features)
+    def _of(
+        self,
+        title: str,
+        frozen: FrozenEncoder,
+        features: Any,
+        started: float,
+        codes: Floats | None = None,
+        *,
+        learned: bool = False,
+    ) -> Encoding:
+        """Return the codes of a frozen encoder, which was `started` to be made then."""
+        corpus = self.corpus
+        if codes is None:
+            codes = self.selection.coded(frozen.encode, features).rows
+        seconds = time.perf_counter() - started
 
-        def encode(asked: Asked) -> Floats:
-            return frozen.encode(corpus.seen(asked.samples, features))
+        def encode(queries: Queries) -> Floats:
+            return frozen.encode(corpus.seen(queries.samples, features))
 
         def weight() -> float:
             """Return how much words count beside these codes, as an index finds it out."""
@@ -180,56 +215,33 @@ class Stage:
                 )
             return found.weight
 
-        for one in self._stored(title, codes, encode, weight):
-            one.fit_s += fit_s
-            one.learned = learned
-            if one.form == "float":  # of the others nothing is decoded
-                one.error, one.rebuilt = error, rebuilt
-            yield one
+        rebuilt = self._reconstructions(frozen, features)
+        return Encoding(title, codes, encode, seconds, learned, *rebuilt, weight)
 
-    def _stored(
-        self,
-        title: str,
-        codes: Floats,
-        encode: Callable[[Asked], Floats],
-        weight: Callable[[], float] = lambda: 0.0,
-    ) -> Iterator[Searcher]:
-        """Yield searchers of codes as floats, 8-bit integers and bits, and of floats with words.
-
-        Parameters
-        ----------
-        title : str
-        codes : ndarray of float32, shape (n + p, code_size)
-            Of the items, then of the passages of those that are long.
-        encode : callable
-            Gives the codes of questions.
-        weight : callable
-            Gives the weight of words beside these codes.
-        """
-        size, items = codes.shape[1], len(self.corpus)
+    def _stored(self, encoding: Encoding) -> Iterator[Searcher]:
+        """Yield searchers of codes as floats, 8-bit integers and bits, and of floats with words."""
+        size, rows = encoding.codes.shape[1], len(encoding.codes) / len(self.corpus)
         bits = size - size % 8 if size <= MOST_TURNED else 0
-        rows = len(codes) / items
-        mapped: Floats | None = codes[self.mapped]  # of the first form alone
+        mapped: Floats | None = encoding.codes[self.mapped]  # of the first form alone
         for form in self.forms:
             if form == "bits" and not bits:
                 continue
             if form == HYBRID:
-                one = self._hybrid(title, codes, encode, weight, 4 * size * rows)
+                one = self._hybrid(encoding, 4 * size * rows)
             else:
-                # Learned without what is kept out, as the encoder was.
-                part = codes[: max(2, self.corpus.training)]
-                rotation = learn_rotation(part, bits) if form == "bits" else None
-                stored = as_stored(codes, form, rotation)
+                stored, fit_to = stored_as(encoding.codes, form, bits, self.corpus.training)
 
-                def prepare(asked: Asked, form: str = form, rotation: Any = rotation) -> Floats:
-                    found = encode(asked)  # 8-bit codes are searched with floats
-                    return as_stored(found, form, rotation) if form == "bits" else found
+                def prepare(queries: Queries, fit_to: Transform = fit_to) -> Floats:
+                    return fit_to(encoding.encode(queries))
 
                 taken = rows * {"float": 4 * size, "int8": size, "bits": bits / 8}[form]
                 width = bits if form == "bits" else size
-                one = Searcher(title, prepare, self._ranking(stored), taken, form, width)
-            if form == "float":
-                one.ann_recall = _ann_recall(codes)
+                score = self._ranking(stored)
+                one = Searcher(encoding.title, prepare, score, taken, form, width)
+            if form == "float":  # of the others nothing is decoded
+                one.error, one.rebuilt = encoding.error, encoding.rebuilt
+                one.ann_recall = _ann_recall(encoding.codes)
+            one.learned, one.fit_s = encoding.learned, one.fit_s + encoding.fit_s
             one.mapped, mapped = mapped, None
             yield one
 
@@ -237,44 +249,47 @@ class Stage:
         """Return what scores all items by these codes of them and of their passages."""
 
         def score(queries: Floats) -> Floats:
-            return self._long.best(queries @ stored.T)
+            return self.selection.passages.scores(queries, stored)
 
         return score
 
-    def _hybrid(
-        self,
-        title: str,
-        codes: Floats,
-        encode: Callable[[Asked], Floats],
-        weight: Callable[[], float],
-        taken: float,
-    ) -> Searcher:
+    def _hybrid(self, encoding: Encoding, taken: float) -> Searcher:
+        (lexical, seconds), started = self._lexical, time.perf_counter()
+        items, score = encoding.codes[: len(self.corpus)], self._ranking(encoding.codes)
+        fusion = Fusion(lexical, items, score, encoding.weight())
+        return Searcher(
+            f"{encoding.title} + BM25",
+            lambda queries: fusion.prepare(queries, encoding.encode(queries)),
+            fusion.ranked,
+            taken + lexical.bytes_per_item,
+            HYBRID,
+            items.shape[1],
+            fit_s=time.perf_counter() - started + seconds,
+        )
+
+    def _words(self) -> Searcher:
+        """Return what ranks by BM25 alone."""
+        lexical, seconds = self._lexical
+        size, width = lexical.bytes_per_item, len(lexical.words.term_ends)
+        return Searcher(
+            "BM25", attrgetter("texts"), lexical.scores, size, "words", width, fit_s=seconds
+        )
+
+    @cached_property
+    def _lexical(self) -> tuple[LexicalIndex, float]:
+        """The lexical index, and how many seconds it took."""
         started = time.perf_counter()
-        share = weight()
-        seconds = time.perf_counter() - started + self._spoken.seconds
-        of_items = codes[: len(self.corpus)]
-        fusion = Fusion(self._spoken, of_items, encode, self._ranking(codes), share)
-        one = fusion.searcher(title, taken)
-        one.fit_s = seconds
-        return one
-
-    @cached_property
-    def _long(self) -> Long:
-        return Long.of(self.corpus)
-
-    @cached_property
-    def _spoken(self) -> Spoken:
-        corpus: Any = self.corpus
-        return Spoken.of(corpus)
+        lexical = LexicalIndex.of(self.corpus.texts(), self.corpus.features.language)
+        return lexical, time.perf_counter() - started
 
     def _reconstructions(
         self, frozen: FrozenEncoder, features: Any
     ) -> tuple[float | None, Pixels | None]:
-        """Return the mean error of what was kept out, and some pictures as they come back."""
+        """Return the mean error of held-out items, and some pictures as they come back."""
         corpus: Any = self.corpus
         kept = corpus.samples[corpus.kept_out]
         error = float(frozen.errors(corpus.seen(kept, features))[1].mean())
-        if corpus.kind != IMAGES or not len(self.shown):
+        if not corpus.modality.visual or not len(self.shown):
             return error, None
         decoded = frozen.reconstruct(corpus.pixels[self.shown])[0]
         return error, np.clip(np.rint(decoded), 0, 255).astype(np.uint8)

@@ -18,19 +18,12 @@ from aesearch.encoders.factory import (
     learned_by,
     require_kind,
 )
-from aesearch.engines.plan import FORMS as CODE_FORMS
 from aesearch.errors import ParameterError
-from aesearch.modalities import IMAGES, NOUNS, TEXTS
+from aesearch.modalities import NOUNS, modality
 from aesearch.settings import FEWEST_TO_TRAIN, spelled, too_few_to_train
 
 OWN = "index"  # the encoder of the index that is compared
 HYBRID = "hybrid"  # codes as floats, fused with BM25
-FORMS = {IMAGES: CODE_FORMS, TEXTS: (*CODE_FORMS, HYBRID)}
-SIZELESS = {IMAGES: ("raw", "phash"), TEXTS: ("tf-idf", "bm25")}
-DEFAULTS = {
-    IMAGES: ("raw", "phash", "thumbnail", "pca", "auto"),
-    TEXTS: ("tf-idf", "bm25", "lsa", "auto"),
-}
 
 
 @dataclass(frozen=True)
@@ -104,13 +97,14 @@ def choose_steps(
         encoder, or has a value that is refused.
     """
     methods: dict[str, tuple[int, ...]] = {}
-    for name in wanted or DEFAULTS[kind]:
+    sizeless = modality(kind).sizeless
+    for name in wanted or modality(kind).compared:
         method = (OWN if has_own else LEARNED[kind]) if name == "auto" else name
-        if method in SIZELESS[kind] or (method == OWN and has_own):
+        if method in sizeless or (method == OWN and has_own):
             methods[method] = (0,)
             continue
         if method not in ENCODERS:
-            able = ["auto", *SIZELESS[kind], *encoders_for(kind)]
+            able = ["auto", *sizeless, *encoders_for(kind)]
             raise ParameterError(
                 f"'{name}' is nothing that {NOUNS[kind]}s can be compared by; choose of "
                 f"{', '.join(dict.fromkeys(able))}" + (f", {OWN}" if has_own else "")
@@ -118,7 +112,7 @@ def choose_steps(
         require_kind(method, kind)
         methods[method] = (0,) if method == "raw" else tuple(dict.fromkeys(sizes))
     ordered = sorted(methods, key=lambda method: Step(method).learned)
-    able = [method for method in ordered if method not in (*SIZELESS[kind], OWN)]
+    able = [method for method in ordered if method not in (*sizeless, OWN)]
     shares = _shares(parameters or {}, able, kind)
     steps = []
     for method in ordered:
@@ -177,8 +171,9 @@ def without_untrainable(
 
 def check_forms(forms: Sequence[str], kind: str) -> None:
     """Refuse a form of codes that does not exist, or not of such a collection."""
+    able, noun = modality(kind).code_forms, modality(kind).noun
     for form in forms:
-        if form == HYBRID and kind == IMAGES:
-            raise ParameterError("the form hybrid fuses codes with words, and pictures have none")
-        if form not in FORMS[kind]:
-            raise ParameterError(f"unknown code form '{form}'; choose {', '.join(FORMS[kind])}")
+        if form == HYBRID and form not in able:
+            raise ParameterError(f"the form hybrid fuses codes with words, and {noun}s have none")
+        if form not in able:
+            raise ParameterError(f"unknown code form '{form}'; choose {', '.join(able)}")

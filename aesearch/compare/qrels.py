@@ -1,10 +1,9 @@
-"""Which items are right for which query: TREC qrels, or tables of query, item and grade."""
+"""Which items are relevant to which query: TREC qrels, or tables of query, item and grade."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from aesearch.errors import ParameterError, SourceError
@@ -17,23 +16,7 @@ DELIMITERS = ",;\t"
 Grades = dict[str, int]
 
 
-@dataclass
-class Judgements:
-    """Grades of items, by query.
-
-    Attributes
-    ----------
-    grades : dict of str to dict of str to int
-        For each query the grade of each judged item; above 0 is relevant.
-    unknown : int
-        Judged items that are not in the collection, and are left out.
-    """
-
-    grades: dict[str, Grades] = field(default_factory=dict)
-    unknown: int = 0
-
-
-def read_judgements(path: Path) -> dict[str, Grades]:
+def read_qrels(path: Path) -> dict[str, Grades]:
     """Read TREC qrels ("query 0 item grade"), or a csv or tsv of query, item and grade.
 
     A heading is passed over. Without a third column each item named has the grade 1; of two lines
@@ -74,27 +57,36 @@ def read_judgements(path: Path) -> dict[str, Grades]:
     return found
 
 
-def known(judged: Mapping[str, Grades], keys: Collection[str], place: str) -> Judgements:
-    """Keep what is judged of items that exist, and the queries with a relevant one among them.
+def known_qrels(
+    qrels: Mapping[str, Grades], keys: Collection[str], place: str
+) -> tuple[dict[str, Grades], int]:
+    """Keep the grades of items that exist, and the queries with a relevant one among them.
+
+    Returns
+    -------
+    qrels : dict of str to dict of str to int
+        For each query the grade of each judged item; above 0 is relevant.
+    unknown : int
+        Judged items that are not in the collection, and are left out.
 
     Raises
     ------
     ParameterError
         If nothing is left.
     """
-    kept = Judgements()
-    for query, grades in judged.items():
+    kept, unknown = {}, 0
+    for query, grades in qrels.items():
         there = {item: grade for item, grade in grades.items() if item in keys}
-        kept.unknown += len(grades) - len(there)
+        unknown += len(grades) - len(there)
         if any(grade > 0 for grade in there.values()):
-            kept.grades[query] = there
-    if not kept.grades:
-        example = next(iter(next(iter(judged.values()))))
+            kept[query] = there
+    if not kept:
+        example = next(iter(next(iter(qrels.values()))))
         raise ParameterError(
             f"{place} judges no item of this collection relevant; it names items such as "
             f"'{example}', whose keys are such as '{next(iter(keys), '')}'"
         )
-    return kept
+    return kept, unknown
 
 
 def read_queries(path: Path) -> dict[str, str]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from aesearch.compare.collection import Collection
 from aesearch.compare.plan import HYBRID
 from aesearch.compare.tasks import COPIES, JUDGEMENTS, LABELS, main_metric
-from aesearch.evaluation.check import SIGNAL
-from aesearch.evaluation.metrics import Estimate, bootstrap
+from aesearch.evaluation.bootstrap import Estimate, paired_difference
+from aesearch.evaluation.decision import Decision, decide, have_signal
+from aesearch.types import Doubles
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
@@ -108,18 +109,26 @@ class Verdict:
     ----------
     text : str
         It, in a sentence.
-    outcome : {'better', 'worse', 'even', 'none'}
-        'none' where there are not both to compare.
     learned, baseline : Row or None
-    difference : Estimate or None
-        Mean difference by query, with the interval of the paired bootstrap.
+        None where there are not both to compare.
+    decision : Decision or None
+        Between them, by the measure that decides.
     """
 
     text: str
-    outcome: str
     learned: Row | None = None
     baseline: Row | None = None
-    difference: Estimate | None = None
+    decision: Decision | None = None
+
+    @property
+    def outcome(self) -> str:
+        """'better', 'worse' or 'even'; 'none' where there are not both to compare."""
+        return "none" if self.decision is None else self.decision.outcome
+
+    @property
+    def difference(self) -> Estimate | None:
+        """Mean difference by query, with the interval of the paired bootstrap."""
+        return None if self.decision is None else self.decision.gap
 
 
 @dataclass
@@ -183,9 +192,9 @@ class Comparison:
         if JUDGEMENTS in self.tasks:
             return JUDGEMENTS
         chance = self.tasks[LABELS].chance if LABELS in self.tasks else None
-        reached = [row.estimate(LABELS, "precision_at_10") for row in self.rows]
-        signal = chance is not None and any(e and e.mean >= SIGNAL * chance for e in reached)
-        return LABELS if signal else COPIES
+        found = [row.estimate(LABELS, "precision_at_10") for row in self.rows]
+        reached = [estimate.mean for estimate in found if estimate is not None]
+        return LABELS if have_signal(reached, chance) else COPIES
 
     @property
     def metric(self) -> str:
@@ -236,44 +245,42 @@ class Comparison:
             only = learned or baseline or self.best(self.rows)
             assert only is not None
             told = f"{metric} {spelled(self.estimate(only))}, {asked}."
-            return Verdict(f"{self.named(only)} is best here: {told}{self._beside(only)}", "none")
-        gap = self.gap(learned, baseline)
+            return Verdict(f"{self.named(only)} is best here: {told}{self._beside(only)}")
+        decision = self._decide(learned, baseline)
         figures = (
             f"{metric} {spelled(self.estimate(learned))} against {spelled(self.estimate(baseline))}"
         )
-        away = _size_of(gap)
+        assert decision.gap is not None
+        away = _size_of(decision.gap)
         who, other = f"The learned codes ({self.named(learned)})", self.named(baseline)
-        if gap.low > 0:
-            text = f"{who} beat {other} here: {figures}; a gain of {away}"
-            outcome = "better"
-        elif gap.high < 0:
-            text = f"{who} do not beat {other} here: {figures}; {away} less"
-            outcome = "worse"
-        else:
-            text = (
-                f"{who} are neither better nor worse than {other} here, as far as these "
-                f"queries tell: {figures}"
-            )
-            outcome = "even"
+        text = {
+            "better": f"{who} beat {other} here: {figures}; a gain of {away}",
+            "worse": f"{who} do not beat {other} here: {figures}; {away} less",
+            "even": f"{who} are neither better nor worse than {other} here, as far as these "
+            f"queries tell: {figures}",
+        }[decision.outcome]
         text += f", {asked}.{self._beside(learned)}"
-        return Verdict(text, outcome, learned, baseline, gap)
+        return Verdict(text, learned, baseline, decision)
 
-    def gap(self, one: Row, other: Row) -> Estimate:
-        """Return by how much one row is better than another, query by query."""
-        name = f"{self.main}/{self.metric}"
-        return bootstrap((one.arrays[name] - other.arrays[name])[:, None], self.seed)[0]
+    def _decide(self, learned: Row, baseline: Row) -> Decision:
+        names = {self.named(baseline): baseline, self.named(learned): learned}
+        values = {name: self._by_query(row) for name, row in names.items()}
+        return decide(values, [self.named(learned)], self.metric, self.seed)
+
+    def _by_query(self, row: Row) -> Doubles:
+        return row.arrays[f"{self.main}/{self.metric}"]
 
     def _beside(self, row: Row) -> str:
         """Say what words beside codes add to a row, where that was asked."""
         hybrid = self.best([one for one in self.rows if one.form == HYBRID])
         if hybrid is None or hybrid is row:
             return ""
-        gap = self.gap(hybrid, row)
+        gap = paired_difference(self._by_query(hybrid), self._by_query(row), self.seed)
         told = f"{spelled(self.estimate(hybrid))}, "
-        if gap.low <= 0 <= gap.high:
+        if gap.side == "even":
             told += "which these queries cannot tell from it"
         else:
-            told += f"{_size_of(gap)} {'more' if gap.mean > 0 else 'less'}"
+            told += f"{_size_of(gap)} {'more' if gap.side == 'better' else 'less'}"
         return f" Codes and words together ({self.named(hybrid)}) reach {told}."
 
     def as_dict(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,51 +13,45 @@ import xxhash
 
 from aesearch._version import __version__
 from aesearch.compare.baselines import Searcher
-from aesearch.compare.cache import StepResult, Work
-from aesearch.compare.collection import Collection, open_collection, opening
+from aesearch.compare.cache import FORMAT, StepResult, Work
+from aesearch.compare.collection import Collection, open_collection
 from aesearch.compare.map import choose_mapped, panels_of
 from aesearch.compare.methods import REBUILT, Stage
 from aesearch.compare.plan import (
-    FORMS,
-    HYBRID,
     Step,
     check_forms,
     choose_steps,
     without_untrainable,
 )
-from aesearch.compare.qrels import known, read_judgements, read_queries
+from aesearch.compare.qrels import Grades, known_qrels, read_qrels, read_queries
 from aesearch.compare.results import Comparison, Row, TaskFacts
-from aesearch.compare.tasks import (
-    COPIES,
-    Answers,
-    Task,
-    copies_task,
-    joined,
-    judged_task,
-    labels_task,
-    named,
-)
+from aesearch.compare.tasks import COPIES, JUDGEMENTS, LABELS, named, qrels_task
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import ParameterError, SourceError
-from aesearch.evaluation.metrics import bootstrap
-from aesearch.indexing.datasets.base import Dataset
-from aesearch.indexing.datasets.texts import TextDataset
+from aesearch.evaluation.bootstrap import bootstrap
+from aesearch.evaluation.tasks import Rankings, Task, evaluate
+from aesearch.indexing.baselines import LSA_WEIGHTINGS, best_weighting
+from aesearch.indexing.tasks import keys_of
 from aesearch.indexing.train import default_budget
-from aesearch.modalities import IMAGES, TEXTS
+from aesearch.modalities import modality
 from aesearch.settings import Settings, parse_seconds
 from aesearch.sources.folder import Folder
 from aesearch.sources.table import Columns
 from aesearch.storage.layout import write_atomically
 from aesearch.storage.places import home
-from aesearch.types import Progress, silent
+from aesearch.types import Floats, Progress, silent
 
 BOARD = "board.json"
 PLACE = ".comparisons"  # in the home; no index is named like this, as hidden folders are no source
-BLOCK = 2_000_000  # scores held at once: ranking one takes about 40 bytes
 LONGEST_BUDGET = 600.0
 SAID = 80  # characters of a document
 
+# Of a `Searcher`, those that a row has too.
+FACTS = ("title", "form", "size", "learned", "bytes_per_item", "fit_s", "error", "ann_recall")
+
 Results = dict[Step, StepResult | None]
+Tasks = dict[str, Task]
+Judged = dict[str, Grades] | None
 
 
 def compare(
@@ -79,22 +73,22 @@ def compare(
 ) -> Comparison:
     """Compare encoders and baselines on one collection.
 
-    What the check keeps out of training asks; the rest is learned from and searched.
+    Held-out items ask, the same as in the check of an index; the training set is searched.
 
     Parameters
     ----------
     place : str or Path
         A folder or table, or an index: of that the own encoder takes part, as it is.
     encoders : sequence of str, optional
-        What is compared; see `steps.choose_steps`. By default the baselines of the kind, and
+        What is compared; see `plan.choose_steps`. By default the baselines of the kind, and
         what is learned by default.
     code_sizes : sequence of int
     forms : sequence of {'float', 'int8', 'bits', 'hybrid'}, optional
         How codes are kept; 'hybrid', of documents alone, fuses them with BM25. By default all.
     parameters : mapping of str to value, optional
-        Of encoders, where they differ from the defaults; see `steps.choose_steps`.
+        Of encoders, where they differ from the defaults; see `plan.choose_steps`.
     judgements, queries : Path, optional
-        See `judgements`.
+        See `qrels`.
     budget : float or str, optional
         Seconds for each training; by default at most ten minutes.
     seed : int
@@ -125,7 +119,7 @@ def compare(
         raise ParameterError("queries need judgements that say what is right for them")
     if any(size < 1 for size in code_sizes):
         raise ParameterError(f"code sizes must be at least 1; got {list(code_sizes)}")
-    judged = None if judgements is None else read_judgements(judgements)
+    qrels = None if judgements is None else read_qrels(judgements)
     asked = {} if queries is None else read_queries(queries)
     collection = open_collection(place, kind, columns)
     try:
@@ -141,14 +135,17 @@ def compare(
             "collection": collection.digest,
             "kind": kind,
             "seed": seed,
-            "judgements": _sum({"judged": judged, "queries": asked} if judged else {}),
+            "judgements": _sum({"judged": qrels, "queries": asked} if qrels else {}),
             "aesearch": __version__,
         }
-        default = home() / PLACE / f"{collection.name}-{_sum(identity)[:8]}"
+        mark = _sum({"format": FORMAT, **identity})[:8]
+        default = home() / PLACE / f"{collection.name}-{mark}"
         done = Work(work or default, identity)
         seconds = seconds or min(LONGEST_BUDGET, default_budget(len(collection.entries)))
-        run = _Run(collection, done, steps, forms or FORMS[kind], seconds, seed, progress)
-        found = run.comparison(judged, asked)
+        run = _Run(
+            collection, done, steps, forms or modality(kind).code_forms, seconds, seed, progress
+        )
+        found = run.comparison(qrels, asked)
         if mapped:
             found.panels = panels_of(found, done, progress)
         return found
@@ -178,17 +175,17 @@ class _Run:
         found: dict[str, Any] = {"forms": list(self.forms), "parameters": dict(step.parameters)}
         if step.learned:
             found["budget"] = self.budget
-        if step.learned and self.collection.kind == TEXTS:
+        if step.learned and modality(self.collection.kind).has_words:
             found["weighting"] = _best_weighting(results)
         return found
 
-    def comparison(self, judged: Any, queries: dict[str, str]) -> Comparison:
+    def comparison(self, qrels: Judged, queries: dict[str, str]) -> Comparison:
         """Do what is still to be done, and return all of it."""
         results: Results = {}
         for step in self.steps:
             results[step] = self.work.read(step.name, self.key(step, results))
         if None in results.values() or not (self.work.root / BOARD).exists():
-            self._do(results, judged, queries)
+            self._do(results, qrels, queries)
         board = json.loads((self.work.root / BOARD).read_text(encoding="utf-8"))
         rows: list[Row] = []
         for step, result in results.items():
@@ -212,11 +209,10 @@ class _Run:
             **board,
         )
 
-    def _do(self, results: Results, judged: Any, queries: dict[str, str]) -> None:
+    def _do(self, results: Results, qrels: Judged, queries: dict[str, str]) -> None:
         corpus = self.collection.read(Settings(seed=self.seed), self.progress)
         if len(corpus) < 2:
             raise SourceError(f"{self.collection.name} holds a single item that can be read")
-        tasks, unknown = self._tasks(corpus, judged, queries)
         shown = corpus.kept_out[:: max(1, len(corpus.kept_out) // REBUILT)][:REBUILT]
         stage = Stage(
             corpus,
@@ -230,6 +226,7 @@ class _Run:
             shown,
             choose_mapped(len(corpus), self.seed),
         )
+        tasks, unknown = self._tasks(stage, qrels, queries)
         self._write_board(stage, tasks, unknown)
         count = len(self.steps)
         for number, step in enumerate(self.steps):
@@ -240,9 +237,7 @@ class _Run:
         self.progress("comparing", count, count)
         self.work.tidy()
 
-    def _take(
-        self, step: Step, stage: Stage, tasks: Sequence[Task], results: Results
-    ) -> StepResult:
+    def _take(self, step: Step, stage: Stage, tasks: Tasks, results: Results) -> StepResult:
         """Take one step, and keep what it found out."""
         result = StepResult()
         before, started = self.work.spent(step.name), time.perf_counter()
@@ -256,18 +251,21 @@ class _Run:
         except BaseException:
             self.work.spend(step.name, before + time.perf_counter() - started)
             raise
+        if step.method == "lsa" and stage.corpus.modality.has_words:
+            result.weighting = best_weighting(stage.selection)
         self.work.write(step.name, self.key(step, results), result)
         return result
 
-    def _tasks(
-        self, corpus: Dataset, judged: Any, queries: dict[str, str]
-    ) -> tuple[list[Task], int]:
-        tasks: list[Task] = [copies_task(corpus, self.seed)]
-        if judged is None:
-            found = labels_task(corpus, self.seed)
-            return tasks + ([found] if found else []), 0
-        kept = known(judged, {item.key for item in corpus.items}, "the file of judgements")
-        return [*tasks, judged_task(corpus, kept.grades, queries, self.seed)], kept.unknown
+    def _tasks(self, stage: Stage, qrels: Judged, queries: dict[str, str]) -> tuple[Tasks, int]:
+        corpus, selection = stage.corpus, stage.selection
+        tasks: Tasks = {COPIES: selection.known_item}
+        if qrels is None:
+            if selection.same_label is not None:
+                tasks[LABELS] = selection.same_label
+            return tasks, 0
+        kept, unknown = known_qrels(qrels, set(keys_of(corpus)), "the file of judgements")
+        tasks[JUDGEMENTS] = qrels_task(corpus, kept, queries, self.seed)
+        return tasks, unknown
 
     def _session(self, step: Step) -> Any:
         from aesearch.encoders.training.loop import Session
@@ -279,104 +277,77 @@ class _Run:
             checkpoint=self.work.training(step.name),
         )
 
-    def _write_board(self, stage: Stage, tasks: Sequence[Task], unknown: int) -> None:
+    def _write_board(self, stage: Stage, tasks: Tasks, unknown: int) -> None:
         corpus = stage.corpus
-        folders = isinstance(self.collection.source, Folder) or corpus.kind == IMAGES
+        folders = isinstance(self.collection.source, Folder)
         board = {
-            "keys": [item.key for item in corpus.items],
+            "keys": keys_of(corpus),
             "labels": corpus.labels,
             "training": corpus.training,
             "skipped": sum(not file.ignored for file in corpus.skipped),
             "shown": stage.shown.tolist(),
             "mapped": stage.mapped.tolist(),
-            "said": [_said(corpus, row) for row in stage.mapped],
+            "said": [corpus.described(int(row), SAID) for row in stage.mapped],
             "unknown": unknown,
             "tasks": {
-                task.name: {
-                    "title": named(task.name, corpus.kind, folders=folders),
-                    "names": task.asked.names,
-                    "rows": task.asked.rows.tolist(),
+                name: {
+                    "title": named(name, corpus.kind, folders=folders),
+                    "names": task.queries.names,
+                    "rows": task.queries.rows.tolist(),
                     "chance": task.chance,
                 }
-                for task in tasks
+                for name, task in tasks.items()
             },
         }
         write_atomically(self.work.root / BOARD, json.dumps(board).encode())
 
 
-def measure(
-    searcher: Searcher, tasks: Sequence[Task], seed: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def measure(searcher: Searcher, tasks: Tasks, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Let a method answer all tasks; return a row of the table, and what it says by query."""
     measures: dict[str, dict[str, list[float]]] = {}
     arrays: dict[str, Any] = {}
     spent, asked = 0.0, 0
-    for task in tasks:
-        answers, seconds = answer(searcher, task)
-        spent, asked = spent + seconds, asked + len(task.asked)
-        names = list(answers.values)
-        found = bootstrap(np.stack([answers.values[name] for name in names], axis=1), seed)
-        measures[task.name] = {n: e.as_list() for n, e in zip(names, found, strict=True)}
-        arrays |= {f"{task.name}/{name}": values for name, values in answers.values.items()}
-        arrays[f"{task.name}/nearest"] = answers.nearest.astype(np.int32)
-        arrays[f"{task.name}/right"] = answers.right
-        if answers.curve.shape[1]:
-            estimates = bootstrap(answers.curve, seed)
-            arrays[f"{task.name}/curve"] = np.array([e.as_list() for e in estimates])
+    for task_name, task in tasks.items():
+        found, seconds = answer(searcher, task)
+        spent, asked = spent + seconds, asked + len(task.queries)
+        values = np.stack(list(found.values.values()), axis=1)
+        estimates = zip(found.values, bootstrap(values, seed), strict=True)
+        measures[task_name] = {name: estimate.as_list() for name, estimate in estimates}
+        arrays |= {f"{task_name}/{name}": own for name, own in found.values.items()}
+        arrays[f"{task_name}/nearest"] = found.nearest.astype(np.int32)
+        arrays[f"{task_name}/right"] = found.relevant
+        if found.curve.shape[1]:
+            curve = [estimate.as_list() for estimate in bootstrap(found.curve, seed)]
+            arrays[f"{task_name}/curve"] = np.array(curve)
     if searcher.rebuilt is not None:
         arrays["rebuilt"] = searcher.rebuilt
     if searcher.mapped is not None:  # a unit vector needs no more for a picture of it
         arrays["mapped"] = searcher.mapped.astype(np.float16)
-    facts = {
-        "title": searcher.title,
-        "form": searcher.form,
-        "size": searcher.size,
-        "learned": searcher.learned,
-        "bytes_per_item": float(searcher.bytes_per_item),
-        "fit_s": searcher.fit_s,
-        "query_ms": 1000 * spent / max(1, asked),
-        "error": searcher.error,
-        "ann_recall": searcher.ann_recall,
-        "measures": measures,
-    }
+    facts = {name: getattr(searcher, name) for name in FACTS}
+    facts |= {"query_ms": 1000 * spent / max(1, asked), "measures": measures}
     return facts, arrays
 
 
-def answer(searcher: Searcher, task: Task) -> tuple[Answers, float]:
-    """Return what a method answers to a task, and the seconds that its scores took."""
+def answer(searcher: Searcher, task: Task) -> tuple[Rankings, float]:
+    """Return what a method reaches on a task, and the seconds that its scores took."""
     started = time.perf_counter()
-    prepared = searcher.prepare(task.asked)
+    prepared = searcher.prepare(task.queries)
     spent = time.perf_counter() - started
-    step = max(1, BLOCK // max(1, len(task.searched)))
-    parts = []
-    for start in range(0, len(task.asked), step):
-        block = slice(start, start + step)
+
+    def score(block: slice) -> Floats:
+        nonlocal spent
         started = time.perf_counter()
         scores = searcher.score(prepared[block])
         spent += time.perf_counter() - started
-        parts.append(task.judge(scores[:, task.searched], block))
-    return joined(parts), spent
+        return scores
 
-
-def _said(corpus: Dataset, row: int) -> str:
-    """Return the key of an item; of a document also its title, or its first words."""
-    key = corpus.items[row].key
-    if not isinstance(corpus, TextDataset):
-        return key
-    return f"{key}: {opening(corpus.documents[row], SAID)}"
+    return evaluate(task, score), spent
 
 
 def _best_weighting(results: Results) -> str:
-    """Return the weighting with which LSA found most originals, as an index chooses it."""
-    found = {
-        row["title"].split()[1]: row["measures"][COPIES]["reciprocal_rank"][0]
-        for step, result in results.items()
-        if step.method == "lsa" and result is not None
-        for row in reversed(result.rows)
-        if row["form"] != HYBRID
-    }
-    order: Callable[[str], float] = found.__getitem__
-    return max(found, key=order) if found else "log-entropy"
+    """Return the weighting of words that LSA did best with."""
+    found = [result.weighting for result in results.values() if result and result.weighting]
+    return found[-1] if found else LSA_WEIGHTINGS[0]
 
 
 def _sum(value: Any) -> str:

@@ -1,66 +1,102 @@
-"""Which candidate is published: by the check, and by a second one where the first cannot tell."""
+"""Which of two is better, as far as their queries tell; and which candidate is published."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aesearch.errors import ParameterError
-from aesearch.evaluation.check import SIGNAL, Check
-from aesearch.evaluation.metrics import Estimate, bootstrap
+from aesearch.evaluation.bootstrap import Estimate, paired_difference
+from aesearch.evaluation.check import Check
+from aesearch.types import Doubles
 
+SIGNAL = 1.5
 SECOND = "opening_rank"
+# Names in the records of indexes, where they are others than the attributes.
+ON_DISK = {"baseline": "rival", "second_baseline": "second_rival"}
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Which candidate is published, and how sure the check is of it.
+class Decision:
+    """Which candidate is better, and how sure that is.
 
     Attributes
     ----------
     winner : str
     measure : str
-        What decided, or could not: "by_folder" or "reciprocal_rank".
-    learned, rival : str or None
-        What was trained, and the baseline that is best at it; None where nothing was learned.
+        What decided, or could not.
+    learned, baseline : str or None
+        The best candidate that was trained, and the best baseline; None where there are not both.
     gap : Estimate or None
-        How much better the learned encoder is than `rival`, with the interval of the paired
-        bootstrap.
-    second_rival, second_gap : str or None, Estimate or None
-        Likewise for how the openings of documents find the rest of them, in logarithms of ranks,
-        where that was asked.
+        How much better `learned` is than `baseline`, with the interval of the paired bootstrap.
+    second_baseline, second_gap : str or None, Estimate or None
+        Likewise for the inverse cloze task, in logarithms of ranks, where that was asked.
     """
 
     winner: str
     measure: str
     learned: str | None = None
-    rival: str | None = None
+    baseline: str | None = None
     gap: Estimate | None = None
-    second_rival: str | None = None
+    second_baseline: str | None = None
     second_gap: Estimate | None = None
+
+    @property
+    def outcome(self) -> str:
+        """'better', 'worse' or 'even', of what was learned; 'none' where there are not both."""
+        return "none" if self.gap is None else self.gap.side
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {
-            name: value.as_list() if isinstance(value, Estimate) else value
+            ON_DISK.get(name, name): value.as_list() if isinstance(value, Estimate) else value
             for name, value in vars(self).items()
         }
 
 
-def choose(candidates: Mapping[str, Check], learned: str | None = None) -> Verdict:
-    """Choose what is published.
+def decide(
+    values: Mapping[str, Doubles], learned: Iterable[str], measure: str, seed: int = 0
+) -> Decision:
+    """Compare the best learned candidate with the best baseline, query by query.
 
-    The measure is ``by_folder`` where the folders mean something to the codes: every candidate
-    has it, and the best reaches a precision of 1.5 times chance. Otherwise folders say nothing
-    about looks (dates, cameras), and it is ``reciprocal_rank``.
+    A difference decides where the interval of the paired bootstrap is on one side of zero; where
+    it is not, the higher mean does, and of equals the baseline.
 
-    A difference decides where the interval of the paired bootstrap is on one side of zero. Where
-    it is not, documents have a second check: their openings must find the rest of them. Of
-    baselines the one that does this best is chosen; the learned encoder, where neither check finds
-    it clearly worse. With judgements it was the better one where the first check alone had decided
-    against it by a hair (Cranfield, 20 Newsgroups). Without a second check the learned encoder
-    must be strictly better.
+    Parameters
+    ----------
+    values : mapping of str to ndarray of float64, shape (queries,)
+        By candidate, simple ones first: of equals the earlier is better.
+    learned : iterable of str
+        Those that were trained; the others are baselines.
+    measure : str
+        What the values are.
+    seed : int
+        Of the resamples.
+    """
+    if not values:
+        raise ParameterError("there is no candidate to choose from")
+    trained = set(learned) & set(values)
+    one = _best(values, [name for name in values if name in trained])
+    other = _best(values, [name for name in values if name not in trained])
+    if one is None or other is None:
+        return Decision(one or other or "", measure)
+    gap = paired_difference(values[one], values[other], seed)
+    return Decision(one if gap.mean > 0 else other, measure, one, other, gap)
+
+
+def select(candidates: Mapping[str, Check], learned: str | None = None, seed: int = 0) -> Decision:
+    """Select the candidate that is published.
+
+    The measure is ``by_folder`` where the labels mean something to the codes: every candidate
+    has it, and `have_signal`. Otherwise labels say nothing about looks (dates, cameras), and it is
+    ``reciprocal_rank``.
+
+    A clear difference decides. Where there is none, documents have a second task: their openings
+    must find the rest of them. Of baselines the one that does this best is chosen; the learned
+    encoder, where neither task finds it clearly worse. With qrels it was the better one where the
+    first task alone had decided against it by a hair (Cranfield, 20 Newsgroups). Without a second
+    task the learned encoder must be strictly better.
 
     Parameters
     ----------
@@ -68,46 +104,44 @@ def choose(candidates: Mapping[str, Check], learned: str | None = None) -> Verdi
         The simplest first: of equals the earlier wins.
     learned : str, optional
         The one that was trained; the others are baselines.
+    seed : int
+        Of the resamples.
     """
-    if not candidates:
-        raise ParameterError("there is no candidate to choose from")
     measure = _measure(candidates)
-    baselines = [name for name in candidates if name != learned]
-    rival = _best(candidates, baselines, measure)
-    asked_again = all(SECOND in found.values for found in candidates.values())
-    simple = rival
-    if asked_again:
-        tied = [n for n in baselines if _gap(candidates, rival, n, measure).low <= 0]
-        simple = _best(candidates, tied, SECOND)
-    if learned not in candidates or learned is None:
-        return Verdict(simple, measure)
-    gap = _gap(candidates, learned, rival, measure)
-    if gap.low > 0 or gap.high < 0:
-        return Verdict(learned if gap.low > 0 else simple, measure, learned, rival, gap)
-    if not asked_again:
-        return Verdict(learned if gap.mean > 0 else rival, measure, learned, rival, gap)
-    other = _best(candidates, baselines, SECOND)
-    second = _gap(candidates, learned, other, SECOND)
-    winner = simple if second.high < 0 else learned
-    return Verdict(winner, measure, learned, rival, gap, other, second)
+    values = {name: found.values[measure] for name, found in candidates.items()}
+    trained = [name for name in candidates if name == learned]
+    first = decide(values, trained, measure, seed)
+    if not all(SECOND in found.values for found in candidates.values()):
+        return first
+    again = {name: found.values[SECOND] for name, found in candidates.items()}
+    best = values[first.baseline or first.winner]
+    tied = [n for n in values if paired_difference(best, values[n], seed).low <= 0]
+    simple = _best(again, [name for name in tied if name != learned]) or first.winner
+    if first.outcome == "none":
+        return Decision(simple, measure)
+    if first.outcome != "even":
+        return first if first.outcome == "better" else replace(first, winner=simple)
+    second = decide(again, trained, SECOND, seed)
+    return replace(
+        first,
+        winner=simple if second.outcome == "worse" else str(first.learned),
+        second_baseline=second.baseline,
+        second_gap=second.gap,
+    )
+
+
+def have_signal(precisions: Iterable[float], chance: float | None) -> bool:
+    """Return whether labels mean something: the best precision at 10 is 1.5 times chance."""
+    return chance is not None and any(p >= SIGNAL * chance for p in precisions)
 
 
 def _measure(candidates: Mapping[str, Check]) -> str:
     checks = candidates.values()
-    labelled = [
-        (found.precision_at_10, found.chance)
-        for found in checks
-        if found.precision_at_10 is not None and found.chance is not None
-    ]
-    signal = len(labelled) == len(candidates) and any(p >= SIGNAL * c for p, c in labelled)
+    precisions = [c.precision_at_10 for c in checks if c.precision_at_10 is not None]
+    chance = next((found.chance for found in checks), None)
+    signal = len(precisions) == len(candidates) and have_signal(precisions, chance)
     return "by_folder" if signal else "reciprocal_rank"
 
 
-def _best(candidates: Mapping[str, Check], names: Iterable[str], measure: str) -> str:
-    return max(names, key=lambda name: candidates[name].values[measure].mean())
-
-
-def _gap(candidates: Mapping[str, Check], one: str, other: str, measure: str) -> Estimate:
-    """Return how much better `one` is, with its interval."""
-    difference = candidates[one].values[measure] - candidates[other].values[measure]
-    return bootstrap(difference[:, None])[0]
+def _best(values: Mapping[str, Doubles], names: Iterable[str]) -> str | None:
+    return max(names, key=lambda name: float(values[name].mean()), default=None)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from aesearch.evaluation.metrics import Estimate, bootstrap
+from aesearch.evaluation.bootstrap import paired_difference
+from aesearch.evaluation.tasks import KnownItem, Queries, evaluate
+from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
-from aesearch.search.bm25 import Words
-from aesearch.search.fusion import (
-    CANDIDATES,
-    DEFAULT_WEIGHT,
-    WEIGHTS,
-    Scored,
-    WordsCheck,
-    with_feedback,
-)
-from aesearch.search.lexical import terms_in
+from aesearch.search.fusion import DEFAULT_WEIGHT, WEIGHTS, WordsCheck
 from aesearch.types import Doubles, Floats, Ids
 
 if TYPE_CHECKING:
@@ -42,14 +36,14 @@ def check_words(
     encoder: FrozenEncoder,
     seed: int = 0,
 ) -> WordsCheck:
-    """Find out how much BM25 should count in a hybrid search.
+    """Find out how much BM25 should count in a hybrid search, by the inverse cloze task.
 
     The first words of a document, a title or a summary as a rule and much like what people ask,
     must find the rest of it among all documents: by codes, by words, and as a hybrid search does
-    with each weight. No queries and no judgements are needed.
+    with each weight. No queries and no qrels are needed.
 
-    Only documents that the encoder has not learned from can ask: of the others it has learned
-    which first words go with which rest, as of no query.
+    Only held-out documents can ask: of the others the encoder has learned which first words go
+    with which rest, as of no query.
 
     Parameters
     ----------
@@ -64,8 +58,7 @@ def check_words(
     seed : int
         Chooses which documents ask.
     """
-    rng = np.random.default_rng(seed)
-    searched = rng.permutation(len(documents))[:SEARCHED]
+    searched = np.random.default_rng(seed).permutation(len(documents))[:SEARCHED]
     documents, codes = [documents[row] for row in searched], codes[searched]
     language = features.language
     cut = openings_of(documents, np.flatnonzero(np.isin(searched, held_out)), language, QUESTIONS)
@@ -75,44 +68,34 @@ def check_words(
     texts = [document.text for document in documents]
     for row, rest in zip(cut.rows.tolist(), cut.rests, strict=True):
         texts[row] = rest
-    words = Words.build((row, terms_in(text, language)) for row, text in enumerate(texts))
-    asked = encoder.encode(features.transform(cut.questions))
-    terms = [terms_in(question, language) for question in cut.questions]
-    found = [
-        _reciprocal_ranks(code[None], codes, words.search(spoken, CANDIDATES), own)
-        for code, spoken, own in zip(asked, terms, cut.rows.tolist(), strict=True)
-    ]
-    by_code, by_words, *by_both = np.array(found).T
+    queries = Queries(features.count(cut.questions), cut.questions, cut.rows, cut.questions)
+    task = KnownItem.of(queries, np.arange(len(documents)))
+
+    def reached(score: Callable[[slice], Floats]) -> Doubles:
+        return evaluate(task, score).values["reciprocal_rank"]
+
+    asked = encoder.encode(features.weigh(queries.samples))
+    lexical = LexicalIndex.of(texts, language)
+    fusion = Fusion(lexical, codes, lambda code: code @ codes.T, DEFAULT_WEIGHT)
+    ready = fusion.prepare(queries, asked)
+
+    def with_weight(weight: float) -> Doubles:
+        ranked = replace(fusion, weight=weight).ranked
+        return reached(lambda block: ranked(ready[block]))
+
+    by_code = reached(lambda block: asked[block] @ codes.T)
+    by_words = reached(lambda block: lexical.scores(queries.texts[block]))
+    by_both = [with_weight(weight) for weight in WEIGHTS]
     chosen = _as_far_as_evident(by_both, seed)
-    both = by_both[chosen]
-    gain = _gap(both, by_code, seed)
+    gain = paired_difference(by_both[chosen], by_code, seed)
     return WordsCheck(
         WEIGHTS[chosen],
-        len(found),
+        len(queries),
         float(by_code.mean()),
         float(by_words.mean()),
-        float(both.mean()),
+        float(by_both[chosen].mean()),
         (gain.mean, gain.low, gain.high),
     )
-
-
-def _reciprocal_ranks(query: Floats, codes: Floats, words: Scored, own: int) -> list[float]:
-    """Return how well one document is found by its code, by words, and by both as weighted."""
-
-    def nearest(code: Floats) -> Scored:
-        scores = (code @ codes.T)[0]
-        best = np.arange(len(scores))
-        if len(best) > CANDIDATES:
-            best = np.argpartition(-scores, CANDIDATES)[:CANDIDATES]
-        best = best[np.argsort(-scores[best], kind="stable")]
-        return best, scores[best]
-
-    rankings = [nearest(query), words]
-    rankings += [
-        with_feedback(query, nearest, words, codes.__getitem__, weight) for weight in WEIGHTS
-    ]
-    places = (np.flatnonzero(ids == own) for ids, _ in rankings)
-    return [1 / (int(place[0]) + 1) if len(place) else 0.0 for place in places]
 
 
 def _as_far_as_evident(values: Sequence[Doubles], seed: int) -> int:
@@ -121,7 +104,7 @@ def _as_far_as_evident(values: Sequence[Doubles], seed: int) -> int:
     Parameters
     ----------
     values : sequence of ndarray of float64
-        Reciprocal ranks with each of `WEIGHTS`, of the same questions.
+        Reciprocal ranks with each of `WEIGHTS`, of the same queries.
     """
     best = int(np.argmax([found.mean() for found in values]))
     usual = WEIGHTS.index(DEFAULT_WEIGHT)
@@ -129,12 +112,8 @@ def _as_far_as_evident(values: Sequence[Doubles], seed: int) -> int:
     return next(
         place
         for place in range(usual, best + step, step)
-        if _gap(values[best], values[place], seed).low <= 0
+        if paired_difference(values[best], values[place], seed).low <= 0
     )
-
-
-def _gap(one: Doubles, other: Doubles, seed: int) -> Estimate:
-    return bootstrap((one - other)[:, None], seed)[0]
 
 
 class Openings(NamedTuple):
@@ -149,12 +128,12 @@ def openings_of(
     documents: Sequence[Document], rows: Ids, language: str, most: int | None = None
 ) -> Openings | None:
     """Cut the first `most` long ones of some documents in two; None where fewer than `FEWEST`."""
-    spoken = ((row, _kept_tokens(documents[row].text, language)) for row in rows.tolist())
-    long = dict(islice((one for one in spoken if len(one[1]) >= LONG_ENOUGH), most))
+    tokens = ((row, _kept_tokens(documents[row].text, language)) for row in rows.tolist())
+    long = dict(islice((one for one in tokens if len(one[1]) >= LONG_ENOUGH), most))
     if len(long) < FEWEST:
         return None
-    questions = [" ".join(tokens[:OPENING]) for tokens in long.values()]
-    rests = [" ".join(tokens[OPENING:]) for tokens in long.values()]
+    questions = [" ".join(kept[:OPENING]) for kept in long.values()]
+    rests = [" ".join(kept[OPENING:]) for kept in long.values()]
     return Openings(np.array(list(long), dtype=np.int64), questions, rests)
 
 

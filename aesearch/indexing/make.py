@@ -104,10 +104,10 @@ def _publish_first(
     """
     from aesearch.indexing.baselines import first_encoder
 
-    finalist = first_encoder(dataset, settings, layout)
-    features = finalist.features
-    codes = finalist.codes(dataset.seen(dataset.samples, features))
-    passages = None if goes_on else dataset.passages(features, finalist.frozen)
+    candidate = first_encoder(dataset, settings, layout)
+    features = candidate.features
+    codes = candidate.codes(dataset.seen(dataset.samples, features))
+    passages = None if goes_on else dataset.passages(features, candidate.frozen)
 
     def edit(rows: Store) -> tuple[Ids, Ids]:
         ids = rows.put(dataset.items, codes)
@@ -117,7 +117,7 @@ def _publish_first(
         rows.skip(dataset.skipped)
         return ids, NO_IDS
 
-    publish(layout, store, edit, settings, fingerprint=finalist.frozen.fingerprint)
+    publish(layout, store, edit, settings, fingerprint=candidate.frozen.fingerprint)
 
 
 def _clear(layout: Layout) -> None:

@@ -1,12 +1,13 @@
-"""Encoders that compete for an index: fitted, frozen, checked on what they have not seen."""
+"""Model selection for an index: candidates, fitted, frozen, checked on held-out items."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,25 +18,26 @@ from aesearch._version import __version__
 from aesearch.encoders.factory import changed_parameters
 from aesearch.encoders.sparse import csr_of
 from aesearch.errors import DamagedError
-from aesearch.evaluation import check as evaluation
-from aesearch.evaluation.decision import Verdict, choose
+from aesearch.evaluation.check import Check
+from aesearch.evaluation.decision import Decision, select
+from aesearch.evaluation.tasks import Rankings, Task, evaluate
 from aesearch.indexing.datasets.base import Dataset
+from aesearch.indexing.tasks import InverseCloze, Passages, known_item_task, same_label_task
 from aesearch.inference.encoder import WEIGHTS, FrozenEncoder, seal
 from aesearch.inference.manifest import MANIFEST, Manifest
 from aesearch.modalities import Features
-from aesearch.sparse import Bags
 from aesearch.storage.layout import Layout, sync_to_disk
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
 
-MOST_CHECKED, FEWEST_CHECKED = 1000, 200
-RANKED = 50_000_000  # scores that a check may rank: seconds, not minutes, for 100,000 pictures
+
+Transform = Callable[[Floats], Floats]
 
 
 @dataclass
-class Finalist:
+class Candidate:
     """An encoder that may be published.
 
     Attributes
@@ -56,100 +58,144 @@ class Finalist:
     frozen: FrozenEncoder
 
     def codes(self, rows: Any) -> Floats:
-        """Return the comparable codes of items, as `frozen` gives them.
+        """Return the normalised codes of items, as `frozen` gives them.
 
         LSA only multiplies rows by a matrix, and to fill them in for its graph would take ten
         times as long.
         """
-        if self.kind == "lsa" and isinstance(rows, Bags):
-            return unit(self.encoder.transform(csr_of(rows)))
+        sparse = as_csr(rows)
+        if self.kind == "lsa" and sparse is not rows:
+            return unit(self.encoder.transform(sparse))
         return self.frozen.encode(rows)
 
 
 @dataclass
-class Contest:
-    """The check of one collection: its questions, and how each candidate answered them.
+class Coded:
+    """The codes of a collection by one candidate.
+
+    Attributes
+    ----------
+    items : ndarray of float32, shape (n, code_size)
+    queries : ndarray of float32, shape (m, code_size)
+        Of the perturbed queries of the known-item search.
+    passages : ndarray of float32, shape (p, code_size)
+    """
+
+    items: Floats
+    queries: Floats
+    passages: Floats
+
+    @property
+    def rows(self) -> Floats:
+        """Those that are searched, (n + p, code_size)."""
+        return np.concatenate([self.items, self.passages]) if len(self.passages) else self.items
+
+
+@dataclass
+class Selection:
+    """Model selection on one collection: its tasks, and what each candidate reached on them.
 
     Attributes
     ----------
     checks : dict of str to Check
         Baselines first: the earlier of two equals wins.
-    finalists : dict of str to Finalist
-    codes, answers : dict of str to ndarray
-        Comparable codes of all items, and of the distorted ones that were kept out.
+    candidates : dict of str to Candidate
+    codes : dict of str to Coded
     """
 
     corpus: Dataset
     seed: int = 0
-    checks: dict[str, evaluation.Check] = field(default_factory=dict)
-    finalists: dict[str, Finalist] = field(default_factory=dict)
-    codes: dict[str, Floats] = field(default_factory=dict)
-    answers: dict[str, Floats] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict)
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    codes: dict[str, Coded] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        questions = min(MOST_CHECKED, max(FEWEST_CHECKED, RANKED // len(self.corpus)))
-        self.kept = self.corpus.kept_out[:questions]
-        self.distorted = self.corpus.distorted(self.kept, self.seed)
-        self.openings = self.corpus.openings(self.kept)
-        self.labels = evaluation.label_numbers(self.corpus.labels)
-
-    def enter(self, name: str, finalist: Finalist, codes: Floats, distorted: Floats) -> None:
-        """Check the codes of one candidate."""
-        self.finalists[name] = finalist
-        self.codes[name], self.answers[name] = codes, distorted
-        found = self._opening_ranks(finalist, codes)
-        self.checks[name] = evaluation.check(codes, self.kept, distorted, self.labels, found)
-
-    def _opening_ranks(self, finalist: Finalist, codes: Floats) -> Ids | None:
-        """Return at which rank the opening of each document finds the rest of it."""
-        if self.openings is None:
-            return None
-        rows, *parts = self.openings
-        openings, rests = (finalist.codes(self.corpus.seen(p, finalist.features)) for p in parts)
-        searched = codes.copy()
-        searched[rows] = rests
-        return evaluation.ranks_of(openings, searched, rows)
-
-    def encode(self, name: str, finalist: Finalist) -> None:
-        """Encode everything with one candidate, and check it."""
-        items, copies = self.seen_with(finalist.features)
-        self.enter(name, finalist, finalist.codes(items), finalist.codes(copies))
-
-    def seen_with(self, features: Any) -> tuple[Any, Any]:
-        """Return all items, and the distorted ones, as an encoder takes them."""
-        corpus = self.corpus
-        return corpus.seen(corpus.samples, features), corpus.seen(self.distorted, features)
-
-    def references(self) -> dict[str, evaluation.Check]:
-        """Return what the items reach as they are: it shows what a code loses, and wins nothing."""
-        codes, answers = map(self.corpus.own_codes, (self.corpus.samples, self.distorted))
-        if codes is None or answers is None:
-            return {}
-        return {"raw": evaluation.check(codes, self.kept, answers, self.labels)}
+        corpus, seed = self.corpus, self.seed
+        self.known_item = known_item_task(corpus, seed)
+        self.same_label = same_label_task(corpus, seed)
+        self.openings = InverseCloze.of(corpus, self.asked)
+        self.passages = Passages.of(corpus)
 
     @property
-    def questions(self) -> int:
-        """How many items were kept out."""
-        return len(self.kept)
+    def asked(self) -> Ids:
+        """Held-out items that ask."""
+        return self.known_item.queries.rows
 
-    def verdict(self, learned: str | None = None) -> Verdict:
+    def enter(self, name: str, candidate: Candidate, coded: Coded) -> None:
+        """Check the codes of one candidate."""
+        self.candidates[name], self.codes[name] = candidate, coded
+        openings = self._openings(candidate, coded.items)
+        self.checks[name] = self._check(coded.rows, coded.queries, coded.items, openings)
+
+    def encode(self, name: str, candidate: Candidate) -> None:
+        """Encode everything with one candidate, and check it."""
+        self.enter(name, candidate, self.coded(candidate.codes, candidate.features))
+
+    def coded(self, encode: Callable[[Any], Floats], features: Features) -> Coded:
+        """Encode everything, as `features` give it."""
+        seen = partial(self.corpus.seen, features=features)
+        items = encode(seen(self.corpus.samples))
+        queries = encode(seen(self.known_item.queries.samples))
+        counts = self.passages.counts
+        return Coded(items, queries, items[:0] if counts is None else encode(seen(counts)))
+
+    def references(self) -> dict[str, Check]:
+        """Return what the items reach as they are: it shows what a code loses, and wins nothing."""
+        both = self.corpus.samples, self.known_item.queries.samples
+        items, queries = map(self.corpus.own_codes, both)
+        if items is None or queries is None:
+            return {}
+        return {"raw": self._check(items, queries, items)}
+
+    def _check(
+        self, items: Floats, queries: Floats, own: Floats, openings: Rankings | None = None
+    ) -> Check:
+        """Return what codes reach; `own` are those of items that ask for their label."""
+
+        def reached(task: Task, asking: Floats) -> Rankings:
+            return evaluate(task, lambda block: self.passages.scores(asking[block], items))
+
+        known_item = reached(self.known_item, queries)
+        if self.same_label is None:
+            return Check.of(known_item, openings=openings)
+        labelled = reached(self.same_label, own[self.same_label.queries.rows])
+        return Check.of(known_item, labelled, self.same_label.chance, openings)
+
+    def _openings(self, candidate: Candidate, codes: Floats) -> Rankings | None:
+        """Return how well the opening of each document finds the rest of it."""
+        if self.openings is None:
+            return None
+        task, rests = self.openings.task, self.openings.rests
+        seen = partial(self.corpus.seen, features=candidate.features)
+        asking = candidate.codes(seen(task.queries.samples))
+        searched = codes.copy()
+        searched[task.queries.rows] = candidate.codes(seen(rests))
+        return evaluate(task, lambda block: asking[block] @ searched.T)
+
+    def decide(self, learned: str | None = None) -> Decision:
         """Return which candidate is best, and why; `learned` is the one that was trained."""
-        return choose(self.checks, learned)
+        return select(self.checks, learned, self.seed)
 
-    def stored_forms(self, name: str, bits: int) -> dict[str, evaluation.Check]:
-        """Return what the winner's codes lose as 8-bit integers and as bits."""
-        from aesearch.engines.faiss import as_stored, learn_rotation
-
-        codes = self.codes[name]
-        both = np.concatenate([codes, self.answers[name]])
-        found = {"float": self.checks[name]}
-        rotation = learn_rotation(codes, bits) if bits else None
+    def stored_forms(self, name: str, bits: int) -> dict[str, Check]:
+        """Return what the codes of a candidate lose as 8-bit integers and as bits."""
+        found, coded = {"float": self.checks[name]}, self.codes[name]
         for form in ("int8", "bits") if bits else ("int8",):
-            stored = as_stored(both, form, rotation)
-            found[form] = evaluation.check(
-                stored[: len(codes)], self.kept, stored[len(codes) :], self.labels
-            )
+            stored, fit = stored_as(coded.rows, form, bits, self.corpus.training)
+            found[form] = self._check(stored, fit(coded.queries), fit(coded.items))
         return found
+
+
+def stored_as(codes: Floats, form: str, bits: int, training: int) -> tuple[Floats, Transform]:
+    """Return codes as an engine keeps them, and what makes codes of queries fit to search them.
+
+    The rotation before bits is learned from the training set alone, which comes first; 8-bit codes
+    are searched with floats.
+    """
+    from aesearch.engines.faiss import as_stored, learn_rotation
+
+    rotation = learn_rotation(codes[: max(2, training)], bits) if form == "bits" else None
+    stored = partial(as_stored, form=form, rotation=rotation)
+    return stored(codes), stored if form == "bits" else lambda queries: queries
 
 
 def freeze(
@@ -216,3 +262,8 @@ def unit(latents: Any) -> Floats:
     lengths = np.linalg.norm(latents, axis=1, keepdims=True)
     codes: Floats = (latents / np.maximum(lengths, 1e-12)).astype(np.float32)
     return codes
+
+
+def as_csr(rows: Any) -> Any:
+    """Return sparse rows as encoders fit on them; an array stays as it is."""
+    return csr_of(rows) if hasattr(rows, "indptr") else rows

@@ -15,10 +15,10 @@ from aesearch.encoders import UNTRAINED
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
-from aesearch.evaluation.decision import Verdict
-from aesearch.indexing.baselines import enter_baselines, features_wanted, learned_from
+from aesearch.evaluation.decision import Decision
+from aesearch.indexing.baselines import enter_baselines, features_wanted, fit
 from aesearch.indexing.datasets.base import Dataset
-from aesearch.indexing.selection import Contest, Finalist, freeze
+from aesearch.indexing.selection import Candidate, Selection, freeze
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
 from aesearch.sources.base import Source
 from aesearch.storage.commit import clean
@@ -104,24 +104,24 @@ def train(
             Plan.done(folder.layout)
             return
         settings = folder.settings
-        contest = Contest(corpus, settings.seed)
+        selection = Selection(corpus, settings.seed)
         progress("preparing", 0, 1)
-        enter_baselines(contest, settings, folder.layout, plan.encoder)
+        enter_baselines(selection, settings, folder.layout, plan.encoder)
         progress("preparing", 1, 1)
         notes: dict[str, Any] = {"trained": {"items": corpus.training}}
         learned = learned_by(plan.encoder, corpus.kind)
         seconds = plan.budget if budget is None else budget
         seconds = default_budget(len(corpus)) if seconds is None else seconds
         if _is_worth_training(learned, plan.encoder, corpus, seconds):
-            finalist, notes = _fit(folder, learned, contest, seconds, progress)
+            candidate, notes = _fit(folder, learned, selection, seconds, progress)
             progress("checking", 0, 1)
-            contest.encode(learned, finalist)
-        verdict = contest.verdict(learned)
-        forced = plan.encoder in contest.finalists and plan.encoder != corpus.modality.baseline
+            selection.encode(learned, candidate)
+        decision = selection.decide(learned)
+        forced = plan.encoder in selection.candidates and plan.encoder != corpus.modality.baseline
         if forced:
-            verdict = replace(verdict, winner=plan.encoder)
+            decision = replace(decision, winner=plan.encoder)
         progress("checking", 1, 1)
-        _publish(folder, contest, verdict, notes, forced=forced)
+        _publish(folder, selection, decision, notes, forced=forced)
         Plan.done(folder.layout)
 
 
@@ -148,8 +148,8 @@ def _read_again(folder: IndexFolder, progress: Progress, source: Source | None) 
 
 
 def _fit(
-    folder: IndexFolder, name: str, contest: Contest, seconds: float, progress: Progress
-) -> tuple[Finalist, dict[str, Any]]:
+    folder: IndexFolder, name: str, selection: Selection, seconds: float, progress: Progress
+) -> tuple[Candidate, dict[str, Any]]:
     """Fit the learned encoder within its budget, going on from a checkpoint if there is one."""
     from aesearch.encoders.training.loop import Session
 
@@ -159,24 +159,17 @@ def _fit(
         progress=lambda fraction, _: progress("training", fraction * seconds, seconds),
         checkpoint=folder.layout.training,
     )
-    settings, corpus = folder.settings, contest.corpus
+    settings, corpus = folder.settings, selection.corpus
     encoder: Any = make_encoder(name, settings.parameters, settings.code_size, settings.seed)
     progress("training", 0, seconds)
-    features = features_wanted(contest, settings, name)
-    rows = learned_from(corpus, features)
-    if name in UNTRAINED:
-        encoder.fit(rows)
-    else:
-        labels = None
-        if encoder.uses_labels:
-            # Of each item that is learned from, and of no other.
-            labels = np.array(corpus.labels[: corpus.training], dtype=str)
-            try:
-                require_folders(name, labels)
-            except ParameterError:  # the files in other folders turned out to be no pictures
-                Plan.done(folder.layout)
-                raise
-        encoder.fit(rows, labels, session=session)
+    features = features_wanted(selection, settings, name)
+    if name not in UNTRAINED and encoder.uses_labels:
+        try:
+            require_folders(name, corpus.labels[: corpus.training])
+        except ParameterError:  # the files in other folders turned out to be no pictures
+            Plan.done(folder.layout)
+            raise
+    fit(encoder, corpus, features, None if name in UNTRAINED else session)
     tally = session.tally
     notes = {
         "trained": {
@@ -189,38 +182,43 @@ def _fit(
         "history": getattr(encoder, "history_", []),
     }
     frozen = freeze(encoder, name, features, folder.layout, notes)
-    return Finalist(name, encoder, features, frozen), notes
+    return Candidate(name, encoder, features, frozen), notes
 
 
 def _publish(
-    folder: IndexFolder, contest: Contest, verdict: Verdict, notes: dict[str, Any], *, forced: bool
+    folder: IndexFolder,
+    selection: Selection,
+    decision: Decision,
+    notes: dict[str, Any],
+    *,
+    forced: bool,
 ) -> None:
     """Give every item its code by the winner, and keep the table that says why."""
-    winner = verdict.winner
-    finalist, corpus = contest.finalists[winner], contest.corpus
-    codes = contest.codes[winner]
+    winner = decision.winner
+    candidate, corpus = selection.candidates[winner], selection.corpus
+    codes = selection.codes[winner].items
     size = codes.shape[1]
     usual = DEFAULT_BITS if size <= MOST_TURNED else 0
     bits = min(folder.settings.bits or usual, size - size % 8)
-    forms = contest.stored_forms(winner, bits)
-    kept = corpus.seen(corpus.samples[contest.kept], finalist.features)
-    error = finalist.frozen.errors(kept)[1].mean() if contest.questions else 0.0
+    forms = selection.stored_forms(winner, bits)
+    kept = corpus.seen(corpus.samples[selection.asked], candidate.features)
+    error = candidate.frozen.errors(kept)[1].mean() if len(selection.asked) else 0.0
     notes = {
         **notes,
         "error": float(error),
         "check": {
-            **verdict.as_dict(),
+            **decision.as_dict(),
             "forced": forced,
-            "questions": contest.questions,
-            "candidates": _table(contest.checks),
-            "references": _table(contest.references()),
+            "questions": len(selection.asked),
+            "candidates": _table(selection.checks),
+            "references": _table(selection.references()),
             "forms": _table(forms),
             "form_bits": bits,
-            **corpus.notes(codes, finalist.features, finalist.frozen, folder.settings.seed),
+            **corpus.notes(codes, candidate.features, candidate.frozen, folder.settings.seed),
         },
     }
-    final = freeze(finalist.encoder, finalist.kind, finalist.features, folder.layout, notes)
-    passages = corpus.passages(finalist.features, final)
+    final = freeze(candidate.encoder, candidate.kind, candidate.features, folder.layout, notes)
+    passages = selection.passages.coded(selection.codes[winner].passages)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         known = store.ids_of([item.key for item in corpus.items])

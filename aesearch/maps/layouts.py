@@ -11,9 +11,10 @@ from scipy.spatial import cKDTree
 
 from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.errors import UnsupportedError
+from aesearch.evaluation.metrics import majority_label
+from aesearch.evaluation.tasks import NEIGHBORS
 from aesearch.types import Floats, Ids, Progress
 
-NEIGHBOURS = 5  # that vote on the group of an item
 PERPLEXITY = 30.0
 
 
@@ -40,7 +41,7 @@ class Panel:
     accuracy: float | None = None
 
 
-def neighbour_accuracy(places: Floats, labels: Ids, k: int = NEIGHBOURS) -> float | None:
+def neighbour_accuracy(places: Floats, labels: Ids, k: int = NEIGHBORS) -> float | None:
     """Return how often the nearest others of an item tell its label, each item left out in turn.
 
     Parameters
@@ -67,9 +68,7 @@ def neighbour_accuracy(places: Floats, labels: Ids, k: int = NEIGHBOURS) -> floa
     itself = found == np.arange(len(places))[:, None]
     itself[~itself.any(axis=1), -1] = True
     votes = labels[found[~itself].reshape(len(places), k)]
-    counts = (votes[:, :, None] == votes[:, None, :]).sum(axis=2)
-    told = votes[np.arange(len(votes)), counts.argmax(axis=1)]
-    return float((told == labels).mean())
+    return float((majority_label(votes) == labels).mean())
 
 
 def laid_out(codes: Floats, by: str, seed: int, progress: Progress) -> Panel:

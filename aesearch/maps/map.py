@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aesearch.errors import ParameterError, UnsupportedError
-from aesearch.evaluation.check import label_numbers
+from aesearch.evaluation.tasks import label_numbers
 from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy
 from aesearch.maps.material import FEWEST, Material
 from aesearch.settings import FEWEST_TO_FIT

@@ -164,11 +164,8 @@ class DocumentRanker(Ranker):
             scores = np.array([one.score for one in found], dtype=np.float32)
             return np.array([one.id for one in found], dtype=np.int64), scores
 
-        if code is None:
-            ids, scores = lexical[0], lexical[1] / max(float(lexical[1].max(initial=0)), 1e-9)
-        else:
-            weight = _words_check(snapshot).weight
-            ids, scores = with_feedback(code, nearest, lexical, self.backend.codes_of, weight)
+        weight = _words_check(snapshot).weight
+        ids, scores = with_feedback(code, nearest, lexical, self.backend.codes_of, weight)
         exact = self.exact(query)
         best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
         for id, score in zip(ids[: limits.k].tolist(), scores[: limits.k].tolist(), strict=True):

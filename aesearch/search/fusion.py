@@ -106,7 +106,7 @@ def fuse(codes: Scored, words: Scored, weight: float) -> Scored:
 
 
 def with_feedback(
-    query: Floats,
+    query: Floats | None,
     nearest: Callable[[Floats], Scored],
     words: Scored,
     codes_of: Callable[[Ids], Floats],
@@ -116,7 +116,8 @@ def with_feedback(
 
     Parameters
     ----------
-    query : ndarray of float32, shape (1, code_size)
+    query : ndarray of float32, shape (1, code_size), or None
+        None where no code is had: then words alone are searched.
     nearest : callable
         From such a code to the nearest documents and their scores.
     words : (ids, scores)
@@ -130,6 +131,8 @@ def with_feedback(
     ----------
     J. Rocchio, Relevance feedback in information retrieval, 1971.
     """
+    if query is None:
+        return words[0], words[1] / max(1e-9, float(words[1].max(initial=0)))
     first = fuse(nearest(query), words, weight)[0][:FEEDBACK]
     if not len(first):
         return fuse(nearest(query), words, weight)

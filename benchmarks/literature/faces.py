@@ -11,7 +11,7 @@ from PIL import Image
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.contrastive.encoder import MOST_EPOCHS, AgreementEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
-from aesearch.evaluation.check import average_precision, precision_at
+from aesearch.evaluation.metrics import average_precision, precision_at
 from aesearch.indexing.selection import unit
 from benchmarks.baselines import for_distance
 from benchmarks.data_sets import Array

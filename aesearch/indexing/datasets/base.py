@@ -24,6 +24,7 @@ from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
+    from aesearch.modalities.texts.passages import Passage
     from aesearch.settings import Settings
     from aesearch.storage.database import Store
     from aesearch.storage.folder import IndexFolder
@@ -119,6 +120,22 @@ class Dataset(ABC):
     @abstractmethod
     def distorted(self, rows: Ids, seed: int) -> Any:
         """Return distorted copies of some samples, in the form of `samples`."""
+
+    def perturbed_texts(self, rows: Ids, seed: int) -> list[str]:
+        """Return the texts of what `distorted` returns; none where items have no texts."""
+        return []
+
+    def texts(self, rows: Ids | None = None) -> list[str]:
+        """Return the texts of some items, or of all; none where items have no texts."""
+        return []
+
+    def described(self, row: int, length: int) -> str:
+        """Return the key of an item, and in about `length` characters what it is about."""
+        return self.items[row].key
+
+    def spans(self) -> list[tuple[int, Passage]]:
+        """Return the passages of those items that are long, each with the row of its item."""
+        return []
 
     @abstractmethod
     def seen(self, samples: Any, features: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from aesearch.evaluation.check import distorted
+from aesearch.evaluation.perturbations import perturbed
 from aesearch.indexing.datasets.base import Dataset, Reading, room
 from aesearch.indexing.datasets.probe import probe
 from aesearch.modalities.images import Images
@@ -55,7 +55,7 @@ class ImageDataset(Dataset):
 
     def distorted(self, rows: Ids, seed: int) -> Pixels:
         """Return pictures with a border lost, other light, blurred or recompressed."""
-        return distorted(self.pixels[rows], seed)
+        return perturbed(self.pixels[rows], seed)
 
     def seen(self, samples: Pixels, features: Any) -> Pixels:
         """Return the pixels as they are."""

@@ -12,7 +12,8 @@ from aesearch.indexing.hybrid_weight import check_words, openings_of
 from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities.texts import Texts
 from aesearch.modalities.texts.extract import Document
-from aesearch.modalities.texts.passages import half_of
+from aesearch.modalities.texts.passages import Passage, half_of, passages_of
+from aesearch.modalities.texts.snippets import opening
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sparse import Bags
 from aesearch.storage.schema import KeptText
@@ -76,9 +77,27 @@ class TextDataset(Dataset):
 
     def distorted(self, rows: Ids, seed: int) -> Bags:
         """Return the counts of a random half of the sentences of each document."""
-        halves = (half_of(self.documents[row].text, seed) for row in rows)
-        counts: Bags = self.features.count(halves)
+        counts: Bags = self.features.count(self.perturbed_texts(rows, seed))
         return counts
+
+    def perturbed_texts(self, rows: Ids, seed: int) -> list[str]:
+        """Return a random half of the sentences of each document."""
+        return [half_of(text, seed) for text in self.texts(rows)]
+
+    def texts(self, rows: Ids | None = None) -> list[str]:
+        """Return the texts."""
+        chosen = range(len(self)) if rows is None else rows.tolist()
+        return [self.documents[row].text for row in chosen]
+
+    def described(self, row: int, length: int) -> str:
+        """Return the key of a document, and its title or its first words."""
+        document = self.documents[row]
+        return f"{self.items[row].key}: {opening(document.title or document.text, length)}"
+
+    def spans(self) -> list[tuple[int, Passage]]:
+        """Return the passages of long documents."""
+        texts = enumerate(self.texts())
+        return [(row, span) for row, text in texts for span in passages_of(text)]
 
     def openings(self, rows: Ids) -> tuple[Ids, Bags, Bags] | None:
         """Return the counts of the first words of long documents, and of the rests of them."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PROBED = 64  # files from which the width is told
 MIXED = 32  # vectors of which a random direction is made
 MEASURED = 2000  # vectors between which distances are measured
+COMPARED = 512 << 20  # bytes of vectors that are compared as they are
 NOISE = 1.0  # length of the noise, in median distances of nearest neighbours
 
 
@@ -72,9 +73,12 @@ class VectorDataset(Dataset):
         """Return the rows as they are."""
         return samples
 
-    def own_codes(self, samples: Floats) -> Floats:
-        """Return the rows as they are: their cosine is what they are usually compared by."""
-        return samples
+    def own_codes(self, samples: Floats) -> Floats | None:
+        """Return the rows as they are, whose cosine is what they are usually compared by.
+
+        Of very many that would take longer than all the rest.
+        """
+        return samples if self.rows.nbytes <= COMPARED else None
 
     def keep(self, store: Store, ids: Ids) -> None:
         """Keep labels and fields."""

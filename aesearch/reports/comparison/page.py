@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aesearch.compare.results import METRICS, Comparison, Row, Verdict, points_of, spelled
 from aesearch.compare.tasks import COPIES
-from aesearch.evaluation.metrics import Estimate
+from aesearch.evaluation.bootstrap import Estimate
 from aesearch.modalities import modality
 from aesearch.reports.base import replace
 from aesearch.reports.comparison.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals

@@ -1,0 +1,107 @@
+"""Documents as a hybrid search ranks them: by codes and the lexical index (BM25) together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from aesearch.evaluation.tasks import Queries
+from aesearch.search.bm25 import Words
+from aesearch.search.fusion import CANDIDATES, Scored, with_feedback
+from aesearch.search.lexical import terms_in
+from aesearch.types import Floats, Ids
+
+NOT_FOUND = -1.0  # below all scores of a fusion, which are in [0, 1]
+
+
+@dataclass
+class LexicalIndex:
+    """BM25 of a collection, made once for all encoders that it is fused with."""
+
+    words: Words
+    language: str
+
+    @classmethod
+    def of(cls, texts: Iterable[str], language: str) -> LexicalIndex:
+        """Count and weigh the terms of all documents."""
+        return cls(
+            Words.build((row, terms_in(text, language)) for row, text in enumerate(texts)), language
+        )
+
+    @property
+    def bytes_per_item(self) -> float:
+        """Memory that its scores take."""
+        taken = self.words.scores.nbytes + self.words.documents.nbytes
+        return taken / max(1, len(self.words))
+
+    def scores(self, texts: Sequence[str]) -> Floats:
+        """Return the scores of all documents for each query, (m, n)."""
+        return np.stack([self.words.scores_of(terms_in(text, self.language)) for text in texts])
+
+
+class HybridQuery(NamedTuple):
+    """A query that is ready: its code, None where no word is known, and what BM25 found."""
+
+    code: Floats | None
+    words: Scored
+    among: Ids | None
+
+
+@dataclass
+class Fusion:
+    """Codes and words together, as `query --hybrid` ranks by them.
+
+    Attributes
+    ----------
+    lexical : LexicalIndex
+    codes : ndarray of float32, shape (n, code_size)
+        Of whole items.
+    score : callable
+        Gives, for some codes, the scores of all items.
+    weight : float
+        Of the words, in [0, 1].
+    """
+
+    lexical: LexicalIndex
+    codes: Floats
+    score: Callable[[Floats], Floats]
+    weight: float
+
+    def prepare(self, queries: Queries, codes: Floats) -> list[HybridQuery]:
+        """Search by words, and put the codes of the queries beside it."""
+        known, among = queries.samples.lengths() > 0, queries.among
+        return [
+            HybridQuery(code[None] if is_known else None, self._words(text, among), among)
+            for code, is_known, text in zip(codes, known, queries.texts, strict=True)
+        ]
+
+    def ranked(self, queries: Sequence[HybridQuery]) -> Floats:
+        """Return the scores of all items, -1 for what is found by neither."""
+        found = np.full((len(queries), len(self.codes)), NOT_FOUND, dtype=np.float32)
+        for row, query in enumerate(queries):
+            ids, scores = self._answer(query)
+            found[row, ids] = scores
+        return found
+
+    def _answer(self, query: HybridQuery) -> Scored:
+        return with_feedback(
+            query.code,
+            lambda code: self._nearest(code, query.among),
+            query.words,
+            lambda some: self.codes[some],
+            self.weight,
+        )
+
+    def _words(self, text: str, among: Ids | None) -> Scored:
+        terms = terms_in(text, self.lexical.language)
+        return self.lexical.words.search(terms, CANDIDATES, among=among)
+
+    def _nearest(self, code: Floats, among: Ids | None) -> Scored:
+        scores = self.score(code)[0]
+        ids = np.arange(len(scores)) if among is None else among
+        if len(ids) > CANDIDATES:
+            ids = ids[np.argpartition(-scores[ids], CANDIDATES)[:CANDIDATES]]
+        return ids, scores[ids]
