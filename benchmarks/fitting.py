@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aesearch.encoders.training.loop import Session
+from aesearch.encoders.training.session import Session
 from benchmarks.reporting import training_progress
 
 # Name, encoder that is not fitted yet, samples -> the encoder, fitted, and the seconds it took.

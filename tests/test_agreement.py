@@ -10,18 +10,18 @@ import pytest
 import torch
 
 from aesearch.encoders.contrastive.encoder import AgreementEncoder
-from aesearch.encoders.contrastive.task import trusted_neighbours
 from aesearch.encoders.layers.blocks import (
-    Backbone,
     ContourGrid,
     Decoder,
     Orientations,
+    ResidualBackbone,
     averaging,
     resampling,
 )
 from aesearch.encoders.training.data import fold
-from aesearch.encoders.training.loop import Session
 from aesearch.encoders.training.losses import agreement, reconstruction
+from aesearch.encoders.training.neighbors import trusted_neighbors
+from aesearch.encoders.training.session import Session
 from aesearch.errors import ParameterError
 
 CLEAR = 1e-4  # scores further apart than this are in one order however they are summed
@@ -154,7 +154,7 @@ def test_a_memory_map_is_as_good_as_an_array(tmp_path: Path) -> None:
 
 def test_interrupted_fit_goes_on_to_the_same_codes(tmp_path: Path) -> None:
     X = scenes(60)
-    parameters = {"code_size": 8, "width": 4, "epochs": 6, "batch_size": 16, "neighbours": 3}
+    parameters = {"code_size": 8, "width": 4, "epochs": 6, "batch_size": 16, "neighbors": 3}
     whole = AgreementEncoder(**parameters).fit(X).transform(X)
     calls = 0
 
@@ -186,7 +186,7 @@ def test_progress_runs_from_nothing_to_all() -> None:
         ("epochs", 0),
         ("temperature", 0.0),
         ("augment", "rain"),
-        ("neighbours", -1),
+        ("neighbors", -1),
         ("reconstruction", -1.0),
         ("batch_size", 0),
     ],
@@ -247,7 +247,7 @@ def test_averaging_and_resampling_keep_constants(length: int, cells: int) -> Non
 
 @pytest.mark.parametrize("side", [2, 3, 5, 8, 16, 31, 48, 64])
 def test_networks_take_any_side(side: int) -> None:
-    backbone = Backbone(1, side, 4).eval()
+    backbone = ResidualBackbone(1, side, 4).eval()
     maps = backbone(torch.rand(2, 1, side, side))
     assert maps.shape == (2, 32, *[backbone.side_of_maps(side)] * 2)
     assert Decoder(5, 1, side, 4).eval()(torch.rand(2, 5)).shape == (2, 1, side, side)
@@ -277,18 +277,17 @@ def assert_mutual(found: torch.Tensor, expected: list[set[int]]) -> None:
 def test_neighbours_are_those_of_brute_force_that_hold_both_ways() -> None:
     rows = torch.randn(50, 4, generator=torch.Generator().manual_seed(SEED))
     codes = torch.nn.functional.normalize(rows)
-    assert_mutual(
-        trusted_neighbours(codes, 3, 50), mutual_by_brute_force(codes, torch.arange(50), 3)
-    )
+    found = trusted_neighbors(codes, 3, 50)
+    assert_mutual(found, mutual_by_brute_force(codes, torch.arange(50), 3))
 
 
 def test_neighbours_in_a_large_collection_come_from_an_even_sample(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("aesearch.encoders.contrastive.task.DATABASE", 20)
+    monkeypatch.setattr("aesearch.encoders.training.neighbors.TRUSTED_DATABASE", 20)
     rows = torch.randn(60, 4, generator=torch.Generator().manual_seed(SEED))
     codes = torch.nn.functional.normalize(rows)
-    found = trusted_neighbours(codes, 9, 60)  # one in three: three neighbours each
+    found = trusted_neighbors(codes, 9, 60)  # one in three: three neighbours each
     assert found.shape == (60, 9)
     assert_mutual(found[:, :3], mutual_by_brute_force(codes, torch.arange(0, 60, 3), 3))
     assert torch.equal(found, found[:, :3].repeat(1, 3))

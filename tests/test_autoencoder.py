@@ -14,8 +14,9 @@ from sklearn.datasets import load_digits
 from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.autoencoders.vae import VAEEncoder
-from aesearch.encoders.layers.likelihood import Units, loss_for
+from aesearch.encoders.layers.likelihood import Likelihood, loss_for
 from aesearch.encoders.training.augment import shifted
+from aesearch.encoders.training.data import Batches
 from aesearch.encoders.training.device import training_device
 from aesearch.encoders.training.noise import noise_of
 from aesearch.errors import ParameterError
@@ -33,41 +34,54 @@ def error(encoder: Autoencoder, X: np.ndarray) -> float:
     return float(np.square(decoded - X).reshape(len(X), -1).sum(axis=1).mean())
 
 
+def test_the_state_of_an_older_version_is_read() -> None:
+    encoder = VAEEncoder(4, hidden=(16,), epochs=1).fit(DIGITS[:100])
+    former = {"network.backbone.": "network.body.", "network.likelihood.": "network.units."}
+    state = {}
+    for name, value in encoder.state().items():
+        start = next((new for new in former if name.startswith(new)), "")
+        state[former.get(start, "") + name.removeprefix(start)] = value
+    assert any(name.startswith("network.body.") for name in state)
+    assert any(name.startswith("network.units.") for name in state)
+    again = VAEEncoder(4, hidden=(16,)).load_state(state)
+    np.testing.assert_array_equal(again.transform(DIGITS[:9]), encoder.transform(DIGITS[:9]))
+
+
 # -- units and losses --------------------------------------------------------------------------
 
 
 def test_squared_units_are_proportional_to_the_squared_error() -> None:
     sample = torch.from_numpy(DIGITS).float()
-    units = Units("squared", (64,)).fit(sample)
-    inputs = units.inputs(sample)
+    likelihood = Likelihood("squared", (64,)).fit(sample)
+    inputs = likelihood.inputs(sample)
     np.testing.assert_allclose(inputs.mean(dim=0), 0, atol=1e-5)
     assert float(inputs.square().mean()) == pytest.approx(1, rel=1e-4)
-    torch.testing.assert_close(units.outputs(inputs), sample, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(likelihood.outputs(inputs), sample, rtol=1e-5, atol=1e-5)
     raw = torch.randn(600, 64)
-    gap = (units.outputs(raw) - sample).square().sum(dim=1)
-    expected = 0.5 * gap * units.scale**2
-    torch.testing.assert_close(units.errors(raw, units.targets(sample)), expected)
+    gap = (likelihood.outputs(raw) - sample).square().sum(dim=1)
+    expected = 0.5 * gap * likelihood.scale**2
+    torch.testing.assert_close(likelihood.errors(raw, likelihood.targets(sample)), expected)
 
 
 def test_cross_entropy_is_written_out() -> None:
     p = torch.rand(5, 1, 2, 2) * 0.8 + 0.1
     raw, target = torch.logit(p), torch.rand(5, 1, 2, 2)
     expected = -(target * p.log() + (1 - target) * (1 - p).log()).sum(dim=(1, 2, 3))
-    units = Units("cross-entropy", (1, 2, 2))
-    torch.testing.assert_close(units.errors(raw, target), expected)
-    torch.testing.assert_close(units.outputs(raw), p)
+    likelihood = Likelihood("cross-entropy", (1, 2, 2))
+    torch.testing.assert_close(likelihood.errors(raw, target), expected)
+    torch.testing.assert_close(likelihood.outputs(raw), p)
 
 
 def test_multinomial_is_written_out_and_decodes_to_counts() -> None:
     counts = torch.tensor([[3.0, 1.0, 0.0], [0.0, 4.0, 4.0]])
-    units = Units("multinomial", (3,)).fit(counts)
-    assert float(units.total) == 6.0
+    likelihood = Likelihood("multinomial", (3,)).fit(counts)
+    assert float(likelihood.total) == 6.0
     raw = torch.tensor([[0.2, -1.0, 0.5], [1.0, 1.0, 1.0]])
     p = raw.exp() / raw.exp().sum(dim=1, keepdim=True)
-    torch.testing.assert_close(units.errors(raw, counts), -(counts * p.log()).sum(dim=1))
-    torch.testing.assert_close(units.outputs(raw), 6 * p)
+    torch.testing.assert_close(likelihood.errors(raw, counts), -(counts * p.log()).sum(dim=1))
+    torch.testing.assert_close(likelihood.outputs(raw), 6 * p)
     # Twice as long a document of the same words looks about the same to the network.
-    lengths = units.inputs(counts).norm(dim=1)
+    lengths = likelihood.inputs(counts).norm(dim=1)
     torch.testing.assert_close(lengths, torch.full((2,), math.sqrt(3)))
 
 
@@ -75,8 +89,8 @@ def test_multinomial_is_written_out_and_decodes_to_counts() -> None:
 def test_the_first_bias_decodes_to_the_mean(loss: str) -> None:
     sample = torch.from_numpy(DIGITS[:, 20:30]).float() + 0.1
     sample = sample / 20 if loss == "cross-entropy" else sample
-    units = Units(loss, (10,)).fit(sample)
-    decoded = units.outputs(units.first_bias()[None])[0]
+    likelihood = Likelihood(loss, (10,)).fit(sample)
+    decoded = likelihood.outputs(likelihood.output_bias()[None])[0]
     torch.testing.assert_close(decoded, sample.mean(dim=0), rtol=1e-3, atol=1e-3)
 
 
@@ -84,11 +98,11 @@ def test_the_loss_follows_from_the_data() -> None:
     photos = torch.rand(50, 3, 8, 8)
     glyphs = torch.from_numpy(GLYPHS).permute(0, 3, 1, 2) / 255
     rows = torch.from_numpy(DIGITS)
-    assert loss_for("auto", photos, pictures=True) == "squared"
-    assert loss_for("auto", glyphs, pictures=True) == "cross-entropy"
-    assert loss_for("auto", rows, pictures=False) == "squared"
-    assert loss_for("bernoulli", photos, pictures=True) == "cross-entropy"
-    assert loss_for("gaussian", glyphs, pictures=True) == "squared"
+    assert loss_for("auto", photos, images=True) == "squared"
+    assert loss_for("auto", glyphs, images=True) == "cross-entropy"
+    assert loss_for("auto", rows, images=False) == "squared"
+    assert loss_for("bernoulli", photos, images=True) == "cross-entropy"
+    assert loss_for("gaussian", glyphs, images=True) == "squared"
 
 
 def test_a_loss_that_does_not_fit_the_values_is_refused() -> None:
@@ -166,13 +180,13 @@ def test_shifted_moves_by_whole_pixels_and_repeats_the_border() -> None:
         ({"noise": "salt"}, "noise must be one of gaussian, mask, dropout or None; got 'salt'"),
         ({"noise": "mask", "noise_level": 1}, "below 1 for noise 'mask'; got 1"),
         ({"noise_level": -1}, "noise_level must be a number of at least 0; got -1"),
-        ({"validation": 0.9}, "validation must be a number at least 0 and at most 0.5; got 0.9"),
+        ({"validation": 0.9}, "validation must be a number of at least 0 and at most 0.5; got 0.9"),
         ({"learning_rate": 0}, "learning_rate must be a number above 0; got 0"),
         ({"learning_rate": math.nan}, "learning_rate must be a number above 0; got nan"),
         ({"batch_size": 1}, "batch_size must be a whole number of at least 2; got 1"),
         ({"epochs": 2.5}, "epochs must be a whole number of at least 1 or None; got 2.5"),
         ({"tied": "yes"}, "tied must be true or false; got 'yes'"),
-        ({"sparsity": -1}, "sparsity must be a number at least 0; got -1"),
+        ({"sparsity": -1}, "sparsity must be a number of at least 0; got -1"),
         ({"code_size": True}, "code_size must be a whole number of at least 1; got True"),
     ],
 )
@@ -197,15 +211,15 @@ def test_an_l2_penalty_keeps_codes_near_zero() -> None:
 
 
 def test_a_tied_decoder_has_no_weights_of_its_own() -> None:
-    free, tied = (small(hidden=(16,), tied=t, normalise=False).fit(DIGITS) for t in (False, True))
+    free, tied = (small(hidden=(16,), tied=t, normalize=False).fit(DIGITS) for t in (False, True))
     weights = [
         sum(p.numel() for n, p in e.network_.named_parameters() if "weight" in n)
         for e in (free, tied)
     ]
     assert weights[0] == 2 * weights[1]
-    first = tied.network_.body.encoders[0].weight
+    first = tied.network_.backbone.encoders[0].weight
     x = torch.rand(3, 16)
-    last = tied.network_.body.decoders[-1]
+    last = tied.network_.backbone.decoders[-1]
     torch.testing.assert_close(last(x), x @ first + last.bias)
 
 
@@ -215,22 +229,22 @@ def test_a_tied_decoder_has_no_weights_of_its_own() -> None:
 def test_samples_kept_for_validation_are_not_trained_on() -> None:
     encoder = small(validation=0.25)
     seen = []
-    encoder.picture_shape_ = None
+    encoder.image_shape_ = None
     source = _Counting(DIGITS.astype(np.float32), seen)
-    encoder.network_ = encoder._network(Units("squared", (64,)), (64,))
+    encoder.network_ = encoder._network(Likelihood("squared", (64,)), (64,))
     task = encoder._task(source, np.full(600, -1))
     seen.clear()
-    assert len(task.validated) == 150
-    assert not set(task.rows) & set(task.validated)
+    assert len(task.held_out) == 150
+    assert not set(task.rows) & set(task.held_out)
     task.losses(torch.arange(task.samples))
     assert set(seen) == set(task.rows)
     seen.clear()
     with torch.no_grad():
         task.validate()
-    assert set(seen) == set(task.validated)
+    assert set(seen) == set(task.held_out)
 
 
-class _Counting:
+class _Counting(Batches):
     def __init__(self, X: np.ndarray, seen: list[int]) -> None:
         self.X, self.seen, self.count, self.shape = X, seen, len(X), X.shape[1:]
 
@@ -258,10 +272,10 @@ def test_training_past_its_best_goes_back_to_it() -> None:
     encoder.fit(X)
     validated = [e["validation"] for e in encoder.history_ if "validation" in e]
     task_rows = np.random.default_rng(0).permutation(60)[: int(0.33 * 60)]
-    inputs = encoder.network_.units.inputs(torch.from_numpy(X[np.sort(task_rows)]).float())
+    inputs = encoder.network_.likelihood.inputs(torch.from_numpy(X[np.sort(task_rows)]).float())
     with torch.no_grad():
         raw = encoder.network_.decode(encoder.network_.encode(inputs))
-        kept = float(encoder.network_.units.errors(raw, inputs).mean())
+        kept = float(encoder.network_.likelihood.errors(raw, inputs).mean())
     assert kept == pytest.approx(min(validated), rel=0.05)  # trained in bfloat16
 
 

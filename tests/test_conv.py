@@ -14,8 +14,8 @@ from torch import nn
 
 from aesearch.encoders.autoencoders.conv import ConvEncoder, ConvNetwork
 from aesearch.encoders.autoencoders.mlp import PlainNetwork
-from aesearch.encoders.layers.conv import MOMENTUM, ConvBody, Switches, sizes_of_maps
-from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.conv import MOMENTUM, ConvBackbone, Switches, sizes_of_maps
+from aesearch.encoders.layers.likelihood import Likelihood
 from aesearch.errors import ParameterError
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -24,7 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "repeat": {"unpooling": "repeat"},
     "switches": {"pooling": "max", "unpooling": "switches"},
     "residual": {"residual": 1},
-    "silu, not normalised": {"activation": "silu", "normalise": False, "residual": 1},
+    "silu, not normalised": {"activation": "silu", "normalize": False, "residual": 1},
 }
 
 
@@ -103,18 +103,18 @@ def test_the_first_samples_may_have_switches_and_the_others_the_average() -> Non
 
 def test_training_decodes_half_with_own_switches() -> None:
     torch.manual_seed(0)
-    body = ConvBody((1, 8, 8), 3, 3, width=4, depth=1, normalise=False, **KINDS["switches"])
+    backbone = ConvBackbone((1, 8, 8), 3, 3, width=4, depth=1, normalize=False, **KINDS["switches"])
     x = torch.randn(6, 1, 8, 8)
-    codes, places = body.eval().encode_with_switches(x)
-    own, before = body.decode(codes, places), body.decode(codes)
-    network = ConvNetwork(Units("squared", (1, 8, 8)), body).train()
+    codes, places = backbone.eval().encode_with_switches(x)
+    own, before = backbone.decode(codes, places), backbone.decode(codes)
+    network = ConvNetwork(Likelihood("squared", (1, 8, 8)), backbone).train()
     found = network.losses(x, x, torch.full((6,), -1))["reconstruction"]
-    average = body.eval().decode(codes)
+    average = backbone.eval().decode(codes)
     assert not torch.allclose(average, before, atol=1e-5)  # the batch has been counted
     mixed = torch.cat([own[:3], average[3:]])
-    torch.testing.assert_close(found, network.units.errors(mixed, x).mean())
+    torch.testing.assert_close(found, network.likelihood.errors(mixed, x).mean())
     kept = network.eval().losses(x, x, torch.full((6,), -1))["reconstruction"]
-    torch.testing.assert_close(kept, network.units.errors(average, x).mean())
+    torch.testing.assert_close(kept, network.likelihood.errors(average, x).mean())
 
 
 def test_own_switches_reconstruct_better_than_average_ones(switching: ConvEncoder) -> None:
@@ -187,7 +187,7 @@ def test_a_table_is_a_square_picture(kind: str) -> None:
 
 def test_a_row_is_laid_out_row_by_row() -> None:
     torch.manual_seed(0)
-    rows, pictures = (ConvBody(shape, 3, 3, width=4).eval() for shape in ((7,), (1, 3, 3)))
+    rows, pictures = (ConvBackbone(shape, 3, 3, width=4).eval() for shape in ((7,), (1, 3, 3)))
     pictures.load_state_dict(rows.state_dict())
     x = torch.randn(5, 7)
     padded = torch.cat([x, torch.zeros(5, 2)], dim=1).view(5, 1, 3, 3)
@@ -199,18 +199,18 @@ def test_a_row_is_laid_out_row_by_row() -> None:
 @pytest.mark.parametrize("shape", [(3, 9, 14), (1, 28, 28), (10,), (2,), (1,)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_decoding_starts_at_the_bias(kind: str, shape: tuple[int, ...]) -> None:
-    body = ConvBody(shape, 3, 6, width=4, **KINDS[kind]).eval()
+    backbone = ConvBackbone(shape, 3, 6, width=4, **KINDS[kind]).eval()
     codes = torch.randn(4, 3)
-    before = body.decode(codes)
+    before = backbone.decode(codes)
     bias = torch.randn(shape)
-    body.start_at(bias)
-    torch.testing.assert_close(body.decode(codes), before + bias, atol=1e-5, rtol=1e-5)
-    assert body.encode(torch.randn(4, *shape)).shape == (4, 6)
+    backbone.init_output_bias(bias)
+    torch.testing.assert_close(backbone.decode(codes), before + bias, atol=1e-5, rtol=1e-5)
+    assert backbone.encode(torch.randn(4, *shape)).shape == (4, 6)
 
 
 def test_residual_blocks_start_as_the_identity() -> None:
     torch.manual_seed(0)
-    plain, deep = (ConvBody((1, 12, 12), 3, 3, width=4, residual=n).eval() for n in (0, 2))
+    plain, deep = (ConvBackbone((1, 12, 12), 3, 3, width=4, residual=n).eval() for n in (0, 2))
     found = deep.state_dict()
     wanted = [name for name in found if ".body." not in name]
     own = dict(zip(plain.state_dict(), (found[name] for name in wanted), strict=True))
@@ -266,10 +266,10 @@ def test_every_part_is_trained() -> None:
     torch.manual_seed(0)
     for kind in KINDS.values():
         x = torch.rand(8, 3, 15, 10)
-        units = Units("squared", (3, 15, 10)).fit(x)
-        body = ConvBody((3, 15, 10), 4, 4, width=4, **kind)
-        network = PlainNetwork(units, body)
-        inputs = units.inputs(x)
+        likelihood = Likelihood("squared", (3, 15, 10)).fit(x)
+        backbone = ConvBackbone((3, 15, 10), 4, 4, width=4, **kind)
+        network = PlainNetwork(likelihood, backbone)
+        inputs = likelihood.inputs(x)
         sum(network.losses(inputs, inputs, torch.zeros(8)).values()).backward()
         still = [
             name

@@ -10,9 +10,10 @@ from collections_ import state_of
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 import aesearch
+from aesearch.duplicates import images
 from aesearch.duplicates.descriptors import described, mirrored_description
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, find, survey
-from aesearch.duplicates.pairs import Pairs, joined, pictures, unique_pairs
+from aesearch.duplicates.pairs import Pairs, joined, unique_pairs
 from aesearch.duplicates.perturb import distorted_copy
 from aesearch.duplicates.registration import STEPS, agreement, mirrored, packed
 from aesearch.errors import ParameterError
@@ -58,8 +59,8 @@ COPIES = {
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learn and measure with fewer copies, where how many are found is not what is asked."""
-    monkeypatch.setattr(pictures, "FEWEST", 80)
-    monkeypatch.setattr(pictures, "MEASURED", 160)
+    monkeypatch.setattr(images, "FEWEST", 80)
+    monkeypatch.setattr(images, "MEASURED", 160)
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import click
 import numpy as np
@@ -14,8 +15,9 @@ from collections_ import assert_exact, command, keys_of, write_pictures
 
 import aesearch
 from aesearch.cli.index import index as index_command
-from aesearch.encoders import ENCODERS
-from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.encoders import ENCODERS, EncoderInfo
+from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.parameters import Above, Widths
 from aesearch.errors import ParameterError
 from aesearch.indexing import make
 from aesearch.indexing import train as trainer
@@ -23,27 +25,17 @@ from aesearch.indexing import train as trainer
 N = 42
 
 
-class FolderEncoder(PCAEncoder):
+@dataclass(eq=False, repr=False)
+class FolderEncoder(LSAEncoder):
     """What an encoder that learns from labels looks like to the trainer."""
 
     uses_labels: ClassVar[bool] = True
     seen: ClassVar[list[np.ndarray]] = []
     sizes: ClassVar[list[int]] = []
 
-    def __init__(
-        self,
-        code_size: int = 64,
-        *,
-        hidden: tuple[int, ...] = (8, 4),
-        beta: float = 1.0,
-        random_state: int = 0,
-    ) -> None:
-        super().__init__(code_size, random_state=random_state)
-        self.hidden, self.beta = hidden, beta
-
-    def check_parameters(self) -> None:
-        if not self.beta > 0:
-            raise ParameterError(f"beta must be above 0; got {self.beta}")
+    _: KW_ONLY
+    hidden: Widths = (8, 4)
+    beta: Annotated[float, Above(0)] = 1.0
 
     def fit(self, X: np.ndarray, y: Any = None, *, session: Any = None) -> FolderEncoder:  # noqa: ARG002 - an encoder's
         self.seen.append(y)
@@ -55,8 +47,10 @@ class FolderEncoder(PCAEncoder):
 @pytest.fixture
 def folders(monkeypatch: pytest.MonkeyPatch) -> type[FolderEncoder]:
     """An encoder `folders` in the registry, for which few pictures are enough."""
-    monkeypatch.setitem(ENCODERS, "folders", f"{__name__}:FolderEncoder")
-    monkeypatch.setitem(ENCODERS, "plain", f"{__name__}:PlainEncoder")
+    monkeypatch.setitem(
+        ENCODERS, "folders", EncoderInfo("folders", f"{__name__}:FolderEncoder", uses_labels=True)
+    )
+    monkeypatch.setitem(ENCODERS, "plain", EncoderInfo("plain", f"{__name__}:PlainEncoder"))
     monkeypatch.setattr(trainer, "FEWEST_TO_TRAIN", 20)
     # The command took the names when it was imported.
     option = next(p for p in index_command.params if p.name == "encoder")
@@ -179,7 +173,7 @@ def test_parameters_are_kept_and_need_a_training_to_change(
         ParameterError, match=r"parameters hidden=6,5 beta=2\.0; hidden=6,5 beta=3 .* --retrain"
     ):
         run({"beta": 3})
-    with pytest.raises(ParameterError, match="beta must be above 0; got 0"):
+    with pytest.raises(ParameterError, match="beta must be a number above 0; got 0"):
         run({"beta": 0}, retrain=True)
     with pytest.raises(ParameterError, match="no parameter 'betta'; choose hidden, beta"):
         run({"betta": 1}, retrain=True)

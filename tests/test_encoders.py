@@ -20,10 +20,16 @@ from sklearn.decomposition import PCA
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from aesearch.encoders import ENCODERS, UNTRAINED, encoder_class
+from aesearch import encoders
+from aesearch.encoders import ENCODERS, encoder_class, is_trained
+from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.base import Encoder
-from aesearch.encoders.linear.lsa import LSAEncoder, RawEncoder
-from aesearch.encoders.linear.pca import PCAEncoder, ThumbnailEncoder
+from aesearch.encoders.info import CHOSEN_ELSEWHERE
+from aesearch.encoders.linear.lsa import LSAEncoder
+from aesearch.encoders.linear.pca import PCAEncoder
+from aesearch.encoders.linear.raw import RawEncoder
+from aesearch.encoders.linear.thumbnail import ThumbnailEncoder
+from aesearch.encoders.parameters import parameters_of
 from aesearch.encoders.training.noise import NOISES
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.inference.encoder import ENCODER, WEIGHTS, FrozenEncoder, checksum, seal
@@ -34,7 +40,7 @@ CODE_SIZE = 16
 CHEAP: dict[str, dict[str, Any]] = {
     "agreement": {"epochs": 4, "width": 4},
     "mlp": {"hidden": (32,), "epochs": 20},
-    "neighbours": {"hidden": (32,), "epochs": 20},
+    "neighbors": {"hidden": (32,), "epochs": 20},
     "conv": {"width": 4, "epochs": 20, "learning_rate": 5e-3},
     "dbn": {"hidden": (32,), "epochs": 20, "pretraining_epochs": 5},
     "vae": {"hidden": (32,), "epochs": 20, "learning_rate": 3e-3},
@@ -55,22 +61,22 @@ BAD: dict[str, list[dict[str, Any]]] = {
         {"unpooling": "switches"},
         {"residual": 0.5},
     ],
-    "agreement": [{"epochs": 0}, {"temperature": 0}, {"augment": "sepia"}, {"neighbours": -1}],
+    "agreement": [{"epochs": 0}, {"temperature": 0}, {"augment": "sepia"}, {"neighbors": -1}],
     "mlp": [{"pretraining": "dbn"}, {"pretraining_epochs": 0}],
     "dbn": [{"gibbs_steps": 0}, {"momentum": 1}, {"weight_cost": -1}, {"activation": "relu"}],
-    "neighbours": [{"neighbours": 0}, {"reconstruction": -1}],
+    "neighbors": [{"neighbors": 0}, {"reconstruction": -1}],
     "text": [
         {"noise": "salt"},
         {"noise_level": 1},
         {"shared": -0.1},
         {"loss": "squared"},
-        {"neighbours": 0},
+        {"neighbors": 0},
         {"hidden": (0,)},
         {"refine": "yes"},
         {"temperature": 0},
         {"learning_rate": 0},
     ],
-    "cvae": [{"classification": -1}, {"beta": float("inf")}, {"body": "transformer"}],
+    "cvae": [{"classification": -1}, {"beta": float("inf")}, {"backbone": "transformer"}],
     "vaegan": [
         {"adversary": "hinge"},
         {"adversary_weight": -1},
@@ -84,7 +90,7 @@ PAIRS = [
     (name, kind)
     for name in ENCODERS
     for kind in KINDS
-    if kind == "table" or encoder_class(name).accepts_pictures
+    if kind == "table" or encoder_class(name).accepts_images
 ]
 
 
@@ -179,7 +185,7 @@ def test_decoding_is_better_than_the_mean(fitted: tuple[Encoder, np.ndarray]) ->
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_the_same_seed_gives_the_same_codes(name: str) -> None:
-    X = sample("colour" if encoder_class(name).accepts_pictures else "table")[:48]
+    X = sample("colour" if encoder_class(name).accepts_images else "table")[:48]
     encoder = make_shortest(name)
     y = labels_for(encoder, X)
     encoder.fit(X, y)
@@ -218,7 +224,7 @@ def test_interpolation_begins_and_ends_at_reconstructions(
 def test_the_state_makes_the_same_encoder(fitted: tuple[Encoder, np.ndarray]) -> None:
     encoder, X = fitted
     if not hasattr(encoder, "load_state"):
-        assert any(encoder_class(name) is type(encoder) for name in UNTRAINED)
+        assert not any(info.trains for info in ENCODERS.values() if info.load() is type(encoder))
         return
     state = {name: np.array(value) for name, value in encoder.state().items()}
     again = clone(encoder).load_state(state)
@@ -228,7 +234,7 @@ def test_the_state_makes_the_same_encoder(fitted: tuple[Encoder, np.ndarray]) ->
 
 
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("name", [name for name in ENCODERS if name not in UNTRAINED])
+@pytest.mark.parametrize("name", list(filter(is_trained, ENCODERS)))
 def test_every_trained_encoder_can_denoise(name: str, noise: str) -> None:
     X = sample("table")
     clean, noisy = (make_shortest(name, noise=kind, noise_level=0.5) for kind in (None, noise))
@@ -321,7 +327,7 @@ def test_other_shapes_are_refused(
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_fit_refuses_what_is_no_picture(name: str) -> None:
-    if not encoder_class(name).accepts_pictures:
+    if not encoder_class(name).accepts_images:
         with pytest.raises(ValueError, match=r"learns from tables; got an array of shape \(4, 16,"):
             make(name).fit(np.zeros((4, 16, 16, 3), np.uint8))
         return
@@ -361,6 +367,24 @@ def test_scikit_learn(estimator: Encoder, check: Any, monkeypatch: pytest.Monkey
     check(estimator)
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_registry_tells_of_a_class_what_it_is(name: str) -> None:
+    info, found = ENCODERS[name], encoder_class(name)
+    assert info.name == name
+    assert getattr(encoders, info.class_name) is found
+    assert info.class_name in encoders.__all__
+    assert ("images" in info.modalities) == found.accepts_images
+    assert ("texts" in info.modalities) == found.accepts_sparse
+    assert info.uses_labels == found.uses_labels
+    assert info.trains == hasattr(found, "load_state")
+    known = parameters_of(found)
+    assert info.sized == ("code_size" in known)
+    if issubclass(found, Autoencoder):
+        counts = found.accepts_sparse and "multinomial" in known["loss"].allowed
+        assert info.takes_counts == counts
+    assert set(info.hidden_parameters) - set(CHOSEN_ELSEWHERE) <= set(known)
+
+
 def test_an_unknown_encoder_is_refused() -> None:
     with pytest.raises(ParameterError, match=r"unknown encoder 'vea'; choose one of .*pca"):
         encoder_class("vea")
@@ -386,6 +410,16 @@ def test_the_fingerprint_covers_graph_and_features(tmp_path: Path) -> None:
     assert seal(tmp_path, replace(manifest, features={"kind": "images", "side": 32})) != first
     encoder.rescaled(0.0).write_graphs(tmp_path)
     assert seal(tmp_path, manifest) != first
+
+
+@pytest.mark.parametrize("name", ["agreement", "mlp"])
+def test_graphs_do_not_tell_where_they_were_made(name: str, tmp_path: Path) -> None:
+    freeze(make_shortest(name).fit(sample("colour")[:48]), tmp_path)
+    for graph in tmp_path.glob("*.onnx"):
+        content = graph.read_bytes()
+        assert str(Path(__file__).parents[1]).encode() not in content
+        assert b"site-packages" not in content
+        assert b".py" not in content
 
 
 def test_damage_is_noticed(tmp_path: Path) -> None:

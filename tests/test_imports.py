@@ -122,3 +122,30 @@ def test_searching_imports_nothing_heavy(modules: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+def graph() -> dict[str, set[str]]:
+    """The modules that each module imports, for type checkers too."""
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in MODULES
+    }
+    found = {name: imported(path) & set(names) - {name} for name, path in names.items()}
+    # 'from package import module' names both; it is the module that is meant.
+    return {
+        name: {o for o in others if not _is_only_above(o, others)} for name, others in found.items()
+    }
+
+
+def _is_only_above(package: str, others: set[str]) -> bool:
+    return any(other.startswith(f"{package}.") for other in others)
+
+
+def test_there_are_no_circles() -> None:
+    left = graph()
+    while True:
+        free = {name for name, others in left.items() if not others & set(left)}
+        if not free:
+            break
+        left = {name: others for name, others in left.items() if name not in free}
+    assert left == {}, "these import one another"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aesearch.indexing.datasets import probe as probing
 from aesearch.indexing.datasets.probe import probe
 from aesearch.ingest import decode as ingest
 from aesearch.ingest.decode import decode
@@ -25,7 +26,7 @@ def test_side_follows_from_the_pictures(edge, side, make_folder):
 
 def test_many_pictures_are_kept_smaller(make_folder, monkeypatch):
     folder = make_folder(per_class=2, side=100)
-    monkeypatch.setattr(ingest, "MANY", 6)
+    monkeypatch.setattr(probing, "MANY", 6)
     assert probe(Folder(folder), entries_of(folder)).side == 48
 
 

@@ -16,14 +16,14 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from aesearch.encoders.autoencoders import mlp
+from aesearch.encoders.autoencoders import mlp, pretraining
 from aesearch.encoders.autoencoders.dbn import DBNEncoder
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
-from aesearch.encoders.layers.mlp import MLPBody
+from aesearch.encoders.autoencoders.pretraining import Pretraining, RBMTask, seconds_of
+from aesearch.encoders.layers.mlp import MLPBackbone
 from aesearch.encoders.layers.rbm import BINARY, GAUSSIAN, RBM
-from aesearch.encoders.training import pretraining
-from aesearch.encoders.training.loop import Session, train
-from aesearch.encoders.training.pretraining import Pretraining, RBMTask, seconds_of
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.trainer import train
 from aesearch.errors import ParameterError
 
 DIGITS = load_digits().data / 16  # in 0..1
@@ -103,8 +103,8 @@ def test_samples_have_the_expectation_and_the_spread_of_their_units(units: str) 
     rbm = drawn_rbm(3, 3, visible_units=units, hidden_units=units)
     x = torch.randn(1, 3).expand(40_000, 3)
     for draws, mean in (
-        (rbm.draw_hidden(x), rbm.hidden_mean(x)[0]),
-        (rbm.draw_visible(x), rbm.visible_mean(x)[0]),
+        (rbm.sample_hidden(x), rbm.hidden_mean(x)[0]),
+        (rbm.sample_visible(x), rbm.visible_mean(x)[0]),
     ):
         variance = mean * (1 - mean) if units == BINARY else torch.ones(3)
         torch.testing.assert_close(draws.mean(dim=0), mean, rtol=0, atol=0.03)
@@ -175,7 +175,7 @@ def test_only_the_weights_decay_and_the_momentum_rises() -> None:
     decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert decays == {id(rbm.weight): 0.01, id(rbm.visible_bias): 0, id(rbm.hidden_bias): 0}
     for progress, momentum in ((0.0, 0.5), (0.19, 0.5), (0.2, 0.9), (1.0, 0.9)):
-        assert not task.at(progress)
+        assert not task.on_progress(progress)
         assert {group["momentum"] for group in groups} == {momentum}
 
 
@@ -183,7 +183,7 @@ def test_only_the_weights_decay_and_the_momentum_rises() -> None:
 def test_visible_biases_begin_at_the_mean(units: str) -> None:
     rbm = RBM(64, 8, visible_units=units)
     sample = torch.from_numpy(DIGITS).float().clamp(0.01, 0.99)
-    rbm.start_at(sample)
+    rbm.init_visible_bias(sample)
     found = rbm.visible_mean(torch.zeros(1, 8))[0].detach()
     torch.testing.assert_close(found, sample.mean(dim=0), rtol=1e-4, atol=1e-4)
 
@@ -194,7 +194,7 @@ DEEP: dict[str, Any] = {
     "hidden": (32, 16, 8),
     "loss": "cross-entropy",
     "activation": "sigmoid",
-    "normalise": False,
+    "normalize": False,
 }
 
 
@@ -234,50 +234,50 @@ def test_unrolled_machines_are_the_stack_of_their_expectations(
     assert units == [(first, BINARY), (BINARY, BINARY), (BINARY, BINARY), (BINARY, last)]
     network = encoder.network_
     with torch.no_grad():
-        x = network.units.inputs(torch.from_numpy(DIGITS[:50]).float())
+        x = network.likelihood.inputs(torch.from_numpy(DIGITS[:50]).float())
         h = x
         for rbm in rbms:
             h = rbm.hidden_mean(h)
         torch.testing.assert_close(network.encode(x), h)
-        decoded = network.units.outputs(network.decode(h))
+        decoded = network.likelihood.outputs(network.decode(h))
         for rbm in reversed(rbms):
             h = rbm.visible_mean(h)
-        expected = h if loss == "cross-entropy" else network.units.outputs(h)
+        expected = h if loss == "cross-entropy" else network.likelihood.outputs(h)
         torch.testing.assert_close(decoded, expected)
     phases = [entry["phase"] for entry in encoder.history_]
     assert phases == [f"rbm {k}" for k in (1, 1, 2, 2, 3, 3, 4, 4)]
 
 
 @pytest.mark.usefixtures("not_tuned")
-@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 @pytest.mark.parametrize("tied", [False, True])
 def test_layerwise_trains_one_layer_and_its_mirror_at_a_time(
-    monkeypatch: pytest.MonkeyPatch, normalise: bool, activation: str, tied: bool
+    monkeypatch: pytest.MonkeyPatch, normalize: bool, activation: str, tied: bool
 ) -> None:
     changed: list[list[str]] = []
-    bodies: list[MLPBody] = []
+    backbones: list[MLPBackbone] = []
 
-    def noted(body: MLPBody, *rest: Any, seed: int) -> list[Any]:
-        bodies.append(body)
-        return pretraining.pretrain(body, *rest, seed=seed)
+    def noted(backbone: MLPBackbone, *rest: Any, seed: int) -> list[Any]:
+        backbones.append(backbone)
+        return pretraining.pretrain(backbone, *rest, seed=seed)
 
     def recorded(task: Any, session: Session, *, seed: int) -> list[Any]:
-        before = {k: v.clone() for k, v in bodies[0].state_dict().items()}
+        before = {k: v.clone() for k, v in backbones[0].state_dict().items()}
         history = train(task, session, seed=seed)
-        after = bodies[0].state_dict()
+        after = backbones[0].state_dict()
         changed.append([k for k, v in before.items() if not torch.equal(v, after[k])])
         assert history[-1]["reconstruction"] < history[0]["reconstruction"]
         return history
 
     monkeypatch.setattr(mlp, "pretrain", noted)
     monkeypatch.setattr(pretraining, "train", recorded)
-    parameters = {**DEEP, "hidden": (16,), "activation": activation, "normalise": normalise}
+    parameters = {**DEEP, "hidden": (16,), "activation": activation, "normalize": normalize}
     MLPEncoder(4, **parameters, tied=tied, pretraining="layerwise", pretraining_epochs=3).fit(
         DIGITS[:300]
     )
     assert len(changed) == 2
-    step = 3 if normalise else 2  # modules from one layer to the next
+    step = 3 if normalize else 2  # modules from one layer to the next
 
     def layer_of(key: str) -> int:
         """0 for the input and what gives it back, 1 for the code and what it goes into."""
@@ -354,9 +354,9 @@ def test_time_that_pretraining_leaves_goes_to_the_whole_network(not_tuned: list[
     ("parameters", "message"),
     [
         ({"activation": "relu"}, "activation must be sigmoid for pretraining 'rbm'.*got 'relu'"),
-        ({"normalise": True}, "normalise must be false for pretraining 'rbm'.*got True"),
+        ({"normalize": True}, "normalize must be false for pretraining 'rbm'.*got True"),
         ({"code_activation": "tanh"}, "code_activation must be linear .*or sigmoid .*got 'tanh'"),
-        ({"pretraining": "dbn"}, "pretraining must be one of None, rbm, layerwise; got 'dbn'"),
+        ({"pretraining": "dbn"}, "pretraining must be one of rbm, layerwise or None; got 'dbn'"),
         ({"pretraining_epochs": 0}, "pretraining_epochs must be a whole number of at least 1"),
     ],
 )
@@ -382,7 +382,7 @@ def test_a_linear_autoencoder_spans_the_principal_components(tied: bool) -> None
         weight_decay=0.0,
         validation=0.0,
     ).fit(X)
-    layer = encoder.network_.body.encoders[0] if tied else encoder.network_.body.decoders[0]
+    layer = encoder.network_.backbone.encoders[0] if tied else encoder.network_.backbone.decoders[0]
     basis = layer.weight.detach().numpy().astype(np.float64)
     angles = subspace_angles(basis.T if tied else basis, PCA(5).fit(X).components_.T)
     assert angles.max() < 0.02  # radians: a degree

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from aesearch.indexing.choices import choose_settings
 
-from aesearch.encoders import ENCODERS
+from aesearch.cli.index import EncoderName
+from aesearch.encoders import ENCODERS, EncoderInfo, encoder_class
 from aesearch.encoders.factory import (
     changed_parameters,
     chosen_parameters,
     make_encoder,
     parse_choices,
     require_folders,
+    require_kind,
 )
 from aesearch.errors import IndexNotFoundError, ParameterError
 from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
@@ -176,7 +179,7 @@ class Fake:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setitem(ENCODERS, "fake", f"{__name__}:Fake")
+    monkeypatch.setitem(ENCODERS, "fake", EncoderInfo("fake", f"{__name__}:Fake"))
     return "fake"
 
 
@@ -247,6 +250,28 @@ def test_parameters_are_kept_as_json_keeps_them() -> None:
             Settings(parameters=bad)  # type: ignore[arg-type]
 
 
+def test_former_names_are_taken_with_a_note() -> None:
+    with pytest.warns(UserWarning, match="normalise is called normalize now"):
+        found = chosen_parameters("neighbours", {"normalise": "false"}, 8, 0)
+    assert found == {"normalize": False}
+    made: Any = make_encoder("neighbours", {"neighbours": 3}, 2, 0)
+    assert type(made) is encoder_class("neighbors")
+    assert made.neighbors == 3
+    require_kind("neighbours", "images")
+    with pytest.raises(ParameterError, match="encoder neighbours learns from pictures"):
+        require_kind("neighbours", "texts")
+    with pytest.warns(UserWarning, match="neighbours is called neighbors now"):
+        assert EncoderName().convert("neighbours", None, None) == "neighbors"
+
+
+def test_an_older_index_goes_on_under_the_names_of_today() -> None:
+    before = Settings(encoder="neighbours", parameters={"neighbours": 3, "normalise": False})
+    now = Settings(encoder="neighbors", parameters={"neighbors": 3, "normalize": False})
+    for wanted in (None, {}, {"encoder": "neighbors"}, {"parameters": {"neighbors": 3}}):
+        chosen = choose_settings(before, wanted, "images", retrain=False)
+        assert chosen == replace(now, kind="images")
+
+
 def test_an_encoder_is_made_with_what_it_takes(fake: str) -> None:
     made: Any = make_encoder(fake, {"beta": 3}, 7, 5)
     assert (made.code_size, made.beta, made.random_state) == (7, 3, 5)
@@ -256,10 +281,10 @@ def test_an_encoder_is_made_with_what_it_takes(fake: str) -> None:
 
 
 def test_labels_need_two_folders(fake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Fake, "uses_labels", True, raising=False)
+    labelled = EncoderInfo("fake", f"{__name__}:Fake", uses_labels=True)
+    monkeypatch.setitem(ENCODERS, "fake", labelled)
     require_folders(fake, ["a", "b", ""])
     for folders, found in ((["", ""], 0), (["a", "", "a"], 1)):
         with pytest.raises(ParameterError, match=f"the files lie in {found}; sort them"):
             require_folders(fake, folders)
-    monkeypatch.setattr(Fake, "uses_labels", False, raising=False)
-    require_folders(fake, [])
+    require_folders("pca", [])

@@ -16,15 +16,15 @@ from aesearch.encoders import ENCODERS, encoder_class
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.autoencoders.vae import VAEEncoder
 from aesearch.encoders.base import Encoder, rows_at_once
-from aesearch.encoders.layers.likelihood import Units, loss_for
-from aesearch.encoders.layers.rbm import COUNTS, RBM, rate_for
+from aesearch.encoders.layers.likelihood import Likelihood, loss_for
+from aesearch.encoders.layers.rbm import COUNTS, RBM, learning_rate_for
 from aesearch.encoders.sparse import (
     Moments,
     are_counts,
     bags_of,
+    canonical,
     csr_of,
     extremes,
-    tidied,
 )
 from aesearch.errors import ParameterError
 
@@ -119,9 +119,9 @@ def test_wide_tables_are_encoded_by_fewer_rows() -> None:
 
 def test_counts_get_the_multinomial(corpus: tuple[csr_matrix, np.ndarray]) -> None:
     X = corpus[0]
-    assert loss_for("auto", X, pictures=False) == "multinomial"
-    assert loss_for("auto", X * 0.5, pictures=False) == "squared"
-    assert loss_for("auto", -X, pictures=False) == "squared"
+    assert loss_for("auto", X, images=False) == "multinomial"
+    assert loss_for("auto", X * 0.5, images=False) == "squared"
+    assert loss_for("auto", -X, images=False) == "squared"
     encoder = VAEEncoder(4, hidden=(16,), epochs=2).fit(X)
     decoded = encoder.inverse_transform(encoder.transform(X))
     assert (decoded >= 0).all()  # expected counts in a document of the usual length
@@ -133,10 +133,10 @@ def test_counts_get_the_multinomial(corpus: tuple[csr_matrix, np.ndarray]) -> No
 
 
 def test_units_look_at_a_sparse_table_as_at_a_full_one() -> None:
-    X = tidied(random_table(50, 30, density=0.2, format="csr", random_state=1))
+    X = canonical(random_table(50, 30, density=0.2, format="csr", random_state=1))
     full = torch.from_numpy(X.toarray())
     for loss in ("squared", "multinomial", "cross-entropy"):
-        sparse, dense = Units(loss, (30,)).fit(X), Units(loss, (30,)).fit(full)
+        sparse, dense = Likelihood(loss, (30,)).fit(X), Likelihood(loss, (30,)).fit(full)
         for name, value in dense.state_dict().items():
             torch.testing.assert_close(sparse.state_dict()[name], value, msg=f"{loss} {name}")
     moments = Moments.of(X)
@@ -184,7 +184,7 @@ def test_what_counts_are() -> None:
 def machine() -> RBM:
     torch.manual_seed(0)
     rbm = RBM(30, 5, visible_units=COUNTS)
-    rbm.start_at(torch.rand(10, 30))
+    rbm.init_visible_bias(torch.rand(10, 30))
     with torch.no_grad():
         rbm.weight.normal_(0, 0.5)
     return rbm
@@ -202,7 +202,7 @@ def test_expected_words_are_as_many_as_the_document_has(machine: RBM) -> None:
 def test_drawn_words_are_whole_and_have_their_expectation(machine: RBM) -> None:
     h = torch.bernoulli(torch.full((1, 5), 0.5)).expand(4_000, 5)
     lengths = torch.full((4_000, 1), 20.0)
-    drawn = machine.draw_visible(h, lengths)
+    drawn = machine.sample_visible(h, lengths)
     assert torch.equal(drawn, drawn.round())
     assert (drawn.sum(dim=1) == 20).all()
     expected = machine.visible_mean(h[:1], 20.0)[0]
@@ -231,9 +231,9 @@ def test_long_documents_do_not_push_all_units_to_one_side() -> None:
     assert nearest.score(codes[100:], np.arange(100, 150) % 3) > 0.9
     torch.manual_seed(0)
     rbm = RBM(300, 10, visible_units=COUNTS)
-    rbm.start_at(torch.from_numpy(counts).float())
-    assert rate_for(rbm) == pytest.approx(1 / 1_500, rel=1e-5)
-    assert rate_for(RBM(300, 10)) == 0.1
+    rbm.init_visible_bias(torch.from_numpy(counts).float())
+    assert learning_rate_for(rbm) == pytest.approx(1 / 1_500, rel=1e-5)
+    assert learning_rate_for(RBM(300, 10)) == 0.1
 
 
 def test_free_energy_of_counts_sums_out_the_hidden_units(machine: RBM) -> None:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import bags_of
 from aesearch.encoders.texts.encoder import SMALL, TOPICAL_FROM, TextEncoder
-from aesearch.encoders.training.loop import Session
+from aesearch.encoders.training.session import Session
 from aesearch.errors import ParameterError
 
 TERMS, DOCUMENTS = 160, 200
@@ -121,7 +121,7 @@ def test_the_graph_is_the_encoder(fitted: TextEncoder, X: csr_matrix, tmp_path: 
     codes, latents = frozen.encode_with_latents(bags_of(X))
     expected = fitted.transform(X)
     np.testing.assert_allclose(latents, expected, rtol=1e-3, atol=1e-4)
-    centred = expected - fitted.centre_.numpy()
+    centred = expected - fitted.center_.numpy()
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     np.testing.assert_allclose(codes, centred / np.maximum(lengths, 1e-12), rtol=1e-2, atol=1e-3)
     np.testing.assert_allclose(
@@ -233,7 +233,7 @@ def test_an_interrupted_training_goes_on(refined: bool, X: csr_matrix, tmp_path:
         ({"loss": "squared"}, "loss"),
         ({"noise": "salt"}, "noise"),
         ({"noise_level": 1.0}, "noise_level"),
-        ({"neighbours": 0}, "neighbours"),
+        ({"neighbors": 0}, "neighbors"),
         ({"shared": 1.5}, "shared"),
         ({"temperature": 0}, "temperature"),
         ({"contrast": -1}, "contrast"),

@@ -45,7 +45,7 @@ def test_rows_without_noise_are_of_unit_length(order: int, X: csr_matrix) -> Non
     np.testing.assert_allclose(SparseRows(X, order).lengths(ROWS, order), lengths, rtol=1e-5)
     assert not full[1].any()  # the empty document
     matrix = torch.randn(TERMS, 6)
-    np.testing.assert_allclose(batch.times(matrix), full @ matrix.numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(batch.matmul(matrix), full @ matrix.numpy(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("level", [0.3, 0.8, 0.999])
@@ -103,7 +103,7 @@ def test_gaussian_noise_only_touches_words_that_occur(X: csr_matrix) -> None:
 def test_batches_of_nothing(noise: str | None, X: csr_matrix) -> None:
     batch = SparseRows(X, 2).batch(np.array([7, 7]), noise, 0.5)
     assert len(batch.values) == 0
-    np.testing.assert_array_equal(batch.times(torch.randn(TERMS, 3)), np.zeros((2, 3)))
+    np.testing.assert_array_equal(batch.matmul(torch.randn(TERMS, 3)), np.zeros((2, 3)))
 
 
 # -- the network -----------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_sparse_and_filled_rows_have_one_code(X: csr_matrix) -> None:
     network = TextNetwork(TERMS, [9, 5], "relu", bounded=True, loss="multinomial")
     chosen = np.array([3, 0, 7])
     full = functional.normalize(torch.from_numpy(X[chosen].toarray()), dim=1)
-    latents = network.encode_bags(SparseRows(X, 2).batch(chosen))
+    latents = network.encode_sparse(SparseRows(X, 2).batch(chosen))
     torch.testing.assert_close(latents, network.encode(full))
     assert latents.abs().max() <= 1
     assert not network.is_linear
@@ -184,6 +184,6 @@ def test_the_second_stage_does_not_learn_to_decode_at_the_cost_of_codes(X: csr_m
     assert network.output.grad is not None
     assert network.words.grad is None
     near = RefiningTask(network, X, pairs, noise=None, noise_level=0.0).losses(torch.arange(20))
-    seen = network.encode_bags(SparseRows(X, 2).batch(np.arange(20)))
-    other = network.encode_bags(SparseRows(X, 2).batch(np.roll(np.arange(DOCUMENTS), 1)[:20]))
+    seen = network.encode_sparse(SparseRows(X, 2).batch(np.arange(20)))
+    other = network.encode_sparse(SparseRows(X, 2).batch(np.roll(np.arange(DOCUMENTS), 1)[:20]))
     torch.testing.assert_close(near["agreement"], losses.agreement(seen, other, 0.2))

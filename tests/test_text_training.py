@@ -135,7 +135,7 @@ def test_a_few_documents_can_be_trained_on_anew(tmp_path: Path) -> None:
         assert finds.key.startswith("sailing/")
     with made(tmp_path / "docs", tmp_path / "index", retrain=True) as index:
         assert index.verify() == []
-        assert "check" in index.encoder.manifest
+        assert index.encoder.manifest.check is not None
 
 
 def test_every_word_of_a_few_documents_is_known(tmp_path: Path) -> None:

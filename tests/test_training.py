@@ -16,7 +16,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.training.loop import Session, Task, train
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.task import Task
+from aesearch.encoders.training.trainer import train
 
 
 class LineTask(Task):
@@ -34,7 +36,7 @@ class LineTask(Task):
         self.pause = pause
         self.seen: list[float] = []
 
-    def at(self, progress: float) -> bool:
+    def on_progress(self, progress: float) -> bool:
         self.seen.append(progress)
         return False
 
@@ -133,7 +135,8 @@ def test_survives_sigkill(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         sys.path.insert(0, sys.argv[2])
-        from aesearch.encoders.training.loop import Session, train
+        from aesearch.encoders.training.session import Session
+        from aesearch.encoders.training.trainer import train
         from test_training import LineTask
         task = LineTask(pause=0.02)
         train(task, Session(checkpoint=Path(sys.argv[1]), checkpoint_every_s=0.05,
@@ -202,8 +205,8 @@ class RaisedTask(LineTask):
 
     raised = False
 
-    def at(self, progress: float) -> bool:
-        super().at(progress)
+    def on_progress(self, progress: float) -> bool:
+        super().on_progress(progress)
         changed = progress >= 0.5 and not self.raised
         self.raised = progress >= 0.5
         return changed
@@ -281,12 +284,12 @@ def test_without_patience_no_loss_ends_training() -> None:
 def test_a_part_of_a_session_fills_its_share() -> None:
     told: list[float] = []
     whole = Session(budget_s=100, progress=lambda done, _: told.append(done))
-    part = whole.part(0.2, 0.6)
+    part = whole.phase(0.2, 0.6)
     assert part.budget_s == pytest.approx(40)
     assert part.progress is not None
     part.progress(0.5, {})
     assert told == [pytest.approx(0.4)]
-    assert Session().part(0.2, 0.6).progress is None
+    assert Session().phase(0.2, 0.6).progress is None
 
 
 def test_a_budget_that_ends_training_says_in_which_epoch() -> None:
@@ -308,13 +311,13 @@ def test_the_tally_counts_all_phases_and_the_time_before_an_interruption(tmp_pat
     before = train(LineTask(epochs=8, pause=0.005), stopped)
     assert stopped.tally.earlier_s == 0
     again = Session(checkpoint=tmp_path)
-    history = train(LineTask(epochs=8), again.part(0, 0.5))
+    history = train(LineTask(epochs=8), again.phase(0, 0.5))
     assert 0.03 < again.tally.earlier_s < 60
     told = [entry["epoch"] for entry in history if "event" not in entry]
     assert told[0] == before[0]["epoch"] == 1
     assert told[-1] == 8
     other = LineTask(epochs=4)
     other.name = "other"
-    train(other, again.part(0.5, 1))
+    train(other, again.phase(0.5, 1))
     assert again.tally.epochs == len(told) + 4
     assert again.tally.planned >= again.tally.epochs

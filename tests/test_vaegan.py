@@ -20,9 +20,9 @@ from aesearch.encoders.autoencoders.vaegan import (
     convolutional_discriminator,
     dense_discriminator,
 )
-from aesearch.encoders.layers.likelihood import Units
-from aesearch.encoders.layers.mlp import MLPBody
-from aesearch.encoders.training.loop import Task
+from aesearch.encoders.layers.likelihood import Likelihood
+from aesearch.encoders.layers.mlp import MLPBackbone
+from aesearch.encoders.training.task import Task
 from aesearch.inference.frechet import frechet_distance
 
 SMALL: dict[str, Any] = {"hidden": (128,), "epochs": 40}
@@ -32,10 +32,10 @@ OF_DISCRIMINATOR = ("discriminator", "penalty")
 
 def network(adversary: str, discriminator: Discriminator | None = None) -> AdversarialNetwork:
     torch.manual_seed(0)
-    body = MLPBody((SIZE,), (8,), CODE, 2 * CODE, activation="relu", normalise=True)
+    backbone = MLPBackbone((SIZE,), (8,), CODE, 2 * CODE, activation="relu", normalize=True)
     return AdversarialNetwork(
-        Units("squared", (SIZE,)),
-        body,
+        Likelihood("squared", (SIZE,)),
+        backbone,
         discriminator or dense_discriminator(SIZE, (7,)),
         beta=1.0,
         warm_up=0.0,
@@ -53,7 +53,8 @@ def trained_by(found: AdversarialNetwork, *names: str) -> set[str]:
     terms = found.losses(x, x, torch.full((16,), -1))
     found.zero_grad(set_to_none=True)
     torch.stack([terms[name] for name in names]).sum().backward()
-    parts = {"encoder": found.body.down, "decoder": found.body.up, "rival": found.discriminator}
+    encoder, decoder = found.backbone.down, found.backbone.up
+    parts = {"encoder": encoder, "decoder": decoder, "rival": found.discriminator}
     return {
         part
         for part, module in parts.items()
@@ -74,7 +75,9 @@ def test_each_part_learns_from_its_own_terms(adversary: str) -> None:
 
 def test_all_parameters_are_in_one_group() -> None:
     found = network("wasserstein")
-    players, rivals = (group["params"] for group in found.groups(Task.__new__(NetworkTask)))
+    players, rivals = (
+        group["params"] for group in found.parameter_groups(Task.__new__(NetworkTask))
+    )
     assert [id(p) for p in [*players, *rivals]] == [id(p) for p in found.parameters()]
     assert [id(p) for p in rivals] == [id(p) for p in found.discriminator.parameters()]
 
@@ -94,10 +97,10 @@ def test_a_rising_score_deceives() -> None:
     for adversary in ADVERSARIES:
         found = network(adversary)
         x = torch.randn(16, SIZE)
-        low = found.against_fixed(x, x, x)
+        low = found.generator_losses(x, x, x)
         assert low["features"] == 0
         found.discriminator.head.bias.data += 1
-        assert found.against_fixed(x, x, x)["generator"] < low["generator"]
+        assert found.generator_losses(x, x, x)["generator"] < low["generator"]
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (1, 5, 9), (3, 1, 1)])
@@ -148,7 +151,7 @@ def test_convolutions_play_too() -> None:
     rng = np.random.default_rng(0)
     X = rng.integers(0, 255, (64, 12, 12, 3), dtype=np.uint8)
     for adversary in ADVERSARIES:
-        encoder = VAEGANEncoder(4, body="conv", width=4, epochs=2, adversary=adversary).fit(X)
+        encoder = VAEGANEncoder(4, backbone="conv", width=4, epochs=2, adversary=adversary).fit(X)
         assert encoder.sample(3).shape == (3, 12, 12, 3)
         assert np.isfinite(encoder.history_[-1]["discriminator"])
 

@@ -13,8 +13,8 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_diver
 
 from aesearch.encoders.autoencoders.cvae import ConditionalNetwork, CVAEEncoder
 from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
-from aesearch.encoders.layers.likelihood import Units
-from aesearch.encoders.layers.mlp import MLPBody
+from aesearch.encoders.layers.likelihood import Likelihood
+from aesearch.encoders.layers.mlp import MLPBackbone
 from aesearch.errors import ParameterError
 
 SMALL: dict[str, Any] = {"hidden": (128,), "epochs": 40}
@@ -24,10 +24,10 @@ Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 def network(shares: list[float], size: int = 4) -> ConditionalNetwork:
     """A conditional network with random means, for posteriors that a test makes up."""
     torch.manual_seed(0)
-    body = MLPBody((3,), (5,), size, 2 * size, activation="relu", normalise=False)
+    backbone = MLPBackbone((3,), (5,), size, 2 * size, activation="relu", normalize=False)
     return ConditionalNetwork(
-        Units("squared", (3,)),
-        body,
+        Likelihood("squared", (3,)),
+        backbone,
         beta=1.0,
         warm_up=0.0,
         code_size=size,
@@ -148,7 +148,7 @@ def test_the_code_is_the_mean(vae: VAEEncoder, split: Split) -> None:
     found = vae.network_
     assert isinstance(found, VariationalNetwork)
     with torch.no_grad():
-        inputs = found.units.inputs(torch.from_numpy(X).float())
+        inputs = found.likelihood.inputs(torch.from_numpy(X).float())
         mean = found.posterior(inputs)[0]
     np.testing.assert_allclose(vae.transform(X), mean, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(vae.transform(X), vae.transform(X))
@@ -169,13 +169,13 @@ def test_the_bound_is_above_that_of_one_normal_for_each_value(
 
 
 def test_the_weight_of_the_divergence_warms_up() -> None:
-    body = MLPBody((3,), (), 2, 4, activation="relu", normalise=False)
-    found = VariationalNetwork(Units("squared", (3,)), body, beta=4.0, warm_up=0.5)
+    backbone = MLPBackbone((3,), (), 2, 4, activation="relu", normalize=False)
+    found = VariationalNetwork(Likelihood("squared", (3,)), backbone, beta=4.0, warm_up=0.5)
     for progress, weight in ((0.0, 0.0), (0.25, 2.0), (0.5, 4.0), (1.0, 4.0)):
-        found.at(progress)
+        found.on_progress(progress)
         assert found.weight == weight
     found.warm_up = 0.0
-    found.at(0.0)
+    found.on_progress(0.0)
     assert found.weight == 4
 
 
@@ -227,7 +227,7 @@ def test_a_tenth_of_the_labels_is_better_than_none(vae: VAEEncoder, split: Split
 def test_labels_may_be_missing(labels: Any, classes: list[Any]) -> None:
     encoder = CVAEEncoder(2, epochs=1)
     expected = [classes.index(name) if name in classes else -1 for name in labels]
-    assert encoder._numbered(labels, 6).tolist() == expected
+    assert encoder._encode_labels(labels, 6).tolist() == expected
     assert encoder.classes_.tolist() == classes
     np.testing.assert_allclose(encoder.shares_, [0.5, 0.5])
 

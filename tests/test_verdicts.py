@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from aesearch.cli.format_check import cut_short, epochs, told, untrained
-from aesearch.modalities import modality
 from aesearch.settings import Settings
+from aesearch.storage.info import IndexInfo
 
 ROW = {"reciprocal_rank": 0.84, "precision_at_10": None, "opening_rank": 5.5}
 CHECK = {
@@ -23,18 +22,32 @@ CHECK = {
 TRAINED = {"items": 900, "seconds": 60.0, "epochs": 30, "planned": 30, "budget": 60.0}
 
 
-def facts(kind: str = "texts", **changed: Any) -> Any:
-    """What `IndexInfo` has of an index, as far as it is told."""
-    usual = {
-        "check": CHECK,
-        "trained": TRAINED,
-        "encoder": "text",
-        "items": 1000,
-        "training": False,
+def facts(kind: str = "texts", **changed: Any) -> IndexInfo:
+    usual: dict[str, Any] = {
+        "name": "index",
+        "kind": kind,
+        "source": "source",
+        "tabular": False,
         "settings": Settings(),
-        "modality": modality(kind),
+        "path": "index",
+        "items": 1000,
+        "revision": 1,
+        "changed_at": 0.0,
+        "encoder": "text",
+        "parameters": {},
+        "chosen": {},
+        "fingerprint": "",
+        "features": {},
+        "code_size": 64,
+        "trained": TRAINED,
+        "training": False,
+        "engine": {},
+        "bytes_on_disk": 0,
+        "check": CHECK,
+        "drift": None,
+        "skipped": [],
     }
-    return SimpleNamespace(**usual | changed)
+    return IndexInfo(**{**usual, **changed})
 
 
 def lines(**changed: Any) -> str:

@@ -16,6 +16,7 @@ from texts_ import made, make_text, write_texts
 
 from aesearch.errors import DamagedError
 from aesearch.search.bm25 import ARRAYS, CARD, K1, TERMS, B, Words
+from aesearch.search.documents import DocumentRanker
 from aesearch.search.index import Index
 from aesearch.search.lexical import terms_in
 
@@ -155,8 +156,22 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Index:
 def index(shared: Index) -> Index:
     """The index as if nobody had searched it yet."""
     shared.folder.forget()
-    shared.ranker._lexical = None  # type: ignore[attr-defined]
+    _forget(shared)
     return shared
+
+
+def _ranker(index: Index) -> DocumentRanker:
+    assert isinstance(index.ranker, DocumentRanker)
+    return index.ranker
+
+
+def _forget(index: Index) -> None:
+    """Let it look for its lexical index on the disk again."""
+    _ranker(index)._lexical = None
+
+
+def _words(index: Index) -> Words:
+    return _ranker(index).words(index.folder.snapshot())
 
 
 def caches(index: Index) -> list[str]:
@@ -168,12 +183,12 @@ def test_words_are_counted_when_they_are_first_needed(index: Index) -> None:
     shutil.rmtree(index.folder.layout.words(index.revision.number))
     index.search("boat", hybrid=False)
     assert caches(index) == []
-    index._counted = None
+    _forget(index)
     first = index.search("boat harbour", hybrid=True)
     assert caches(index) == [f"words-{index.revision.number}"]
     card = index.folder.layout.words(index.revision.number) / CARD
     before = card.stat().st_mtime_ns
-    index._counted = None
+    _forget(index)
     assert index.search("boat harbour", hybrid=True) == first  # from the disk
     assert card.stat().st_mtime_ns == before
 
@@ -201,7 +216,7 @@ def test_a_damaged_cache_costs_only_time(harm: Callable[[Path], None], index: In
     expected = index.search("boat harbour", hybrid=True)
     folder = index.folder.layout.words(index.revision.number)
     harm(folder)
-    index._counted = None
+    _forget(index)
     assert index.search("boat harbour", hybrid=True) == expected
     assert json.loads((folder / CARD).read_text())  # made anew
     assert index.verify() == []
@@ -217,10 +232,10 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Words, "save", full)
-    index._counted = None
+    _forget(index)
     assert index.search("boat harbour", hybrid=True) == expected
     assert caches(index) == []
-    index._counted = None
+    _forget(index)
     monkeypatch.undo()
     assert index.search("boat harbour", hybrid=True) == expected
     assert len(caches(index)) == 1
@@ -237,7 +252,7 @@ def test_a_change_of_the_index_is_a_change_of_the_words(index: Index) -> None:
     assert index.revision.number > before
     index.add({"note": "A boat."})
     assert index.search("boat", k=1, hybrid=True)
-    assert "zeppelin" not in index._words(index._state()).terms.decode()
+    assert "zeppelin" not in _words(index).terms.decode()
     index.remove(["note"])
     assert all(hit.key != "note" for hit in index.search("boat", k=50, hybrid=True))
     assert caches(index) == [f"words-{index.revision.number}"]

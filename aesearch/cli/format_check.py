@@ -7,6 +7,7 @@ from math import exp
 from typing import Any
 
 from aesearch.cli.console import clock
+from aesearch.encoders import is_trained
 from aesearch.search.fusion import WordsCheck
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
 from aesearch.storage.info import IndexInfo
@@ -15,7 +16,6 @@ from aesearch.wording import counted
 MEASURES = {"reciprocal_rank": "MRR of perturbed queries", "by_folder": "mean of P@10 and mAP"}
 # Where the budget left less of the epochs than this, more time is likely to help.
 ENOUGH = 1 / 3
-BASELINES = ("pca", "thumbnail", "lsa")
 
 
 def told(facts: IndexInfo, noun: str) -> Iterator[str]:
@@ -151,7 +151,7 @@ def cut_short(facts: IndexInfo) -> Iterator[str]:
     begun, planned = trained.get("epochs", 0), trained.get("planned", 0)
     if begun >= planned:
         return
-    lost = facts.encoder in BASELINES
+    lost = not is_trained(facts.encoder)
     if lost or begun < ENOUGH * planned:
         so = f", and {facts.encoder.upper()} was better than what it had learned" if lost else ""
         yield (

@@ -14,8 +14,9 @@ from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import amount, clock, progress_bars, quiet_decoders
 from aesearch.cli.format_check import told, untrained
 from aesearch.cli.format_skipped import LeftOut, left_out_of, told_columns, told_left_out
-from aesearch.encoders import ENCODERS, UNTRAINED
+from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
+from aesearch.encoders.info import current_name
 from aesearch.engines.plan import ENGINES, FORMS
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.storage.info import IndexInfo
@@ -27,9 +28,19 @@ if TYPE_CHECKING:
     from aesearch.storage.info import Drift
 
 
-@click.command(
-    short_help="Learn from pictures, documents or vectors, or bring their index up to date."
-)
+class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 only
+    """An encoder of the registry, or 'auto'; by its former name, too."""
+
+    def __init__(self) -> None:
+        super().__init__(["auto", *ENCODERS])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name of today."""
+        name: str = super().convert(current_name(value, note=True), param, ctx)
+        return name
+
+
+@click.command(short_help="Learn from what you have, or bring its index up to date.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "--index",
@@ -42,7 +53,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
     "--encoder",
-    type=click.Choice(["auto", *ENCODERS]),
+    type=EncoderName(),
     help="Force an encoder; auto publishes the one that the check finds better.",
 )
 @click.option(
@@ -218,7 +229,7 @@ def _tell(
     noun, thing = facts.modality.noun, facts.thing
     changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
     what = _counted(changes, thing) if any(changes.values()) else f"no {thing} changed"
-    if done.trained and "seconds" in facts.trained and facts.encoder not in UNTRAINED:
+    if done.trained and "seconds" in facts.trained and is_trained(facts.encoder):
         what += ", trained"
     items = counted(summary["items"], noun)
     click.echo(f"{facts.name}: {items} ({what}) in {clock(summary['seconds'])}")

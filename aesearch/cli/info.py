@@ -12,9 +12,10 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import amount, clock
-from aesearch.cli.format_check import BASELINES, epochs, reasons
+from aesearch.cli.format_check import epochs, reasons
 from aesearch.cli.format_skipped import left_out_of, listed
 from aesearch.cli.options import INDEX_OPTION, output_option
+from aesearch.encoders import is_trained
 from aesearch.search.index import Index
 from aesearch.settings import spelled
 from aesearch.storage.info import IndexInfo
@@ -106,7 +107,7 @@ def _trained(facts: IndexInfo, noun: str) -> str:
     ran = epochs(trained)
     took = f"{ran} in {clock(trained['seconds'])}" if ran else clock(trained["seconds"])
     loser = (facts.check or {}).get("learned")
-    if facts.encoder in BASELINES and loser:
+    if loser and not is_trained(facts.encoder):
         return f"{told} (and {loser}, which did not win: {took})"
     return f"{told}, {took}"
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from aesearch.compare.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
 from aesearch.compare.plan import HYBRID, OWN, Step
-from aesearch.encoders import UNTRAINED
+from aesearch.encoders import is_trained
 from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
@@ -40,7 +40,7 @@ from aesearch.types import Floats, Ids, Pixels
 
 REBUILT = 8  # pictures whose reconstructions are kept
 
-Session = Any  # aesearch.encoders.training.loop.Session, which needs torch
+Session = Any  # aesearch.encoders.training.session.Session, which needs torch
 
 
 @dataclass
@@ -145,7 +145,7 @@ class Stage:
             own, kind = self.own, self.own.manifest.kind
             trained = float(own.manifest.trained.get("seconds", 0.0))
             title, started = f"this index's {kind}", time.perf_counter() - trained
-            learned = kind not in UNTRAINED
+            learned = is_trained(kind)
             yield self._of(title, own, self.own_features, started, learned=learned)
         else:
             parameters, started = dict(step.parameters), time.perf_counter()

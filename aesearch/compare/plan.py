@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +9,17 @@ from typing import Any
 
 import xxhash
 
-from aesearch.encoders import ENCODERS, LEARNED, UNTRAINED, encoder_class
+from aesearch.encoders import ENCODERS, encoder_class, is_trained
 from aesearch.encoders.factory import (
-    CHECKED,
     chosen_parameters,
     encoders_for,
     learned_by,
     require_kind,
 )
+from aesearch.encoders.info import current_name
+from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
-from aesearch.modalities import NOUNS, modality
+from aesearch.modalities import modality
 from aesearch.settings import FEWEST_TO_TRAIN, spelled, too_few_to_train
 
 OWN = "index"  # the encoder of the index that is compared
@@ -47,7 +47,7 @@ class Step:
     @property
     def learned(self) -> bool:
         """Whether a network is trained within a budget."""
-        return self.method in ENCODERS and self.method not in UNTRAINED
+        return self.method in ENCODERS and is_trained(self.method)
 
     @property
     def name(self) -> str:
@@ -99,18 +99,19 @@ def choose_steps(
     methods: dict[str, tuple[int, ...]] = {}
     sizeless = modality(kind).sizeless
     for name in wanted or modality(kind).compared:
-        method = (OWN if has_own else LEARNED[kind]) if name == "auto" else name
+        method = OWN if name == "auto" and has_own else name
+        method = method if method in (OWN, *sizeless) else learned_by(method, kind)
         if method in sizeless or (method == OWN and has_own):
             methods[method] = (0,)
             continue
         if method not in ENCODERS:
             able = ["auto", *sizeless, *encoders_for(kind)]
             raise ParameterError(
-                f"'{name}' is nothing that {NOUNS[kind]}s can be compared by; choose of "
+                f"'{name}' is nothing that {modality(kind).noun}s can be compared by; choose of "
                 f"{', '.join(dict.fromkeys(able))}" + (f", {OWN}" if has_own else "")
             )
         require_kind(method, kind)
-        methods[method] = (0,) if method == "raw" else tuple(dict.fromkeys(sizes))
+        methods[method] = tuple(dict.fromkeys(sizes)) if ENCODERS[method].sized else (0,)
     ordered = sorted(methods, key=lambda method: Step(method).learned)
     able = [method for method in ordered if method not in (*sizeless, OWN)]
     shares = _shares(parameters or {}, able, kind)
@@ -141,8 +142,8 @@ def _shares(
         able = [
             one
             for one in asked
-            if name in inspect.signature(encoder_class(one)).parameters
-            and (one, name) not in CHECKED
+            if current_name(name) in parameters_of(encoder_class(one))
+            and name not in ENCODERS[one].hidden_parameters
         ]
         for one in able or asked[-1:]:  # which then says what it has instead
             shares.setdefault(one, {})[name] = value
@@ -162,7 +163,7 @@ def without_untrainable(
     learned = [step.method for step in steps if step.learned]
     if not learned or count >= FEWEST_TO_TRAIN:
         return steps
-    told = too_few_to_train(count, NOUNS[kind], learned[0])
+    told = too_few_to_train(count, modality(kind).noun, learned[0])
     if named:
         raise ParameterError(f"{told}; name baselines with --encoders")
     warnings.warn(f"{told}: only baselines are compared", stacklevel=2)

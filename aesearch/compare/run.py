@@ -268,7 +268,7 @@ class _Run:
         return tasks, unknown
 
     def _session(self, step: Step) -> Any:
-        from aesearch.encoders.training.loop import Session
+        from aesearch.encoders.training.session import Session
 
         stage = f"training {step.name}"
         return Session(

@@ -10,12 +10,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
 
 BATCH = 512
-VALUES_AT_ONCE = 8_000_000  # of a table, filled in: 32 MB
+VALUES_AT_ONCE = 8_000_000  # of a table, densified: 32 MB
 
 
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -23,14 +24,14 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     An encoder takes pictures, a uint8 array of shape (n, height, width, channels), or a table, a
     float array of shape (n, features), and gives *latent* codes of shape (n, code_size_). The
-    comparable form that is searched, centred and of unit length, is made in one place: the graph
-    that :meth:`freeze` writes.
+    normalized code that is searched, centered and of unit length, is made in one place: the graph
+    that `write_graphs` writes.
 
     Attributes
     ----------
     code_size_ : int
-        Numbers in a code: `code_size`, or less where the data have fewer dimensions.
-    picture_shape_ : tuple of int or None
+        Dimensions of a code: `code_size`, or fewer where the data have fewer.
+    image_shape_ : tuple of int or None
         (height, width, channels) seen in `fit`, or None for a table.
     n_features_in_ : int
         Numbers per sample seen in `fit`.
@@ -38,7 +39,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Where the codes of the samples lie, for `sample`.
     uses_labels : bool
         Whether `fit` learns from `y`.
-    accepts_pictures : bool
+    accepts_images : bool
         Whether it learns from pictures; if not, from tables alone.
     accepts_sparse : bool
         Whether a table may be sparse (CSR of scipy), and stays so.
@@ -46,21 +47,25 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     uses_labels: ClassVar[bool] = False
     accepts_sparse: ClassVar[bool] = False
-    accepts_pictures: ClassVar[bool] = True
+    accepts_images: ClassVar[bool] = True
 
     code_size_: int
     n_features_in_: int
-    picture_shape_: tuple[int, int, int] | None
+    image_shape_: tuple[int, int, int] | None
     prior_: Prior
 
     def check_parameters(self) -> None:
         """Check the parameters by themselves, before any data are seen.
+
+        Each is checked as its field declares it; an encoder adds what must hold between them.
 
         Raises
         ------
         ParameterError
             If one of them is wrong: it says which, the value, and what is allowed.
         """
+        for name, parameter in parameters_of(type(self)).items():
+            parameter.check(getattr(self, name))
 
     @abstractmethod
     def fit(self, X: Array, y: object = None) -> Self:
@@ -93,7 +98,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return np.concatenate([self._encode(X[i : i + step]) for i in range(0, count, step)])
 
     def inverse_transform(self, latents: Array) -> Array:
-        """Return what `latents`, of shape (n, code_size_), decode to, in the form of the input."""
+        """Decode `latents`, of shape (n, code_size_), to the form of the input."""
         check_is_fitted(self, "code_size_")
         latents = np.asarray(latents, dtype=np.float32)
         if latents.ndim != 2 or latents.shape[1] != self.code_size_:
@@ -101,14 +106,14 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"latents must have shape (n, {self.code_size_}); got {latents.shape}."
             )
         if not len(latents):
-            shape = self.picture_shape_ or (self.n_features_in_,)
-            return np.empty((0, *shape), np.float32 if self.picture_shape_ is None else np.uint8)
+            shape = self.image_shape_ or (self.n_features_in_,)
+            return np.empty((0, *shape), np.float32 if self.image_shape_ is None else np.uint8)
         parts = [self._decode(latents[i : i + BATCH]) for i in range(0, len(latents), BATCH)]
         decoded = np.concatenate(parts)
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             return decoded
-        pictures: Array = np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
-        return pictures.reshape(-1, *self.picture_shape_)
+        images: Array = np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
+        return images.reshape(-1, *self.image_shape_)
 
     def sample(self, count: int = 1, *, group: str | None = None, random_state: int = 0) -> Array:
         """Return `count` new samples, in the form of the input, decoded from drawn codes.
@@ -151,10 +156,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _validated(self, X: Array, *, reset: bool) -> Array:
         """Check `X`: pictures stay uint8, and are never copied; a table becomes floats."""
         if getattr(X, "ndim", 0) != 4:
-            if not reset and self.picture_shape_ is not None:
+            if not reset and self.image_shape_ is not None:
                 raise ValueError(
                     f"{type(self).__name__} was fitted on pictures of shape "
-                    f"{self.picture_shape_}; got an array of shape {np.shape(X)}."
+                    f"{self.image_shape_}; got an array of shape {np.shape(X)}."
                 )
             table: Array = validate_data(
                 self,
@@ -165,9 +170,9 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 ensure_min_samples=2 if reset else 1,
             )
             if reset:
-                self.picture_shape_ = None
+                self.image_shape_ = None
             return table
-        if not self.accepts_pictures:
+        if not self.accepts_images:
             kind = type(self).__name__
             raise ValueError(f"{kind} learns from tables; got an array of shape {X.shape}.")
         if X.dtype != np.uint8:
@@ -178,11 +183,11 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if reset:
             if len(X) < 2:
                 raise ValueError(f"fit needs at least 2 pictures; got n_samples = {len(X)}.")
-            self.picture_shape_ = (height, width, channels)
+            self.image_shape_ = (height, width, channels)
             self.n_features_in_ = height * width * channels
-        elif self.picture_shape_ != (height, width, channels):
+        elif self.image_shape_ != (height, width, channels):
             raise ValueError(
-                f"{type(self).__name__} was fitted on pictures of shape {self.picture_shape_}; "
+                f"{type(self).__name__} was fitted on pictures of shape {self.image_shape_}; "
                 f"got {(height, width, channels)}."
             )
         return X

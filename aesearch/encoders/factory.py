@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aesearch.encoders import ENCODERS, encoder_class
+from aesearch.encoders import ENCODERS, encoder_class, encoder_info
+from aesearch.encoders.info import CHOSEN_ELSEWHERE, current_name
+from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
-from aesearch.modalities import IMAGES, TEXTS, modality
+from aesearch.modalities import modality
 from aesearch.settings import plain
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
-
-# Parameters that are chosen otherwise, and where.
-ELSEWHERE = {
-    "code_size": "is chosen with --code-size, in Python with the setting code_size",
-    "random_state": "is chosen with --seed, in Python with the setting seed",
-}
-CHECKED = {("pca", "whiten"): "is chosen by the check, which tries three; leave it out"}
 
 
 def make_encoder(name: str, parameters: Mapping[str, Any], code_size: int, seed: int) -> Encoder:
@@ -36,9 +30,10 @@ def make_encoder(name: str, parameters: Mapping[str, Any], code_size: int, seed:
     """
     constructor = encoder_class(name)
     own = {"code_size": code_size, "random_state": seed}
-    known = inspect.signature(constructor).parameters
+    known = parameters_of(constructor)
     given = {key: value for key, value in own.items() if key in known}
-    return constructor(**given, **parameters)
+    named = {key if key in known else current_name(key): v for key, v in parameters.items()}
+    return constructor(**given, **named)
 
 
 def chosen_parameters(
@@ -63,19 +58,18 @@ def chosen_parameters(
         If it has no parameter of such a name, or refuses a value.
     """
     name = learned_by(name, kind)
-    known = inspect.signature(encoder_class(name)).parameters
-    allowed = [key for key in known if key not in ELSEWHERE and (name, key) not in CHECKED]
+    known, hidden = parameters_of(encoder_class(name)), ENCODERS[name].hidden_parameters
+    allowed = [key for key in known if key not in hidden]
     parameters = {}
     for key, value in plain(wanted).items():
         key = key.strip().replace("-", "_")
-        reason = ELSEWHERE.get(key) or CHECKED.get((name, key))
-        if reason:
-            raise ParameterError(f"{key} {reason}")
+        key = key if key in known else current_name(key, note=True)
+        if key in hidden:
+            raise ParameterError(f"{key} {hidden[key]}")
         if key not in known:
             choices = f"choose {', '.join(allowed)}" if allowed else "it has none"
             raise ParameterError(f"encoder {name} has no parameter '{key}'; {choices}")
-        is_text = isinstance(value, str)
-        parameters[key] = _read(value, str(known[key].annotation)) if is_text else value
+        parameters[key] = known[key].read(value) if isinstance(value, str) else value
     encoder = make_encoder(name, parameters, code_size, seed)
     encoder.check_parameters()
     return changed_parameters(encoder)
@@ -83,43 +77,39 @@ def chosen_parameters(
 
 def changed_parameters(encoder: Encoder) -> dict[str, Any]:
     """Return the parameters of an encoder that differ from the defaults of its constructor."""
-    known = inspect.signature(type(encoder)).parameters
+    known = parameters_of(type(encoder))
     return {
         name: getattr(encoder, name)
         for name, parameter in known.items()
-        if name not in ELSEWHERE and getattr(encoder, name) != parameter.default
+        if name not in CHOSEN_ELSEWHERE and getattr(encoder, name) != parameter.default
     }
 
 
 def learned_by(name: str, kind: str = "images") -> str:
-    """Return the encoder that is trained under a name: 'auto' trains the default of its kind."""
-    return modality(kind).default_encoder if name == "auto" else name
+    """Name of the encoder that is trained: for 'auto', the default of its kind."""
+    return modality(kind).default_encoder if name == "auto" else current_name(name)
 
 
 def kind_learned_from(name: str) -> str:
-    """Return 'texts' for an encoder that takes nothing but documents, else 'images'."""
-    takes_pictures = name not in ENCODERS or encoder_class(name).accepts_pictures
-    return IMAGES if takes_pictures else TEXTS
+    """Name the kind of collection that an encoder is made for: the first where it takes several."""
+    name = current_name(name)
+    return ENCODERS[name].modalities[0] if name in ENCODERS else "images"
 
 
 def encoders_for(kind: str) -> list[str]:
-    """Return the encoders that can learn from pictures, or from documents."""
-    return [name for name in ENCODERS if _learns_from(name, kind)]
-
-
-def _learns_from(name: str, kind: str) -> bool:
-    encoder = encoder_class(name)
-    return encoder.accepts_sparse if kind == TEXTS else encoder.accepts_pictures
+    """List the encoders that can learn from a kind of collection."""
+    return [name for name, info in ENCODERS.items() if kind in info.modalities]
 
 
 def require_kind(name: str, kind: str) -> None:
     """Refuse an encoder that cannot learn from documents, or from pictures, where it is to."""
-    if name == "auto" or _learns_from(name, kind):
-        return
     able = encoders_for(kind)
-    others, wanted = modality(kind_learned_from(name)).noun, modality(kind).noun
+    if name == "auto" or current_name(name) in able:
+        return
+    kinds = " and ".join(f"{modality(one).noun}s" for one in encoder_info(name).modalities)
     raise ParameterError(
-        f"encoder {name} learns from {others}s; for {wanted}s choose auto, {', '.join(able)}"
+        f"encoder {name} learns from {kinds}; for {modality(kind).noun}s choose auto, "
+        f"{', '.join(able)}"
     )
 
 
@@ -133,7 +123,7 @@ def require_folders(name: str, folders: Iterable[str]) -> None:
     folders : iterable of str
         The folder of each item, or another label of it; "" where it has none.
     """
-    if not encoder_class(name).uses_labels:
+    if not ENCODERS[current_name(name)].uses_labels:
         return
     found = set(folders) - {""}
     if len(found) < 2:
@@ -153,29 +143,3 @@ def parse_choices(texts: Iterable[str]) -> dict[str, str]:
             raise ParameterError(f"--set takes KEY=VALUE, such as beta=2; got '{text}'")
         parameters[key.strip()] = value.strip()
     return parameters
-
-
-def _read(text: str, annotation: str) -> Any:
-    """Return what a text stands for where a constructor expects `annotation`.
-
-    What fits nothing stays text, which the encoder's own check then refuses by name.
-    """
-    kinds = {part.strip().partition("[")[0] for part in annotation.split("|")}
-    word = text.lower()
-    if "str" in kinds and not kinds & {"int", "float", "bool", "tuple"}:
-        return None if word == "none" and "None" in kinds else text
-    if word == "none":
-        return None
-    if word in ("true", "false"):
-        return word == "true"
-    if "," in text or "tuple" in kinds:
-        parts = [part.strip() for part in text.split(",")]
-        if all(part.lstrip("+-").isdecimal() for part in parts if part):
-            return tuple(int(part) for part in parts if part)
-        return text
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text

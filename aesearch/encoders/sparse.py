@@ -1,4 +1,4 @@
-"""Sparse tables, CSR matrices of scipy: from and to bags, looked at, and filled in by the batch."""
+"""Sparse tables, CSR matrices of scipy: from and to bags, looked at, and densified by the batch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bags_of(csr: Any) -> Bags:
 
     Columns are sorted within a row and values at one place added up, as bags want it.
     """
-    csr = tidied(csr)
+    csr = canonical(csr)
     return Bags(
         csr.indptr.astype(np.int64, copy=False),
         csr.indices.astype(np.int32, copy=False),
@@ -40,7 +40,7 @@ def is_sparse(X: object) -> TypeGuard[csr_matrix]:
     return bool(issparse(X))
 
 
-def tidied(csr: Any) -> csr_matrix:
+def canonical(csr: Any) -> csr_matrix:
     """Return the same table in float32, with one value for each place and columns sorted.
 
     What is in order shares memory with the result; what is given is never changed.
@@ -52,15 +52,15 @@ def tidied(csr: Any) -> csr_matrix:
     return csr_matrix((values, csr.indices, csr.indptr), shape=csr.shape)
 
 
-def filled(csr: Any) -> Floats:
-    """Return a batch of rows with its zeros, float32 of the same shape."""
+def densified(csr: Any) -> Floats:
+    """Densify a batch of rows: float32 of the same shape, with its zeros."""
     full: Floats = csr.toarray().astype(np.float32, copy=False)
     return full
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What units need to know about all rows of a table, had without its zeros.
+    """What a likelihood needs to know about all rows of a table, had without its zeros.
 
     Attributes
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -24,3 +25,18 @@ def export(module: nn.Module, example: Tensor, path: Path, name: str, outputs: l
             verbose=False,
             external_data=False,
         )
+    _without_traces(path)
+
+
+def _without_traces(path: Path) -> None:
+    """Take out of a graph where in which file it was traced.
+
+    An exported encoder would tell where its owner keeps it, and have another fingerprint there.
+    """
+    model = onnx.load(str(path))
+    graph = model.graph
+    named = (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output)
+    for part in (model, graph, *model.functions, *named):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    onnx.save(model, str(path))

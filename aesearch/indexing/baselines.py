@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from aesearch.encoders import ENCODERS
 from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.linear.pca import SMALLEST_VARIANCE, PCAEncoder
@@ -17,13 +18,8 @@ from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.storage.layout import Layout
 from aesearch.types import Array, Floats
 
-if TYPE_CHECKING:
-    pass
-
 WHITENINGS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
 LSA_WEIGHTINGS = ("log-entropy", "tf-idf")
-# Encoders that model how often a word occurs (a multinomial), and so take the counts themselves.
-COUNTING = frozenset({"mlp", "vae", "cvae", "dbn"})
 
 
 def learned_from(corpus: Dataset, features: Any) -> Any:
@@ -132,7 +128,8 @@ def learned_features(
     """
     if not corpus.modality.has_words:
         return corpus.features
-    counts = encoder in COUNTING and parameters.get("loss", "auto") in ("auto", "multinomial")
+    models = encoder in ENCODERS and ENCODERS[encoder].takes_counts
+    counts = models and parameters.get("loss", "auto") in ("auto", "multinomial")
     return features_for(corpus, "counts" if counts else weighting())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aesearch.encoders import UNTRAINED
+from aesearch.encoders import is_trained
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.indexing.request import Choices, Request
@@ -97,7 +97,7 @@ def require_choices(source: Source, entries: list[Entry], choices: Choices) -> t
 
 def require_labels(settings: Settings, labels: Sequence[str]) -> None:
     """Refuse an encoder that learns from labels where there are none, before any work."""
-    if settings.encoder not in ("auto", *UNTRAINED):
+    if settings.encoder != "auto" and is_trained(settings.encoder):
         require_folders(settings.encoder, labels)
 
 
@@ -123,7 +123,7 @@ def wants_training(request: Request, folder: IndexFolder) -> bool:
 def _was_never_trained(folder: IndexFolder) -> bool:
     return (
         "seconds" not in folder.manifest.trained
-        and folder.settings.encoder not in UNTRAINED
+        and is_trained(folder.settings.encoder)
         and folder.count() >= FEWEST_TO_TRAIN
         and not folder.layout.plan.exists()
     )

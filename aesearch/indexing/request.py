@@ -11,8 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from aesearch.encoders import ENCODERS, UNTRAINED
+from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
+from aesearch.encoders.info import current_name
 from aesearch.errors import ParameterError, SourceError
 from aesearch.modalities import modality
 from aesearch.settings import Settings, parse_seconds, plain, spelled
@@ -91,7 +92,9 @@ class Choices:
                 "others with --index"
             )
         changes = {name: value for name, value in self.changes.items() if name != "kind"}
+        before = _with_current_names(before)
         chosen = replace(before, **changes)
+        chosen = replace(chosen, encoder=current_name(chosen.encoder, note=True))
         if chosen.encoder not in ("auto", *ENCODERS):
             raise ParameterError(
                 f"unknown encoder '{chosen.encoder}'; choose auto, {', '.join(ENCODERS)}"
@@ -102,7 +105,7 @@ class Choices:
             given = {**(before.parameters if same else {}), **given}
         # An index that stays as it is need not wait for torch, nor what is learned by default.
         known = given == before.parameters and not retrain
-        if not known and (given or chosen.encoder not in ("auto", *UNTRAINED)):
+        if not known and (given or _is_forced(chosen.encoder)):
             require_kind(chosen.encoder, kind)
             given = chosen_parameters(chosen.encoder, given, chosen.code_size, chosen.seed, kind)
         chosen = replace(chosen, parameters=given, kind=kind)
@@ -140,6 +143,17 @@ def _opened(
         columns = (columns or Columns()).over(card.columns)
         kind = card.kind if kind == "auto" else kind
     return layout, open_source(source, columns or None, sys.stdin, kind)
+
+
+def _is_forced(encoder: str) -> bool:
+    """Whether an encoder was named that needs a budget."""
+    return encoder != "auto" and is_trained(encoder)
+
+
+def _with_current_names(settings: Settings) -> Settings:
+    """Settings of an older version, with the names of today."""
+    parameters = {current_name(key): value for key, value in settings.parameters.items()}
+    return replace(settings, encoder=current_name(settings.encoder), parameters=parameters)
 
 
 def _refuse_new_codes(before: Settings, chosen: Settings) -> None:
@@ -201,7 +215,7 @@ class Request:
             raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
         choices = Choices.of(settings)
         layout, opened = _opened(source, path, choices.kind, columns, keys, labels)
-        if seconds == 0 and choices.encoder not in ("auto", *UNTRAINED):
+        if seconds == 0 and _is_forced(choices.encoder):
             raise ParameterError(
                 "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
             )

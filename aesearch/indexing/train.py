@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.encoders import UNTRAINED
+from aesearch.encoders import is_trained
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
+from aesearch.encoders.info import current_name
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Decision
@@ -64,7 +65,8 @@ class Plan:
         """Return the plan that is there."""
         path = layout.plan
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            plan = cls(**json.loads(path.read_text(encoding="utf-8")))
+            return replace(plan, encoder=current_name(plan.encoder))
         except (OSError, ValueError, TypeError) as error:
             raise DamagedError(
                 f"{path} cannot be read ({error}); 'aesearch index SOURCE --retrain' starts anew"
@@ -127,7 +129,7 @@ def train(
 
 def _is_worth_training(learned: str, wanted: str, corpus: Dataset, seconds: float) -> bool:
     count, baseline = len(corpus), corpus.modality.baseline
-    if learned in UNTRAINED:
+    if not is_trained(learned):
         return learned != baseline
     if count < FEWEST_TO_TRAIN and wanted != "auto":
         warnings.warn(
@@ -151,7 +153,7 @@ def _fit(
     folder: IndexFolder, name: str, selection: Selection, seconds: float, progress: Progress
 ) -> tuple[Candidate, dict[str, Any]]:
     """Fit the learned encoder within its budget, going on from a checkpoint if there is one."""
-    from aesearch.encoders.training.loop import Session
+    from aesearch.encoders.training.session import Session
 
     started = time.perf_counter()
     session = Session(
@@ -163,13 +165,13 @@ def _fit(
     encoder: Any = make_encoder(name, settings.parameters, settings.code_size, settings.seed)
     progress("training", 0, seconds)
     features = features_wanted(selection, settings, name)
-    if name not in UNTRAINED and encoder.uses_labels:
+    if is_trained(name) and encoder.uses_labels:
         try:
             require_folders(name, corpus.labels[: corpus.training])
         except ParameterError:  # the files in other folders turned out to be no pictures
             Plan.done(folder.layout)
             raise
-    fit(encoder, corpus, features, None if name in UNTRAINED else session)
+    fit(encoder, corpus, features, session if is_trained(name) else None)
     tally = session.tally
     notes = {
         "trained": {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.encoders.autoencoders.neighbours import NeighbourEncoder
-from aesearch.encoders.training.loop import Session
+from aesearch.encoders.autoencoders.neighbors import NeighborEncoder
+from aesearch.encoders.training.session import Session
 from aesearch.errors import DamagedError
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.maps.layouts import Panel, plane_of
@@ -27,7 +27,7 @@ FEWEST = 4  # items: fewer have no shape
 # with these in 12 s, and .720 by the codes themselves.
 QUICK: dict[str, Any] = {
     "hidden": (256, 64),
-    "neighbours": 5,
+    "neighbors": 5,
     "reconstruction": 0.0,
     "batch_size": 512,
     "learning_rate": 5e-3,
@@ -82,7 +82,7 @@ class Material(ABC):
     def learned(self) -> Panel:
         """Train an encoder to two numbers, on the codes."""
         epochs = int(np.clip(SHOWN // len(self.codes), FEWEST_EPOCHS, MOST_EPOCHS))
-        encoder = NeighbourEncoder(2, epochs=epochs, random_state=self.seed, **QUICK)
+        encoder = NeighborEncoder(2, epochs=epochs, random_state=self.seed, **QUICK)
         encoder.fit(self.codes, session=self._session())
         return Panel("learned", "autoencoder, code of 2 numbers", plane_of(encoder, self.codes))
 

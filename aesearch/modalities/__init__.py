@@ -19,10 +19,6 @@ MODALITIES = {
     "vectors": "aesearch.modalities.vectors:Vectors",
 }
 
-# Until the last of the rooms asks its modality: see the test of branches by kind.
-IMAGES, TEXTS = "images", "texts"
-NOUNS = {"images": "picture", "texts": "document"}
-
 __all__ = ["MODALITIES", "Features", "Modality", "Read", "load_features", "modality"]
 
 

@@ -124,7 +124,7 @@ def generated(work: Work) -> dict[str, Any]:
     split = work.digits()
     recipe = work.recipe(two_dimensions.RECIPES["mlp"])
     # That of the literature has no batch normalisation, and so needs smaller steps.
-    simple = {**recipe, "normalise": False, "learning_rate": SMALL_STEPS}
+    simple = {**recipe, "normalize": False, "learning_rate": SMALL_STEPS}
     trials = {
         "without the L2 term": ("simple", {**simple, "code_penalty": 0.0}),
         "with the L2 term": ("simple penalty", {**simple, "code_penalty": PENALTY}),

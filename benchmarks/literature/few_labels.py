@@ -27,7 +27,7 @@ from torch.nn import functional
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
 from aesearch.encoders.contrastive.encoder import AgreementEncoder
 from aesearch.encoders.linear.pca import PCAEncoder
-from aesearch.encoders.training.loop import Session
+from aesearch.encoders.training.session import Session
 from benchmarks.data_sets import Array, Split, digits
 from benchmarks.reporting import say, show
 
@@ -71,9 +71,9 @@ def draw(labels: Array, count: int, seed: int) -> Array:
 
 def classifier(encoder: MLPEncoder, *, pretrained: bool) -> nn.Module:
     """Return the encoder's layers with one more on top; drawn anew where not `pretrained`."""
-    fresh = encoder._network(encoder.network_.units, (1, 28, 28))
-    body: Any = encoder.network_.body if pretrained else fresh.body
-    return nn.Sequential(nn.Flatten(), copy.deepcopy(body.down), nn.Linear(CODE_SIZE, CLASSES))
+    fresh = encoder._network(encoder.network_.likelihood, (1, 28, 28))
+    backbone: Any = encoder.network_.backbone if pretrained else fresh.backbone
+    return nn.Sequential(nn.Flatten(), copy.deepcopy(backbone.down), nn.Linear(CODE_SIZE, CLASSES))
 
 
 def tune(model: nn.Module, x: Tensor, labels: Tensor) -> nn.Module:

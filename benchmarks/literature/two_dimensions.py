@@ -31,7 +31,7 @@ NETWORK: dict[str, Any] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "pca": {"whiten": 0.0, "resolution": None},
     "mlp": {**NETWORK, "epochs": 16},
-    "neighbours": {**NETWORK, "epochs": 16, "batch_size": 500, "reconstruction": 0.2},
+    "neighbors": {**NETWORK, "epochs": 16, "batch_size": 500, "reconstruction": 0.2},
 }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,25 +19,23 @@ from aesearch.encoders.autoencoders.network import (
     NetworkTask,
 )
 from aesearch.encoders.base import BATCH, rows_at_once
-from aesearch.encoders.layers.likelihood import LOSSES, Units, loss_for
-from aesearch.encoders.sparse import is_sparse, tidied
-from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
+from aesearch.encoders.layers.likelihood import LOSSES, Likelihood, loss_for
+from aesearch.encoders.parameters import Above, AtLeast, AtMost, OneOf, Weight
+from aesearch.encoders.sparse import canonical, is_sparse
+from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
 from aesearch.encoders.training.data import (
     Batches,
-    PictureSource,
+    ImageSource,
     RowSource,
-    signature_of,
     spread_rows,
 )
-from aesearch.encoders.training.loop import History, Session, train
-from aesearch.encoders.training.noise import check_noise, noise_of
-from aesearch.encoders.validation import require_number, require_one_of, require_whole
-from aesearch.inference.prior import Prior
-from aesearch.types import Array, Floats
+from aesearch.encoders.training.noise import noise_of
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.task import Epochs
+from aesearch.encoders.training.trainer import History, train
+from aesearch.types import Array
 
-SAMPLES_SHOWN = 1_000_000  # in all epochs of a default training
-FEWEST_EPOCHS, MOST_EPOCHS = 20, 200
-LOOKED_AT = 20_000  # samples for means, spreads and where the codes lie
+EPOCHS = Epochs(shown=1_000_000, fewest=20, most=200)
 # As floats, all at once: 200 MB.
 FEWEST_LOOKED_AT, VALUES_LOOKED_AT = 1_000, 50_000_000
 FEWEST_VALIDATED = 8
@@ -45,22 +44,15 @@ MOST_VALIDATED = 5_000
 
 
 @dataclass(eq=False, repr=False)
-class Autoencoder(ModuleEncoder):
+class Autoencoder(TrainedEncoder):
     """What the trained encoders have in common; each of them adds its network.
 
     Parameters
     ----------
-    code_size : int, default=64
-        Numbers in a code.
     loss : {"auto", "squared", "cross-entropy", "multinomial"}, default="auto"
         "squared" (a Gaussian likelihood) for any numbers; "cross-entropy" (Bernoulli) for values
         in 0..1; "multinomial" for counts, such as those of words. "auto" takes cross-entropy for
         pictures of ink on a ground, multinomial for sparse tables of whole numbers, else squared.
-    noise : {"gaussian", "mask", "dropout"}, optional
-        Distortion of the input, whose clean form is the target: a denoising autoencoder.
-    noise_level : float, default=0.3
-        Standard deviation of the Gaussian, in 0..1 or in standard deviations of the data, or the
-        share of values set to 0.
     shift : int, default=0
         Pictures are also shown, and decoded, moved by up to so many pixels: more to learn from.
         In the last tenth of the training they are shown as they are.
@@ -69,13 +61,13 @@ class Autoencoder(ModuleEncoder):
         and 200 times.
     batch_size : int, default=256
         Samples per step; fewer in a small collection, so that an epoch has 16 steps.
-    learning_rate, weight_decay : float
-        Peak rate and decoupled decay of AdamW.
+    learning_rate : float, default=0.001
+        Peak rate of AdamW: it rises over the first 3 % of the training, and falls as a cosine.
+    weight_decay : float, default=1e-4
+        Decoupled decay of AdamW.
     validation : float, default=0.05
-        Share of the samples that is not trained on: the state that is best there is kept, and
+        Share of the samples that is held out: the state that is best there is kept, and
         training ends when it gets no better. 0 trains on all, to the end.
-    random_state : int, default=0
-        Seed; without a time budget the result is the same on the same machine.
 
     Attributes
     ----------
@@ -84,84 +76,47 @@ class Autoencoder(ModuleEncoder):
     loss_ : str
         The loss that was taken.
     network_ : Network
+
+    See Also
+    --------
+    TrainedEncoder : noise, the seed, and what else all trained encoders have.
     """
 
     task_type: ClassVar[type[NetworkTask]] = NetworkTask
 
-    code_size: int = 64
     _: KW_ONLY
-    loss: str = "auto"
-    noise: str | None = None
-    noise_level: float = 0.3
-    shift: int = 0
-    epochs: int | None = None
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    validation: float = 0.05
-    random_state: int = 0
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size")
-        require_whole(self, 2, "batch_size")
-        require_whole(self, 1, "epochs", or_none=True)
-        require_whole(self, 0, "shift", "random_state")
-        require_one_of(self, "loss", ["auto", *LOSSES])
-        require_number(self, "learning_rate", above=0)
-        require_number(self, "weight_decay", least=0)
-        require_number(self, "validation", least=0, most=0.5)
-        check_noise(self.noise, self.noise_level)
+    loss: Annotated[str, OneOf("auto", *LOSSES)] = "auto"
+    shift: Annotated[int, AtLeast(0)] = 0
+    batch_size: Annotated[int, AtLeast(2)] = 256
+    learning_rate: Annotated[float, Above(0)] = 1e-3
+    weight_decay: Weight = 1e-4
+    validation: Annotated[float, AtLeast(0), AtMost(0.5)] = 0.05
 
     @abstractmethod
-    def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> Network:
         """Make the untrained network for samples of `shape`."""
 
-    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
-        """Train on `X`.
-
-        Parameters
-        ----------
-        X : ndarray, or CSR matrix where `accepts_sparse`
-            uint8 pictures (n, height, width, 1 or 3), which may be a memory map and is read batch
-            by batch, or a table of floats (n, features). Of a sparse one no more than a batch is
-            ever filled in.
-        y : array-like of shape (n,), optional
-            Classes; ignored by encoders that do not learn from them.
-        session : Session, optional
-            Time budget, progress, checkpoints; by default none of them.
-
-        Raises
-        ------
-        ParameterError
-            Before training begins, if a parameter is wrong or does not fit the data.
-        """
-        self.check_parameters()
-        X = self._validated(X, reset=True)
+    def _fit(self, X: Array, y: object, session: Session) -> None:
         if is_sparse(X):
-            X = tidied(X)
-        labels = self._numbered(y, X.shape[0])
-        source: Batches = RowSource(X) if self.picture_shape_ is None else PictureSource(X)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
-            units = self._units(X, source)
-            self.network_ = self._network(units, source.shape)
-            self.history_ = self._train(source, labels, session or Session())
-            self._settle(source)
-        return self
+            X = canonical(X)
+        labels = self._encode_labels(y, X.shape[0])
+        source: Batches = RowSource(X) if self.image_shape_ is None else ImageSource(X)
+        self.network_ = self._network(self._likelihood_for(X, source), source.shape)
+        self.history_ = self._train(source, labels, session)
+        self._finalize(self._some_latents(source))
 
-    def _units(self, X: Array, source: Batches) -> Units:
+    def _likelihood_for(self, X: Array, source: Batches) -> Likelihood:
         """Choose the loss, and look at the scale of the samples: of a sparse table, of all."""
         if is_sparse(X):
-            self.loss_ = loss_for(self.loss, X, pictures=False)
-            return Units(self.loss_, source.shape).fit(X)
+            self.loss_ = loss_for(self.loss, X, images=False)
+            return Likelihood(self.loss_, source.shape).fit(X)
         most = min(LOOKED_AT, max(FEWEST_LOOKED_AT, VALUES_LOOKED_AT // self.n_features_in_))
         looked_at = source.batch(spread_rows(source.count, most))
-        pictures = self.picture_shape_ is not None
-        self.loss_ = loss_for(self.loss, looked_at[:2_000], pictures=pictures)
-        return Units(self.loss_, source.shape).fit(looked_at)
+        images = self.image_shape_ is not None
+        self.loss_ = loss_for(self.loss, looked_at[:FEW], images=images)
+        return Likelihood(self.loss_, source.shape).fit(looked_at)
 
-    def _numbered(self, y: object, count: int) -> Labels:  # noqa: ARG002 - for encoders that use labels
+    def _encode_labels(self, y: object, count: int) -> Labels:
         """Return the class of each sample as a number, -1 where it is not known or not used."""
         return np.full(count, -1, dtype=np.int64)
 
@@ -173,80 +128,57 @@ class Autoencoder(ModuleEncoder):
         order = np.random.default_rng(self.random_state).permutation(source.count)
         kept = min(int(self.validation * source.count), MOST_VALIDATED)
         kept = kept if kept >= FEWEST_VALIDATED else 0
-        rows, validated = np.sort(order[kept:]), np.sort(order[:kept])
+        rows, held_out = np.sort(order[kept:]), np.sort(order[:kept])
         noise = noise_of(self.noise, self.noise_level)
-        shift = self.shift if self.picture_shape_ else 0
-        task = self.task_type(self.network_, source, rows, validated, labels, noise, shift)
+        shift = self.shift if self.image_shape_ else 0
+        task = self.task_type(self.network_, source, rows, held_out, labels, noise, shift)
         task.name = type(self).__name__.lower()
-        task.epochs = self.epochs or int(
-            np.clip(SAMPLES_SHOWN // source.count, FEWEST_EPOCHS, MOST_EPOCHS)
-        )
+        self._configure(task, source, self.epochs or EPOCHS.of(source.count))
         task.batch_size = min(self.batch_size, max(SMALLEST_BATCH, task.samples // STEPS))
         task.learning_rate, task.weight_decay = self.learning_rate, self.weight_decay
-        # With nothing kept out there is nothing that a longer training could spoil.
+        # With nothing held out there is nothing that a longer training could spoil.
         task.patience = max(10, task.epochs // 4) if kept else task.epochs
-        task.signature = signature_of(self.get_params(), source)
         return task
 
-    def _settle(self, source: Batches) -> None:
-        """Look at where the codes lie once the network is trained."""
+    def _some_latents(self, source: Batches) -> Tensor:
+        """Encode samples that are spread over all."""
         rows = spread_rows(source.count, LOOKED_AT)
-        step = BATCH if self.picture_shape_ else rows_at_once(self.n_features_in_)
+        step = BATCH if self.image_shape_ else rows_at_once(self.n_features_in_)
         parts = np.array_split(rows, -(-len(rows) // step))
-        latents = torch.cat([self._latents(source, part) for part in parts])
-        self.code_size_ = latents.shape[1]
-        self.centre_ = latents.mean(dim=0)
-        self.prior_ = self._prior(latents.numpy())
+        return torch.cat([self._latents(source, part) for part in parts])
+
+    def _finalize(self, latents: Tensor) -> None:
+        super()._finalize(latents)
+        self.center_ = latents.mean(dim=0)
 
     @torch.inference_mode()
     def _latents(self, source: Batches, rows: Array) -> Tensor:
-        return self.network_.encode(self.network_.units.inputs(source.batch(rows)))
-
-    def _prior(self, latents: Floats) -> Prior:
-        """Return where codes are drawn from, given those of the samples."""
-        return Prior.fitted(latents)
+        return self.network_.encode(self.network_.likelihood.inputs(source.batch(rows)))
 
     def encoder_module(self) -> nn.Module:
         """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
-        pictures = self.picture_shape_ is not None
-        return EncoderModule(self.network_, self.centre_, pictures=pictures).eval()
+        images = self.image_shape_ is not None
+        return EncoderModule(self.network_, self.center_, images=images).eval()
 
     def decoder_module(self) -> nn.Module:
         """Return the module from latents to pictures in 0..255, or to rows."""
-        return DecoderModule(self.network_, pictures=self.picture_shape_ is not None).eval()
+        return DecoderModule(self.network_, images=self.image_shape_ is not None).eval()
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"network": self.network_}
+
+    def _arrays(self) -> dict[str, Array]:
+        return {"centre": self.center_.numpy()}
 
     def _layout(self) -> dict[str, Any]:
-        """Return what `load_state` must know beside the arrays, as JSON holds it."""
-        return {
-            "picture_shape": self.picture_shape_,
-            "features": self.n_features_in_,
-            "loss": self.loss_,
-            "history": self.history_,
-        }
+        return {**super()._layout(), "loss": self.loss_}
 
-    def state(self) -> dict[str, Array]:
-        """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
-        arrays = {**arrays_of(network=self.network_), **self.prior_.state()}
-        return {**arrays, "centre": self.centre_.numpy(), "layout": packed(self._layout())}
-
-    def load_state(self, state: dict[str, Array]) -> Self:
-        """Become the encoder that `state` was taken from; parameters must be the same."""
-        self._restore(unpacked(state))
-        if self.picture_shape_ is None:
-            shape: tuple[int, ...] = (self.n_features_in_,)
-        else:
-            height, width, channels = self.picture_shape_
+    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
+        self.loss_ = layout["loss"]
+        shape: tuple[int, ...] = (self.n_features_in_,)
+        if self.image_shape_ is not None:
+            height, width, channels = self.image_shape_
             shape = (channels, height, width)
-        self.network_ = self._network(Units(self.loss_, shape), shape).eval()
-        load_arrays(state, network=self.network_)
-        self.centre_ = torch.from_numpy(np.array(state["centre"]))
-        self.code_size_ = len(self.centre_)
-        self.prior_ = Prior.from_state(state)
-        return self
-
-    def _restore(self, layout: dict[str, Any]) -> None:
-        """Take back what `_layout` gave."""
-        shape = layout["picture_shape"]
-        self.picture_shape_ = None if shape is None else tuple(shape)
-        self.n_features_in_ = layout["features"]
-        self.loss_, self.history_ = layout["loss"], layout["history"]
+        self.network_ = self._network(Likelihood(self.loss_, shape), shape).eval()
+        self.center_ = torch.from_numpy(np.array(state["centre"]))
+        self.code_size_ = len(self.center_)

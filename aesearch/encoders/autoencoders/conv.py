@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -13,16 +14,11 @@ from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.mlp import PlainNetwork
 from aesearch.encoders.autoencoders.network import Network
 from aesearch.encoders.base import BATCH
-from aesearch.encoders.layers.conv import POOLINGS, UNPOOLINGS, ConvBody, check_unpooling
-from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.conv import POOLINGS, UNPOOLINGS, ConvBackbone, check_unpooling
+from aesearch.encoders.layers.likelihood import Likelihood
 from aesearch.encoders.layers.mlp import ACTIVATIONS
+from aesearch.encoders.parameters import AtLeast, Count, OneOf, Weight
 from aesearch.encoders.training.data import from_pixels, stored_values
-from aesearch.encoders.validation import (
-    require_flag,
-    require_number,
-    require_one_of,
-    require_whole,
-)
 from aesearch.types import Array
 
 
@@ -31,26 +27,26 @@ class ConvNetwork(PlainNetwork):
 
     Parameters
     ----------
-    units : Units
-    body : ConvBody
+    likelihood : Likelihood
+    backbone : ConvBackbone
     **parameters
         Of `PlainNetwork`.
     """
 
-    body: ConvBody
+    backbone: ConvBackbone
 
     def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the terms of `PlainNetwork`; half of a batch is decoded with its own switches."""
-        if not (self.training and len(self.body.switches)):
+        if not (self.training and len(self.backbone.switches)):
             return super().losses(inputs, targets, labels)
-        codes, places = self.body.encode_with_switches(inputs)
-        own = [of_stage[: len(inputs) // 2] for of_stage in places]
-        return self.terms(codes, self.body.decode(codes, own), targets)
+        codes, indices = self.backbone.encode_with_switches(inputs)
+        own = [of_stage[: len(inputs) // 2] for of_stage in indices]
+        return self.terms(codes, self.backbone.decode(codes, own), targets)
 
     def reconstruct(self, inputs: Tensor) -> Tensor:
         """Return the raw values of the last layer, with the switches of each sample itself."""
-        codes, places = self.body.encode_with_switches(inputs)
-        return self.body.decode(codes, places)
+        codes, indices = self.backbone.encode_with_switches(inputs)
+        return self.backbone.decode(codes, indices)
 
 
 @dataclass(eq=False, repr=False)
@@ -72,10 +68,13 @@ class ConvEncoder(Autoencoder):
     residual : int, default=0
         Residual blocks per stage, in the encoder and in the decoder.
     activation : {"relu", "selu", "silu", "gelu", "tanh", "sigmoid", "linear"}, default="relu"
-    normalise : bool, default=True
-        Batch normalisation before each hidden activation.
-    sparsity, code_penalty : float, default=0
-        Weights of the L1 norm of the code, and of half its squared L2 norm.
+        Of all layers but the code and the last.
+    normalize : bool, default=True
+        Batch normalization before each hidden activation.
+    sparsity : float, default=0
+        Weight of the L1 norm of the code.
+    code_penalty : float, default=0
+        Weight of half the squared L2 norm of the code.
 
     Notes
     -----
@@ -106,43 +105,37 @@ class ConvEncoder(Autoencoder):
     """
 
     _: KW_ONLY
-    width: int = 32
-    depth: int | None = None
-    pooling: str = "stride"
-    unpooling: str = "transposed"
-    residual: int = 0
-    activation: str = "relu"
-    normalise: bool = True
-    sparsity: float = 0.0
-    code_penalty: float = 0.0
+    width: Count = 32
+    depth: Annotated[int | None, AtLeast(0)] = None
+    pooling: Annotated[str, OneOf(*POOLINGS)] = "stride"
+    unpooling: Annotated[str, OneOf(*UNPOOLINGS)] = "transposed"
+    residual: Annotated[int, AtLeast(0)] = 0
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "relu"
+    normalize: bool = True
+    sparsity: Weight = 0.0
+    code_penalty: Weight = 0.0
 
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
         super().check_parameters()
-        require_whole(self, 1, "width")
-        require_whole(self, 0, "depth", or_none=True)
-        require_whole(self, 0, "residual")
-        require_one_of(self, "pooling", POOLINGS)
-        require_one_of(self, "unpooling", UNPOOLINGS)
         check_unpooling(self.pooling, self.unpooling)
-        require_one_of(self, "activation", ACTIVATIONS)
-        require_flag(self, "normalise")
-        require_number(self, "sparsity", "code_penalty", least=0)
 
-    def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
-        body = ConvBody(
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> Network:
+        backbone = ConvBackbone(
             shape,
             self.code_size,
             self.code_size,
             width=self.width,
             depth=self.depth,
             activation=self.activation,
-            normalise=self.normalise,
+            normalize=self.normalize,
             pooling=self.pooling,
             unpooling=self.unpooling,
             residual=self.residual,
         )
-        return ConvNetwork(units, body, sparsity=self.sparsity, code_penalty=self.code_penalty)
+        return ConvNetwork(
+            likelihood, backbone, sparsity=self.sparsity, code_penalty=self.code_penalty
+        )
 
     @torch.inference_mode()
     def reconstruct(self, X: Array) -> Array:
@@ -171,9 +164,9 @@ class ConvEncoder(Autoencoder):
         assert isinstance(network, ConvNetwork)
         found = []
         for start in range(0, max(1, len(X)), BATCH):
-            inputs = network.units.inputs(stored_values(X[start : start + BATCH]))
-            decoded = network.units.outputs(network.reconstruct(inputs))
-            if self.picture_shape_ is not None:
+            inputs = network.likelihood.inputs(stored_values(X[start : start + BATCH]))
+            decoded = network.likelihood.outputs(network.reconstruct(inputs))
+            if self.image_shape_ is not None:
                 decoded = from_pixels(decoded).round().to(torch.uint8)
             found.append(decoded.numpy())
         return np.concatenate(found)

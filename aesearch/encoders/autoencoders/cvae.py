@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -15,9 +16,9 @@ from torch.nn import functional
 
 from aesearch.encoders.autoencoders.network import Labels
 from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
-from aesearch.encoders.layers.likelihood import Units
-from aesearch.encoders.layers.mlp import Body
-from aesearch.encoders.validation import require_number
+from aesearch.encoders.layers.likelihood import Likelihood
+from aesearch.encoders.layers.mlp import Backbone
+from aesearch.encoders.parameters import Weight
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
@@ -26,7 +27,7 @@ from aesearch.types import Array, Floats
 # later. Measured on digits: at 2 half of the samples drawn by class are of that class, at 8 97 %,
 # and at 6 to 8 the ELBO of held-out digits is best, with or without labels for all.
 FIRST_DISTANCE = 8.0
-UNLABELLED = -1
+UNLABELED = -1
 
 
 class ConditionalNetwork(VariationalNetwork):
@@ -34,7 +35,7 @@ class ConditionalNetwork(VariationalNetwork):
 
     Parameters
     ----------
-    units, body, beta, warm_up
+    likelihood, backbone, beta, warm_up
         As for `VariationalNetwork`.
     code_size : int
     shares : ndarray of shape (classes,)
@@ -47,8 +48,8 @@ class ConditionalNetwork(VariationalNetwork):
 
     def __init__(
         self,
-        units: Units,
-        body: Body,
+        likelihood: Likelihood,
+        backbone: Backbone,
         *,
         beta: float,
         warm_up: float,
@@ -56,7 +57,7 @@ class ConditionalNetwork(VariationalNetwork):
         shares: NDArray[np.float64],
         classification: float,
     ) -> None:
-        super().__init__(units, body, beta=beta, warm_up=warm_up)
+        super().__init__(likelihood, backbone, beta=beta, warm_up=warm_up)
         self.classification = classification
         spread = FIRST_DISTANCE / math.sqrt(2 * code_size)
         self.means = nn.Parameter(spread * torch.randn(len(shares), code_size))
@@ -83,8 +84,8 @@ class ConditionalNetwork(VariationalNetwork):
         mixture models, ICASSP 2007, section 7.
         """
         # Only the distance from the mean is another for each class.
-        centred = normal_divergence(torch.zeros_like(mean), log_variance)
-        of_classes = centred[:, None] + 0.5 * self._squares(mean)
+        centered = normal_divergence(torch.zeros_like(mean), log_variance)
+        of_classes = centered[:, None] + 0.5 * self._squares(mean)
         bound = -torch.logsumexp(self.log_shares - of_classes, dim=1)
         known = of_classes.gather(1, labels.clamp(min=0)[:, None])[:, 0]
         return torch.where(labels >= 0, known, bound)
@@ -100,11 +101,9 @@ class ConditionalNetwork(VariationalNetwork):
         terms = super().terms(posterior, targets, labels, weight)
         if self.classification:
             # The sum over the known ones, for a batch may have none; -1 adds nothing to it.
-            joint = self.log_joint(self.drawn(*posterior))
-            wrong = functional.cross_entropy(
-                joint, labels, ignore_index=UNLABELLED, reduction="sum"
-            )
-            known = (labels != UNLABELLED).sum().clamp(min=1)
+            joint = self.log_joint(self.sample_posterior(*posterior))
+            wrong = functional.cross_entropy(joint, labels, ignore_index=UNLABELED, reduction="sum")
+            known = (labels != UNLABELED).sum().clamp(min=1)
             terms["classification"] = self.classification * wrong / known
         return terms
 
@@ -113,8 +112,8 @@ class ConditionalNetwork(VariationalNetwork):
 class CVAEEncoder(VAEEncoder):
     """Conditional variational autoencoder: labels shape the space, and no query needs one.
 
-    Codes of a class are trained towards N(mean of the class, I), with the means learned; neither
-    encoder nor decoder ever sees a label. A sample without one is trained towards the mixture of
+    Codes of a class are trained toward N(mean of the class, I), with the means learned; neither
+    encoder nor decoder ever sees a label. A sample without one is trained toward the mixture of
     all classes. New samples can be drawn by class.
 
     Parameters
@@ -128,12 +127,12 @@ class CVAEEncoder(VAEEncoder):
     classes_ : ndarray of shape (classes,)
         Names or numbers of the classes, sorted.
     shares_ : ndarray of shape (classes,)
-        How often each occurs among the labelled samples.
+        How often each occurs among the labeled samples.
 
     References
     ----------
     D. Kingma et al., Semi-supervised learning with deep generative models, NeurIPS 2014
-    (unlabelled samples, and the weight of classification). K. Sohn et al., Learning structured
+    (unlabeled samples, and the weight of classification). K. Sohn et al., Learning structured
     output representation using deep conditional generative models, NeurIPS 2015 (a prior that
     depends on the condition). Z. Jiang et al., Variational deep embedding, IJCAI 2017 (mixture as
     the prior). J. Hershey and P. Olsen, ICASSP 2007 (the bound for samples without a label).
@@ -146,12 +145,7 @@ class CVAEEncoder(VAEEncoder):
     uses_labels: ClassVar[bool] = True
 
     _: KW_ONLY
-    classification: float = 1.0
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        require_number(self, "classification", least=0)
+    classification: Weight = 1.0
 
     def predict(self, X: Array) -> Array:
         """Return the most probable class of each sample, (n,), one of `classes_`.
@@ -168,21 +162,21 @@ class CVAEEncoder(VAEEncoder):
         assert isinstance(self.network_, ConditionalNetwork)
         return self.network_
 
-    def _numbered(self, y: object, count: int) -> Labels:
+    def _encode_labels(self, y: object, count: int) -> Labels:
         names = _column(y, count)
         known = np.array([not _is_missing(name) for name in names], dtype=bool)
         if not known.any():
             raise ParameterError(_without_labels(f"none of the {count} in y is one"))
-        labels = np.full(count, UNLABELLED, dtype=np.int64)
+        labels = np.full(count, UNLABELED, dtype=np.int64)
         self.classes_: Array
         self.classes_, labels[known] = _sorted_classes(names[known].tolist())
         self.shares_ = np.bincount(labels[known]) / known.sum()
         return labels
 
-    def _network(self, units: Units, shape: tuple[int, ...]) -> ConditionalNetwork:
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> ConditionalNetwork:
         return ConditionalNetwork(
-            units,
-            self._body(shape, 2 * self.code_size),
+            likelihood,
+            self._backbone(shape, 2 * self.code_size),
             beta=self.beta,
             warm_up=self.warm_up,
             code_size=self.code_size,
@@ -190,7 +184,7 @@ class CVAEEncoder(VAEEncoder):
             classification=self.classification,
         )
 
-    def _prior(self, latents: Floats) -> Prior:  # noqa: ARG002 - the family's
+    def _prior(self, latents: Floats) -> Prior:
         means = self._conditional().means.detach().numpy()
         return Prior(
             means.copy(),
@@ -203,9 +197,9 @@ class CVAEEncoder(VAEEncoder):
         classes = {"classes": self.classes_.tolist(), "shares": self.shares_.tolist()}
         return {**super()._layout(), **classes}
 
-    def _restore(self, layout: dict[str, Any]) -> None:
-        super()._restore(layout)
+    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
         self.classes_, self.shares_ = np.array(layout["classes"]), np.array(layout["shares"])
+        super()._rebuild(layout, state)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -237,7 +231,7 @@ def _column(y: object, count: int) -> Array:
 
 def _is_missing(name: object) -> bool:
     """Return whether a label says that there is none: None, "", NaN or -1."""
-    return name is None or name in ("", UNLABELLED) or name != name
+    return name is None or name in ("", UNLABELED) or name != name
 
 
 def _sorted_classes(names: list[Any]) -> tuple[Array, Labels]:

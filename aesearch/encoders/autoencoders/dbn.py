@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import Annotated
 
 from aesearch.encoders.autoencoders.mlp import MLPEncoder
-from aesearch.encoders.training.pretraining import Pretraining
-from aesearch.encoders.validation import require_number, require_whole
+from aesearch.encoders.autoencoders.pretraining import PRETRAININGS, Pretraining
+from aesearch.encoders.layers.mlp import ACTIVATIONS
+from aesearch.encoders.parameters import Above, AtLeast, AtMost, Count, OneOf, Weight, Widths
 
 
 @dataclass(eq=False, repr=False)
@@ -24,8 +26,8 @@ class DBNEncoder(MLPEncoder):
         Widths of the layers between input and code; the decoder mirrors them.
     activation : str, default="sigmoid"
         What binary units have; another one needs `pretraining` "layerwise" or None.
-    normalise : bool, default=False
-        Batch normalisation, likewise not with "rbm".
+    normalize : bool, default=False
+        Batch normalization, likewise not with "rbm".
     learning_rate : float, default=0.003
         Of the whole network: sigmoids that have been pretrained bear, and need, large steps.
     pretraining : {"rbm", "layerwise"}, optional
@@ -60,21 +62,14 @@ class DBNEncoder(MLPEncoder):
     """
 
     _: KW_ONLY
-    hidden: tuple[int, ...] = (1000, 500, 250)
-    activation: str = "sigmoid"
-    normalise: bool = False
-    learning_rate: float = 3e-3
-    pretraining: str | None = "rbm"
-    gibbs_steps: int = 1
-    momentum: float = 0.9
-    weight_cost: float = 2e-4
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        require_whole(self, 1, "gibbs_steps")
-        require_number(self, "momentum", least=0, most=0.999)
-        require_number(self, "weight_cost", least=0)
+    hidden: Widths = (1000, 500, 250)
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "sigmoid"
+    normalize: bool = False
+    learning_rate: Annotated[float, Above(0)] = 3e-3
+    pretraining: Annotated[str | None, OneOf(*PRETRAININGS)] = "rbm"
+    gibbs_steps: Count = 1
+    momentum: Annotated[float, AtLeast(0), AtMost(0.999)] = 0.9
+    weight_cost: Weight = 2e-4
 
     def _pretraining(self, count: int) -> Pretraining | None:
         plan = super()._pretraining(count)

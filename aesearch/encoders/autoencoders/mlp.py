@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from torch import Tensor
 
 from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.network import Labels, Network
-from aesearch.encoders.layers.likelihood import Units
-from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, MLPBody
-from aesearch.encoders.training.data import Batches
-from aesearch.encoders.training.loop import History, Session, train
-from aesearch.encoders.training.pretraining import (
+from aesearch.encoders.autoencoders.pretraining import (
     PRETRAININGS,
     RBMS,
     Pretraining,
     pretrain,
     seconds_of,
 )
-from aesearch.encoders.validation import (
-    require_flag,
-    require_number,
-    require_one_of,
-    require_whole,
-    require_widths,
-)
+from aesearch.encoders.layers.likelihood import Likelihood
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone, MLPBackbone
+from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
+from aesearch.encoders.training.data import Batches
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.task import Epochs
+from aesearch.encoders.training.trainer import History, train
 from aesearch.errors import ParameterError
 
 PRETRAINING_SHARE = 0.3  # of a session; what it leaves of the time goes to the whole network
-PRETRAINING_SHOWN = 600_000  # samples, in all epochs of a default pretraining of one layer
-FEWEST_PRETRAINING, MOST_PRETRAINING = 10, 100  # epochs
+PRETRAINING_EPOCHS = Epochs(shown=600_000, fewest=10, most=100)  # of one layer
 
 
 class PlainNetwork(Network):
-    """A body between input and code, with penalties on the code.
+    """A backbone between input and code, with penalties on the code.
 
     Parameters
     ----------
-    units : Units
-    body : Body
+    likelihood : Likelihood
+    backbone : Backbone
     code_activation : str
         A key of `ACTIVATIONS`.
     sparsity, code_penalty : float
@@ -49,36 +44,36 @@ class PlainNetwork(Network):
 
     def __init__(
         self,
-        units: Units,
-        body: Body,
+        likelihood: Likelihood,
+        backbone: Backbone,
         *,
         code_activation: str = "linear",
         sparsity: float = 0.0,
         code_penalty: float = 0.0,
     ) -> None:
-        super().__init__(units)
-        self.body = body
+        super().__init__(likelihood)
+        self.backbone = backbone
         self.activation = ACTIVATIONS[code_activation]()
         self.sparsity, self.code_penalty = sparsity, code_penalty
-        body.start_at(units.first_bias())
+        backbone.init_output_bias(likelihood.output_bias())
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Return the codes."""
-        codes: Tensor = self.activation(self.body.encode(inputs))
+        codes: Tensor = self.activation(self.backbone.encode(inputs))
         return codes
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the raw values of the last layer."""
-        return self.body.decode(latents)
+        return self.backbone.decode(latents)
 
-    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:  # noqa: ARG002 - the network's interface
+    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return "reconstruction", and "sparsity" and "code" where they have a weight."""
         codes = self.encode(inputs)
         return self.terms(codes, self.decode(codes), targets)
 
     def terms(self, codes: Tensor, raw: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return the terms of the loss, given the codes and what was decoded from them."""
-        terms = {"reconstruction": self.units.errors(raw, targets).mean()}
+        terms = {"reconstruction": self.likelihood.errors(raw, targets).mean()}
         if self.sparsity:
             terms["sparsity"] = self.sparsity * codes.float().abs().sum(dim=1).mean()
         if self.code_penalty:
@@ -98,10 +93,11 @@ class MLPEncoder(Autoencoder):
         with a code of 30 is the network of Hinton and Salakhutdinov; an empty tuple with
         activation "linear" is a linear autoencoder, whose codes span those of PCA.
     activation : {"relu", "selu", "silu", "gelu", "tanh", "sigmoid", "linear"}, default="relu"
+        Of the hidden layers.
     code_activation : str, default="linear"
         Of the code; "relu" together with `sparsity` leaves many exact zeros.
-    normalise : bool, default=True
-        Batch normalisation before each hidden activation.
+    normalize : bool, default=True
+        Batch normalization before each hidden activation.
     tied : bool, default=False
         The decoder's weights are the transposes of the encoder's.
     sparsity : float, default=0
@@ -111,7 +107,7 @@ class MLPEncoder(Autoencoder):
     pretraining : {"rbm", "layerwise"}, optional
         What comes before the training of the whole network, layer after layer: "rbm" trains
         restricted Boltzmann machines and needs activation "sigmoid", code_activation "linear" or
-        "sigmoid", and normalise False; "layerwise" trains each layer as an autoencoder of its
+        "sigmoid", and normalize False; "layerwise" trains each layer as an autoencoder of its
         own, with any activation, and with the noise that is set.
     pretraining_epochs : int, optional
         How often each layer sees each sample; by default 10, and up to 100 where there are fewer
@@ -140,26 +136,19 @@ class MLPEncoder(Autoencoder):
     accepts_sparse: ClassVar[bool] = True
 
     _: KW_ONLY
-    hidden: tuple[int, ...] = (512, 256)
-    activation: str = "relu"
-    code_activation: str = "linear"
-    normalise: bool = True
+    hidden: Widths = (512, 256)
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "relu"
+    code_activation: Annotated[str, OneOf(*ACTIVATIONS)] = "linear"
+    normalize: bool = True
     tied: bool = False
-    sparsity: float = 0.0
-    code_penalty: float = 0.0
-    pretraining: str | None = None
-    pretraining_epochs: int | None = None
+    sparsity: Weight = 0.0
+    code_penalty: Weight = 0.0
+    pretraining: Annotated[str | None, OneOf(*PRETRAININGS)] = None
+    pretraining_epochs: Count | None = None
 
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
         super().check_parameters()
-        require_widths(self, "hidden")
-        require_one_of(self, "activation", ACTIVATIONS)
-        require_one_of(self, "code_activation", ACTIVATIONS)
-        require_flag(self, "normalise", "tied")
-        require_number(self, "sparsity", "code_penalty", least=0)
-        require_one_of(self, "pretraining", PRETRAININGS)
-        require_whole(self, 1, "pretraining_epochs", or_none=True)
         if self.pretraining == RBMS:
             self._check_rbms()
 
@@ -176,27 +165,27 @@ class MLPEncoder(Autoencoder):
                 "code_activation must be linear (Gaussian units) or sigmoid (binary units) for "
                 f"pretraining 'rbm'; got {self.code_activation!r}: set it, {instead}"
             )
-        if self.hidden and self.normalise:
+        if self.hidden and self.normalize:
             raise ParameterError(
-                "normalise must be false for pretraining 'rbm', whose weights know nothing of "
-                f"batch normalisation; got {self.normalise!r}: set it, {instead}"
+                "normalize must be false for pretraining 'rbm', whose weights know nothing of "
+                f"batch normalization; got {self.normalize!r}: set it, {instead}"
             )
 
-    def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
-        return PlainNetwork(units, self._body(shape), **self._of_code())
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> Network:
+        return PlainNetwork(likelihood, self._backbone(shape), **self._code_kwargs())
 
-    def _body(self, shape: tuple[int, ...]) -> MLPBody:
-        return MLPBody(
+    def _backbone(self, shape: tuple[int, ...]) -> MLPBackbone:
+        return MLPBackbone(
             shape,
             self.hidden,
             self.code_size,
             self.code_size,
             activation=self.activation,
-            normalise=self.normalise,
+            normalize=self.normalize,
             tied=self.tied,
         )
 
-    def _of_code(self) -> dict[str, Any]:
+    def _code_kwargs(self) -> dict[str, Any]:
         """Return the parameters of the network that are about its code."""
         return {
             "code_activation": self.code_activation,
@@ -210,22 +199,21 @@ class MLPEncoder(Autoencoder):
         if plan is None:
             return super()._train(source, labels, session)
         assert isinstance(self.network_, PlainNetwork)
-        assert isinstance(self.network_.body, MLPBody)
+        assert isinstance(self.network_.backbone, MLPBackbone)
         task = self._task(source, labels)
-        first = session.part(0.0, PRETRAINING_SHARE)
-        history = pretrain(self.network_.body, task, plan, first, seed=self.random_state)
+        first = session.phase(0.0, PRETRAINING_SHARE)
+        history = pretrain(self.network_.backbone, task, plan, first, seed=self.random_state)
         if session.stop is not None and session.stop():
             # A checkpoint of the whole network would be taken for one that was pretrained.
             return history
-        rest = session.part(PRETRAINING_SHARE, 1.0)
+        rest = session.phase(PRETRAINING_SHARE, 1.0)
         if session.budget_s is not None:
             rest = replace(rest, budget_s=session.budget_s - seconds_of(history))
         return history + train(task, rest, seed=self.random_state)
 
     def _pretraining(self, count: int) -> Pretraining | None:
-        """Return what comes before the training of the whole network on `count` samples."""
+        """Plan of the pretraining on `count` samples, where there is one."""
         if self.pretraining is None:
             return None
-        shown = min(max(PRETRAINING_SHOWN // count, FEWEST_PRETRAINING), MOST_PRETRAINING)
-        epochs = self.pretraining_epochs or shown
+        epochs = self.pretraining_epochs or PRETRAINING_EPOCHS.of(count)
         return Pretraining(self.pretraining, epochs, self.code_activation)

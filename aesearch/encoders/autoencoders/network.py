@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aesearch.encoders.layers.blocks import unit
-from aesearch.encoders.layers.likelihood import Units
+from aesearch.encoders.layers.likelihood import Likelihood
 from aesearch.encoders.training.augment import shifted
 from aesearch.encoders.training.data import Batches, from_pixels, to_pixels
 from aesearch.encoders.training.device import training_device
-from aesearch.encoders.training.loop import Task
 from aesearch.encoders.training.noise import Noise
+from aesearch.encoders.training.task import Task
 from aesearch.types import Array
 
 UNSHIFTED_FROM = 0.9  # share of training
@@ -25,16 +25,16 @@ Labels = NDArray[np.int64]
 
 
 class Network(nn.Module, ABC):
-    """What is trained: between the units of a collection and its codes.
+    """What is trained: from the scaled values of a collection to its codes, and back.
 
     Parameters
     ----------
-    units : Units
+    likelihood : Likelihood
     """
 
-    def __init__(self, units: Units) -> None:
+    def __init__(self, likelihood: Likelihood) -> None:
         super().__init__()
-        self.units = units
+        self.likelihood = likelihood
 
     @abstractmethod
     def encode(self, inputs: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the terms that are minimised, by name, each a mean over the samples.
+        """Return the terms that are minimized, by name, each a mean over the samples.
 
         Parameters
         ----------
@@ -62,11 +62,11 @@ class Network(nn.Module, ABC):
         """Return one number by which the best state is known."""
         return torch.stack(list(self.losses(inputs, targets, labels).values())).sum()
 
-    def at(self, progress: float) -> None:
+    def on_progress(self, progress: float) -> None:
         """Do what the share of training done asks for."""
 
-    def groups(self, task: Task) -> list[dict[str, Any]]:  # noqa: ARG002 - the network's interface
-        """Return the optimiser's groups of parameters; see `Task.optimizer`."""
+    def parameter_groups(self, task: Task) -> list[dict[str, Any]]:
+        """Return the optimizer's groups of parameters; see `Task.optimizer`."""
         return [{"params": list(self.parameters())}]
 
 
@@ -78,13 +78,13 @@ class NetworkTask(Task):
         network: Network,
         source: Batches,
         rows: Array,
-        validated: Array,
+        held_out: Array,
         labels: Labels,
         noise: Noise,
         shift: int,
     ) -> None:
         self.module = self.network = network
-        self.source, self.rows, self.validated = source, rows, validated
+        self.source, self.rows, self.held_out = source, rows, held_out
         self.labels, self.noise = torch.from_numpy(labels), noise
         self.shift = self.shift_now = shift
         self.samples = len(rows)
@@ -99,32 +99,34 @@ class NetworkTask(Task):
         stored, labels = self._stored(self.rows[rows.numpy()])
         if self.shift_now:
             stored = shifted(stored, self.shift_now)
-        units = self.network.units
-        return self.network.losses(self.noise(units.inputs(stored)), units.targets(stored), labels)
+        likelihood = self.network.likelihood
+        inputs = self.noise(likelihood.inputs(stored))
+        return self.network.losses(inputs, likelihood.targets(stored), labels)
 
     def validate(self) -> float | None:
         """Return the loss of clean samples that are not trained on."""
-        if not len(self.validated):
+        if not len(self.held_out):
             return None
         total = 0.0
-        for start in range(0, len(self.validated), self.batch_size):
-            rows = self.validated[start : start + self.batch_size]
+        for start in range(0, len(self.held_out), self.batch_size):
+            rows = self.held_out[start : start + self.batch_size]
             stored, labels = self._stored(rows)
-            units = self.network.units
-            loss = self.network.validation_loss(units.inputs(stored), units.targets(stored), labels)
+            likelihood = self.network.likelihood
+            inputs, targets = likelihood.inputs(stored), likelihood.targets(stored)
+            loss = self.network.validation_loss(inputs, targets, labels)
             total += float(loss) * len(rows)
-        return total / len(self.validated)
+        return total / len(self.held_out)
 
-    def at(self, progress: float) -> bool:
+    def on_progress(self, progress: float) -> bool:
         """Tell the network; show pictures where they are in the last part of the training."""
-        self.network.at(progress)
+        self.network.on_progress(progress)
         self.shift_now = self.shift if progress < UNSHIFTED_FROM else 0
         return False
 
     def optimizer(self) -> torch.optim.Optimizer:
         """Return AdamW over the network's groups."""
         return torch.optim.AdamW(
-            self.network.groups(self),
+            self.network.parameter_groups(self),
             lr=self.learning_rate,
             weight_decay=self.weight_decay,
             betas=(0.9, 0.99),
@@ -135,28 +137,28 @@ class NetworkTask(Task):
 class EncoderModule(nn.Module):
     """From stored pictures (uint8), or rows, to ``(code, latent)``."""
 
-    centre: Tensor
+    center: Tensor
 
-    def __init__(self, network: Network, centre: Tensor, *, pictures: bool) -> None:
+    def __init__(self, network: Network, center: Tensor, *, images: bool) -> None:
         super().__init__()
-        self.network, self.pictures = network, pictures
-        self.register_buffer("centre", centre)
+        self.network, self.images = network, images
+        self.register_buffer("center", center)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (code, latent), both (n, code_size): code is centred and of length 1."""
-        stored = to_pixels(x) if self.pictures else x.float()
-        latent = self.network.encode(self.network.units.inputs(stored))
-        return unit(latent - self.centre), latent
+        """Return (code, latent), both (n, code_size): code is centered and of length 1."""
+        stored = to_pixels(x) if self.images else x.float()
+        latent = self.network.encode(self.network.likelihood.inputs(stored))
+        return unit(latent - self.center), latent
 
 
 class DecoderModule(nn.Module):
     """From latents to pictures, (n, height, width, channels) in 0..255, or to rows."""
 
-    def __init__(self, network: Network, *, pictures: bool) -> None:
+    def __init__(self, network: Network, *, images: bool) -> None:
         super().__init__()
-        self.network, self.pictures = network, pictures
+        self.network, self.images = network, images
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return what `latent` stands for, in the units of the input."""
-        decoded = self.network.units.outputs(self.network.decode(latent))
-        return from_pixels(decoded) if self.pictures else decoded
+        """Decode latents, in the units of the input."""
+        decoded = self.network.likelihood.outputs(self.network.decode(latent))
+        return from_pixels(decoded) if self.images else decoded

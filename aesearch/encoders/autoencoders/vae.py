@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -12,31 +12,25 @@ from torch import Tensor, nn
 from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.autoencoders.network import Network
 from aesearch.encoders.base import BATCH, rows_at_once
-from aesearch.encoders.layers.conv import ConvBody
-from aesearch.encoders.layers.likelihood import SQUARED, Units
-from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, MLPBody
+from aesearch.encoders.layers.conv import ConvBackbone
+from aesearch.encoders.layers.likelihood import SQUARED, Likelihood
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone, MLPBackbone
+from aesearch.encoders.parameters import Count, OneOf, Share, Weight, Widths
 from aesearch.encoders.training.data import stored_values
-from aesearch.encoders.validation import (
-    require_flag,
-    require_number,
-    require_one_of,
-    require_whole,
-    require_widths,
-)
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
 
-BODIES = ("mlp", "conv")
+BACKBONES = ("mlp", "conv")
 LARGEST_LOG = 10.0  # of a variance: beyond it bfloat16 overflows, and no code is that uncertain
 
 
 class VariationalNetwork(Network):
-    """A body that gives the mean and log-variance of a normal distribution over codes.
+    """A backbone that gives the mean and log-variance of a normal distribution over codes.
 
     Parameters
     ----------
-    units : Units
-    body : Body
+    likelihood : Likelihood
+    backbone : Backbone
         `encode` gives 2 * code_size numbers.
     beta : float
         Weight of the divergence.
@@ -46,22 +40,24 @@ class VariationalNetwork(Network):
 
     weight: Tensor
 
-    def __init__(self, units: Units, body: Body, *, beta: float, warm_up: float) -> None:
-        super().__init__(units)
-        self.body, self.beta, self.warm_up = body, beta, warm_up
+    def __init__(
+        self, likelihood: Likelihood, backbone: Backbone, *, beta: float, warm_up: float
+    ) -> None:
+        super().__init__(likelihood)
+        self.backbone, self.beta, self.warm_up = backbone, beta, warm_up
         self.register_buffer("weight", torch.tensor(beta))
         # Variance of the Gaussian likelihood, one for all values and learned with the rest.
-        self.log_variance = nn.Parameter(torch.zeros(())) if units.loss == SQUARED else None
-        body.start_at(units.first_bias())
+        self.log_variance = nn.Parameter(torch.zeros(())) if likelihood.loss == SQUARED else None
+        backbone.init_output_bias(likelihood.output_bias())
 
-    def at(self, progress: float) -> None:
+    def on_progress(self, progress: float) -> None:
         """Raise the weight of the divergence."""
         share = min(1.0, progress / self.warm_up) if self.warm_up else 1.0
         self.weight.fill_(self.beta * share)
 
     def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z | x), (n, code_size) each."""
-        mean, log_variance = self.body.encode(inputs).float().chunk(2, dim=1)
+        mean, log_variance = self.backbone.encode(inputs).float().chunk(2, dim=1)
         return mean, LARGEST_LOG * torch.tanh(log_variance / LARGEST_LOG)
 
     def encode(self, inputs: Tensor) -> Tensor:
@@ -70,21 +66,21 @@ class VariationalNetwork(Network):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the raw values of the last layer."""
-        return self.body.decode(latents)
+        return self.backbone.decode(latents)
 
-    def drawn(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """Return a code from each posterior, such that gradients pass (reparameterisation)."""
+    def sample_posterior(self, mean: Tensor, log_variance: Tensor) -> Tensor:
+        """Return a code from each posterior, such that gradients pass (reparameterization)."""
         return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
 
     def negative_log_likelihood(self, raw: Tensor, targets: Tensor) -> Tensor:
         """Return -log p(x | z) of each sample, (n,), in nats; constants of a density left out."""
-        errors = self.units.errors(raw, targets)
+        errors = self.likelihood.errors(raw, targets)
         if self.log_variance is None:
             return errors
         values = targets[0].numel()
         return errors / self.log_variance.exp() + 0.5 * values * self.log_variance
 
-    def divergence(self, mean: Tensor, log_variance: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002 - the family's
+    def divergence(self, mean: Tensor, log_variance: Tensor, labels: Tensor) -> Tensor:
         """Return KL(q(z | x) || p(z)) of each sample, (n,), in closed form."""
         return normal_divergence(mean, log_variance)
 
@@ -92,7 +88,7 @@ class VariationalNetwork(Network):
         self, posterior: tuple[Tensor, Tensor], targets: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the two parts of the negative ELBO of each sample: reconstruction and KL."""
-        raw = self.decode(self.drawn(*posterior))
+        raw = self.decode(self.sample_posterior(*posterior))
         return self.negative_log_likelihood(raw, targets), self.divergence(*posterior, labels)
 
     def terms(
@@ -138,18 +134,20 @@ class VAEEncoder(Autoencoder):
     Parameters
     ----------
     code_size : int, default=64
-        Numbers in a code.
+        Dimensions of a code.
     loss : str, default="auto"
         The likelihood: "cross-entropy" is Bernoulli, "squared" is Gaussian with one learned
         variance, "multinomial" is for counts.
-    body : {"mlp", "conv"}, default="mlp"
+    backbone : {"mlp", "conv"}, default="mlp"
+        Layers of encoder and decoder: fully connected, or convolutions.
     hidden : tuple of int, default=(512, 256)
         Widths of the layers of "mlp".
     width : int, default=32
         Channels of the first layer of "conv".
     activation : str, default="relu"
-    normalise : bool, default=True
-        Batch normalisation before each hidden activation.
+        Of the hidden layers.
+    normalize : bool, default=True
+        Batch normalization before each hidden activation.
     beta : float, default=1
         Weight of the divergence from N(0, I): above 1 codes disentangle and blur.
     warm_up : float, default=0.1
@@ -170,50 +168,39 @@ class VAEEncoder(Autoencoder):
     accepts_sparse: ClassVar[bool] = True
 
     _: KW_ONLY
-    body: str = "mlp"
-    hidden: tuple[int, ...] = (512, 256)
-    width: int = 32
-    activation: str = "relu"
-    normalise: bool = True
-    beta: float = 1.0
-    warm_up: float = 0.1
+    backbone: Annotated[str, OneOf(*BACKBONES)] = "mlp"
+    hidden: Widths = (512, 256)
+    width: Count = 32
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "relu"
+    normalize: bool = True
+    beta: Weight = 1.0
+    warm_up: Share = 0.1
 
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        require_one_of(self, "body", BODIES)
-        require_widths(self, "hidden")
-        require_whole(self, 1, "width")
-        require_one_of(self, "activation", ACTIVATIONS)
-        require_flag(self, "normalise")
-        require_number(self, "beta", least=0)
-        require_number(self, "warm_up", least=0, most=1)
-
-    def _body(self, shape: tuple[int, ...], outputs: int) -> Body:
-        """Make the body; `outputs` is what its encoder gives."""
-        if self.body == "mlp":
-            return MLPBody(
+    def _backbone(self, shape: tuple[int, ...], outputs: int) -> Backbone:
+        """Make the backbone; `outputs` is what its encoder gives."""
+        if self.backbone == "mlp":
+            return MLPBackbone(
                 shape,
                 self.hidden,
                 self.code_size,
                 outputs,
                 activation=self.activation,
-                normalise=self.normalise,
+                normalize=self.normalize,
             )
-        return ConvBody(
+        return ConvBackbone(
             shape,
             self.code_size,
             outputs,
             width=self.width,
             activation=self.activation,
-            normalise=self.normalise,
+            normalize=self.normalize,
         )
 
-    def _network(self, units: Units, shape: tuple[int, ...]) -> VariationalNetwork:
-        body = self._body(shape, 2 * self.code_size)
-        return VariationalNetwork(units, body, beta=self.beta, warm_up=self.warm_up)
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> VariationalNetwork:
+        backbone = self._backbone(shape, 2 * self.code_size)
+        return VariationalNetwork(likelihood, backbone, beta=self.beta, warm_up=self.warm_up)
 
-    def _prior(self, latents: Floats) -> Prior:  # noqa: ARG002 - the family's
+    def _prior(self, latents: Floats) -> Prior:
         return Prior.standard(self.code_size)
 
     @torch.inference_mode()
@@ -233,10 +220,11 @@ class VAEEncoder(Autoencoder):
         found = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            step = BATCH if self.picture_shape_ else rows_at_once(self.n_features_in_)
+            step = BATCH if self.image_shape_ else rows_at_once(self.n_features_in_)
             for start in range(0, X.shape[0], step):
                 stored = stored_values(X[start : start + step])
-                inputs, targets = network.units.inputs(stored), network.units.targets(stored)
+                likelihood = network.likelihood
+                inputs, targets = likelihood.inputs(stored), likelihood.targets(stored)
                 labels = torch.full((len(stored),), -1)
                 posterior = network.posterior(inputs)
                 bounds = [sum(network.bound(posterior, targets, labels)) for _ in range(draws)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,11 @@ from torch.nn import functional
 from aesearch.encoders.autoencoders.network import Labels, NetworkTask
 from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork
 from aesearch.encoders.layers.blocks import SMALLEST_MAP
-from aesearch.encoders.layers.likelihood import SQUARED, Units
-from aesearch.encoders.layers.mlp import Body, initialise
+from aesearch.encoders.layers.likelihood import SQUARED, Likelihood
+from aesearch.encoders.layers.mlp import Backbone, initialize
+from aesearch.encoders.parameters import OneOf, Weight
 from aesearch.encoders.training.data import Batches
-from aesearch.encoders.training.loop import Task
-from aesearch.encoders.validation import require_number, require_one_of
+from aesearch.encoders.training.task import Task
 
 NON_SATURATING, WASSERSTEIN = "non-saturating", "wasserstein"
 ADVERSARIES = (NON_SATURATING, WASSERSTEIN)
@@ -35,7 +35,7 @@ SMALLEST_SPREAD = 1e-6
 class Discriminator(nn.Module):
     """Tells samples from decoded codes.
 
-    It has no batch normalisation: a gradient penalty is about single samples.
+    It has no batch normalization: a gradient penalty is about single samples.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def dense_discriminator(numbers: int, hidden: tuple[int, ...]) -> Discriminator:
     sizes = [numbers, *hidden]
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in pairwise(sizes):
-        layers += [initialise(nn.Linear(inputs, outputs), "relu"), nn.LeakyReLU(LEAK)]
+        layers += [initialize(nn.Linear(inputs, outputs), "relu"), nn.LeakyReLU(LEAK)]
     return Discriminator(nn.Sequential(*layers), sizes[-1])
 
 
@@ -81,7 +81,7 @@ def convolutional_discriminator(shape: tuple[int, ...], width: int) -> Discrimin
     outputs = width
     while not layers or min(sides) > SMALLEST_MAP:
         convolution = nn.Conv2d(channels, outputs, 3, 2, 1)
-        layers += [initialise(convolution, "relu"), nn.LeakyReLU(LEAK)]
+        layers += [initialize(convolution, "relu"), nn.LeakyReLU(LEAK)]
         sides = [-(-side // 2) for side in sides]
         channels, outputs = outputs, 2 * outputs
     return Discriminator(nn.Sequential(*layers, nn.Flatten()), channels * sides[0] * sides[1])
@@ -92,7 +92,7 @@ class AdversarialNetwork(VariationalNetwork):
 
     Parameters
     ----------
-    units, body, beta, warm_up
+    likelihood, backbone, beta, warm_up
         As for `VariationalNetwork`.
     discriminator : Discriminator
     adversary : str
@@ -103,8 +103,8 @@ class AdversarialNetwork(VariationalNetwork):
 
     def __init__(
         self,
-        units: Units,
-        body: Body,
+        likelihood: Likelihood,
+        backbone: Backbone,
         discriminator: Discriminator,
         *,
         beta: float,
@@ -115,13 +115,13 @@ class AdversarialNetwork(VariationalNetwork):
         reconstruction: float,
         gradient_penalty: float,
     ) -> None:
-        super().__init__(units, body, beta=beta, warm_up=warm_up)
+        super().__init__(likelihood, backbone, beta=beta, warm_up=warm_up)
         self.discriminator = discriminator
         self.adversary, self.adversary_weight = adversary, adversary_weight
         self.feature_weight, self.reconstruction = feature_weight, reconstruction
         self.gradient_penalty = gradient_penalty
 
-    def groups(self, task: Task) -> list[dict[str, Any]]:  # noqa: ARG002 - the network's interface
+    def parameter_groups(self, task: Task) -> list[dict[str, Any]]:
         """Return encoder and decoder as one group, the discriminator as the other."""
         rivals = set(self.discriminator.parameters())
         players = [p for p in self.parameters() if p not in rivals]
@@ -141,45 +141,48 @@ class AdversarialNetwork(VariationalNetwork):
         decoder, "discriminator" and "penalty" the discriminator.
         """
         mean, log_variance = self.posterior(inputs)
-        codes = self.drawn(mean, log_variance)
-        # Apart: in one batch its normalisation would lead from "generator" back to the encoder.
+        codes = self.sample_posterior(mean, log_variance)
+        # Apart: in one batch its normalization would lead from "generator" back to the encoder.
         raw, sampled = self.decode(codes), self.decode(torch.randn_like(codes))
         likelihood = self.negative_log_likelihood(raw, targets).mean()
-        made, seen = self._judged(raw), self._judged(sampled)
-        real = targets if self.units.loss == SQUARED else self.units.inputs(targets)
+        made, seen = self._as_inputs(raw), self._as_inputs(sampled)
+        real = targets if self.likelihood.loss == SQUARED else self.likelihood.inputs(targets)
         return {
             "reconstruction": self.reconstruction * likelihood,
             "divergence": self.weight * self.divergence(mean, log_variance, labels).mean(),
-            **self.against_fixed(real, made, seen),
-            **self.of_discriminator(real, made.detach(), seen.detach()),
+            **self.generator_losses(real, made, seen),
+            **self.discriminator_losses(real, made.detach(), seen.detach()),
         }
 
-    def _judged(self, raw: Tensor) -> Tensor:
+    def _as_inputs(self, raw: Tensor) -> Tensor:
         """Return decoded values in the form in which the encoder would see them."""
-        return self.units.inputs(self.units.outputs(raw.float()))
+        return self.likelihood.inputs(self.likelihood.outputs(raw.float()))
 
-    def against_fixed(self, real: Tensor, decoded: Tensor, sampled: Tensor) -> dict[str, Tensor]:
+    def generator_losses(self, real: Tensor, decoded: Tensor, sampled: Tensor) -> dict[str, Tensor]:
         """Return "features" and "generator", for which the discriminator is fixed."""
         fixed = {name: p.detach() for name, p in self.discriminator.named_parameters()}
         judged = functional_call(self.discriminator, fixed, (torch.cat([real, decoded, sampled]),))
         wanted, found, _ = judged[0].chunk(3)
+        scores = judged[1].chunk(3)
         # In units of their spread, for a discriminator may scale its features as it likes.
         spread = (wanted - wanted.mean(dim=0)).square().mean().clamp(min=SMALLEST_SPREAD)
         missed = (wanted - found).square().mean() / spread
         values = real[0].numel()
         return {
             "features": 0.5 * self.feature_weight * values * missed,
-            "generator": self.adversary_weight * self._deceived(judged[1].chunk(3)[2], values),
+            "generator": self.adversary_weight * self._generator_loss(scores[2], values),
         }
 
-    def _deceived(self, score: Tensor, values: int) -> Tensor:
+    def _generator_loss(self, score: Tensor, values: int) -> Tensor:
         """Return the generator's loss, as large as the likelihood of so many values."""
         if self.adversary == WASSERSTEIN:
             # Its slope is 1 for the whole sample; that of a likelihood is about 1 for each value.
             return -CALM * math.sqrt(values) * score.mean()
         return values * functional.softplus(-score).mean()
 
-    def of_discriminator(self, real: Tensor, decoded: Tensor, sampled: Tensor) -> dict[str, Tensor]:
+    def discriminator_losses(
+        self, real: Tensor, decoded: Tensor, sampled: Tensor
+    ) -> dict[str, Tensor]:
         """Return "discriminator" and, where it has a weight, "penalty"."""
         scores = self.discriminator(torch.cat([real, decoded, sampled]))[1].chunk(3)
         if self.adversary == WASSERSTEIN:
@@ -254,29 +257,22 @@ class VAEGANEncoder(VAEEncoder):
     accepts_sparse: ClassVar[bool] = False  # its discriminator judges dense samples
 
     _: KW_ONLY
-    adversary: str = NON_SATURATING
-    adversary_weight: float = 2.0
-    feature_weight: float = 1.0
-    reconstruction: float = 1.0
-    gradient_penalty: float = 10.0
+    adversary: Annotated[str, OneOf(*ADVERSARIES)] = NON_SATURATING
+    adversary_weight: Weight = 2.0
+    feature_weight: Weight = 1.0
+    reconstruction: Weight = 1.0
+    gradient_penalty: Weight = 10.0
 
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        require_one_of(self, "adversary", ADVERSARIES)
-        require_number(self, "adversary_weight", "feature_weight", "reconstruction", least=0)
-        require_number(self, "gradient_penalty", least=0)
-
-    def _network(self, units: Units, shape: tuple[int, ...]) -> AdversarialNetwork:
-        body = self._body(shape, 2 * self.code_size)
-        # The rows of a table are no pictures to a discriminator, whatever the body makes of them.
-        if self.body == "conv" and len(shape) == 3:
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> AdversarialNetwork:
+        backbone = self._backbone(shape, 2 * self.code_size)
+        # The rows of a table are no pictures to a discriminator, whatever they are to the backbone.
+        if self.backbone == "conv" and len(shape) == 3:
             discriminator = convolutional_discriminator(shape, self.width)
         else:
             discriminator = dense_discriminator(math.prod(shape), self.hidden)
         return AdversarialNetwork(
-            units,
-            body,
+            likelihood,
+            backbone,
             discriminator,
             beta=self.beta,
             warm_up=self.warm_up,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -13,7 +16,6 @@ from aesearch.encoders.contrastive.fusion import (
     FUSIONS,
     DecoderGraph,
     EncoderGraph,
-    blocks,
     fuse,
     solve_linear_part,
     view_side,
@@ -22,45 +24,47 @@ from aesearch.encoders.contrastive.task import (
     AgreementNetwork,
     AgreementTask,
     DecoderTask,
-    trusted_neighbours,
 )
-from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder, unit
-from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
+from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone, unit
+from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Weight
+from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
 from aesearch.encoders.training.augment import augmenter, family_of
 from aesearch.encoders.training.data import (
-    PictureSource,
+    Batches,
+    ImageSource,
     Source,
     TableSource,
-    signature_of,
+    blocks,
     spread_rows,
     square_side,
 )
 from aesearch.encoders.training.device import autocast
-from aesearch.encoders.training.loop import History, Session, train
-from aesearch.encoders.training.noise import check_noise, noise_of
-from aesearch.encoders.validation import require_number, require_one_of, require_whole
+from aesearch.encoders.training.neighbors import trusted_neighbors
+from aesearch.encoders.training.noise import noise_of
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.task import Epochs, Task
+from aesearch.encoders.training.trainer import History, train
 from aesearch.errors import ParameterError
-from aesearch.inference.prior import Prior
 from aesearch.types import Array
 
 FAMILIES = ("auto", "photo", "object", "glyph", "table")
-FITTED_ON = 20_000  # samples for projections and decoder: more changes nothing
-LOOKED_AT = 2_000  # samples for means, scales and the family
 DECODER_SHARE = 0.12  # of the time
 FUSION_SHARE = 0.04  # encoding all and solving for the projections, between the two phases
 SMALLEST_VARIANCE = 1e-9
-LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbours
-SAMPLES_PER_NEIGHBOUR = 1_200
-MOST_NEIGHBOURS = 100
-# Pairs of views that training shows by default, whatever the number of pictures.
-PAIRS_SHOWN = 320_000
-FEWEST_EPOCHS, MOST_EPOCHS = 8, 120
+LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbors
+SAMPLES_PER_NEIGHBOR = 1_200
+MOST_NEIGHBORS = 100
+# By pairs of views, whatever the number of pictures.
+MOST_EPOCHS = 120
+EPOCHS = Epochs(shown=320_000, fewest=8, most=MOST_EPOCHS)
+DECODER_EPOCHS = Epochs(shown=80_000, fewest=8, most=40)
 
 
-class AgreementEncoder(ModuleEncoder):
+@dataclass(eq=False, repr=False)
+class AgreementEncoder(TrainedEncoder):
     """Convolutional autoencoder trained so that distorted views of a picture get one code.
 
-    Three things are learned together: two views of a picture (or of neighbours, once those can be
+    Three things are learned together: two views of a picture (or of neighbors, once those can be
     trusted) agree; the clean picture can be decoded; its contours can be told from any view. The
     learned features are joined with two fixed descriptions, a thumbnail and a grid of contours,
     and projected to `code_size` numbers. A decoder is then fitted to the final codes.
@@ -68,7 +72,7 @@ class AgreementEncoder(ModuleEncoder):
     Parameters
     ----------
     code_size : int, default=64
-        Numbers in a code; fewer where the samples span fewer dimensions.
+        Dimensions of a code; fewer where the samples span fewer dimensions.
     width : int, default=32
         Channels of the first layer; the last has 8 times as many.
     epochs : int, optional
@@ -85,15 +89,15 @@ class AgreementEncoder(ModuleEncoder):
     noise : {"gaussian", "mask", "dropout"}, optional
         Further distortion of the views; see `noise_of`.
     noise_level : float, default=0.3
-    neighbours : int, optional
-        How many neighbours count as further views; by default one in 1,200 pictures, at most 100.
+    neighbors : int, optional
+        How many neighbors count as further views; by default one in 1,200 pictures, at most 100.
     random_state : int, default=0
         Seed; without a time budget the result is the same on the same machine.
 
     Attributes
     ----------
     code_size_ : int
-        Numbers in a code.
+        Dimensions of a code.
     family_ : str
         Family of distortions that was used.
     history_ : list of dict
@@ -109,126 +113,90 @@ class AgreementEncoder(ModuleEncoder):
     PCA and whitening, ECCV 2012.
     """
 
-    def __init__(
-        self,
-        code_size: int = 64,
-        *,
-        width: int = 32,
-        epochs: int | None = None,
-        batch_size: int = 256,
-        augment: str = "auto",
-        temperature: float = 0.3,
-        reconstruction: float = 0.3,
-        noise: str | None = None,
-        noise_level: float = 0.3,
-        neighbours: int | None = None,
-        random_state: int = 0,
-    ) -> None:
-        self.code_size = code_size
-        self.width = width
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.augment = augment
-        self.temperature = temperature
-        self.reconstruction = reconstruction
-        self.noise = noise
-        self.noise_level = noise_level
-        self.neighbours = neighbours
-        self.random_state = random_state
+    _: KW_ONLY
+    width: Count = 32
+    batch_size: Count = 256
+    augment: Annotated[str, OneOf(*FAMILIES)] = "auto"
+    temperature: Annotated[float, Above(0)] = 0.3
+    reconstruction: Weight = 0.3
+    neighbors: Annotated[int | None, AtLeast(0)] = None
 
-    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:  # noqa: ARG002 - scikit-learn's
-        """Train on `X`; `y` is ignored.
-
-        Parameters
-        ----------
-        X : ndarray
-            uint8 pictures (n, side, side, 1 or 3), which may be a memory map and is read batch by
-            batch, or a table of floats (n, features).
-        y : None
-            Ignored.
-        session : Session, optional
-            Time budget, progress, checkpoints; by default none of them.
-        """
-        self.check_parameters()
-        X = self._validated(X, reset=True)
-        session = session or Session()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
-            self._fit(self._source(X), session)
-        return self
-
-    def _fit(self, source: Source, session: Session) -> None:
-        looked_at = spread_rows(source.count, LOOKED_AT)
-        sample = source.batch(looked_at)
-        if self.picture_shape_ is None:
-            family = "table"
-        else:
-            family = family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
-        self.family_ = family if self.augment == "auto" else self.augment
+    def _fit(self, X: Array, y: object, session: Session) -> None:
+        source = self._source(X)
+        sample = source.batch(spread_rows(source.count, FEW))
+        self.family_ = self._family_of(sample) if self.augment == "auto" else self.augment
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
-        backbone = Backbone(source.channels, source.side, self.width)
+        backbone = self._backbone(source, sample)
+        self.history_ = self._train_backbone(backbone, source, variance, session)
+        rows = spread_rows(source.count, LOOKED_AT)
+        self.encoder_, latents = self._fuse(backbone, source, rows, self.code_size)
+        self._finalize(latents)
+        self.history_ += self._train_decoder(latents, rows, source, variance, session)
+
+    def _family_of(self, sample: Tensor) -> str:
+        """Tell the family of augmentations from a sample."""
+        if self.image_shape_ is None:
+            return "table"
+        return family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
+
+    def _backbone(self, source: Source, sample: Tensor) -> ResidualBackbone:
+        """Make the backbone, which scales what it sees as a sample is scaled."""
+        backbone = ResidualBackbone(source.channels, source.side, self.width)
         backbone.mean.copy_(sample.mean(dim=(0, 2, 3), keepdim=True))
         spread = sample.std(dim=(0, 2, 3), keepdim=True)
         backbone.scale.copy_(1 / spread.clamp(min=0.05))
-        history = self._train_backbone(backbone, source, variance, session)
-        fitted_on = spread_rows(source.count, FITTED_ON)
-        self.encoder_, latents = self._fuse(backbone, source, fitted_on, self.code_size)
-        self.code_size_ = latents.shape[1]
-        self.prior_ = Prior.fitted(latents.numpy())
-        history += self._train_decoder(latents, fitted_on, source, variance, session)
-        self.history_: History = history
+        return backbone
 
     def _train_backbone(
-        self, backbone: Backbone, source: Source, variance: float, session: Session
+        self, backbone: ResidualBackbone, source: Source, variance: float, session: Session
     ) -> History:
-        count = source.count
-        neighbours = self.neighbours
-        if neighbours is None:
-            neighbours = min(MOST_NEIGHBOURS, count // SAMPLES_PER_NEIGHBOUR)
-        neighbours = min(neighbours, count - 1)
-        contours = None if self.family_ == "table" else ContourGrid(source.side, 8)
-        decoder = Decoder(self.code_size, source.channels, source.side, self.width)
-        network = AgreementNetwork(
-            backbone, decoder, self.code_size, contours, count, neighbours
-        ).to(memory_format=torch.channels_last)
-
-        @torch.inference_mode()
-        def find() -> Tensor:
-            with autocast(torch.device("cpu")):
-                fitted_on = spread_rows(count, LEARNED_FROM)
-                graph, codes = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
-                if len(fitted_on) < count:
-                    codes = torch.cat(
-                        [
-                            graph.output(graph.joined(graph.features(source.batch(part))))
-                            for part in blocks(np.arange(count))
-                        ]
-                    )
-            codes = codes.float()
-            return trusted_neighbours(unit(codes), neighbours, count)
-
+        neighbors = self._neighbors_in(source.count)
+        find = partial(self._find_neighbors, backbone, source, neighbors)
         task = AgreementTask(
-            network,
+            self._network(backbone, source, neighbors),
             source,
             augmenter(self.family_, view_side(source.side)),
             temperature=self.temperature,
             weights={"reconstruction": self.reconstruction, "contours": 1.0},
             variance=variance,
-            find_neighbours=find if neighbours else None,
+            find_neighbors=find if neighbors else None,
             noise=noise_of(self.noise, self.noise_level),
         )
-        epochs = self.epochs
-        if epochs is None:
-            epochs = int(np.clip(PAIRS_SHOWN // count, FEWEST_EPOCHS, MOST_EPOCHS))
-        self._configure(task, source, epochs)
-        phase = session.part(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
+        self._configure(task, source, self.epochs or EPOCHS.of(source.count))
+        phase = session.phase(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
         return train(task, phase, seed=self.random_state)
 
+    def _neighbors_in(self, count: int) -> int:
+        """How many neighbors of each of so many samples count as further views."""
+        usual = min(MOST_NEIGHBORS, count // SAMPLES_PER_NEIGHBOR)
+        return min(usual if self.neighbors is None else self.neighbors, count - 1)
+
+    def _network(
+        self, backbone: ResidualBackbone, source: Source, neighbors: int
+    ) -> AgreementNetwork:
+        contours = None if self.family_ == "table" else ContourGrid(source.side, 8)
+        decoder = Decoder(self.code_size, source.channels, source.side, self.width)
+        network = AgreementNetwork(
+            backbone, decoder, self.code_size, contours, source.count, neighbors
+        )
+        return network.to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def _find_neighbors(self, backbone: ResidualBackbone, source: Source, wanted: int) -> Tensor:
+        """Neighbors of each sample by what has been learned so far, as `AgreementTask` wants."""
+        with autocast(torch.device("cpu")):
+            fitted_on = spread_rows(source.count, LEARNED_FROM)
+            graph, codes = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
+            if len(fitted_on) < source.count:
+                parts = blocks(np.arange(source.count))
+                codes = torch.cat([graph.latents(source.batch(part)) for part in parts])
+        return trusted_neighbors(unit(codes.float()), wanted, source.count)
+
     def _fuse(
-        self, backbone: Backbone, source: Source, rows: Array, code_size: int
+        self, backbone: ResidualBackbone, source: Source, rows: Array, code_size: int
     ) -> tuple[EncoderGraph, Tensor]:
         """Fit the projections on the samples `rows`; return the graph and their latents."""
-        columns = self.n_features_in_ if self.picture_shape_ is None else None
+        columns = self.n_features_in_ if self.image_shape_ is None else None
         return fuse(backbone, source, self.family_, rows, code_size, columns)
 
     def _train_decoder(
@@ -246,24 +214,20 @@ class AgreementEncoder(ModuleEncoder):
             source,
             variance,
         )
-        epochs = self.epochs
-        if epochs is None:
-            epochs = int(np.clip(PAIRS_SHOWN // 4 // len(rows), FEWEST_EPOCHS, MOST_EPOCHS // 3))
-        self._configure(task, source, epochs)
+        self._configure(task, source, self.epochs or DECODER_EPOCHS.of(len(rows)))
         task.weight_decay = 1e-4
-        history = train(task, session.part(1 - DECODER_SHARE, 1.0), seed=self.random_state)
+        history = train(task, session.phase(1 - DECODER_SHARE, 1.0), seed=self.random_state)
         self.decoder_ = decoder
         with torch.inference_mode():
-            looked_at = spread_rows(len(rows), LOOKED_AT)
+            looked_at = spread_rows(len(rows), FEW)
             gap = decoder(latents[looked_at]).clamp(0, 1) - source.batch(rows[looked_at])
         self.reconstruction_error_ = float(gap.square().mean())
         return [{"phase": "decoder", **entry} for entry in history]
 
-    def _configure(self, task: AgreementTask | DecoderTask, source: Source, epochs: int) -> None:
+    def _configure(self, task: Task, source: Batches, epochs: int) -> None:
+        super()._configure(task, source, epochs)
         task.batch_size = self.batch_size
-        task.epochs = epochs
         task.patience = max(30, epochs // 3)
-        task.signature = f"{signature_of(self.get_params(), source)} {task.samples}"
 
     def encoder_module(self) -> nn.Module:
         """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
@@ -272,71 +236,45 @@ class AgreementEncoder(ModuleEncoder):
     def decoder_module(self) -> nn.Module:
         """Return the module from latents to pictures in 0..255, or to rows."""
         table = None
-        if self.picture_shape_ is None:
+        if self.image_shape_ is None:
             table = self.encoder_.low, self.encoder_.width
         return DecoderGraph(self.decoder_, table).eval()
 
-    def state(self) -> dict[str, Array]:
-        """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
-        layout = {
-            "picture_shape": self.picture_shape_,
-            "features": self.n_features_in_,
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"encoder": self.encoder_, "decoder": self.decoder_}
+
+    def _layout(self) -> dict[str, Any]:
+        return {
+            **super()._layout(),
             "family": self.family_,
             "sizes": [b.matrix.shape[1] for b in [*self.encoder_.branches, self.encoder_.output]],
-            "history": self.history_,
             "reconstruction_error": self.reconstruction_error_,
         }
-        arrays = arrays_of(encoder=self.encoder_, decoder=self.decoder_)
-        return {**arrays, **self.prior_.state(), "layout": packed(layout)}
 
-    def load_state(self, state: dict[str, Array]) -> Self:
-        """Become the encoder that `state` was taken from; parameters must be the same."""
-        layout = unpacked(state)
-        shape = layout["picture_shape"]
-        self.picture_shape_ = None if shape is None else tuple(shape)
-        self.n_features_in_ = layout["features"]
-        self.family_, self.history_ = layout["family"], layout["history"]
+    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
+        self.family_ = layout["family"]
         self.reconstruction_error_ = layout["reconstruction_error"]
         sizes: list[int] = layout["sizes"]
         self.code_size_ = sizes[-1]
-        self.prior_ = Prior.from_state(state)
-        channels, side, columns = self._layout()
-        self.encoder_ = EncoderGraph(
-            Backbone(channels, side, self.width),
-            channels,
-            side,
-            FUSIONS[self.family_],
-            sizes,
-            columns,
-        ).eval()
+        channels, side, columns = self._form()
+        backbone, fusion = ResidualBackbone(channels, side, self.width), FUSIONS[self.family_]
+        self.encoder_ = EncoderGraph(backbone, channels, side, fusion, sizes, columns).eval()
         self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
-        load_arrays(state, encoder=self.encoder_, decoder=self.decoder_)
-        for module in (self.encoder_, self.decoder_):
+        for module in self._modules().values():
             module.to(memory_format=torch.channels_last)  # as in training: the same last digits
-        return self
 
-    def _layout(self) -> tuple[int, int, int | None]:
-        """Return (channels, side, columns of a table or None)."""
-        if self.picture_shape_ is None:
+    def _form(self) -> tuple[int, int, int | None]:
+        """Channels and side of the pictures, and the columns of a table or None."""
+        if self.image_shape_ is None:
             return 1, square_side(self.n_features_in_), self.n_features_in_
-        height, _, channels = self.picture_shape_
+        height, _, channels = self.image_shape_
         return channels, height, None
 
     def _source(self, X: Array) -> Source:
-        if self.picture_shape_ is not None:
+        if self.image_shape_ is not None:
             if X.shape[1] != X.shape[2]:
                 raise ParameterError(f"pictures must be square; got shape {X.shape[1:3]}.")
-            return PictureSource(X)
+            return ImageSource(X)
         low, high = X.min(axis=0), X.max(axis=0)
         width = np.where(high > low, high - low, 1)
         return TableSource(X, torch.from_numpy(low).float(), torch.from_numpy(width).float())
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size", "width", "batch_size")
-        require_whole(self, 1, "epochs", or_none=True)
-        require_whole(self, 0, "neighbours", or_none=True)
-        require_number(self, "temperature", above=0)
-        require_number(self, "reconstruction", least=0)
-        require_one_of(self, "augment", FAMILIES)
-        check_noise(self.noise, self.noise_level)

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.layers.blocks import (
-    Backbone,
     ContourGrid,
     Decoder,
-    Projection,
     Resample,
+    ResidualBackbone,
     Thumbnail,
     averaging,
     unit,
 )
-from aesearch.encoders.training.data import Source, TableSource, fold, from_pixels, to_pixels
+from aesearch.encoders.layers.projection import Projection, principal
+from aesearch.encoders.training.data import (
+    Source,
+    TableSource,
+    blocks,
+    fold,
+    from_pixels,
+    to_pixels,
+)
 from aesearch.types import Array
 
-BLOCK = 512
 BRANCH_SIZE = 64
 LEARNED_SIZE = 128
 LARGEST_WHOLE = 48  # pixels
-SMALLEST_SHARE = 1e-6  # of the largest variance; directions below it are rounding errors
 
 
 def view_side(side: int) -> int:
@@ -87,7 +91,7 @@ class Fusion:
 
 
 FUSIONS = {
-    # Measured on photos: contours carry more than colours of the thumbnail.
+    # Measured on photos: contours carry more than colors of the thumbnail.
     "photo": Fusion(0.5, 1.0, True, 0.5, 0.25),
     # What stands alone in the middle is told by its outline and its seams.
     "object": Fusion(0.7, 1.4, True, 0.75, 0.25, cells=9, contour_size=192, root=True),
@@ -102,7 +106,7 @@ class EncoderGraph(nn.Module):
 
     Parameters
     ----------
-    backbone : Backbone
+    backbone : ResidualBackbone
     channels, side : int
         Of the pictures.
     fusion : Fusion
@@ -117,7 +121,7 @@ class EncoderGraph(nn.Module):
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: ResidualBackbone,
         channels: int,
         side: int,
         fusion: Fusion,
@@ -175,9 +179,14 @@ class EncoderGraph(nn.Module):
             dim=1,
         )
 
+    def latents(self, x: Tensor) -> Tensor:
+        """Latent codes of pixels in 0..1."""
+        found: Tensor = self.output(self.joined(self.features(x)))
+        return found
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (code, latent), both (n, code_size): code is the latent at length 1."""
-        latent = self.output(self.joined(self.features(self.pixels(x))))
+        latent = self.latents(self.pixels(x))
         return unit(latent), latent
 
 
@@ -196,7 +205,7 @@ class DecoderGraph(nn.Module):
             self.register_buffer("width", table[1])
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return what `latent` stands for, in the units of the input."""
+        """Decode latents, in the units of the input."""
         pixels: Tensor = self.decoder(latent)
         if self.is_table:
             pixels = pixels.flatten(1)[:, : len(self.low)] * self.width + self.low
@@ -205,31 +214,9 @@ class DecoderGraph(nn.Module):
         return pixels
 
 
-def principal(rows: Tensor, size: int, power: float) -> tuple[Tensor, Tensor]:
-    """Return (mean, matrix) of the leading components, divided by their deviation ** `power`.
-
-    At most `size` columns, fewer where the rows span fewer dimensions, and at least one.
-
-    References
-    ----------
-    H. Jegou and O. Chum, Negative evidences and co-occurences in image retrieval: the benefit of
-    PCA and whitening, ECCV 2012.
-    """
-    mean = rows.mean(dim=0)
-    centred = (rows - mean).double()
-    variance, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
-    variance, vectors = variance.flip(0)[:size], vectors.flip(1)[:, :size]
-    kept = max(1, int((variance > SMALLEST_SHARE * variance[0].clamp(min=1e-12)).sum()))
-    variance, vectors = variance[:kept].clamp(min=1e-12), vectors[:, :kept]
-    # The sign of an eigenvector is arbitrary; fixed, so that results repeat.
-    largest = vectors.abs().argmax(dim=0)
-    vectors = vectors * vectors.gather(0, largest[None]).sign()
-    return mean, (vectors / variance ** (power / 2)).float()
-
-
 @torch.inference_mode()
 def fuse(
-    backbone: Backbone,
+    backbone: ResidualBackbone,
     source: Source,
     family: str,
     rows: Array,
@@ -240,7 +227,7 @@ def fuse(
 
     Parameters
     ----------
-    backbone : Backbone
+    backbone : ResidualBackbone
         Put into evaluation mode.
     source : Source
     family : str
@@ -286,11 +273,6 @@ def fuse(
         graph.low.copy_(source.low)
         graph.width.copy_(source.width)
     return graph.eval(), (joined - output[0]) @ output[1]
-
-
-def blocks(rows: Array) -> list[Array]:
-    """Split rows into parts that fit into memory as floats."""
-    return np.array_split(rows, max(1, -(-len(rows) // BLOCK)))
 
 
 def solve_linear_part(decoder: Decoder, latents: Tensor, rows: Array, source: Source) -> None:

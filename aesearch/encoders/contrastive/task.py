@@ -7,22 +7,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.layers.blocks import Backbone, ContourGrid, Decoder
+from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone
 from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter
 from aesearch.encoders.training.data import Source
 from aesearch.encoders.training.device import training_device
-from aesearch.encoders.training.loop import Task
 from aesearch.encoders.training.noise import Noise
+from aesearch.encoders.training.task import Task
 from aesearch.types import Array
 
 DECODED = 64  # pictures of a batch that are also reconstructed
-NEIGHBOURS_FROM = 0.35  # share of training after which neighbours are trusted
+NEIGHBORS_FROM = 0.35  # share of training after which neighbors are trusted
 REFRESHES = 3
-NEIGHBOUR_SHARE = 0.8  # of the pairs, where a picture has a trusted neighbour
-DATABASE = 20_000  # neighbours are looked for among so many, which keeps the cost linear
-BLOCK = 512
-ROUNDING = 1e-6  # the score of two codes differs by so much with who asks: BLAS sums in any order
+NEIGHBOR_SHARE = 0.8  # of the pairs, where a picture has a trusted neighbor
 
 
 class AgreementNetwork(nn.Module):
@@ -30,14 +27,14 @@ class AgreementNetwork(nn.Module):
 
     Parameters
     ----------
-    backbone : Backbone
+    backbone : ResidualBackbone
     decoder : Decoder
     code_size : int
-        Numbers between backbone and decoder.
+        Dimensions between backbone and decoder.
     contours : ContourGrid or None
         Predicted from every view, in its standard form; None where there is no geometry.
-    samples, neighbours : int
-        Pictures, and how many neighbours each is paired with.
+    samples, neighbors : int
+        Pictures, and how many neighbors each is paired with.
     """
 
     pairs: Tensor
@@ -45,12 +42,12 @@ class AgreementNetwork(nn.Module):
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: ResidualBackbone,
         decoder: Decoder,
         code_size: int,
         contours: ContourGrid | None,
         samples: int,
-        neighbours: int,
+        neighbors: int,
     ) -> None:
         super().__init__()
         size = backbone.outputs
@@ -66,12 +63,12 @@ class AgreementNetwork(nn.Module):
             self.to_contours = nn.Linear(size, contours.size)
             self.contour_norm = nn.BatchNorm1d(contours.size, affine=False, momentum=0.01)
         # Buffers, so that a checkpoint has them.
-        self.register_buffer("pairs", torch.full((samples, max(1, neighbours)), -1).int())
+        self.register_buffer("pairs", torch.full((samples, max(1, neighbors)), -1).int())
         self.register_buffer("refreshes", torch.zeros((), dtype=torch.int64))
 
 
 class AgreementTask(Task):
-    """Two distorted views, of one picture or of neighbours, should get codes that agree.
+    """Two distorted views, of one picture or of neighbors, should get codes that agree.
 
     Beside that the clean picture is reconstructed, which keeps the code decodable, and its
     contours are predicted, which steers a small collection to shape.
@@ -86,15 +83,15 @@ class AgreementTask(Task):
         Factors of "reconstruction" and "contours".
     variance : float
         Mean squared distance of a pixel from the mean picture.
-    find_neighbours : callable or None
-        Gives the current neighbours, (samples, k), -1 where there is none to trust.
+    find_neighbors : callable or None
+        Gives the current neighbors, (samples, k), -1 where there is none to trust.
     noise : callable
         Added to views; the target of reconstruction stays clean.
 
     References
     ----------
     T. Chen et al., SimCLR, ICML 2020. D. Dwibedi et al., With a little help from my friends:
-    nearest-neighbour contrastive learning, ICCV 2021. C. Wei et al., Masked feature prediction
+    nearest-neighbor contrastive learning, ICCV 2021. C. Wei et al., Masked feature prediction
     for self-supervised visual pre-training (contours as target), CVPR 2022.
     """
 
@@ -109,7 +106,7 @@ class AgreementTask(Task):
         temperature: float,
         weights: dict[str, float],
         variance: float,
-        find_neighbours: Callable[[], Tensor] | None,
+        find_neighbors: Callable[[], Tensor] | None,
         noise: Noise,
     ) -> None:
         self.noise = noise
@@ -118,19 +115,19 @@ class AgreementTask(Task):
         self.samples = source.count
         self.device = training_device()
         self.temperature, self.weights, self.variance = temperature, weights, variance
-        self.find_neighbours = find_neighbours
+        self.find_neighbors = find_neighbors
 
-    def at(self, progress: float) -> bool:
-        """Look for neighbours again at even distances of the second part of training."""
-        if self.find_neighbours is None or progress < NEIGHBOURS_FROM:
+    def on_progress(self, progress: float) -> bool:
+        """Look for neighbors again at even distances of the second part of training."""
+        if self.find_neighbors is None or progress < NEIGHBORS_FROM:
             return False
-        due = int((progress - NEIGHBOURS_FROM) / (1 - NEIGHBOURS_FROM) * REFRESHES) + 1
+        due = int((progress - NEIGHBORS_FROM) / (1 - NEIGHBORS_FROM) * REFRESHES) + 1
         if due <= int(self.network.refreshes):
             return False
         self.network.refreshes.fill_(due)
-        # Neighbours are looked for where the pictures are: on the processor.
+        # Neighbors are looked for where the pictures are: on the processor.
         self.network.cpu()
-        self.network.pairs.copy_(self.find_neighbours())
+        self.network.pairs.copy_(self.find_neighbors())
         self.network.to(self.device).train()
         return True
 
@@ -162,11 +159,11 @@ class AgreementTask(Task):
         return terms
 
     def _partners(self, rows: Tensor) -> Tensor:
-        """Return for each row itself or one of its neighbours."""
+        """Return for each row itself or one of its neighbors."""
         pairs = self.network.pairs[rows.to(self.device)].cpu()
         pick = torch.randint(pairs.shape[1], (len(rows), 1))
         chosen = pairs.gather(1, pick).squeeze(1).long()
-        use = (torch.rand(len(rows)) < NEIGHBOUR_SHARE) & (chosen >= 0)
+        use = (torch.rand(len(rows)) < NEIGHBOR_SHARE) & (chosen >= 0)
         return torch.where(use, chosen, rows)
 
 
@@ -189,43 +186,3 @@ class DecoderTask(Task):
         clean = self.source.batch(self.rows[rows.numpy()]).to(self.device)
         decoded = self.decoder(self.latents[rows].to(self.device))
         return {"reconstruction": losses.reconstruction(decoded, clean, self.variance)}
-
-
-def trusted_neighbours(codes: Tensor, neighbours: int, samples: int) -> Tensor:
-    """Return neighbours that hold both ways: (n, k) rows, -1 where there is none.
-
-    For large collections only an even sample serves as neighbours, with `neighbours` lowered in
-    proportion, so that the radius stays the same and the cost linear.
-
-    Parameters
-    ----------
-    codes : Tensor of shape (samples, size)
-        Unit length.
-    neighbours : int
-        Neighbours per sample in the whole collection.
-    samples : int
-        Number of codes.
-    """
-    step = -(-samples // DATABASE)
-    base = torch.arange(0, samples, step)
-    wanted = min(max(1, round(neighbours / step)), len(base) - 1)
-    database = codes[base]
-    similarity = torch.empty(samples, wanted)
-    found = torch.empty(samples, wanted, dtype=torch.long)
-    # One buffer for all scores: while training keeps its memory, a fresh one for each block would
-    # leave a hole that the next does not fit into, gigabytes in all.
-    scores = torch.empty(min(BLOCK, samples), len(base))
-    for start in range(0, samples, BLOCK):
-        own = torch.arange(start, min(start + BLOCK, samples))
-        block = torch.mm(codes[own], database.T, out=scores[: len(own)])
-        inside = own % step == 0
-        block[inside, own[inside] // step] = -2.0
-        best = block.topk(wanted, dim=1)
-        similarity[own], found[own] = best.values, base[best.indices]
-    reach = similarity[:, -1]  # of each sample: how close its last neighbour is
-    found[similarity < reach[found] - ROUNDING] = -1
-    out = torch.full((samples, neighbours), -1)
-    # A row is repeated to the full width, so that choosing a column is choosing a neighbour.
-    repeats = -(-neighbours // wanted)
-    out[:] = found.repeat(1, repeats)[:, :neighbours]
-    return out.int()

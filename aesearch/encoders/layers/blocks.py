@@ -31,10 +31,10 @@ def averaging(length: int, cells: int) -> Tensor:
 
 
 def resampling(length: int, wanted: int) -> Tensor:
-    """Return the (wanted, length) matrix of linear interpolation between centres of cells."""
-    centres = (torch.arange(wanted, dtype=torch.float64) + 0.5) * length / wanted - 0.5
-    centres = centres.clamp(0, length - 1)
-    distance = (centres[:, None] - torch.arange(length, dtype=torch.float64)).abs()
+    """Return the (wanted, length) matrix of linear interpolation between centers of cells."""
+    centers = (torch.arange(wanted, dtype=torch.float64) + 0.5) * length / wanted - 0.5
+    centers = centers.clamp(0, length - 1)
+    distance = (centers[:, None] - torch.arange(length, dtype=torch.float64)).abs()
     return (1 - distance).clamp(min=0).float()
 
 
@@ -119,10 +119,10 @@ class Orientations(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the maps, not negative, in units of the pixels."""
-        grey = x.mean(dim=1, keepdim=True)
-        # The border repeats its neighbour; concatenation exports where F.pad "replicate" may not.
-        wide = torch.cat([grey[..., :1], grey, grey[..., -1:]], dim=3)
-        tall = torch.cat([grey[..., :1, :], grey, grey[..., -1:, :]], dim=2)
+        gray = x.mean(dim=1, keepdim=True)
+        # The border repeats its neighbor; concatenation exports where F.pad "replicate" may not.
+        wide = torch.cat([gray[..., :1], gray, gray[..., -1:]], dim=3)
+        tall = torch.cat([gray[..., :1, :], gray, gray[..., -1:, :]], dim=2)
         across = wide[..., 2:] - wide[..., :-2]
         down = tall[..., 2:, :] - tall[..., :-2, :]
         along = across * self.cosines + down * self.sines
@@ -131,7 +131,7 @@ class Orientations(nn.Module):
 
 
 class ContourGrid(nn.Module):
-    """Orientation histograms on a grid of cells, each normalised by those around it.
+    """Orientation histograms on a grid of cells, each normalized by those around it.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class Thumbnail(nn.Module):
         return rows
 
 
-class Backbone(nn.Module):
+class ResidualBackbone(nn.Module):
     """Residual network over the pixels and their orientation maps.
 
     Parameters
@@ -235,7 +235,7 @@ class Decoder(nn.Module):
     """Latent codes to pictures: a linear thumbnail plus what convolutions add to it.
 
     The linear part can be solved for in closed form, so even an untrained decoder shows the
-    picture's rough shape and colours, and training starts there.
+    picture's rough shape and colors, and training starts there.
     """
 
     latent_mean: Tensor
@@ -277,21 +277,5 @@ class Decoder(nn.Module):
         rough = self.enlarge(small.float())
         maps = torch.relu(self.unfold(z)).view(-1, self.first, self.start, self.start)
         detail = functional.pixel_shuffle(self.last(self.body(maps)), 2)
-        pictures: Tensor = rough + detail[..., : self.side, : self.side]
-        return pictures
-
-
-class Projection(nn.Module):
-    """``(x - mean) @ matrix``, fitted elsewhere."""
-
-    mean: Tensor
-    matrix: Tensor
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(inputs))
-        self.register_buffer("matrix", torch.zeros(inputs, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (n, outputs)."""
-        return (x - self.mean) @ self.matrix
+        images: Tensor = rough + detail[..., : self.side, : self.side]
+        return images

@@ -1,4 +1,4 @@
-"""The convolutional body of autoencoders."""
+"""The convolutional backbone of autoencoders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aesearch.encoders.layers.blocks import SMALLEST_MAP, Residual
-from aesearch.encoders.layers.mlp import ACTIVATIONS, Body, initialise
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone, initialize
 from aesearch.encoders.training.data import square_side
 from aesearch.errors import ParameterError
 
@@ -54,63 +54,63 @@ class Switches(nn.Module):
 
     def pool(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the maxima of maps (n, c, height, width), and the number of each one's pixel."""
-        pooled, places = functional.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
+        pooled, indices = functional.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
         if self.training:
-            self._count(places)
-        return pooled, places
+            self._count(indices)
+        return pooled, indices
 
     @torch.no_grad()
-    def _count(self, places: Tensor) -> None:
-        pixels = places.transpose(0, 1).flatten(1)
+    def _count(self, indices: Tensor) -> None:
+        pixels = indices.transpose(0, 1).flatten(1)
         one = self.average.new_ones(()).expand_as(pixels)
         counts = torch.zeros_like(self.average).flatten(1).scatter_add_(1, pixels, one)
         # Not in place: the graph of a loss may still hold it.
-        self.average = self.average.lerp(counts.view_as(self.average) / len(places), MOMENTUM)
+        self.average = self.average.lerp(counts.view_as(self.average) / len(indices), MOMENTUM)
 
-    def unpool(self, x: Tensor, places: Tensor | None = None) -> Tensor:
+    def unpool(self, x: Tensor, indices: Tensor | None = None) -> Tensor:
         """Return maps (n, c, height, width) of the values `x` of their squares.
 
         Parameters
         ----------
         x : Tensor of shape (n, c, height / 2, width / 2)
-        places : Tensor of shape (m, c, height / 2, width / 2), optional
+        indices : Tensor of shape (m, c, height / 2, width / 2), optional
             From `pool`, for the first m samples; the others get the average.
         """
         height, width = self.average.shape[1:]
-        own = 0 if places is None else len(places)
-        if places is not None:
+        own = 0 if indices is None else len(indices)
+        if indices is not None:
             # MaxUnpool2d, which not every device has.
             flat = x.new_zeros(own, x.shape[1], height * width)
-            flat = flat.scatter(2, places.flatten(2), x[:own].flatten(2))
+            flat = flat.scatter(2, indices.flatten(2), x[:own].flatten(2))
             placed = flat.view(own, x.shape[1], height, width)
             if own == len(x):
                 return placed
         spread = functional.interpolate(x[own:], scale_factor=2.0)[..., :height, :width]
         spread = spread * self.average.to(x.dtype)
-        return spread if places is None else torch.cat([placed, spread])
+        return spread if indices is None else torch.cat([placed, spread])
 
 
 def _conv(inputs: int, outputs: int, activation: str, *, stride: int = 1, bias: bool) -> nn.Module:
-    return initialise(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=bias), activation)
+    return initialize(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=bias), activation)
 
 
-def _residual(channels: int, activation: str, normalise: bool) -> Residual:
+def _residual(channels: int, activation: str, normalize: bool) -> Residual:
     parts = [
-        _conv(channels, channels, activation, bias=not normalise),
-        *_after(channels, activation, normalise),
-        _conv(channels, channels, "linear", bias=not normalise),
+        _conv(channels, channels, activation, bias=not normalize),
+        *_after(channels, activation, normalize),
+        _conv(channels, channels, "linear", bias=not normalize),
     ]
-    if normalise:
+    if normalize:
         parts.append(nn.BatchNorm2d(channels))
     return Residual(nn.Sequential(*parts), ACTIVATIONS[activation]())
 
 
-def _after(channels: int, activation: str, normalise: bool) -> list[nn.Module]:
-    norm = [nn.BatchNorm2d(channels)] if normalise else []
+def _after(channels: int, activation: str, normalize: bool) -> list[nn.Module]:
+    norm = [nn.BatchNorm2d(channels)] if normalize else []
     return [*norm, ACTIVATIONS[activation]()]
 
 
-class ConvBody(Body):
+class ConvBackbone(Backbone):
     """Convolutions that halve the maps, a linear layer to the code, and the way back.
 
     Stages have `width`, 2 * `width`, 4 * `width` channels and so on. Sides need not be powers of
@@ -134,8 +134,8 @@ class ConvBody(Body):
         Halvings; by default as many as leave maps of about 4 pixels, and at most 3.
     activation : str
         A key of `ACTIVATIONS`.
-    normalise : bool
-        Batch normalisation before each activation.
+    normalize : bool
+        Batch normalization before each activation.
     pooling : {"stride", "max"}
         How maps are halved: by convolutions of stride 2, or by maxima.
     unpooling : {"transposed", "switches", "repeat"}
@@ -165,7 +165,7 @@ class ConvBody(Body):
         width: int = 32,
         depth: int | None = None,
         activation: str = "relu",
-        normalise: bool = True,
+        normalize: bool = True,
         pooling: str = STRIDE,
         unpooling: str = TRANSPOSED,
         residual: int = 0,
@@ -173,26 +173,26 @@ class ConvBody(Body):
         super().__init__()
         check_unpooling(pooling, unpooling)
         self.shape = shape
-        self.picture = shape if len(shape) == 3 else (1, *[square_side(shape[0])] * 2)
+        self.image = shape if len(shape) == 3 else (1, *[square_side(shape[0])] * 2)
         self.pooling, self.unpooling = pooling, unpooling
-        self.sizes = sizes_of_maps(shape, self.picture[1:], depth)
+        self.sizes = sizes_of_maps(shape, self.image[1:], depth)
         # Without a halving there still is one stage, at full size.
         strides = [2] * (len(self.sizes) - 1) or [1]
         if strides == [1]:
             self.sizes *= 2
         self.strides = strides
-        channels = [self.picture[0], *(width * 2**stage for stage in range(len(strides)))]
+        channels = [self.image[0], *(width * 2**stage for stage in range(len(strides)))]
         self.first = (channels[-1], *self.sizes[-1])
 
         def rest(maps: int) -> list[nn.Module]:
-            return [_residual(maps, activation, normalise) for _ in range(residual)]
+            return [_residual(maps, activation, normalize) for _ in range(residual)]
 
         self.down, self.onwards = nn.ModuleList(), nn.ModuleList()
         self.switches, self.up = nn.ModuleList(), nn.ModuleList()
         for stage, (i, o) in enumerate(pairwise(channels)):
             halving = strides[stage] if pooling == STRIDE else 1
-            layer = _conv(i, o, activation, stride=halving, bias=not normalise)
-            norm, active = _after(o, activation, normalise)[:-1], ACTIVATIONS[activation]()
+            layer = _conv(i, o, activation, stride=halving, bias=not normalize)
+            norm, active = _after(o, activation, normalize)[:-1], ACTIVATIONS[activation]()
             self.down.append(nn.Sequential(layer, *norm))
             # Maxima are taken before the activation, which commutes with them where it rises: a
             # quarter of the work, and no ties between the zeros that a rectifier leaves.
@@ -205,17 +205,17 @@ class ConvBody(Body):
                 i,
                 activation if stage else "linear",
                 stride=strides[stage],
-                bias=stage > 0 and not normalise,
+                bias=stage > 0 and not normalize,
             )
-            after = _after(i, activation, normalise) if stage else []
+            after = _after(i, activation, normalize) if stage else []
             self.up.append(nn.Sequential(*rest(o), *back, *after))
         numbers = math.prod(self.first)
-        self.to_code = initialise(nn.Linear(numbers, outputs), "linear")
-        self.from_code = initialise(nn.Linear(code_size, numbers), activation)
-        self.unfolded = nn.Sequential(*_after(channels[-1], activation, normalise))
-        # One per pixel: what the samples have in common is a picture, not a colour, and decoding
+        self.to_code = initialize(nn.Linear(numbers, outputs), "linear")
+        self.from_code = initialize(nn.Linear(code_size, numbers), activation)
+        self.unfolded = nn.Sequential(*_after(channels[-1], activation, normalize))
+        # One per pixel: what the samples have in common is a picture, not a color, and decoding
         # starts there.
-        self.last = nn.Parameter(torch.zeros(self.picture))
+        self.last = nn.Parameter(torch.zeros(self.image))
         self.to(memory_format=torch.channels_last)
 
     def _back(
@@ -224,7 +224,7 @@ class ConvBody(Body):
         """Return the layers that double the maps, where the switches do not, and convolve."""
         if stride == 2 and self.unpooling == TRANSPOSED:
             transposed = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)
-            return [initialise(transposed, activation)]
+            return [initialize(transposed, activation)]
         layer = _conv(inputs, outputs, activation, bias=bias)
         repeats = stride == 2 and self.unpooling == REPEAT
         return [nn.Upsample(scale_factor=2.0), layer] if repeats else [layer]
@@ -235,39 +235,39 @@ class ConvBody(Body):
 
     def encode_with_switches(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return (n, outputs), and of each stage the places of the maxima; see `Switches`."""
-        places: list[Tensor] = []
-        return self._down(x, places), places
+        indices: list[Tensor] = []
+        return self._down(x, indices), indices
 
-    def _down(self, x: Tensor, places: list[Tensor] | None) -> Tensor:
+    def _down(self, x: Tensor, indices: list[Tensor] | None) -> Tensor:
         if len(self.shape) == 1:
-            extra = math.prod(self.picture) - self.shape[0]
-            x = functional.pad(x, (0, extra)).view(-1, *self.picture)
+            extra = math.prod(self.image) - self.shape[0]
+            x = functional.pad(x, (0, extra)).view(-1, *self.image)
         x = x.contiguous(memory_format=torch.channels_last)
         for stage, (down, onwards) in enumerate(zip(self.down, self.onwards, strict=True)):
             x = down(x)
-            if places is not None and len(self.switches):
+            if indices is not None and len(self.switches):
                 x, own = self._switches(stage).pool(x)
-                places.append(own)
+                indices.append(own)
             elif self.pooling == MAXIMA and self.strides[stage] == 2:
                 x = functional.max_pool2d(x, 2, ceil_mode=True)
             x = onwards(x)
         codes: Tensor = self.to_code(x.flatten(1))
         return codes
 
-    def decode(self, codes: Tensor, places: Sequence[Tensor] = ()) -> Tensor:
+    def decode(self, codes: Tensor, indices: Sequence[Tensor] = ()) -> Tensor:
         """Return raw values, (n, *shape).
 
         Parameters
         ----------
         codes : Tensor of shape (n, code_size)
-        places : sequence of Tensor, optional
+        indices : sequence of Tensor, optional
             Of each stage, from `encode_with_switches`, for the first samples or all; the others
             are decoded with the average switches.
         """
         x: Tensor = self.unfolded(self.from_code(codes).view(-1, *self.first))
         for stage in reversed(range(len(self.up))):
             if len(self.switches):
-                x = self._switches(stage).unpool(x, places[stage] if places else None)
+                x = self._switches(stage).unpool(x, indices[stage] if indices else None)
             x = x.contiguous(memory_format=torch.channels_last)
             height, width = self.sizes[stage]
             x = self.up[stage](x)[..., :height, :width]
@@ -279,7 +279,7 @@ class ConvBody(Body):
         assert isinstance(found, Switches)
         return found
 
-    def start_at(self, bias: Tensor) -> None:
+    def init_output_bias(self, bias: Tensor) -> None:
         """Set the last bias, which has a number for each pixel."""
         flat = self.last.data.view(-1)
         flat[: bias.numel()].copy_(bias.flatten())

@@ -27,11 +27,11 @@ SMALLEST_SHARE = 1e-4  # of a pixel or word, where its logarithm is taken
 SMALLEST_PART = 0.01  # likewise, of the share of a word where all words are as frequent
 
 
-class Units(nn.Module):
+class Likelihood(nn.Module):
     """The scale of one collection, and the likelihood of its values.
 
     Stored values are pixels in 0..1, (n, channels, side, side), or rows of a table. "squared"
-    centres them and divides all by one standard deviation, so that what is minimised is
+    centers them and divides all by one standard deviation, so that what is minimized is
     proportional to the squared error in the units of the input; "cross-entropy" takes shares as
     they are; "multinomial" takes counts, and shows the network their logarithms.
 
@@ -54,7 +54,7 @@ class Units(nn.Module):
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("total", torch.ones(()))
 
-    def fit(self, sample: Any) -> Units:
+    def fit(self, sample: Any) -> Likelihood:
         """Take mean, spread and total from a sample of stored values, or from a sparse table."""
         if is_sparse(sample):
             moments = Moments.of(sample)
@@ -74,7 +74,7 @@ class Units(nn.Module):
         return self
 
     def inputs(self, stored: Tensor) -> Tensor:
-        """Return what the network sees."""
+        """Scale stored values to the inputs of the network."""
         if self.loss == SQUARED:
             return (stored - self.mean) * self.scale
         if self.loss == MULTINOMIAL:
@@ -84,7 +84,7 @@ class Units(nn.Module):
         return stored
 
     def targets(self, stored: Tensor) -> Tensor:
-        """Return what the decoder is to give."""
+        """Scale stored values to the targets of the decoder."""
         return self.inputs(stored) if self.loss == SQUARED else stored
 
     def outputs(self, raw: Tensor) -> Tensor:
@@ -95,8 +95,8 @@ class Units(nn.Module):
             return functional.softmax(raw, dim=1) * self.total
         return torch.sigmoid(raw)
 
-    def first_bias(self) -> Tensor:
-        """Return what the last layer should give before anything is learned: the mean sample."""
+    def output_bias(self) -> Tensor:
+        """Output of the last layer before anything is learned: the mean sample."""
         if self.loss == SQUARED:
             return torch.zeros_like(self.mean)
         if self.loss == CROSS_ENTROPY:
@@ -129,7 +129,7 @@ def log_shares(shares: Tensor) -> Tensor:
     return shares.clamp(min=min(SMALLEST_SHARE, SMALLEST_PART / len(shares))).log()
 
 
-def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
+def loss_for(wanted: str, sample: Any, *, images: bool) -> str:
     """Return the loss for a collection: the one wanted, or for "auto" the one that fits.
 
     Drawings and digits, whose pixels are ink or ground, get "cross-entropy"; a sparse table of
@@ -141,7 +141,7 @@ def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
         "auto" or a key of `LOSSES`.
     sample : Tensor or CSR matrix
         Stored values.
-    pictures : bool
+    images : bool
 
     Raises
     ------
@@ -151,7 +151,7 @@ def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
     if wanted == "auto":
         if is_sparse(sample):
             return MULTINOMIAL if are_counts(sample) else SQUARED
-        drawn = pictures and family_of((sample.permute(0, 2, 3, 1) * 255).numpy()) != "photo"
+        drawn = images and family_of((sample.permute(0, 2, 3, 1) * 255).numpy()) != "photo"
         return CROSS_ENTROPY if drawn else SQUARED
     loss = LOSSES[wanted]
     low, high = extremes(sample) if is_sparse(sample) else map(float, sample.aminmax())
@@ -160,8 +160,8 @@ def loss_for(wanted: str, sample: Any, *, pictures: bool) -> str:
             f"loss {wanted!r} needs values within 0..1; got {low:g}..{high:g}: "
             "scale them, or choose loss 'squared'"
         )
-    if loss == MULTINOMIAL and (pictures or low < 0):
-        what = "pictures" if pictures else f"values down to {low:g}"
+    if loss == MULTINOMIAL and (images or low < 0):
+        what = "pictures" if images else f"values down to {low:g}"
         raise ParameterError(
             f"loss {wanted!r} needs a table of counts; got {what}: choose loss 'squared'"
         )

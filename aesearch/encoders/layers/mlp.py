@@ -21,7 +21,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class Body(nn.Module, ABC):
+class Backbone(nn.Module, ABC):
     """Encoder and decoder without a loss.
 
     Attributes
@@ -39,11 +39,11 @@ class Body(nn.Module, ABC):
         """Return the raw values of the last layer, (n, *shape), of codes (n, code_size)."""
 
     @abstractmethod
-    def start_at(self, bias: Tensor) -> None:
+    def init_output_bias(self, bias: Tensor) -> None:
         """Set the bias of the last layer, given the wanted first output, (*shape)."""
 
 
-def initialise(layer: nn.Module, activation: str) -> nn.Module:
+def initialize(layer: nn.Module, activation: str) -> nn.Module:
     """Draw the weights of a linear layer or convolution as its activation wants them.
 
     References
@@ -81,7 +81,7 @@ class Tied(nn.Module):
         return functional.linear(x, self._of[0].weight.T, self.bias)
 
 
-class MLPBody(Body):
+class MLPBackbone(Backbone):
     """Fully connected layers, mirrored.
 
     Parameters
@@ -95,8 +95,8 @@ class MLPBody(Body):
         Numbers that `encode` gives: the code, or the parameters of its distribution.
     activation : str
         A key of `ACTIVATIONS`, after each hidden layer.
-    normalise : bool
-        Batch normalisation before each activation.
+    normalize : bool
+        Batch normalization before each activation.
     tied : bool
         Whether the decoder's weights are the transposes of the encoder's.
     """
@@ -109,11 +109,11 @@ class MLPBody(Body):
         outputs: int,
         *,
         activation: str,
-        normalise: bool,
+        normalize: bool,
         tied: bool = False,
     ) -> None:
         super().__init__()
-        self.shape, self.activation, self.normalise = shape, activation, normalise
+        self.shape, self.activation, self.normalize = shape, activation, normalize
         sizes = [math.prod(shape), *hidden]
         pairs = list(pairwise(sizes))
         down = [nn.Linear(i, o) for i, o in pairs] + [nn.Linear(sizes[-1], outputs)]
@@ -130,15 +130,15 @@ class MLPBody(Body):
         parts: list[nn.Module] = []
         for layer in layers[:-1]:
             if isinstance(layer, nn.Linear):
-                initialise(layer, self.activation)
+                initialize(layer, self.activation)
             parts.append(layer)
-            if self.normalise:
+            if self.normalize:
                 bias = layer.bias
                 assert isinstance(bias, Tensor)
                 parts.append(nn.BatchNorm1d(len(bias)))
             parts.append(ACTIVATIONS[self.activation]())
         if isinstance(layers[-1], nn.Linear):
-            initialise(layers[-1], "linear")
+            initialize(layers[-1], "linear")
         return nn.Sequential(*parts, layers[-1])
 
     def encode(self, x: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ class MLPBody(Body):
         raw: Tensor = self.up(codes)
         return raw.view(-1, *self.shape)
 
-    def start_at(self, bias: Tensor) -> None:
+    def init_output_bias(self, bias: Tensor) -> None:
         """Set the bias of the last layer."""
         last = self.decoders[-1].bias
         assert isinstance(last, Tensor)

@@ -59,7 +59,7 @@ class RBM(nn.Module):
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
         self.words = 1.0  # in a document, where visible units are counts
 
-    def start_at(self, sample: Tensor) -> None:
+    def init_visible_bias(self, sample: Tensor) -> None:
         """Set the visible biases so that v has the mean of a sample, (n, visible)."""
         mean = sample.mean(dim=0)
         if self.visible_units == BINARY:
@@ -87,11 +87,11 @@ class RBM(nn.Module):
             return torch.softmax(raw.float(), dim=1) * lengths
         return _mean(raw, self.visible_units)
 
-    def draw_hidden(self, v: Tensor) -> Tensor:
+    def sample_hidden(self, v: Tensor) -> Tensor:
         """Return a sample of h given v."""
         return _drawn(self.hidden_mean(v), self.hidden_units)
 
-    def draw_visible(self, h: Tensor, lengths: Tensor | float = 1.0) -> Tensor:
+    def sample_visible(self, h: Tensor, lengths: Tensor | float = 1.0) -> Tensor:
         """Return a sample of v given h; of counts, as many words as `lengths`, rounded, says."""
         mean = self.visible_mean(h, lengths)
         return _words(mean) if self.visible_units == COUNTS else _drawn(mean, self.visible_units)
@@ -110,8 +110,8 @@ class RBM(nn.Module):
         """
         lengths = v.sum(dim=1, keepdim=True)  # which a chain of counts never changes
         for _ in range(steps):
-            h = self.draw_hidden(v)
-            v = self.draw_visible(h, lengths) if sampled else self.visible_mean(h, lengths)
+            h = self.sample_hidden(v)
+            v = self.sample_visible(h, lengths) if sampled else self.visible_mean(h, lengths)
         return v
 
     def free_energy(self, v: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ def _words(mean: Tensor) -> Tensor:
     return drawn
 
 
-def rate_for(rbm: RBM) -> float:
+def learning_rate_for(rbm: RBM) -> float:
     """Return the peak learning rate: 0.1, or with Gaussian units 0.003 for a thousand of them.
 
     Each word of a document adds to the step, so that with counts it is divided by their number.

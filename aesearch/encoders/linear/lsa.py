@@ -1,71 +1,25 @@
-"""Baselines that a learned code has to beat: the numbers themselves, and latent semantics."""
+"""Latent semantic analysis: the baseline of documents."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
 from aesearch.encoders.base import BATCH
-from aesearch.encoders.linear.pca import MANY_FEATURES, SAMPLE, SMALLEST_SIDE, LinearEncoder
-from aesearch.encoders.validation import require_whole
+from aesearch.encoders.linear.base import MANY_FEATURES, MOST_NUMBERS, SAMPLE, LinearEncoder
+from aesearch.encoders.parameters import AtLeast, Count
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
 
-MOST_NUMBERS = 25_000_000  # in a sample: 100 MB
 
-
-class RawEncoder(LinearEncoder):
-    """The pixels themselves, or the features of a table, less their mean: nothing is learned.
-
-    The mean is taken off so that the cosine of two codes is that of their differences from the
-    usual, as with the other encoders.
-
-    Parameters
-    ----------
-    resolution : int or None, default=None
-        Pictures with a longer side are averaged down to it; None leaves them as they are.
-
-    Attributes
-    ----------
-    offset_ : ndarray of shape (code_size_,)
-        Mean of all samples.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> X = load_digits().data
-    >>> RawEncoder().fit(X).transform(X).shape
-    (1797, 64)
-    """
-
-    def __init__(self, *, resolution: int | None = None) -> None:
-        self.resolution = resolution
-
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, SMALLEST_SIDE, "resolution", or_none=True)
-
-    def fit(self, X: Array, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's
-        """Take the mean of `X`, all of it, batch by batch; `y` is ignored."""
-        self.check_parameters()
-        X = self._validated(X, reset=True)
-        self.pool_ = self._choose_pool(self.resolution)
-        batches = range(0, len(X), BATCH)
-        total = sum(self._rows(X[i : i + BATCH]).sum(axis=0, dtype=np.float64) for i in batches)
-        self.offset_ = self.inverse_offset_ = np.asarray(total / len(X), dtype=np.float32)
-        self.matrix_ = self.inverse_matrix_ = None
-        self.code_size_ = len(self.offset_)
-        most = min(SAMPLE, max(2, MOST_NUMBERS // self.code_size_))
-        self.prior_ = Prior.fitted(self._sample(X, most) - self.offset_)
-        return self
-
-
+@dataclass(eq=False, repr=False)
 class LSAEncoder(LinearEncoder):
-    """Latent semantic analysis: the singular value decomposition of what is not centred.
+    """Latent semantic analysis: the singular value decomposition of what is not centered.
 
-    Made for tables of word weights, which may be sparse and are never filled in; on pictures it
+    Made for tables of word weights, which may be sparse and are never densified; on pictures it
     is the decomposition of the pixels. Codes are the samples' coordinates along the leading right
     singular vectors.
 
@@ -74,7 +28,7 @@ class LSAEncoder(LinearEncoder):
     code_size : int, default=64
         Singular vectors kept; fewer where the data have fewer.
     random_state : int, default=0
-        Seed of the randomised solver, which is used where samples and features both exceed 1,024.
+        Seed of the randomized solver, which is used where samples and features both exceed 1,024.
 
     Attributes
     ----------
@@ -98,15 +52,11 @@ class LSAEncoder(LinearEncoder):
 
     accepts_sparse: ClassVar[bool] = True
 
-    def __init__(self, code_size: int = 64, *, random_state: int = 0) -> None:
-        self.code_size = code_size
-        self.random_state = random_state
+    code_size: Count = 64
+    _: KW_ONLY
+    random_state: Annotated[int, AtLeast(0)] = 0
 
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size")
-
-    def fit(self, X: Array, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's
+    def fit(self, X: Array, y: object = None) -> Self:
         """Find the singular vectors of `X`, dense or sparse (CSR); `y` is ignored.
 
         Of a table all rows are used; of pictures with more than 1,024 numbers, a sample.
@@ -142,7 +92,7 @@ class LSAEncoder(LinearEncoder):
                 squares += _dense(rows.T @ rows)
             powers, vectors = _leading(squares, size)
             return np.sqrt(powers), vectors.T
-        rows = X if self.picture_shape_ is None else self._sampled(X)
+        rows = X if self.image_shape_ is None else self._sampled(X)
         if rows.shape[0] <= MANY_FEATURES:  # fewer samples than features: from their side
             rows = rows.astype(np.float64)
             powers, vectors = _leading(_dense(rows @ rows.T), size)
@@ -156,7 +106,7 @@ class LSAEncoder(LinearEncoder):
         return self._sample(X, min(SAMPLE, max(MANY_FEATURES, MOST_NUMBERS // self.n_features_in_)))
 
     def _encode(self, X: Array) -> Floats:
-        # Nothing is taken off, which would fill a sparse table in.
+        # Nothing is taken off, which would densify a sparse table.
         codes: Floats = np.asarray(self._rows(X) @ self.matrix_, dtype=np.float32)
         return codes
 

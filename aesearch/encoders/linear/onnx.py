@@ -47,7 +47,7 @@ def _product(source: str, result: str, matrix: Array | None, constants: dict[str
 def write_linear_encoder(
     path: Path,
     *,
-    picture_shape: tuple[int, int, int] | None,
+    image_shape: tuple[int, int, int] | None,
     pool: int,
     offset: Array,
     matrix: Array | None,
@@ -58,7 +58,7 @@ def write_linear_encoder(
     ----------
     path : Path
         The .onnx file.
-    picture_shape : tuple of int or None
+    image_shape : tuple of int or None
         (height, width, channels) of uint8 pictures, or None for a table of float32.
     pool : int
         Side of the squares of pixels that are averaged first.
@@ -75,11 +75,11 @@ def write_linear_encoder(
         "row_axis": np.array([1], dtype=np.int64),
         "smallest": np.array(SMALLEST_NORM, dtype=np.float32),
     }
-    if picture_shape is None:
+    if image_shape is None:
         x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", features])
         nodes = [node("Identity", ["x"], ["pooled"])]
     else:
-        x = helper.make_tensor_value_info("x", TensorProto.UINT8, ["n", *picture_shape])
+        x = helper.make_tensor_value_info("x", TensorProto.UINT8, ["n", *image_shape])
         nodes = [
             node("Cast", ["x"], ["pixels"], to=TensorProto.FLOAT),
             node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
@@ -104,7 +104,7 @@ def write_linear_encoder(
 def write_linear_decoder(
     path: Path,
     *,
-    picture_shape: tuple[int, int, int] | None,
+    image_shape: tuple[int, int, int] | None,
     pool: int,
     offset: Array,
     matrix: Array | None,
@@ -117,11 +117,11 @@ def write_linear_decoder(
         "offset": offset.astype(np.float32),
     }
     nodes = [_product("latent", "centred", matrix, constants)]
-    if picture_shape is None:
+    if image_shape is None:
         shape: list[object] = ["n", features]
         nodes.append(node("Add", ["centred", "offset"], ["x"]))
     else:
-        height, width, channels = picture_shape
+        height, width, channels = image_shape
         shape = ["n", height, width, channels]
         small = [-1, height // pool, width // pool, channels]
         constants |= {

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 from sklearn.preprocessing import normalize
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from aesearch.encoders.autoencoders.neighbours import nearest
 from aesearch.encoders.base import BATCH
 from aesearch.encoders.layers.mlp import ACTIVATIONS
 from aesearch.encoders.linear.lsa import LSAEncoder
-from aesearch.encoders.sparse import is_sparse, tidied
+from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Share, Weight, Widths
+from aesearch.encoders.sparse import canonical, is_sparse
 from aesearch.encoders.texts.network import (
     COSINE,
     MULTINOMIAL,
@@ -28,47 +27,40 @@ from aesearch.encoders.texts.network import (
     TextNetwork,
 )
 from aesearch.encoders.texts.tasks import PLANE, RefiningTask, TextTask
-from aesearch.encoders.torch_encoder import ModuleEncoder, arrays_of, load_arrays, packed, unpacked
-from aesearch.encoders.training.data import spread_rows
-from aesearch.encoders.training.loop import History, Session, train
-from aesearch.encoders.training.noise import check_noise
-from aesearch.encoders.validation import (
-    require_flag,
-    require_number,
-    require_one_of,
-    require_whole,
-    require_widths,
-)
+from aesearch.encoders.torch_encoder import LOOKED_AT, TrainedEncoder
+from aesearch.encoders.training.data import RowSource, spread_rows
+from aesearch.encoders.training.neighbors import nearest
+from aesearch.encoders.training.noise import NOISES
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.trainer import History, train
 from aesearch.errors import ParameterError
-from aesearch.inference.prior import Prior
 from aesearch.types import Array
 
 LOSSES = ("auto", COSINE, MULTINOMIAL)
-COMPONENTS = 150  # of the LSA in which neighbours are found, and which weights start from
+COMPONENTS = 150  # of the LSA in which neighbors are found, and which weights start from
 TOPICAL_FROM = 4_000  # documents, from which on there is enough to model how often words occur
 # How much the singular vectors are scaled up where a softmax follows: its logits are of that size.
 STEEP, STEEP_OUT = 4.0, 4.0
 SMALLEST_SHARE = 1e-9
 EPOCHS = 20
-SMALL = 32  # numbers in a code; fewer come from a second stage
+SMALL = 32  # dimensions of a code; fewer come from a second stage
 FIRST, WIDTH = 64, 256  # numbers in the code before it, and its hidden units
 FIRST_PART = 0.5  # of the time
-WIDER = 10  # times as many neighbours in the second stage
-LOOKED_AT = 20_000  # rows for the centre of the codes and where they lie
+WIDER = 10  # times as many neighbors in the second stage
 
 
 @dataclass(eq=False, repr=False)
-class TextEncoder(ModuleEncoder):
+class TextEncoder(TrainedEncoder):
     """Denoising autoencoder for bags of words that starts from latent semantic analysis.
 
     A document with most of its words left out must give back the whole of it, or of one of its
-    nearest neighbours in the space of LSA, and two such remainders should get the same code. The
+    nearest neighbors in the space of LSA, and two such remainders should get the same code. The
     first weights are the singular vectors, so that training only improves on LSA.
 
     Parameters
     ----------
     code_size : int, default=64
-        Numbers in a code; fewer where the data have fewer dimensions.
+        Dimensions of a code; fewer where the data have fewer dimensions.
     hidden : tuple of int, default=()
         Units of the layers between words and code.
     activation : str, default="tanh"
@@ -88,10 +80,10 @@ class TextEncoder(ModuleEncoder):
     noise_level : float, default=0.8
         Share of the words that are left out, or the standard deviation of the noise in those of
         the weights. A second stage has its own: 0.5 or 0.6 of the words, at most.
-    neighbours : int, default=5
+    neighbors : int, default=5
         Nearest documents that a document may have to give back.
     shared : float, default=0.5
-        How often it is a neighbour, and not the document itself.
+        How often it is a neighbor, and not the document itself.
     contrast : float, optional
         Weight of the agreement between two remainders; by default 0.1 with the cosine, else 0.
     temperature : float, default=0.2
@@ -118,7 +110,7 @@ class TextEncoder(ModuleEncoder):
     ----------
     P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol, Stacked denoising autoencoders,
     JMLR 2010. S. Chaidaroon, T. Ebesu, Y. Fang, Deep semantic text hashing with weak supervision,
-    SIGIR 2018 (neighbours). D. Liang, R. Krishnan, M. Hoffman, T. Jebara, Variational autoencoders
+    SIGIR 2018 (neighbors). D. Liang, R. Krishnan, M. Hoffman, T. Jebara, Variational autoencoders
     for collaborative filtering, WWW 2018 (multinomial). R. Salakhutdinov and G. Hinton, Semantic
     hashing, 2009.
 
@@ -131,102 +123,58 @@ class TextEncoder(ModuleEncoder):
     """
 
     accepts_sparse: ClassVar[bool] = True
-    accepts_pictures: ClassVar[bool] = False
+    accepts_images: ClassVar[bool] = False
 
-    code_size: int = 64
     _: KW_ONLY
-    hidden: tuple[int, ...] = ()
-    activation: str = "tanh"
+    hidden: Widths = ()
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "tanh"
     bounded: bool | None = None
     refine: bool | None = None
-    loss: str = "auto"
-    noise: str | None = "mask"
-    noise_level: float = 0.8
-    neighbours: int = 5
-    shared: float = 0.5
-    contrast: float | None = None
-    temperature: float = 0.2
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    weight_decay: float = 0.0
-    random_state: int = 0
+    loss: Annotated[str, OneOf(*LOSSES)] = "auto"
+    noise: Annotated[str | None, OneOf(*NOISES)] = "mask"
+    noise_level: Weight = 0.8
+    neighbors: Count = 5
+    shared: Share = 0.5
+    contrast: Weight | None = None
+    temperature: Annotated[float, Above(0)] = 0.2
+    batch_size: Annotated[int | None, AtLeast(2)] = None
+    learning_rate: Annotated[float | None, Above(0)] = None
+    weight_decay: Weight = 0.0
 
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        require_whole(self, 1, "code_size", "neighbours")
-        require_widths(self, "hidden")
-        require_whole(self, 1, "epochs", or_none=True)
-        require_whole(self, 2, "batch_size", or_none=True)
-        require_whole(self, 0, "random_state")
-        require_one_of(self, "loss", LOSSES)
-        require_one_of(self, "activation", ACTIVATIONS)
-        require_flag(self, "refine", "bounded", or_none=True)
-        check_noise(self.noise, self.noise_level)
-        require_number(self, "shared", least=0, most=1)
-        require_number(self, "weight_decay", least=0)
-        require_number(self, "temperature", above=0)
-        if self.contrast is not None:
-            require_number(self, "contrast", least=0)
-        if self.learning_rate is not None:
-            require_number(self, "learning_rate", above=0)
-
-    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:  # noqa: ARG002 - scikit-learn's
-        """Train on `X`; `y` is ignored.
-
-        Parameters
-        ----------
-        X : CSR matrix or ndarray
-            Weighted words, (n, terms), a row for each document; or any other table.
-        session : Session, optional
-            Time budget, progress, checkpoints; by default none of them.
-
-        Raises
-        ------
-        ParameterError
-            If a parameter is wrong, or does not fit the data.
-        """
-        self.check_parameters()
-        X = self._validated(X, reset=True)
-        rows = tidied(X if is_sparse(X) else csr_matrix(X))
+    def _fit(self, X: Array, y: object, session: Session) -> None:
+        rows = canonical(X if is_sparse(X) else csr_matrix(X))
         self.loss_ = self._loss_for(rows)
-        session = session or Session()
         lsa = LSAEncoder(max(COMPONENTS, self.code_size), random_state=self.random_state).fit(rows)
         size = min(self.code_size, lsa.code_size_)
         refined = self._is_refined(size) if self.refine is None else self.refine
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
-            first = min(max(size, FIRST), lsa.code_size_) if refined else size
-            self.network_ = self._network((*self.hidden, first))
-            self._start(lsa, rows)
-            pairs = _pairs(torch.from_numpy(np.asarray(lsa.transform(rows))), self.neighbours)
-            task = self._task(rows, pairs)
-            self.history_ = train(
-                task, session.part(0, FIRST_PART if refined else 1), seed=self.random_state
-            )
-            if refined:
-                self.history_ += self._refine(rows, size, session.part(FIRST_PART, 1))
-        self._settle(rows)
-        return self
+        first = min(max(size, FIRST), lsa.code_size_) if refined else size
+        self.network_ = self._network((*self.hidden, first))
+        self._init_from_lsa(lsa, rows)
+        pairs = _pairs(torch.from_numpy(np.asarray(lsa.transform(rows))), self.neighbors)
+        task = self._task(rows, pairs)
+        phase = session.phase(0, FIRST_PART if refined else 1)
+        self.history_ = train(task, phase, seed=self.random_state)
+        if refined:
+            self.history_ += self._refine(rows, size, session.phase(FIRST_PART, 1))
+        self._finalize_on(rows)
 
     def _is_refined(self, size: int) -> bool:
         """Return whether a second network pays: for few numbers, and in large collections."""
         return not self.hidden and (size < SMALL or self.loss_ == MULTINOMIAL)
 
     def _refine(self, rows: Any, size: int, session: Session) -> History:
-        """Train the second network: its codes have the neighbourhoods of the first one's."""
+        """Train the second network: its codes have the neighborhoods of the first one's."""
         codes = self._latents_of(rows, np.arange(rows.shape[0]))
-        pairs = _pairs(codes - codes.mean(dim=0), WIDER * self.neighbours)
+        pairs = _pairs(codes - codes.mean(dim=0), WIDER * self.neighbors)
         first, last = self.network_, self.history_[-1]["epoch"] if self.history_ else 0
         plane = size <= PLANE
         sizes = (WIDTH, FIRST, size) if plane else (WIDTH, size)
         network = TextNetwork(self.n_features_in_, sizes, "tanh", bounded=False, loss=self.loss_)
-        network.go_on_from(first)
+        network.load_first_layer(first)
         self.network_ = network
         level = min(self.noise_level, 0.5 if plane else 0.6)
         task = RefiningTask(network, rows, pairs, noise=self.noise, noise_level=level)
-        task.signature = self._signature(rows)
-        task.epochs = 3 * EPOCHS if plane else EPOCHS
+        self._configure(task, RowSource(rows), 3 * EPOCHS if plane else EPOCHS)
         task.batch_size = 512
         task.learning_rate, task.weight_decay = (5e-3, 0.01) if plane else (3e-3, 0.0)
         history = train(task, session, seed=self.random_state)
@@ -252,11 +200,11 @@ class TextEncoder(ModuleEncoder):
             self.n_features_in_, sizes, self.activation, bounded=bounded, loss=self.loss_
         )
 
-    def _start(self, lsa: LSAEncoder, rows: Any) -> None:
+    def _init_from_lsa(self, lsa: LSAEncoder, rows: Any) -> None:
         """Set the first weights, and the usual frequency of each word."""
         directions = torch.from_numpy(np.ascontiguousarray(lsa.components_.T, dtype=np.float32))
         gains = (STEEP, STEEP_OUT) if self.loss_ == MULTINOMIAL else (1.0, 1.0)
-        self.network_.start(directions, *gains)
+        self.network_.init_directions(directions, *gains)
         if self.loss_ == MULTINOMIAL:
             shares = np.asarray(rows.sum(axis=0), dtype=np.float64).ravel()
             shares += 0.01 * max(shares.mean(), SMALLEST_SHARE)  # no word is impossible
@@ -279,70 +227,61 @@ class TextEncoder(ModuleEncoder):
             contrast=usual if self.contrast is None else self.contrast,
             temperature=self.temperature,
         )
-        task.signature = self._signature(rows)
-        task.epochs = self.epochs or EPOCHS
+        self._configure(task, RowSource(rows), self.epochs or EPOCHS)
         task.batch_size = self.batch_size or (256 if task.samples >= TOPICAL_FROM else 64)
         task.learning_rate = self.learning_rate or (1e-3 if by_cosine else 4e-3)
         task.weight_decay = self.weight_decay
         return task
 
-    def _signature(self, rows: Any) -> str:
-        """Return what a checkpoint must agree with."""
-        looked_at = rows[spread_rows(rows.shape[0], 64)]
-        digest = hashlib.blake2b(looked_at.data.tobytes(), digest_size=8).hexdigest()
-        parameters = json.dumps(self.get_params(), sort_keys=True, default=str)
-        return f"{parameters} {rows.shape} {digest}"
-
     @torch.inference_mode()
     def _latents_of(self, rows: Any, chosen: Array) -> Tensor:
         kept = SparseRows(rows, order=2)
         parts = np.array_split(chosen, -(-len(chosen) // BATCH))
-        return torch.cat([self.network_.encode_bags(kept.batch(part)) for part in parts])
+        return torch.cat([self.network_.encode_sparse(kept.batch(part)) for part in parts])
 
     @torch.inference_mode()
-    def _settle(self, rows: Any) -> None:
-        """Look at where the codes lie once the network is trained."""
+    def _finalize_on(self, rows: Any) -> None:
+        """Look at where the codes of documents lie, and at how long these are."""
         chosen = spread_rows(rows.shape[0], LOOKED_AT)
-        latents = self._latents_of(rows, chosen)
-        self.code_size_ = latents.shape[1]
-        # Directions of LSA mean something from the origin; other codes have a middle of their own.
-        from_lsa = self.network_.is_linear
-        self.centre_ = torch.zeros(self.code_size_) if from_lsa else latents.mean(dim=0)
+        self._finalize(self._latents_of(rows, chosen))
         order = 2 if self.loss_ == COSINE else 1
         lengths = SparseRows(rows, order=order).lengths(chosen, order)
         self.length_ = float(lengths.mean())
-        self.prior_ = Prior.fitted(latents.numpy())
+
+    def _finalize(self, latents: Tensor) -> None:
+        super()._finalize(latents)
+        # Directions of LSA mean something from the origin; other codes have a middle of their own.
+        from_lsa = self.network_.is_linear
+        self.center_ = torch.zeros(self.code_size_) if from_lsa else latents.mean(dim=0)
 
     def encoder_module(self) -> TextEncoderModule:
         """Return the module from rows to (code, latent)."""
-        return TextEncoderModule(self.network_, self.centre_).eval()
+        return TextEncoderModule(self.network_, self.center_).eval()
 
     def decoder_module(self) -> TextDecoderModule:
         """Return the module from latents to rows."""
         return TextDecoderModule(self.network_, self.length_).eval()
 
-    def state(self) -> dict[str, Array]:
-        """Return all learned arrays by name; "layout" holds the JSON that `load_state` needs."""
-        layout = {
-            "features": self.n_features_in_,
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"network": self.network_}
+
+    def _arrays(self) -> dict[str, Array]:
+        return {"centre": self.center_.numpy()}
+
+    def _layout(self) -> dict[str, Any]:
+        return {
+            **super()._layout(),
             "loss": self.loss_,
             "sizes": self.network_.sizes,
             "activation": self.network_.activation,
             "bounded": self.network_.bounded,
             "length": self.length_,
-            "history": self.history_,
         }
-        arrays = {**arrays_of(network=self.network_), **self.prior_.state()}
-        return {**arrays, "centre": self.centre_.numpy(), "layout": packed(layout)}
 
-    def load_state(self, state: dict[str, Array]) -> Self:
-        """Become the encoder that `state` was taken from; parameters must be the same."""
-        layout = unpacked(state)
-        self.picture_shape_ = None
-        self.n_features_in_, self.loss_ = layout["features"], layout["loss"]
-        self.length_, self.history_ = layout["length"], layout["history"]
-        self.centre_ = torch.from_numpy(np.array(state["centre"]))
-        self.code_size_ = len(self.centre_)
+    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
+        self.loss_, self.length_ = layout["loss"], layout["length"]
+        self.center_ = torch.from_numpy(np.array(state["centre"]))
+        self.code_size_ = len(self.center_)
         self.network_ = TextNetwork(
             self.n_features_in_,
             layout["sizes"],
@@ -350,11 +289,8 @@ class TextEncoder(ModuleEncoder):
             bounded=layout["bounded"],
             loss=self.loss_,
         ).eval()
-        load_arrays(state, network=self.network_)
-        self.prior_ = Prior.from_state(state)
-        return self
 
 
-def _pairs(codes: Tensor, neighbours: int) -> Tensor:
-    """Return the nearest others of each row by cosine, (n, neighbours)."""
-    return nearest(functional.normalize(codes, dim=1), neighbours)
+def _pairs(codes: Tensor, neighbors: int) -> Tensor:
+    """Return the nearest others of each row by cosine, (n, neighbors)."""
+    return nearest(functional.normalize(codes, dim=1), neighbors)

@@ -1,4 +1,4 @@
-"""The network of the text encoder: sparse rows in and out, never filled in while it is trained."""
+"""The network of the text encoder: sparse rows in and out, never densified while it is trained."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class WordBatch:
     values: Tensor
     rows: Tensor
 
-    def times(self, matrix: Tensor) -> Tensor:
+    def matmul(self, matrix: Tensor) -> Tensor:
         """Return the product with a matrix of a row per column, (n, width)."""
         return functional.embedding_bag(
             self.columns, matrix, self.offsets, mode="sum", per_sample_weights=self.values
@@ -141,7 +141,7 @@ class TextNetwork(nn.Module):
         self.output = nn.Parameter(torch.randn(features, sizes[-1]) * 0.05)
         self.frequency = nn.Parameter(torch.zeros(features))
 
-    def start(self, directions: Tensor, gain: float, out: float) -> None:
+    def init_directions(self, directions: Tensor, gain: float, out: float) -> None:
         """Take leading singular vectors, (features, k), as first weights; `out` is of the output.
 
         They begin the first layer, and the output where there is no layer in between.
@@ -152,7 +152,7 @@ class TextNetwork(nn.Module):
             if not len(self.above):
                 self.output[:, :width] = out * directions[:, :width]
 
-    def go_on_from(self, other: TextNetwork) -> None:
+    def load_first_layer(self, other: TextNetwork) -> None:
         """Take over the first layer of a network, as far as it goes, and its output's bias."""
         width = min(other.words.shape[1], self.words.shape[1])
         with torch.no_grad():
@@ -167,12 +167,12 @@ class TextNetwork(nn.Module):
         """Whether the code is a linear map of the words."""
         return not len(self.above) and not self.bounded
 
-    def encode_bags(self, batch: WordBatch) -> Tensor:
+    def encode_sparse(self, batch: WordBatch) -> Tensor:
         """Return the latent codes of sparse rows."""
-        return self._upwards(batch.times(self.words))
+        return self._upwards(batch.matmul(self.words))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the latent codes of rows of unit length that are filled in, (n, features)."""
+        """Return the latent codes of dense rows of unit length, (n, features)."""
         return self._upwards(x @ self.words)
 
     def _upwards(self, sums: Tensor) -> Tensor:
@@ -207,7 +207,7 @@ class TextNetwork(nn.Module):
         The cosine is had without the decoded rows: their products with the targets need only the
         words that occur, and their lengths the products of the output's columns.
         """
-        reached = (latents * target.times(self.output)).sum(dim=1)
+        reached = (latents * target.matmul(self.output)).sum(dim=1)
         if self.loss == COSINE:
             products = self.output.T @ self.output
             lengths = ((latents @ products) * latents).sum(dim=1).clamp(min=SMALLEST).sqrt()
@@ -246,17 +246,17 @@ class _LogSumExp(torch.autograd.Function):
 class TextEncoderModule(nn.Module):
     """From rows to ``(code, latent)``."""
 
-    centre: Tensor
+    center: Tensor
 
-    def __init__(self, network: TextNetwork, centre: Tensor) -> None:
+    def __init__(self, network: TextNetwork, center: Tensor) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("centre", centre)
+        self.register_buffer("center", center)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return (code, latent), both (n, code_size): code is of length 1."""
         latent = self.network.encode(functional.normalize(x.float(), dim=1))
-        return unit(latent - self.centre), latent
+        return unit(latent - self.center), latent
 
 
 class TextDecoderModule(nn.Module):
@@ -267,5 +267,5 @@ class TextDecoderModule(nn.Module):
         self.network, self.length = network, length
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return what `latent` stands for."""
+        """Decode latents to rows."""
         return self.network.decode(latent) * self.length

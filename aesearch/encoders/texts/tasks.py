@@ -10,26 +10,26 @@ from torch import Tensor
 
 from aesearch.encoders.texts.network import COSINE, SparseRows, TextNetwork
 from aesearch.encoders.training import losses
-from aesearch.encoders.training.loop import Task
+from aesearch.encoders.training.task import Task
 from aesearch.types import Array
 
-PLANE = 3  # numbers in a code, up to which it is a map, where distance counts and not direction
+PLANE = 3  # dimensions of a code, up to which it is a map, where distance counts and not direction
 
 
 class TextTask(Task):
-    """Show each document with most of its words left out; it, or a neighbour, is the target.
+    """Show each document with most of its words left out; it, or a neighbor, is the target.
 
     Parameters
     ----------
     network : TextNetwork
     X : CSR matrix
-    pairs : Tensor of shape (n, neighbours)
+    pairs : Tensor of shape (n, neighbors)
         Rows of the nearest documents of each.
     noise : str or None
     noise_level : float
         What is done to the words, see `SparseRows.batch`.
     shared : float
-        How often the target is a neighbour.
+        How often the target is a neighbor.
     contrast, temperature : float
         Weight and temperature of the agreement between two remainders.
     """
@@ -63,7 +63,7 @@ class TextTask(Task):
             return self._terms(rows.numpy(), self._others(rows))
 
     def _others(self, rows: Tensor) -> Array:
-        """Return a neighbour of each row, or the row itself."""
+        """Return a neighbor of each row, or the row itself."""
         picked = torch.randint(self.pairs.shape[1], (len(rows), 1))
         near = self.pairs[rows].gather(1, picked)[:, 0].numpy()
         chosen: Array = np.where(torch.rand(len(rows)).numpy() < self.shared, near, rows.numpy())
@@ -81,7 +81,7 @@ class TextTask(Task):
 
     def _seen(self, rows: Array) -> Tensor:
         """Return the latent codes of what the network is shown of some rows."""
-        return self.network.encode_bags(self.rows.batch(rows, self.noise, self.noise_level))
+        return self.network.encode_sparse(self.rows.batch(rows, self.noise, self.noise_level))
 
 
 class RefiningTask(TextTask):
@@ -96,7 +96,7 @@ class RefiningTask(TextTask):
         latents = self._seen(rows)
         near = self._seen(others)
         if latents.shape[1] <= PLANE:
-            terms = {"neighbourhood": losses.neighbourhood(latents, near)}
+            terms = {"neighborhood": losses.neighborhood(latents, near)}
         else:
             terms = {"agreement": losses.agreement(latents, near, self.temperature)}
         if self.network.loss != COSINE:  # with the cosine it is solved for in the end

@@ -1,6 +1,6 @@
 """Distorted views of pictures: what changes here is what the code learns to ignore.
 
-All distortions of a batch are a few large tensor operations (one resampling, one colour matrix),
+All distortions of a batch are a few large tensor operations (one resampling, one color matrix),
 because training spends a tenth of its time here. Randomness comes from torch's global generator.
 """
 
@@ -20,31 +20,31 @@ GROUND = 12  # levels of 255 by which pixels of one flat ground differ
 GLYPH_SHARE = 0.35  # of the pixels lie on the ground
 STROKE = 0.2  # of the side: pens are thinner than this, things are not
 SOLID_SHARE = 0.15  # of the ink that lies deeper than a stroke, in drawings at most
-COLOURLESS = 3.0  # mean spread of the channels, in levels, below which RGB is grey
+COLORLESS = 3.0  # mean spread of the channels, in levels, below which RGB is gray
 LUMA = (0.299, 0.587, 0.114)
 
 Augmenter = Callable[[Tensor], Tensor]
 
 
-def family_of(pictures: Array) -> str:
+def family_of(images: Array) -> str:
     """Tell from the pictures which distortions keep their meaning.
 
-    Drawings, digits and letters (grey strokes on one flat ground) are "glyph": they must not be
-    mirrored, and their strokes may bend. What is grey and on a flat ground too, but solid, as a
+    Drawings, digits and letters (gray strokes on one flat ground) are "glyph": they must not be
+    mirrored, and their strokes may bend. What is gray and on a flat ground too, but solid, as a
     shoe, is "object": its inside tells as much as its outline. Everything else is "photo".
 
     Parameters
     ----------
-    pictures : ndarray of shape (n, height, width, channels), uint8
+    images : ndarray of shape (n, height, width, channels), uint8
         A sample of the collection.
     """
-    sample = pictures.astype(np.float32)
-    if sample.shape[3] == 3 and np.ptp(sample, axis=3).mean() > COLOURLESS:
+    sample = images.astype(np.float32)
+    if sample.shape[3] == 3 and np.ptp(sample, axis=3).mean() > COLORLESS:
         return "photo"
-    grey = sample.mean(axis=3)
-    border = np.concatenate([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], axis=1)
+    gray = sample.mean(axis=3)
+    border = np.concatenate([gray[:, 0], gray[:, -1], gray[:, :, 0], gray[:, :, -1]], axis=1)
     ground = np.median(border)
-    away = np.abs(grey - ground)
+    away = np.abs(gray - ground)
     if (away <= GROUND).mean() <= GLYPH_SHARE:
         return "photo"
     return "glyph" if _solid_share(away) <= SOLID_SHARE else "object"
@@ -104,7 +104,7 @@ def shifted(x: Tensor, most: int) -> Tensor:
 
 
 def photo(x: Tensor, view_side: int, smallest: float = 0.35) -> Tensor:
-    """Crop, mirror, tilt, change light and colour, blur.
+    """Crop, mirror, tilt, change light and color, blur.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def photo(x: Tensor, view_side: int, smallest: float = 0.35) -> Tensor:
     References
     ----------
     T. Chen et al., A simple framework for contrastive learning of visual representations, ICML
-    2020: crop and colour together are what matters.
+    2020: crop and color together are what matters.
     """
     count, channels = x.shape[:2]
     area, ratio = uniform(count, smallest, 1), torch.exp(uniform(count, -0.29, 0.29))
@@ -144,25 +144,25 @@ def photo(x: Tensor, view_side: int, smallest: float = 0.35) -> Tensor:
         torch.stack(rows, dim=1), [count, channels, view_side, view_side], align_corners=False
     )
     x = functional.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
-    x = _recolour(x)
+    x = _recolor(x)
     # A blur of varying strength: blend with the mean of the 3x3 pixels around.
     strength = (chance(count, 0.3) * uniform(count, 0.3, 1)).view(-1, 1, 1, 1)
     soft = functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
     return torch.lerp(x, soft, strength).clamp(0, 1)
 
 
-def _recolour(x: Tensor) -> Tensor:
-    """Change saturation and cast (colour), contrast and brightness, of each picture as a whole."""
+def _recolor(x: Tensor) -> Tensor:
+    """Change saturation and cast (color), contrast and brightness, of each picture as a whole."""
     count, channels = x.shape[:2]
     mean = x.mean(dim=(1, 2, 3), keepdim=True)
     contrast = uniform(count, 0.75, 1.25).view(-1, 1, 1, 1)
     brightness = uniform(count, -0.12, 0.12).view(-1, 1, 1, 1)
     if channels == 3:
-        grey = chance(count, 0.2).view(-1, 1, 1)
-        saturation = uniform(count, 0.65, 1.35).view(-1, 1, 1) * (1 - grey)
+        gray = chance(count, 0.2).view(-1, 1, 1)
+        saturation = uniform(count, 0.65, 1.35).view(-1, 1, 1) * (1 - gray)
         luma = torch.tensor(LUMA).expand(3, 3)
         matrix = saturation * torch.eye(3) + (1 - saturation) * luma
-        matrix = matrix * (1 + 0.075 * torch.randn(count, 3, 1) * (1 - grey))
+        matrix = matrix * (1 + 0.075 * torch.randn(count, 3, 1) * (1 - gray))
         x = (matrix @ x.flatten(2)).view_as(x)
     return (x - mean) * contrast + mean + brightness
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 def _tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return weights, buffers and the optimiser's moments under flat names."""
+    """Return weights, buffers and the optimizer's moments under flat names."""
     found = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aesearch.encoders.sparse import filled, is_sparse
+from aesearch.encoders.sparse import densified, is_sparse
 from aesearch.types import Array
+
+BLOCK = 512
 
 
 class Batches(ABC):
@@ -31,7 +33,11 @@ class Batches(ABC):
 
     @abstractmethod
     def batch(self, rows: Array) -> Tensor:
-        """Return the samples `rows`, (len(rows), *shape); pixels are in 0..1."""
+        """Give the samples `rows` as floats, (len(rows), *shape); pixels are in 0..1."""
+
+    def content(self, rows: Array) -> bytes:
+        """Bytes that tell samples `rows` from others."""
+        return self.batch(rows).numpy().tobytes()
 
 
 class Source(Batches):
@@ -41,7 +47,7 @@ class Source(Batches):
     side: int
 
 
-class PictureSource(Source):
+class ImageSource(Source):
     """A uint8 array (n, side, side, channels), which may be a memory map."""
 
     def __init__(self, X: Array) -> None:
@@ -71,7 +77,7 @@ class TableSource(Source):
 
 
 class RowSource(Batches):
-    """Rows of numbers as they are; those of a sparse table (CSR) are filled in when asked for."""
+    """Rows of numbers as they are; those of a sparse table (CSR) are densified when asked for."""
 
     def __init__(self, X: Any) -> None:
         self.X = X
@@ -81,6 +87,15 @@ class RowSource(Batches):
     def batch(self, rows: Array) -> Tensor:
         """Return the rows `rows`, as float32."""
         return stored_values(self.X[rows])
+
+    def content(self, rows: Array) -> bytes:
+        """Bytes of rows; of a sparse table, of what is not zero."""
+        return bytes(self.X[rows].data.tobytes()) if is_sparse(self.X) else super().content(rows)
+
+
+def blocks(rows: Array) -> list[Array]:
+    """Split rows into parts that fit into memory as floats."""
+    return np.array_split(rows, max(1, -(-len(rows) // BLOCK)))
 
 
 def square_side(features: int) -> int:
@@ -101,10 +116,10 @@ def fold(x: Tensor, low: Tensor, width: Tensor) -> Tensor:
 def stored_values(X: Any) -> Tensor:
     """Return pictures (uint8) as floats in 0..1, (n, c, height, width), or rows as float32.
 
-    Rows of a sparse table are filled in: they are to be those of one batch.
+    Rows of a sparse table are densified: they are to be those of one batch.
     """
     if is_sparse(X):
-        return torch.from_numpy(filled(X))
+        return torch.from_numpy(densified(X))
     if not X.flags.writeable:  # which torch refuses
         X = X.copy()
     if X.ndim == 4:
@@ -112,9 +127,9 @@ def stored_values(X: Any) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32))
 
 
-def to_pixels(pictures: Tensor) -> Tensor:
+def to_pixels(images: Tensor) -> Tensor:
     """Return stored pictures, uint8 (n, height, width, c), as floats in 0..1, (n, c, h, w)."""
-    return pictures.permute(0, 3, 1, 2).float() / 255
+    return images.permute(0, 3, 1, 2).float() / 255
 
 
 def from_pixels(pixels: Tensor) -> Tensor:
@@ -129,7 +144,7 @@ def spread_rows(count: int, most: int) -> Array:
 
 
 def signature_of(parameters: Mapping[str, object], source: Batches) -> str:
-    """Return what a checkpoint must agree with: the parameters, and a look at the data."""
-    looked_at = source.batch(spread_rows(source.count, 64)).numpy().tobytes()
+    """Write down what a checkpoint must agree with: the parameters, and a look at the data."""
+    looked_at = source.content(spread_rows(source.count, 64))
     digest = hashlib.blake2b(looked_at, digest_size=8).hexdigest()
     return f"{json.dumps(parameters, sort_keys=True, default=str)} {source.count} {digest}"

@@ -31,9 +31,9 @@ def bfloat16_pays() -> bool:
     ]
     seconds = [math.inf] * 2
     for _ in range(12):  # taking turns, so that another program disturbs both alike
-        for which, (pictures, filters) in enumerate(inputs):
+        for which, (images, filters) in enumerate(inputs):
             start = time.perf_counter()
-            functional.conv2d(pictures, filters, padding=1)
+            functional.conv2d(images, filters, padding=1)
             seconds[which] = min(seconds[which], time.perf_counter() - start)
     return seconds[0] > WORTH_IT * seconds[1]
 

@@ -1,4 +1,4 @@
-"""What training minimises, one function per term."""
+"""What training minimizes, one function per term."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def agreement(first: Tensor, second: Tensor, temperature: float) -> Tensor:
         Codes of the two views; row i of one belongs to row i of the other. Any length: only the
         direction counts.
     temperature : float
-        Small values push nearest neighbours apart (fine rankings), large ones gather whole groups.
+        Small values push nearest neighbors apart (fine rankings), large ones gather whole groups.
 
     Returns
     -------
@@ -32,10 +32,10 @@ def agreement(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     visual representations, ICML 2020.
     """
     views = functional.normalize(torch.cat([first, second]).float())
-    return _each_other(views @ views.T / temperature)
+    return _paired_cross_entropy(views @ views.T / temperature)
 
 
-def neighbourhood(first: Tensor, second: Tensor) -> Tensor:
+def neighborhood(first: Tensor, second: Tensor) -> Tensor:
     """Return the loss of a map: two codes that belong together should be each other's nearest.
 
     Near is 1 / (1 + squared distance), whose heavy tail leaves room for clusters in two dimensions.
@@ -43,7 +43,7 @@ def neighbourhood(first: Tensor, second: Tensor) -> Tensor:
     Parameters
     ----------
     first, second : Tensor of shape (batch, size)
-        Codes of samples, and of a neighbour of each.
+        Codes of samples, and of a neighbor of each.
 
     Returns
     -------
@@ -57,10 +57,10 @@ def neighbourhood(first: Tensor, second: Tensor) -> Tensor:
     learning, ICLR 2023.
     """
     codes = torch.cat([first, second]).float()
-    return _each_other(-torch.log1p((codes[:, None] - codes).square().sum(dim=2)))
+    return _paired_cross_entropy(-torch.log1p((codes[:, None] - codes).square().sum(dim=2)))
 
 
-def _each_other(similarity: Tensor) -> Tensor:
+def _paired_cross_entropy(similarity: Tensor) -> Tensor:
     """Return the cross-entropy of finding row i + n/2, or i - n/2, by row i of logits (n, n)."""
     count = len(similarity) // 2
     hidden = torch.eye(2 * count, dtype=torch.bool, device=similarity.device)

@@ -11,15 +11,8 @@ from numpy.typing import NDArray
 
 from aesearch.modalities import modality
 from aesearch.reports import svg
-from aesearch.reports.map.figure import (
-    SHAPES,
-    TINT,
-    Style,
-    figure_of_merit,
-    name_groups,
-    styles_of,
-    tinted,
-)
+from aesearch.reports.map.figure import TINT, figure_of_merit, name_groups, tinted
+from aesearch.reports.map.styles import SHAPES, Style, styles_of
 from aesearch.reports.training import COLOURS
 
 if TYPE_CHECKING:

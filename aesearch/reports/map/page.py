@@ -13,7 +13,7 @@ from aesearch.reports.page import render_page
 
 if TYPE_CHECKING:
     from aesearch.maps.map import Map
-    from aesearch.reports.map.figure import Style
+    from aesearch.reports.map.styles import Style
 
 SCRIPTS = ("map/items.js", "map/panel.js", "map/page.js")  # in this order, as one
 LONGEST = 160  # characters of what is said of an item

@@ -1,9 +1,9 @@
-"""The autoencoder that keeps neighbourhoods: for maps, and for codes of very few numbers."""
+"""The autoencoder that keeps neighborhoods: for maps, and for codes of very few numbers."""
 
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,25 +12,25 @@ from torch.nn import functional
 
 from aesearch.encoders.autoencoders.mlp import MLPEncoder, PlainNetwork
 from aesearch.encoders.autoencoders.network import Labels, Network, NetworkTask
-from aesearch.encoders.contrastive.fusion import blocks, principal
-from aesearch.encoders.layers.likelihood import Units
-from aesearch.encoders.layers.mlp import Body
+from aesearch.encoders.layers.likelihood import Likelihood
+from aesearch.encoders.layers.mlp import ACTIVATIONS, Backbone
+from aesearch.encoders.layers.projection import principal
+from aesearch.encoders.parameters import Count, OneOf, Weight, Widths
 from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter, augmenter, family_of
-from aesearch.encoders.training.data import Batches, spread_rows
-from aesearch.encoders.validation import require_flag, require_number, require_whole
+from aesearch.encoders.training.data import Batches, blocks, spread_rows
+from aesearch.encoders.training.neighbors import nearest
 from aesearch.types import Array
 
-COMPONENTS = 48  # in which neighbours are looked for: the rest is mostly noise
+COMPONENTS = 48  # in which neighbors are looked for: the rest is mostly noise
 FITTED_ON = 10_000  # samples for these
-LARGEST_SIDE = 28  # of pictures, when neighbours are looked for
+LARGEST_SIDE = 28  # of pictures, when neighbors are looked for
 REFERRED_TO = 2_000  # samples for the loss of the mean
 SMALLEST = 1e-6
-DATABASE, BLOCK = 60_000, 1_000  # rows looked through, at most, and at a time
 
 
-class NeighbourNetwork(PlainNetwork):
-    """A plain network for batches whose second half has a neighbour of each of the first.
+class NeighborNetwork(PlainNetwork):
+    """A plain network for batches whose second half has a neighbor of each of the first.
 
     Parameters
     ----------
@@ -47,25 +47,27 @@ class NeighbourNetwork(PlainNetwork):
 
     reference: Tensor
 
-    def __init__(self, units: Units, body: Body, *, weight: float, **parameters: Any) -> None:
-        super().__init__(units, body, **parameters)
+    def __init__(
+        self, likelihood: Likelihood, backbone: Backbone, *, weight: float, **parameters: Any
+    ) -> None:
+        super().__init__(likelihood, backbone, **parameters)
         self.weight = weight
         self.register_buffer("reference", torch.ones(()))
 
-    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:  # noqa: ARG002 - the network's interface
-        """Return those of `PlainNetwork`, and "neighbourhood"."""
+    def losses(self, inputs: Tensor, targets: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return those of `PlainNetwork`, and "neighborhood"."""
         codes = self.encode(inputs)
         terms = self.terms(codes, self.decode(codes), targets)
         terms["reconstruction"] = self.weight * terms["reconstruction"] / self.reference
-        return {"neighbourhood": losses.neighbourhood(*codes.chunk(2)), **terms}
+        return {"neighborhood": losses.neighborhood(*codes.chunk(2)), **terms}
 
 
-class NeighbourTask(NetworkTask):
-    """Show each sample together with one of its neighbours, or with another view of itself.
+class NeighborTask(NetworkTask):
+    """Show each sample together with one of its neighbors, or with another view of itself.
 
     Attributes
     ----------
-    pairs : Tensor of shape (samples of the source, neighbours)
+    pairs : Tensor of shape (samples of the source, neighbors)
         Of training samples among themselves, and of validation samples among themselves.
     view : callable
         Distortion of pictures; targets are not distorted.
@@ -77,9 +79,9 @@ class NeighbourTask(NetworkTask):
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the terms of the network's loss."""
         stored, labels = self._stored(self.rows[rows.numpy()])
-        units = self.network.units
-        inputs = self.noise(units.inputs(self.view(stored.cpu()).to(self.device)))
-        return self.network.losses(inputs, units.targets(stored), labels)
+        likelihood = self.network.likelihood
+        inputs = self.noise(likelihood.inputs(self.view(stored.cpu()).to(self.device)))
+        return self.network.losses(inputs, likelihood.targets(stored), labels)
 
     def _stored(self, rows: Array) -> tuple[Tensor, Tensor]:
         known = self.pairs[torch.from_numpy(rows)]
@@ -88,18 +90,18 @@ class NeighbourTask(NetworkTask):
 
 
 @dataclass(eq=False, repr=False)
-class NeighbourEncoder(MLPEncoder):
+class NeighborEncoder(MLPEncoder):
     """Fully connected autoencoder whose codes keep who is next to whom: a parametric t-SNE.
 
-    Before training, each sample's nearest neighbours are found in the leading principal
-    components. The codes of a sample and of one of its neighbours should be nearer to each other
+    Before training, each sample's nearest neighbors are found in the leading principal
+    components. The codes of a sample and of one of its neighbors should be nearer to each other
     than to all others of a batch, by a similarity with heavy tails, and decode to the samples.
     Best with codes of 2 or 3 numbers, as a map; unlike t-SNE it maps new samples too.
 
     Parameters
     ----------
     hidden : tuple of int, default=(1000, 500, 250)
-    neighbours : int, default=15
+    neighbors : int, default=15
         How many count; in a large collection fewer of an even sample, in proportion.
     views : bool, default=True
         Whether pictures are also distorted, as for the encoder agreement: what changes then should
@@ -119,32 +121,25 @@ class NeighbourEncoder(MLPEncoder):
     MLPEncoder : the other parameters.
     """
 
-    accepts_sparse: ClassVar[bool] = False  # neighbours are looked for among all rows, filled in
+    accepts_sparse: ClassVar[bool] = False  # neighbors are looked for among all rows, densified
 
     _: KW_ONLY
-    task_type: ClassVar[type[NetworkTask]] = NeighbourTask
+    task_type: ClassVar[type[NetworkTask]] = NeighborTask
 
-    hidden: tuple[int, ...] = (1000, 500, 250)
-    activation: str = "silu"
-    neighbours: int = 15
+    hidden: Widths = (1000, 500, 250)
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] = "silu"
+    neighbors: Count = 15
     views: bool = True
-    reconstruction: float = 0.2
+    reconstruction: Weight = 0.2
 
-    def check_parameters(self) -> None:
-        """Check the parameters; see `Encoder.check_parameters`."""
-        super().check_parameters()
-        require_whole(self, 1, "neighbours")
-        require_flag(self, "views")
-        require_number(self, "reconstruction", least=0)
-
-    def _network(self, units: Units, shape: tuple[int, ...]) -> Network:
-        return NeighbourNetwork(
-            units, self._body(shape), weight=self.reconstruction, **self._of_code()
+    def _network(self, likelihood: Likelihood, shape: tuple[int, ...]) -> Network:
+        return NeighborNetwork(
+            likelihood, self._backbone(shape), weight=self.reconstruction, **self._code_kwargs()
         )
 
     def _view(self, source: Batches) -> Augmenter:
         """Return the distortion of pictures, where they are square; rows stay as they are."""
-        if not self.views or self.picture_shape_ is None or source.shape[1] != source.shape[2]:
+        if not self.views or self.image_shape_ is None or source.shape[1] != source.shape[2]:
             return lambda x: x
         sample = source.batch(spread_rows(source.count, REFERRED_TO))
         family = family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
@@ -152,49 +147,30 @@ class NeighbourEncoder(MLPEncoder):
 
     def _task(self, source: Batches, labels: Labels) -> NetworkTask:
         task = super()._task(source, labels)
-        assert isinstance(task, NeighbourTask)
-        # Neighbours among the few that are kept out are far apart: their loss is only told.
+        assert isinstance(task, NeighborTask)
+        # Neighbors among the few that are held out are far apart: their loss is only told.
         task.patience = None
         rows = spread_rows(source.count, FITTED_ON)
         mean, components = principal(_flat(source, rows), COMPONENTS, 0.0)
-        # By default each is its own neighbour.
-        task.pairs = torch.arange(source.count)[:, None].repeat(1, self.neighbours)
+        # By default each is its own neighbor.
+        task.pairs = torch.arange(source.count)[:, None].repeat(1, self.neighbors)
         task.view = self._view(source)
-        for part in (task.rows, task.validated):
+        for part in (task.rows, task.held_out):
             if len(part) > 1:
                 parts = [(_flat(source, block) - mean) @ components for block in blocks(part)]
-                found = nearest(torch.cat(parts), self.neighbours)
+                found = nearest(torch.cat(parts), self.neighbors)
                 task.pairs[part] = torch.from_numpy(part)[found]
         network = self.network_
-        assert isinstance(network, NeighbourNetwork)
-        targets = network.units.targets(source.batch(rows[:REFERRED_TO]))
-        always = network.units.first_bias().expand_as(targets)
-        network.reference.copy_(network.units.errors(always, targets).mean().clamp(min=SMALLEST))
+        assert isinstance(network, NeighborNetwork)
+        likelihood = network.likelihood
+        targets = likelihood.targets(source.batch(rows[:REFERRED_TO]))
+        always = likelihood.output_bias().expand_as(targets)
+        network.reference.copy_(likelihood.errors(always, targets).mean().clamp(min=SMALLEST))
         return task
 
 
-def nearest(rows: Tensor, neighbours: int) -> Tensor:
-    """Return the nearest others of each row by Euclidean distance, (n, neighbours) row numbers.
-
-    In a large collection they are looked for in an even sample, in proportion fewer of them. Rows
-    that have fewer others get the same ones repeatedly.
-    """
-    step = -(-len(rows) // DATABASE)
-    base = torch.arange(0, len(rows), step)
-    wanted = min(max(1, round(neighbours / step)), len(base) - 1)
-    database = rows[base]
-    lengths = database.square().sum(dim=1)
-    found = torch.empty(len(rows), wanted, dtype=torch.long)
-    for own in torch.arange(len(rows)).split(BLOCK):
-        distances = lengths - 2 * rows[own] @ database.T
-        inside = own % step == 0
-        distances[inside, own[inside] // step] = torch.inf
-        found[own] = base[distances.topk(wanted, dim=1, largest=False).indices]
-    return found.repeat(1, -(-neighbours // wanted))[:, :neighbours]
-
-
 def _flat(source: Batches, rows: Array) -> Tensor:
-    """Return samples as rows of numbers; large pictures averaged down, which changes no neighbour.
+    """Return samples as rows of numbers; large pictures averaged down, which changes no neighbor.
 
     The components of all pixels of a large picture would take minutes.
     """

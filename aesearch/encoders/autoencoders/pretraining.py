@@ -10,14 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.autoencoders.network import NetworkTask
-from aesearch.encoders.layers.likelihood import CROSS_ENTROPY, MULTINOMIAL, SQUARED, Units
-from aesearch.encoders.layers.mlp import ACTIVATIONS, MLPBody, Tied
-from aesearch.encoders.layers.rbm import BINARY, COUNTS, GAUSSIAN, RBM, rate_for
+from aesearch.encoders.layers.likelihood import CROSS_ENTROPY, MULTINOMIAL, SQUARED, Likelihood
+from aesearch.encoders.layers.mlp import ACTIVATIONS, MLPBackbone, Tied
+from aesearch.encoders.layers.rbm import BINARY, COUNTS, GAUSSIAN, RBM, learning_rate_for
 from aesearch.encoders.training.data import spread_rows
-from aesearch.encoders.training.loop import History, Session, Task, train
+from aesearch.encoders.training.session import Session
+from aesearch.encoders.training.task import Task
+from aesearch.encoders.training.trainer import History, train
 
 RBMS, LAYERWISE = "rbm", "layerwise"
-PRETRAININGS = (None, RBMS, LAYERWISE)
+PRETRAININGS = (RBMS, LAYERWISE)
 
 FIRST_MOMENTUM, FIRST_SHARE = 0.5, 0.2  # until this share of an RBM's training is done
 RBM_BATCH = 100  # at most: many small steps, as in the papers
@@ -60,7 +62,7 @@ class LayerInputs:
     Parameters
     ----------
     task : NetworkTask
-        Of the whole network: its source, rows, units and device.
+        Of the whole network: its source, rows, likelihood and device.
     below : sequence of nn.Module
         From the input up.
     scale : float, default=1
@@ -69,15 +71,16 @@ class LayerInputs:
 
     def __init__(self, task: NetworkTask, below: Sequence[nn.Module], scale: float = 1.0) -> None:
         self.source, self.rows, self.device = task.source, task.rows, task.device
-        self.units = task.network.units.to(self.device)
+        self.likelihood = task.network.likelihood.to(self.device)
         self.below = [stage.to(self.device).eval() for stage in below]
         self.scale = scale
 
     @torch.no_grad()
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the layer sees of the training rows `rows`, and what it is to give back."""
+        """Give inputs of the layer, and targets of its decoder, of the training rows `rows`."""
         stored = self.source.batch(self.rows[rows.numpy()]).to(self.device)
-        x, target = self.units.inputs(stored).flatten(1), self.units.targets(stored).flatten(1)
+        likelihood = self.likelihood
+        x, target = likelihood.inputs(stored).flatten(1), likelihood.targets(stored).flatten(1)
         for stage in self.below:
             x = target = stage(x).float()
         return (x * self.scale if self.scale != 1 else x), target
@@ -130,7 +133,7 @@ class RBMTask(LayerTask):
         super().__init__(rbm, inputs, whole, plan.epochs, name)
         self.plan, self.sampled = plan, sampled
         self.batch_size = min(self.batch_size, RBM_BATCH)
-        self.learning_rate, self.weight_decay = rate_for(rbm), plan.weight_cost
+        self.learning_rate, self.weight_decay = learning_rate_for(rbm), plan.weight_cost
         self.patience = None  # a difference of free energies is no measure of success
 
     def losses(self, rows: Tensor) -> dict[str, Tensor]:
@@ -153,7 +156,7 @@ class RBMTask(LayerTask):
         self._optimizer = torch.optim.SGD(groups, lr=self.learning_rate, momentum=momentum)
         return self._optimizer
 
-    def at(self, progress: float) -> bool:
+    def on_progress(self, progress: float) -> bool:
         """Keep the momentum low while the steps are large."""
         momentum = self.plan.momentum
         for group in self._optimizer.param_groups:
@@ -200,7 +203,7 @@ def stages(stack: nn.Sequential, layers: Sequence[nn.Module]) -> list[nn.Sequent
 
 
 def pretrain(
-    body: MLPBody, task: NetworkTask, plan: Pretraining, session: Session, *, seed: int = 0
+    backbone: MLPBackbone, task: NetworkTask, plan: Pretraining, session: Session, *, seed: int = 0
 ) -> History:
     """Train layer after layer in place, each on what the frozen ones below it give.
 
@@ -209,7 +212,7 @@ def pretrain(
 
     Parameters
     ----------
-    body : MLPBody
+    backbone : MLPBackbone
     task : NetworkTask
         The training of the whole network that is to follow.
     plan : Pretraining
@@ -229,28 +232,28 @@ def pretrain(
     G. Hinton and R. Salakhutdinov, Science 2006. D. Erhan et al., Why does unsupervised
     pre-training help deep learning?, JMLR 2010.
     """
-    down, up = stages(body.down, body.encoders), stages(body.up, body.decoders)
+    down, up = stages(backbone.down, backbone.encoders), stages(backbone.up, backbone.decoders)
     down[-1].append(ACTIVATIONS[plan.code_activation]())
-    ends = _ends(body)
+    ends = _ends(backbone)
     history: History = []
     for number, end in enumerate(ends):
         begin = ends[number - 1] if number else 0.0
         inputs = LayerInputs(task, down[:number])
-        part = session.part(begin, end)
+        part = session.phase(begin, end)
         if plan.kind == RBMS:
             phase = f"rbm {number + 1}"
-            if not number and inputs.units.loss == MULTINOMIAL:
+            if not number and inputs.likelihood.loss == MULTINOMIAL:
                 inputs.scale = _scale_of_counts(inputs)
-            rbm = _rbm_for(body, number, inputs, plan)
+            rbm = _rbm_for(backbone, number, inputs, plan)
             found = train(RBMTask(rbm, inputs, task, plan, phase), part, seed=seed)
-            _unroll(rbm, body.encoders[number], body.decoders[-1 - number], inputs.scale)
+            _unroll(rbm, backbone.encoders[number], backbone.decoders[-1 - number], inputs.scale)
         else:
             phase = f"layer {number + 1}"
-            errors, mirror = inputs.units.errors, up[-1 - number]
-            if number and body.activation == "sigmoid":
-                errors, mirror = Units(CROSS_ENTROPY, ()).errors, mirror[:-1]
+            errors, mirror = inputs.likelihood.errors, up[-1 - number]
+            if number and backbone.activation == "sigmoid":
+                errors, mirror = Likelihood(CROSS_ENTROPY, ()).errors, mirror[:-1]
             elif number:
-                errors = Units(SQUARED, ()).errors
+                errors = Likelihood(SQUARED, ()).errors
             pair = nn.Sequential(down[number], mirror)
             layer = AutoencoderTask(pair, inputs, task, plan.epochs, phase, errors)
             found = train(layer, part, seed=seed)
@@ -267,19 +270,19 @@ def seconds_of(history: History) -> float:
     return sum(last.values())
 
 
-def _ends(body: MLPBody) -> list[float]:
+def _ends(backbone: MLPBackbone) -> list[float]:
     """Return the share of the work that is done after each layer."""
-    sizes = [layer.weight.numel() for layer in body.encoders]
+    sizes = [layer.weight.numel() for layer in backbone.encoders]
     # A step is about six products with the layer's weights, and one with those of each below.
     work = [6 * size + sum(sizes[:number]) for number, size in enumerate(sizes)]
     return [sum(work[: number + 1]) / sum(work) for number in range(len(work))]
 
 
-def _rbm_for(body: MLPBody, number: int, inputs: LayerInputs, plan: Pretraining) -> RBM:
+def _rbm_for(backbone: MLPBackbone, number: int, inputs: LayerInputs, plan: Pretraining) -> RBM:
     """Return the untrained RBM in place of one layer of the encoder."""
-    layer = body.encoders[number]
-    first = {CROSS_ENTROPY: BINARY, MULTINOMIAL: COUNTS}.get(inputs.units.loss, GAUSSIAN)
-    of_code = number == len(body.encoders) - 1
+    layer = backbone.encoders[number]
+    first = {CROSS_ENTROPY: BINARY, MULTINOMIAL: COUNTS}.get(inputs.likelihood.loss, GAUSSIAN)
+    of_code = number == len(backbone.encoders) - 1
     rbm = RBM(
         layer.in_features,
         layer.out_features,
@@ -289,17 +292,17 @@ def _rbm_for(body: MLPBody, number: int, inputs: LayerInputs, plan: Pretraining)
     looked_at = torch.from_numpy(spread_rows(len(inputs.rows), LOOKED_AT)).split(RBM_BATCH)
     means = torch.stack([inputs.batch(part)[0].mean(dim=0) for part in looked_at]).cpu()
     sizes = torch.tensor([float(len(part)) for part in looked_at])
-    rbm.start_at(((sizes / sizes.sum()) @ means)[None])
+    rbm.init_visible_bias(((sizes / sizes.sum()) @ means)[None])
     return rbm
 
 
 def _scale_of_counts(inputs: LayerInputs) -> float:
-    """Return what makes a word count about once in the machine at the bottom.
+    """Factor that makes a word count about once in the machine at the bottom.
 
-    Units bring documents to one length, whatever the width of the table. What the machine sees is
-    a document of as many words as it has different ones, each by the logarithm of its count: the
-    evidence that the hidden units are to sum up. (Counts alone leave them all at 0 or 1 in a long
-    document.)
+    The multinomial brings documents to one length, whatever the width of the table. What the
+    machine sees is a document of as many words as it has different ones, each by the logarithm of
+    its count: the evidence that the hidden units are to sum up. (Counts alone leave them all at 0
+    or 1 in a long document.)
     """
     words = weight = 0.0
     for part in torch.from_numpy(spread_rows(len(inputs.rows), LOOKED_AT)).split(RBM_BATCH):
