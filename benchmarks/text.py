@@ -29,7 +29,7 @@ from aesearch.modalities.texts.tokenizer import language_of
 from aesearch.search.bm25 import Words
 from aesearch.search.index import Index
 from aesearch.search.lexical import terms_in
-from aesearch.sources.table import Columns
+from aesearch.sources.columns import Columns
 from benchmarks.baselines import Array
 from benchmarks.folders import cache_folder
 from benchmarks.reporting import say, show

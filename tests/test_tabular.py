@@ -14,9 +14,10 @@ from aesearch.indexing.build import build
 from aesearch.modalities.texts import Texts
 from aesearch.modalities.texts.extract import Document
 from aesearch.sources.base import STANDARD_INPUT
+from aesearch.sources.columns import Columns, Taken
 from aesearch.sources.folder import Folder
 from aesearch.sources.open import open_source
-from aesearch.sources.table import Columns, Table, Taken, columns_taken
+from aesearch.sources.table import Table, columns_taken
 
 COLUMNS = Columns(("body",), "id", "topic")
 

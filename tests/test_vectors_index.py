@@ -25,7 +25,7 @@ from aesearch.indexing.datasets.vectors import neighbour_distance, noisy
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.maps.map import map_of
 from aesearch.modalities.vectors.features import unit_rows
-from aesearch.sources.table import Columns
+from aesearch.sources.columns import Columns
 
 COUNT = 60
 SMALL = {"code_size": 6}

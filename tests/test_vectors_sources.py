@@ -19,8 +19,9 @@ from aesearch.modalities import modality
 from aesearch.modalities.vectors.features import VectorFeatures, unit_rows
 from aesearch.sources import open_source
 from aesearch.sources.arrays import ArraySource, open_array
+from aesearch.sources.columns import Columns, Taken
 from aesearch.sources.rows import REPEATED
-from aesearch.sources.table import Columns, Table, Taken
+from aesearch.sources.table import Table
 
 MEBI = 1 << 20
 

@@ -117,7 +117,7 @@ def compare_(
     from aesearch.compare.run import compare
     from aesearch.compare.tasks import JUDGEMENTS
     from aesearch.encoders.factory import parse_choices
-    from aesearch.sources.table import Columns
+    from aesearch.sources.columns import Columns
 
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
         found = compare(

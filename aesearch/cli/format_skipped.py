@@ -12,7 +12,7 @@ from aesearch.storage.info import IndexInfo, SkippedFile
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.sources.table import Taken
+    from aesearch.sources.columns import Taken
 
 MOST_NAMED = 6  # columns that are not used
 

@@ -143,7 +143,7 @@ def index(
     SOURCE.
     """
     started = time.perf_counter()
-    from aesearch.sources.table import Columns
+    from aesearch.sources.columns import Columns
 
     columns = Columns(text_columns, key_column, label_column, vector)
     settings = {name: value for name, value in choices.items() if value is not None}

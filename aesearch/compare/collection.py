@@ -18,10 +18,10 @@ from aesearch.modalities.texts.snippets import opening as first_words
 from aesearch.search.index import Index
 from aesearch.settings import Settings
 from aesearch.sources.base import Entry, Source
+from aesearch.sources.columns import Columns
 from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Folder
 from aesearch.sources.open import open_source
-from aesearch.sources.table import Columns
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import home
 from aesearch.types import Progress

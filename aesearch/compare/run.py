@@ -35,8 +35,8 @@ from aesearch.indexing.tasks import keys_of
 from aesearch.indexing.train import default_budget
 from aesearch.modalities import modality
 from aesearch.settings import Settings, parse_seconds
+from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
-from aesearch.sources.table import Columns
 from aesearch.storage.layout import write_atomically
 from aesearch.storage.places import home
 from aesearch.types import Floats, Progress, silent

@@ -16,7 +16,8 @@ from aesearch.indexing.request import Request
 from aesearch.ingest.update import synchronize
 from aesearch.search.index import Index
 from aesearch.settings import FEWEST_TO_FIT, Settings
-from aesearch.sources.table import Columns, Taken, columns_taken
+from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.table import columns_taken
 from aesearch.storage.commit import nothing, publish
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold

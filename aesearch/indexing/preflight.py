@@ -14,8 +14,9 @@ from aesearch.indexing.request import Choices, Request
 from aesearch.ingest.update import differences
 from aesearch.settings import FEWEST_TO_TRAIN, Settings
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
+from aesearch.sources.columns import Columns, Taken
 from aesearch.sources.detect import kind_of
-from aesearch.sources.table import Columns, Taken, columns_taken
+from aesearch.sources.table import columns_taken
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout
 

@@ -19,8 +19,8 @@ from aesearch.modalities import modality
 from aesearch.settings import Settings, parse_seconds, plain, spelled
 from aesearch.sources.arrays import open_array
 from aesearch.sources.base import STANDARD_INPUT, Source
+from aesearch.sources.columns import Columns
 from aesearch.sources.open import open_source
-from aesearch.sources.table import Columns
 from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for

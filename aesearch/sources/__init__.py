@@ -8,16 +8,17 @@ from aesearch._door import door
 
 if TYPE_CHECKING:
     from aesearch.sources.base import Entry, Source
+    from aesearch.sources.columns import Columns
     from aesearch.sources.folder import Folder
     from aesearch.sources.open import open_source
-    from aesearch.sources.table import Columns, Table
+    from aesearch.sources.table import Table
 
 __all__ = ["Columns", "Entry", "Folder", "Source", "Table", "open_source"]
 
 __getattr__, __dir__ = door(
     __name__,
     {
-        "Columns": "table",
+        "Columns": "columns",
         "Entry": "base",
         "Folder": "folder",
         "Source": "base",

@@ -12,8 +12,8 @@ import xxhash
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities import MODALITIES, modality
 from aesearch.sources.base import IN_MEMORY, Entry
+from aesearch.sources.columns import Columns, Taken
 from aesearch.sources.rows import REPEATED
-from aesearch.sources.table import Columns, Taken
 from aesearch.types import Array
 
 AT_ONCE = 4 << 20  # bytes of an array that are read at a time

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import xxhash
 
 if TYPE_CHECKING:
-    from aesearch.sources.table import Columns, Taken
+    from aesearch.sources.columns import Columns, Taken
 
 MAX_BYTES = 512 << 20
 

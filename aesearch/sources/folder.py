@@ -11,7 +11,7 @@ from aesearch.errors import ContentError, SourceError
 from aesearch.sources.base import MAX_BYTES, Entry
 
 if TYPE_CHECKING:
-    from aesearch.sources.table import Columns, Taken
+    from aesearch.sources.columns import Columns, Taken
 
 # Folders that hold no pictures of the user's: thumbnails of a NAS, version control, packages.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules", "__pycache__", "System Volume Information"})

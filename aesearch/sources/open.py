@@ -8,8 +8,8 @@ from typing import TextIO
 from aesearch.errors import SourceError
 from aesearch.modalities import MODALITIES, modality
 from aesearch.sources.base import IN_MEMORY, STANDARD_INPUT, Source
+from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
-from aesearch.sources.table import Columns
 
 
 def open_source(

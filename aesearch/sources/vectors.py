@@ -20,6 +20,7 @@ import numpy as np
 from aesearch.errors import AesearchError, ContentError, ParameterError, SourceError
 from aesearch.sources.arrays import ArrayRows, ArraySource, as_lines, kind_of_array
 from aesearch.sources.base import STANDARD_INPUT
+from aesearch.sources.columns import Columns, Taken
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import JSON_LINES, PARQUET, open_records
 from aesearch.sources.rows import (
@@ -31,7 +32,6 @@ from aesearch.sources.rows import (
     one_line,
     require_columns,
 )
-from aesearch.sources.table import Columns, Taken
 from aesearch.types import Array
 
 KIND = "vectors"

@@ -16,7 +16,7 @@ from typing import Any
 from aesearch.errors import DamagedError, FormatError, IndexNotFoundError, ParameterError
 from aesearch.modalities import Modality, modality
 from aesearch.settings import Settings
-from aesearch.sources.table import Columns
+from aesearch.sources.columns import Columns
 from aesearch.storage.layout import write_atomically
 
 FORMAT = 3  # the newest that can be read
