@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from aesearch.errors import (
     UnsupportedError,
 )
 from aesearch.export.index import export
+from aesearch.indexing.datasets import base
 from aesearch.indexing.datasets.vectors import neighbour_distance, noisy
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.maps.map import map_of
@@ -269,3 +271,28 @@ def test_noise_of_vectors_that_are_all_the_same() -> None:
     same = unit_rows(np.ones((5, 4), dtype=np.float32))
     np.testing.assert_allclose(noisy(same, np.arange(5), 0), same, rtol=1e-5)
     assert noisy(same, np.arange(0), 0).shape == (0, 4)
+
+
+def test_python_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[1] / "docs/vectors.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/vectors.md", "exec"), {})
+    with aesearch.open(tmp_path / "indexes/mine") as index:
+        assert (len(index), index.search_many([], k=1)) == (301, [])
+
+
+def test_what_does_not_fit_into_memory_lies_in_a_file(
+    tmp_path: Path, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+
+    def noted(*arguments: Any) -> Any:
+        made.append(base.room(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(base, "IN_MEMORY", 100)
+    monkeypatch.setattr("aesearch.indexing.datasets.vectors.room", noted)
+    with built(rows, tmp_path / "index", budget=0) as index:
+        assert index.search(rows[9], k=1)[0].key == "9"
+    assert [type(array) for array in made] == [np.memmap]
