@@ -13,6 +13,12 @@ from notes_ import write_notes
 
 import aesearch
 from aesearch.evaluation import tasks
+from aesearch.indexing.datasets.base import read_dataset
+from aesearch.indexing.datasets.texts import TextDataset
+from aesearch.indexing.tasks import keys_of
+from aesearch.search.index import Index
+from aesearch.settings import Settings
+from aesearch.sources.folder import Folder
 
 MEASURES = {
     ("copies", "recall_at_1"): "recall_at_1",
@@ -98,3 +104,18 @@ def test_documents(tmp_path: Path) -> None:
     rows = compared(tmp_path / "index", "--encoders", "index")
     for form, own in check["forms"].items():
         assert_same(own, rows["this index's lsa", form])
+
+
+def test_what_is_held_out_is_the_same_when_documents_are_taken_from_the_index(
+    tmp_path: Path,
+) -> None:
+    write_notes(tmp_path / "notes", 180)  # of more than 500 another share is held out
+    source = Folder(tmp_path / "notes")
+    entries = list(source.walk())
+    read = read_dataset(source, entries[::-1], "texts", Settings())
+    assert keys_of(read) == keys_of(read_dataset(source, entries, "texts", Settings()))
+    aesearch.build(tmp_path / "notes", tmp_path / "index", {"code_size": 8}, budget=0).close()
+    with Index(tmp_path / "index") as index:
+        again = TextDataset.again(index.folder, index.features)
+    assert (keys_of(again), again.training) == (keys_of(read), read.training)
+    assert 0 < len(again.kept_out) < 0.15 * len(again)

@@ -6,11 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-import numpy as np
-
-from aesearch.types import Array, Bools, Floats
+if TYPE_CHECKING:
+    from aesearch.types import Array, Bools, Floats
 
 # From the bytes of a file, and its name, to what is kept of it: pixels, a Document, a vector.
 Read = Callable[[bytes, str], Any]
@@ -152,12 +151,16 @@ class Modality(ABC):
         ndarray of float32, shape (n,)
             By default the mean squared error.
         """
+        import numpy as np
+
         gap = np.square(decoded - rows.astype(np.float32))
         errors: Floats = gap.mean(axis=tuple(range(1, gap.ndim)), dtype=np.float32)
         return errors
 
     def is_empty(self, rows: Any) -> Bools:
         """Which rows say nothing, so that their code means nothing; none by default."""
+        import numpy as np
+
         return np.zeros(len(rows), dtype=bool)
 
     def reads_alike(self, old: str, new: str) -> bool:

@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from aesearch.modalities.texts.tokenizer import is_worth_keeping, raw_tokens, term_of
-
 
 @dataclass
 class Query:
@@ -37,13 +35,19 @@ class Query:
     @cached_property
     def tokens(self) -> list[str]:
         """All tokens of the text, in their order; read once."""
+        from aesearch.modalities.texts.tokenizer import raw_tokens  # which pictures never need
+
         return raw_tokens(self.text or "")
 
     @property
     def words(self) -> list[str]:
         """The tokens that can be words of a document."""
+        from aesearch.modalities.texts.tokenizer import is_worth_keeping
+
         return [token for token in self.tokens if is_worth_keeping(token)]
 
     def terms(self, language: str) -> list[str]:
         """The terms of the text in a language, those that no code knows included."""
+        from aesearch.modalities.texts.tokenizer import term_of
+
         return [term for token in self.tokens if (term := term_of(token, language))]

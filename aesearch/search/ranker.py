@@ -12,13 +12,13 @@ from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
 from aesearch.sources.base import digest_of
 from aesearch.sources.content import read_content
-from aesearch.storage.backend import Backend
 from aesearch.storage.places import key_for
 from aesearch.storage.snapshot import Snapshot
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
     from aesearch.search.explain import Explanation
+    from aesearch.storage.backend import Backend
 
 
 class Ranker:

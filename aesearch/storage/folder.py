@@ -22,7 +22,6 @@ from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import Snapshot, open_snapshot
-from aesearch.storage.verify import problem_of_cache, problems_of_truth
 from aesearch.types import Floats, Ids
 
 
@@ -287,6 +286,8 @@ class IndexFolder:
         list of str
             What is wrong, a line each.
         """
+        from aesearch.storage.verify import problem_of_cache, problems_of_truth
+
         problems = problems_of_truth(self.layout, self.store, self.modality)
         cache = problem_of_cache(self.layout, self.store)
         if cache and repair:

@@ -216,11 +216,15 @@ class Reading:
         by_hand: Sequence[tuple[NewItem, bytes]] = (),
         progress: Progress = silent,
     ) -> Reading:
-        """Hold some entries out of training, and put these last."""
+        """Hold some entries out of training, and put these last.
+
+        Both parts are in the order of their keys: what is drawn at random in a training, and the
+        sums of a decomposition, do not depend on the order in which a folder is listed.
+        """
         count = len(entries)
-        ordered = [e for e in entries if not is_kept_out(e.key, count)]
-        first = len(ordered)
-        ordered += [e for e in entries if is_kept_out(e.key, count)]
+        held_out = {e.key for e in entries if is_kept_out(e.key, count)}
+        ordered = sorted(entries, key=lambda e: (e.key in held_out, e.key))
+        first = sum(e.key not in held_out for e in ordered)
         return cls(source, ordered, first, settings, features, by_hand, progress)
 
     def gather(

@@ -61,9 +61,10 @@ class TextDataset(Dataset):
     ) -> Self:
         """Take the documents of an index as they were kept; no file is read."""
         rows = folder.store.documents()
-        rows.sort(key=lambda row: is_kept_out(row[0].key, len(rows)))
+        count = len(rows)  # while a list is sorted it has none
+        rows.sort(key=lambda row: (is_kept_out(row[0].key, count), row[0].key))
         items = [item for item, _ in rows]
-        training = sum(not is_kept_out(item.key, len(rows)) for item in items)
+        training = sum(not is_kept_out(item.key, count) for item in items)
         training = min(training, max(1, len(items) - 1))
         labels = [kept.label for _, kept in rows]
         documents = [Document(kept.text, kept.title) for _, kept in rows]

@@ -7,8 +7,6 @@ from os.path import splitext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from aesearch.modalities.base import Modality
 
 if TYPE_CHECKING:
@@ -66,7 +64,9 @@ class Images(Modality):
 
     def reconstruction_errors(self, decoded: Floats, rows: Array) -> Floats:
         """Mean squared error of the pixels in 0..1, at the resolution of the decoder's output."""
-        return super().reconstruction_errors(decoded, rows) / np.float32(255**2)
+        errors = super().reconstruction_errors(decoded, rows)
+        errors /= 255**2
+        return errors
 
     def as_kept(self, sample: Pixels) -> bytes:
         """The small square as PNG: there is no file to go back to."""

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from aesearch.errors import ContentError, ParameterError
 from aesearch.modalities.base import Modality, Read
 from aesearch.wording import counted
@@ -86,6 +84,8 @@ class Texts(Modality):
 
     def reconstruction_errors(self, decoded: Floats, rows: Array) -> Floats:
         """1 less the cosine of the two sides; 1 where one is empty."""
+        import numpy as np
+
         products = np.einsum("ij,ij->i", decoded, rows)
         lengths = np.linalg.norm(decoded, axis=1) * np.linalg.norm(rows, axis=1)
         errors: Floats = (1 - products / np.maximum(lengths, 1e-12)).astype(np.float32)
