@@ -14,7 +14,7 @@ from aesearch.wording import counted
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
-KINDS = ("auto", "images", "texts")
+KINDS = ("auto", "images", "texts", "vectors")
 FEWEST_TO_TRAIN = 128  # items; with fewer, PCA or LSA: a network would have too little data
 FEWEST_TO_FIT = 32  # items; with fewer, thumbnails of pictures, and no check of documents
 WEIGHTINGS = ("auto", "log-entropy", "tf-idf", "counts")
@@ -43,7 +43,7 @@ class Settings:
         Recall at 10 that an approximate index must reach.
     seed : int, default=0
         Of all random numbers.
-    kind : {'auto', 'images', 'texts'}, default='auto'
+    kind : {'auto', 'images', 'texts', 'vectors'}, default='auto'
         What the source holds; 'auto' looks at the names of its files.
     weighting : {'auto', 'log-entropy', 'tf-idf', 'counts'}, default='auto'
         Term weighting of documents; 'auto' lets the check choose.

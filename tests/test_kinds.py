@@ -74,7 +74,7 @@ def test_a_table_holds_documents(tmp_path: Path) -> None:
     source = Table(tmp_path / "a.csv")
     for wanted in ("auto", "texts"):
         assert kind_of(source, [], wanted) == "texts"
-    with pytest.raises(ParameterError, match=r"is a table of documents; leave out --kind images"):
+    with pytest.raises(ParameterError, match=r"holds documents; leave out --kind images"):
         kind_of(source, [], "images")
 
 

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from aesearch.errors import ParameterError, SourceError
-from aesearch.sources import rows as tables
-from aesearch.sources.rows import Refused, Row, columns_of, is_table, read_table
+from aesearch.sources import records as tables
+from aesearch.sources.record import Refused
+from aesearch.sources.records import is_table
+from aesearch.sources.rows import Row, columns_of, read_table
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:

@@ -63,6 +63,7 @@ from aesearch.wording import counted
 @click.option(
     "--text", "text_columns", multiple=True, metavar="COLUMN", help="Of a table: a column of text."
 )
+@click.option("--vector", metavar="COLUMN", help="Of a table: what holds the vectors.")
 @click.option("--key", "key_column", metavar="COLUMN", help="Of a table: what names a row.")
 @click.option("--label", "label_column", metavar="COLUMN", help="Of a table: its classes.")
 @output_option(
@@ -93,6 +94,7 @@ def compare_(
     text_columns: tuple[str, ...],
     key_column: str | None,
     label_column: str | None,
+    vector: str | None,
     report: Path | None,
     work: Path | None,
     as_json: bool,
@@ -129,7 +131,7 @@ def compare_(
             budget=budget,
             seed=seed,
             kind=kind,
-            columns=Columns(text_columns, key_column, label_column) or None,
+            columns=Columns(text_columns, key_column, label_column, vector) or None,
             work=work,
             mapped=report is not None,
             progress=progress,

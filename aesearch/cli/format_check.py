@@ -13,7 +13,7 @@ from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
 from aesearch.storage.info import IndexInfo
 from aesearch.wording import counted
 
-MEASURES = {"reciprocal_rank": "MRR of distorted copies", "by_folder": "mean of P@10 and mAP"}
+MEASURES = {"reciprocal_rank": "MRR of perturbed queries", "by_folder": "mean of P@10 and mAP"}
 # Where the budget left less of the epochs than this, more time is likely to help.
 ENOUGH = 1 / 3
 
@@ -29,6 +29,7 @@ def describe_encoder(facts: IndexInfo, noun: str) -> Iterator[str]:
     """
     if facts.check:
         yield describe_decision(facts.check, noun)
+        yield from _beside(facts.check)
     yield from describe_limits(facts, noun)
 
 
@@ -66,6 +67,17 @@ def describe_decision(check: Mapping[str, Any], noun: str) -> str:
     )
 
 
+def _beside(check: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the items reach without an encoder, where that can be: what a code loses."""
+    for name, row in check.get("references", {}).items():
+        lost = _value(check["candidates"][check["winner"]], check["measure"])
+        change = lost / max(_value(row, check["measure"]), 1e-9) - 1
+        yield (
+            f"without an encoder ({name}): {_format_measures(row, check['measure'])}; "
+            f"the codes have {change:+.0%}"
+        )
+
+
 def _value(row: Mapping[str, Any], measure: str) -> float:
     if measure == "by_folder":
         return float((row["precision_at_10"] * row["mean_average_precision"]) ** 0.5)
@@ -74,7 +86,7 @@ def _value(row: Mapping[str, Any], measure: str) -> float:
 
 def _format_measures(row: Mapping[str, Any], measure: str) -> str:
     if measure == "reciprocal_rank":
-        return f"MRR {row['reciprocal_rank']:.3f} of distorted copies"
+        return f"MRR {row['reciprocal_rank']:.3f} of perturbed queries"
     return f"P@10 {row['precision_at_10']:.3f}, mAP {row['mean_average_precision']:.3f}"
 
 

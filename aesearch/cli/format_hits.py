@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aesearch.search.explain import Explanation
 
 INDENT = " " * 14
+FIELDS_WIDTH = 120  # characters of the fields of a vector
 LEAST_SHOWN = 0.005  # of a term's weight: lighter terms are not printed
 
 
@@ -101,13 +102,18 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
         if hit.snippet is not None:
             line |= {"title": hit.title, "snippet": hit.snippet.text}
             line["passage"] = list(hit.passage) if hit.passage else None
+        if hit.fields is not None:
+            line["fields"] = dict(hit.fields)
         if answer.reasons:
             line["why"] = answer.reasons[rank - 1].as_dict()
         yield line
 
 
 def _print_text(hit: Hit) -> None:
-    """Print the title and the snippet of a hit that has them."""
+    """Print the title and the snippet, or the fields, of a hit that has them."""
+    if hit.fields:
+        fields = ", ".join(f"{name}: {value}" for name, value in hit.fields.items())
+        click.echo(f"{INDENT}{printable(fields)[:FIELDS_WIDTH]}")
     if hit.snippet is None:
         return
     from aesearch.modalities.texts.snippets import ELLIPSIS

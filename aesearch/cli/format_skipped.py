@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -89,17 +89,26 @@ def describe_columns(columns: Taken) -> str:
     """A line on the columns of a table: those of text, key and label, and unused ones."""
     usual = [name for name in columns.unused if name.strip().lower() in KEYS]
     why = f" ({_named(usual[0])} repeats itself, or has gaps)" if usual else ""
+    content = "vectors" if columns.vector else "text"
+    from_ = (columns.vector,) if columns.vector else columns.text
     parts = [
-        f"text from {' and '.join(map(_named, columns.text))}",
+        f"{content} from {' and '.join(map(_named, from_))}",
         f"key from {_named(columns.key)}" if columns.key else f"key the number of the row{why}",
         f"label from {_named(columns.label)}" if columns.label else "no label",
     ]
     line = f"columns: {', '.join(parts)}"
+    if columns.fields:
+        line += f"; kept beside: {_listed(columns.fields)}"
     if columns.unused:
-        named = ", ".join(map(_named, columns.unused[:MOST_NAMED]))
-        more = len(columns.unused) - MOST_NAMED
-        line += f"; not used: {named}{f' and {more:,} more' if more > 0 else ''}"
+        line += f"; not used: {_listed(columns.unused)}"
     return line
+
+
+def _listed(columns: Sequence[str]) -> str:
+    more = len(columns) - MOST_NAMED
+    return ", ".join(map(_named, columns[:MOST_NAMED])) + (
+        f" and {more:,} more" if more > 0 else ""
+    )
 
 
 def _named(column: str) -> str:

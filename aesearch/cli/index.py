@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,7 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
         return name
 
 
-@click.command(short_help="Learn from pictures or documents, or bring their index up to date.")
+@click.command(short_help="Learn from what you have, or bring its index up to date.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "--index",
@@ -83,7 +82,7 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 @click.option(
     "--kind",
     type=click.Choice(KINDS),
-    help="What SOURCE holds: images or texts. Needed only where it holds both.",
+    help="What SOURCE holds: images, texts or vectors. Needed only where that is not plain.",
 )
 @click.option(
     "--text",
@@ -92,8 +91,18 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     metavar="COLUMN",
     help="Of a table: a column of text; several are joined.",
 )
-@click.option("--key", "key_column", metavar="COLUMN", help="Of a table: what names a row.")
-@click.option("--label", "label_column", metavar="COLUMN", help="Of a table: its classes.")
+@click.option(
+    "--vector", metavar="COLUMN", help="Of a table, or an .npz file: what holds the vectors."
+)
+@click.option(
+    "--key",
+    "key_column",
+    metavar="COLUMN",
+    help="Of a table: what names a row; of an .npy file: a file of names, a line for each row.",
+)
+@click.option(
+    "--label", "label_column", metavar="COLUMN", help="Of a table: its classes; of .npy, a file."
+)
 @click.option(
     "--weighting",
     type=click.Choice(WEIGHTINGS),
@@ -126,12 +135,13 @@ def index(
     text_columns: tuple[str, ...],
     key_column: str | None,
     label_column: str | None,
+    vector: str | None,
     **choices: Any,
 ) -> int:
-    """Learn from the pictures or documents in SOURCE and make them searchable.
+    """Learn from the pictures, documents or vectors in SOURCE and make them searchable.
 
-    SOURCE is a folder, a table of documents (.csv, .tsv, .jsonl), or - for standard input: one
-    JSON object, or one document, a line.
+    SOURCE is a folder, a table of documents or vectors (.csv, .tsv, .jsonl, .parquet), an array of
+    vectors (.npy, .npz), or - for standard input: one JSON object, or one document, a line.
 
     Run it again to bring the index up to date: new, changed, renamed and removed files, without
     training. An interrupted training goes on from its last checkpoint. Nothing is written into
@@ -140,7 +150,7 @@ def index(
     started = time.perf_counter()
     from aesearch.sources.columns import Columns
 
-    columns = Columns(text_columns, key_column, label_column)
+    columns = Columns(text_columns, key_column, label_column, vector)
     settings = {name: value for name, value in choices.items() if value is not None}
     if chosen:
         settings["parameters"] = parse_choices(chosen)
@@ -176,7 +186,7 @@ def index(
         "skipped": unreadable,
         "repeated_keys": len(skipped.repeated),
         "ignored": len(skipped.ignored),
-        "columns": asdict(done.columns) if done.columns else None,
+        "columns": done.columns.as_dict() if done.columns else None,
         "encoder": facts.encoder,
         "check": facts.check,
         "trained": facts.trained,
@@ -195,7 +205,7 @@ def _print_forecast(found: Forecast, *, as_json: bool) -> int:
     root, exists = found.layout.root, found.layout.exists()
     if as_json:
         facts = {"index": str(root), "dry_run": True, "retrain": found.trains == "anew"}
-        columns = asdict(found.columns) if found.columns else None
+        columns = found.columns.as_dict() if found.columns else None
         click.echo(json.dumps({**facts, **found.counts, "columns": columns}))
         return DONE
     verb = "would be brought up to date" if exists else "would be made"

@@ -22,6 +22,7 @@ from aesearch.storage.info import IndexInfo
 from aesearch.storage.places import find
 from aesearch.wording import counted
 
+OTHERS = {"candidates": "references", "forms": ""}  # what is shown beside, and was not to choose
 COLUMNS = {
     "precision_at_10": "P@10",
     "mean_average_precision": "mAP",
@@ -73,7 +74,7 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
         click.echo(f"  {name:<12} {text}")
     for line in describe_limits(facts, noun):
         click.echo(f"  {line}")
-    _print_check(facts.check, noun)
+    _print_check(facts.check, noun, facts.modality.perturbed)
     for heading, files in sections(skipped_files_of(facts), facts):
         click.echo(f"\n{heading}")
         for file in files:
@@ -115,12 +116,12 @@ def _format_training(facts: IndexInfo, noun: str) -> str:
     return f"{items}, {took}"
 
 
-def _print_check(check: Mapping[str, Any] | None, noun: str) -> None:
+def _print_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> None:
     if not check:
         return
     click.echo(f"\ncheck on {counted(check['questions'], noun)} held out")
     for title, part in (("encoder", "candidates"), ("codes kept as", "forms")):
-        rows = check[part]
+        rows = {**check[part], **check.get(OTHERS[part], {})}
         names = [c for c in COLUMNS if all(row.get(c) is not None for row in rows.values())]
         heads = "".join(f"{COLUMNS[c]:>10}" for c in names)
         click.echo(f"  {title:<18}{heads}")
@@ -128,7 +129,7 @@ def _print_check(check: Mapping[str, Any] | None, noun: str) -> None:
             label = f"{check['form_bits']} bits" if name == "bits" else name
             mark = "*" if part == "candidates" and name == check["winner"] else " "
             click.echo(f"{mark} {label:<18}" + "".join(_cell(row.get(c)) for c in names))
-    notes = ["recall@1, MRR: distorted copies find their original"]
+    notes = [f"recall@1, MRR: {perturbed} find their original"]
     candidates = check["candidates"].values()
     if any(row["precision_at_10"] is not None for row in candidates):
         notes.insert(0, "P@10, mAP: same folder or label")

@@ -20,7 +20,7 @@ from aesearch.search.index import Index
 from aesearch.storage.places import find
 
 
-@click.command(short_help="Find what is similar to a picture or a text.")
+@click.command(short_help="Find what is similar to a picture, a text or a vector.")
 @click.argument("words", nargs=-1, metavar="FILE... | TEXT")
 @click.option(
     "-k",
@@ -70,9 +70,9 @@ def query(
 ) -> int:
     """Find the pictures most similar to each FILE, or the documents most similar to TEXT.
 
-    In an index of pictures every argument is a file, and - is a picture on standard input. In an
-    index of documents the arguments are one text, whatever files there are; --file names a
-    document, and - is a text on standard input.
+    In an index of pictures, or of vectors (.npy), every argument is a file, and - is one on
+    standard input; each row of an array is a query. In an index of documents the arguments are one
+    text, whatever files there are; --file names a document, and - is a text on standard input.
 
     Prints a table on a terminal, else one line per hit: score, tab, path (and, where several
     queries were asked, tab, the query). Higher is closer: a score is a cosine, 1 for the same; by
@@ -90,7 +90,7 @@ def query(
         if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
             hybrid = bool(hybrid)
         limits["hybrid"] = hybrid
-        queries = list(_queries(words, files, typed=folder.modality.has_words))
+        queries = list(_queries(words, files, folder.modality))
         results = [_search(index, *one, top, limits, explain=explain) for one in queries]
         answers += [answer for answer in results if answer is not None]
         tabular = folder.is_tabular
@@ -135,7 +135,7 @@ def _search_by_key(
 def _search(
     index: Index,
     name: str,
-    content: str | bytes | Path,
+    content: Any,
     top: int,
     limits: Mapping[str, Any],
     *,
@@ -225,11 +225,14 @@ def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
 
 
 def _queries(
-    words: tuple[str, ...], files: tuple[str, ...], *, typed: bool
-) -> Iterator[tuple[str, str | bytes | Path]]:
-    """Name and content of each query: a path, bytes, or the text itself."""
+    words: tuple[str, ...], files: tuple[str, ...], modality: Modality
+) -> Iterator[tuple[str, Any]]:
+    """Name and content of each query: a path, bytes, a vector, or the text itself."""
+    typed = modality.has_words
     for name in files if typed else (*files, *words):
-        yield name, sys.stdin.buffer.read() if name == "-" else Path(name)
+        content = sys.stdin.buffer.read() if name == "-" else Path(name)
+        for part, own in modality.questions(content):
+            yield f"{name}{part}", own
     if typed and words == ("-",):
         yield "-", sys.stdin.buffer.read().decode(errors="replace")
     elif typed and words:

@@ -97,8 +97,10 @@ class Collection:
             return str(error)
 
     def document(self, key: str) -> Document:
-        """Return an item's text; empty where it cannot be read any more."""
+        """Return an item's text, or its fields; empty where it cannot be read any more."""
         if self.source is not None:
+            if not modality(self.kind).has_words:
+                return Document(self.source.fields([key])[0])
             try:
                 read = modality(self.kind).reader(None, plain=self.source.plain)
                 found: Document = read(self.source.read(key), key)
@@ -133,7 +135,7 @@ def open_collection(place: str | Path, kind: str, columns: Columns | None) -> Co
     here = Layout(path) if path.exists() else Layout(home() / path)
     if here.exists() and not columns:
         return _of_index(Index(here.root))
-    source = open_source(place, columns)
+    source = open_source(place, columns, kind=kind)
     entries = _sorted(list(source.walk()), source.root)
     return Collection(source.root.name, kind_of(source, entries, kind), entries, source)
 

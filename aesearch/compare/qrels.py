@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from aesearch.errors import ParameterError, SourceError
-from aesearch.sources.rows import Row, is_table, read_table
+from aesearch.sources.records import is_table
+from aesearch.sources.rows import Row, read_table
 
 HEADINGS = frozenset({"query", "query-id", "query_id", "qid", "topic"})
 DELIMITERS = ",;\t"

@@ -59,7 +59,7 @@ __all__ = [
     "is_trained",
 ]
 
-BOTH = ("images", "texts")
+ROWS, ALL = ("images", "vectors"), ("images", "texts", "vectors")
 WHITENED = {"whiten": "is chosen by the check, which tries three; leave it out"}
 
 ENCODERS: dict[str, EncoderInfo] = {
@@ -69,21 +69,22 @@ ENCODERS: dict[str, EncoderInfo] = {
         EncoderInfo(
             "pca",
             ".linear.pca:PCAEncoder",
+            ROWS,
             trains=False,
             hidden_parameters={**CHOSEN_ELSEWHERE, **WHITENED},
         ),
-        EncoderInfo("raw", ".linear.raw:RawEncoder", trains=False, sized=False),
-        EncoderInfo("lsa", ".linear.lsa:LSAEncoder", BOTH, trains=False),
-        EncoderInfo("mlp", ".autoencoders.mlp:MLPEncoder", BOTH, takes_counts=True),
+        EncoderInfo("raw", ".linear.raw:RawEncoder", ROWS, trains=False, sized=False),
+        EncoderInfo("lsa", ".linear.lsa:LSAEncoder", ALL, trains=False),
+        EncoderInfo("mlp", ".autoencoders.mlp:MLPEncoder", ALL, takes_counts=True),
         EncoderInfo("conv", ".autoencoders.conv:ConvEncoder"),
-        EncoderInfo("dbn", ".autoencoders.dbn:DBNEncoder", BOTH, takes_counts=True),
-        EncoderInfo("neighbors", ".autoencoders.neighbors:NeighborEncoder"),
-        EncoderInfo("vae", ".autoencoders.vae:VAEEncoder", BOTH, takes_counts=True),
+        EncoderInfo("dbn", ".autoencoders.dbn:DBNEncoder", ALL, takes_counts=True),
+        EncoderInfo("neighbors", ".autoencoders.neighbors:NeighborEncoder", ROWS),
+        EncoderInfo("vae", ".autoencoders.vae:VAEEncoder", ALL, takes_counts=True),
         EncoderInfo(
-            "cvae", ".autoencoders.cvae:CVAEEncoder", BOTH, uses_labels=True, takes_counts=True
+            "cvae", ".autoencoders.cvae:CVAEEncoder", ALL, uses_labels=True, takes_counts=True
         ),
-        EncoderInfo("vaegan", ".autoencoders.vaegan:VAEGANEncoder"),
-        EncoderInfo("agreement", ".contrastive.encoder:AgreementEncoder"),
+        EncoderInfo("vaegan", ".autoencoders.vaegan:VAEGANEncoder", ROWS),
+        EncoderInfo("agreement", ".contrastive.encoder:AgreementEncoder", ROWS),
         EncoderInfo("text", ".texts.encoder:TextEncoder", ("texts",)),
     )
 }

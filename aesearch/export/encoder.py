@@ -20,8 +20,8 @@ from aesearch.modalities.texts.features import TERMS, WEIGHTS
 
 SCORE = "inner product of two codes, their cosine: 1 is the same, higher is closer"
 FILES = {
-    ENCODER: "from a prepared picture or text to its code",
-    DECODER: "from a latent code to the picture or the terms that it stands for",
+    ENCODER: "from a prepared picture, text or vector to its code",
+    DECODER: "from a latent code to the picture, terms or vector that it stands for",
 }
 TERM_FILES = {
     TERMS: "of each column of the input: a term, a tab, its commonest spelling",
@@ -176,6 +176,20 @@ class TextInput(Preparation):
         """Write the package."""
         _write_package(folder / PACKAGE)
         return {f"{PACKAGE}/": "Python: prepare(texts) makes the encoder's input"}
+
+
+class VectorInput(Preparation):
+    """Vectors: a division."""
+
+    @property
+    def units(self) -> str:
+        """Numbers of a vector."""
+        return f"vectors of {self.features['size']} numbers, each of unit length"
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """The division, in prose."""
+        return {"steps": "float32, shape (n, d); divide each row by its Euclidean length"}
 
 
 def _signature(path: Path, units: dict[str, str]) -> dict[str, Any]:

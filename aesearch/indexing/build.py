@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from aesearch.ingest.update import synchronize
 from aesearch.search.index import Index
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources.columns import Columns, Taken
-from aesearch.sources.table import Table, columns_taken
+from aesearch.sources.table import columns_taken
 from aesearch.storage.commit import nothing, publish
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
-from aesearch.types import Progress, silent
+from aesearch.types import Array, Progress, silent
 
 
 @dataclass
@@ -47,24 +47,29 @@ class Summary:
 
 
 def build(
-    source: str | Path,
+    source: str | Path | Array,
     path: str | Path | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     *,
     budget: float | str | None = None,
     retrain: bool = False,
     columns: Columns | None = None,
+    keys: Sequence[object] | None = None,
+    labels: Sequence[object] | None = None,
     progress: Progress = silent,
 ) -> Index:
-    """Make the index of a folder of pictures or documents, or bring it up to date, and open it.
+    """Make the index of pictures, documents or vectors, or bring it up to date, and open it.
 
     Parameters
     ----------
-    source : str or Path
-        The folder, or a table of documents (.csv, .tsv, .jsonl), or '-' for standard input.
-        Nothing is written into it.
+    source : str, Path or ndarray
+        A folder; a table of documents or vectors (.csv, .tsv, .jsonl, .parquet); an array in a
+        file (.npy, .npz); '-' for standard input. Or an array itself: numbers of shape (n, d) are
+        vectors, uint8 of shape (n, height, width, channels) are pictures. Nothing is written
+        into it.
     path : str or Path, optional
         Folder of the index, or a name in the home; by default ``indexes/<name of the source>``.
+        An array needs one.
     settings : Settings or mapping, optional
         Choices that hold from now on; a mapping changes only those it names, and so do the
         `parameters` in it.
@@ -74,7 +79,10 @@ def build(
     retrain : bool, default=False
         Train anew although there is a trained encoder.
     columns : Columns, optional
-        Of a table: which columns hold text, key and label; by default those with the usual names.
+        Of a table: which columns hold text or vector, key and label; by default those with the
+        usual names.
+    keys, labels : sequence, optional
+        Of the rows of an array; by default the keys are their numbers, from 0.
     progress : callable, optional
         Called with a stage, what is done, and the total.
 
@@ -88,23 +96,41 @@ def build(
     DamagedError
     """
     return update(
-        source, path, settings, budget=budget, retrain=retrain, columns=columns, progress=progress
+        source,
+        path,
+        settings,
+        budget=budget,
+        retrain=retrain,
+        columns=columns,
+        keys=keys,
+        labels=labels,
+        progress=progress,
     )[0]
 
 
 def update(
-    source: str | Path,
+    source: str | Path | Array,
     path: str | Path | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     *,
     budget: float | str | None = None,
     retrain: bool = False,
     columns: Columns | None = None,
+    keys: Sequence[object] | None = None,
+    labels: Sequence[object] | None = None,
     progress: Progress = silent,
 ) -> tuple[Index, Summary]:
     """Do what `build` does, and also tell what was done."""
     request = Request.of(
-        source, path, settings, budget=budget, retrain=retrain, columns=columns, progress=progress
+        source,
+        path,
+        settings,
+        budget=budget,
+        retrain=retrain,
+        columns=columns,
+        keys=keys,
+        labels=labels,
+        progress=progress,
     )
     summary = Summary()
     if request.layout.exists():
@@ -159,7 +185,7 @@ def _finish(
 
             started = time.perf_counter()
             try:
-                train(index.folder, dataset, request.budget, request.progress)
+                train(index.folder, dataset, request.budget, request.progress, request.source)
             except ParameterError:
                 # What does not fit these items will not fit them next time either.
                 with hold(index.folder.layout):
@@ -178,18 +204,19 @@ def _finish(
 def _keep_columns(folder: IndexFolder, request: Request) -> None:
     """Let other columns that were chosen hold from now on."""
     source = request.source
-    if isinstance(source, Table) and source.columns != folder.card.columns:
+    if source.columns is not None and source.columns != folder.card.columns:
         with hold(folder.layout):
             folder.write_card(folder.card.with_columns(source.columns))
 
 
 def _has_outgrown(folder: IndexFolder, settings: Settings) -> bool:
     """Whether there are now enough items for the first training."""
-    if folder.count() < FEWEST_TO_FIT or settings.encoder == "thumbnail":
+    if folder.count() < FEWEST_TO_FIT or settings.encoder == folder.modality.fallback:
         return False
     manifest = folder.manifest
-    outgrown = manifest.kind == "thumbnail" and manifest.check is None
-    return outgrown and not folder.layout.plan.exists()
+    fallback = folder.modality.fallback
+    is_fallback = manifest.kind == fallback != folder.modality.baseline
+    return is_fallback and manifest.check is None and not folder.layout.plan.exists()
 
 
 def _apply(folder: IndexFolder, settings: Settings) -> None:

@@ -16,7 +16,6 @@ from aesearch.indexing.request import Request
 from aesearch.modalities import modality
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources.base import Entry, Source
-from aesearch.sources.table import Table
 from aesearch.storage.card import Card
 from aesearch.storage.commit import NO_IDS, publish
 from aesearch.storage.database import Store
@@ -73,8 +72,7 @@ def _make(request: Request, stages: dict[str, float]) -> Dataset:
         from aesearch.indexing.train import Plan
 
         Plan(settings.encoder, request.budget).write(layout)
-    columns = source.columns if isinstance(source, Table) else None
-    card = Card(kind, str(source.root), settings, columns, time.time(), __version__)
+    card = Card(kind, str(source.root), settings, source.columns, time.time(), __version__)
     card.write(layout.card)
     progress("components", 1, 1)
     stages["components"] = time.perf_counter() - started

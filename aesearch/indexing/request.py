@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
@@ -15,13 +17,14 @@ from aesearch.encoders.info import current_name
 from aesearch.errors import ParameterError, SourceError
 from aesearch.modalities import modality
 from aesearch.settings import Settings, format_parameters, parse_seconds, plain
+from aesearch.sources.arrays import open_array
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.open import open_source
 from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for
-from aesearch.types import Progress, silent
+from aesearch.types import Array, Progress, silent
 
 NEED_TRAINING = ("encoder", "code_size", "seed", "parameters", "weighting", "vocabulary")
 
@@ -117,6 +120,31 @@ class Choices:
             self.over(Settings(), kind, retrain=True)
 
 
+def _opened(
+    source: str | Path | Array,
+    path: str | Path | None,
+    kind: str,
+    columns: Columns | None,
+    keys: Sequence[object] | None,
+    labels: Sequence[object] | None,
+) -> tuple[Layout, Source]:
+    """The place of an index, and its source."""
+    if not isinstance(source, str | Path):
+        if path is None:
+            raise ParameterError("an array has no name; give the index a place: build(array, path)")
+        return Layout(place_for(Path(), path)), open_array(np.asarray(source), keys, labels)
+    if keys is not None or labels is not None:
+        raise ParameterError(f"keys and labels go with an array; {source} has its own")
+    if str(source) == STANDARD_INPUT and path is None:
+        raise ParameterError("what comes on standard input needs a place: --index NAME")
+    layout = Layout(place_for(Path(source), path))
+    if layout.exists():  # with what it knows already
+        card = Card.read(layout.card)
+        columns = (columns or Columns()).over(card.columns)
+        kind = card.kind if kind == "auto" else kind
+    return layout, open_source(source, columns or None, sys.stdin, kind)
+
+
 def _is_forced(encoder: str) -> bool:
     """Whether an encoder was named that needs a budget."""
     return encoder != "auto" and is_trained(encoder)
@@ -168,13 +196,15 @@ class Request:
     @classmethod
     def of(
         cls,
-        source: str | Path,
+        source: str | Path | Array,
         path: str | Path | None = None,
         settings: Wanted = None,
         *,
         budget: float | str | None = None,
         retrain: bool = False,
         columns: Columns | None = None,
+        keys: Sequence[object] | None = None,
+        labels: Sequence[object] | None = None,
         progress: Progress = silent,
     ) -> Self:
         """Read what was asked for, and refuse what can be refused so far.
@@ -186,13 +216,8 @@ class Request:
         seconds = parse_seconds(budget) if isinstance(budget, str) else budget
         if seconds is not None and not 0 <= seconds < inf:
             raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
-        if str(source) == STANDARD_INPUT and path is None:
-            raise ParameterError("documents on standard input need a place: --index NAME")
         choices = Choices.of(settings)
-        layout = Layout(place_for(Path(source), path))
-        if layout.exists():  # with the columns that it knows already
-            columns = (columns or Columns()).over(Card.read(layout.card).columns)
-        opened = open_source(source, columns or None, sys.stdin)
+        layout, opened = _opened(source, path, choices.kind, columns, keys, labels)
         if seconds == 0 and _is_forced(choices.encoder):
             raise ParameterError(
                 "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"

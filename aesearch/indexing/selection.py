@@ -139,6 +139,14 @@ class Selection:
         counts = self.passages.counts
         return Coded(items, queries, items[:0] if counts is None else encode(seen(counts)))
 
+    def references(self) -> dict[str, Check]:
+        """Return what the items reach as they are: it shows what a code loses, and wins nothing."""
+        both = self.corpus.samples, self.known_item.queries.samples
+        items, queries = map(self.corpus.own_codes, both)
+        if items is None or queries is None:
+            return {}
+        return {"raw": self._check(items, queries, items)}
+
     def _check(
         self, items: Floats, queries: Floats, own: Floats, openings: Rankings | None = None
     ) -> Check:

@@ -21,6 +21,7 @@ from aesearch.indexing.baselines import enter_baselines, features_wanted, fit
 from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.selection import Candidate, Selection, freeze
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
+from aesearch.sources.base import Source
 from aesearch.storage.commit import clean
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
@@ -78,7 +79,11 @@ def default_budget(count: int) -> float:
 
 
 def train(
-    folder: IndexFolder, corpus: Dataset | None, budget: float | None, progress: Progress
+    folder: IndexFolder,
+    corpus: Dataset | None,
+    budget: float | None,
+    progress: Progress,
+    source: Source | None = None,
 ) -> None:
     """Train what is planned, check it against its baselines, and publish the better one.
 
@@ -90,11 +95,13 @@ def train(
     budget : float or None
         Seconds; instead of the plan's.
     progress : callable
+    source : Source, optional
+        Where the items are, if it is open.
     """
     with hold(folder.layout):
         plan = Plan.read(folder.layout)
         if corpus is None or folder.revision.number != 1 or not len(corpus.kept_out):
-            corpus = _read_again(folder, progress)
+            corpus = _read_again(folder, progress, source)
         if len(corpus) < 2:  # nothing to learn from
             Plan.done(folder.layout)
             return
@@ -133,13 +140,13 @@ def _is_worth_training(learned: str, wanted: str, corpus: Dataset, seconds: floa
     return seconds > 0 and count >= FEWEST_TO_TRAIN
 
 
-def _read_again(folder: IndexFolder, progress: Progress) -> Dataset:
+def _read_again(folder: IndexFolder, progress: Progress, source: Source | None) -> Dataset:
     """Read all items once more: for a training that goes on, or one that was asked for."""
     resumed = any(path.name != "plan.json" for path in folder.layout.training.iterdir())
     # A checkpoint fits only the features that it was made with.
     features = folder.snapshot().features if resumed else None
     dataset: type[Dataset] = folder.modality.part("dataset")
-    return dataset.again(folder, features, progress)
+    return dataset.again(folder, features, progress, source)
 
 
 def _fit(
@@ -206,6 +213,7 @@ def _publish(
             "forced": forced,
             "questions": len(selection.asked),
             "candidates": _table(selection.checks),
+            "references": _table(selection.references()),
             "forms": _table(forms),
             "form_bits": bits,
             **corpus.notes(codes, candidate.features, candidate.frozen, folder.settings.seed),

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from aesearch.sources.base import Source
 from aesearch.storage.database import Store
 from aesearch.storage.snapshot import Snapshot
 from aesearch.types import Floats, Ids
@@ -38,5 +39,18 @@ class Arrival:
             return cls([], none, np.empty(0, np.float32))
         return cls(samples, *encoder.errors(snapshot.features.stack(samples)))
 
-    def write(self, store: Store, ids: Ids, labels: Sequence[str]) -> None:
-        """Write what is stored beside the codes: of pictures, nothing."""
+    def write(self, store: Store, ids: Ids, labels: Sequence[str], fields: Sequence[str]) -> None:
+        """Write what is stored beside the codes: of pictures, nothing.
+
+        Parameters
+        ----------
+        store : Store
+        ids : ndarray of int64, shape (n,)
+        labels, fields : sequence of n str
+            As the source has them; "" for none.
+        """
+
+    @staticmethod
+    def renew(store: Store, source: Source, keys: Sequence[str]) -> None:
+        """Write anew what the source says of items whose content is as it was: the labels."""
+        store.relabel(zip(keys, source.labels(keys), strict=True))

@@ -34,7 +34,13 @@ class DocumentArrival(Arrival):
             made.passages = encode_passages(samples, snapshot.features, snapshot.encoder)
         return made
 
-    def write(self, store: Store, ids: Ids, labels: Sequence[str]) -> None:
+    def write(  # documents have no fields
+        self,
+        store: Store,
+        ids: Ids,
+        labels: Sequence[str],
+        fields: Sequence[str],  # noqa: ARG002
+    ) -> None:
         """Write passages and texts."""
         if self.passages is not None:
             self.passages.write(store, dict(enumerate(ids.tolist())))

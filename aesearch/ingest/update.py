@@ -33,7 +33,7 @@ REMOVED = "removed by hand"
 
 def source_of(folder: IndexFolder) -> Source:
     """The source of an index, to be scanned again."""
-    return open_source(folder.source, folder.card.columns or None)
+    return open_source(folder.source, folder.card.columns or None, kind=folder.card.kind)
 
 
 def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
@@ -106,7 +106,10 @@ def synchronize(
             decoded = decode(source, entries, _reader(folder, source), progress)
         batch = list(islice(decoded, BATCH))
         changes.failed |= _ingest(
-            folder, source, batch, lambda store: _apply_unread(store, source, changes, unreadable)
+            folder,
+            source,
+            batch,
+            lambda store: _apply_unread(folder, store, source, changes, unreadable),
         )
         while batch := list(islice(decoded, BATCH)):
             changes.failed |= _ingest(folder, source, batch)
@@ -119,7 +122,7 @@ def _reader(folder: IndexFolder, source: Source) -> Read:
 
 
 def _apply_unread(
-    store: Store, source: Source, changes: Changes, unreadable: list[Skipped]
+    folder: IndexFolder, store: Store, source: Source, changes: Changes, unreadable: list[Skipped]
 ) -> tuple[Ids, Ids]:
     """Apply changes that need no content: removed, renamed and touched files."""
     new_keys = [entry.key for _, entry in changes.renamed]
@@ -129,7 +132,8 @@ def _apply_unread(
     store.rename((old, entry.key, entry.mtime_ns) for old, entry in changes.renamed)
     store.touch((entry.key, entry.mtime_ns) for entry in changes.touched)
     moved = [entry.key for entry in (*changes.touched, *(entry for _, entry in changes.renamed))]
-    store.relabel(zip(moved, source.labels(moved), strict=True))
+    arrival: type[Arrival] = folder.modality.part("arrival")
+    arrival.renew(store, source, moved)
     store.forget([entry.key for _, entry in changes.renamed])
     store.skip(unreadable)
     return NO_IDS, np.array(gone, dtype=np.int64)
@@ -148,7 +152,8 @@ def _ingest(
     items = [
         file.item(error=float(error)) for file, error in zip(good, encoded.errors, strict=True)
     ]
-    labels = source.labels([file.entry.key for file in good])
+    keys = [file.entry.key for file in good]
+    labels, fields = source.labels(keys), source.fields(keys)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         _, removed = before(store)
@@ -157,7 +162,7 @@ def _ingest(
         store.remove(broken)
         store.skip(file.skipped() for file in bad)
         ids = store.put(items, encoded.codes)
-        encoded.write(store, ids, labels)
+        encoded.write(store, ids, labels, fields)
         return ids, np.concatenate([removed, gone])
 
     folder.publish(edit)
@@ -205,7 +210,8 @@ def _add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]
     def edit(store: Store) -> tuple[Ids, Ids]:
         ids = store.put(rows, encoded.codes)
         store.put_contents(ids, contents_kept)
-        encoded.write(store, ids, [""] * len(ids))
+        none = [""] * len(ids)
+        encoded.write(store, ids, none, none)
         return ids, NO_IDS
 
     folder.publish(edit)

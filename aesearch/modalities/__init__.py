@@ -16,6 +16,7 @@ from aesearch.modalities.base import Features, Modality, Read, loaded
 MODALITIES = {
     "images": "aesearch.modalities.images:Images",
     "texts": "aesearch.modalities.texts:Texts",
+    "vectors": "aesearch.modalities.vectors:Vectors",
 }
 
 __all__ = ["MODALITIES", "Features", "Modality", "Read", "load_features", "modality"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -72,9 +72,12 @@ class Modality(ABC):
         Whether typed words find items: a lexical index beside the codes.
     visual : bool
         Whether items, and what a decoder returns, can be drawn.
+    arrays : str
+        What arrays are of this kind, in words; "" where none is.
     parts : mapping of str to str
         Dotted names in the rooms above, loaded when they are needed, so that imports go down:
-        ``ranker``, ``arrival``, ``dataset``, ``duplicates``, ``map``, ``export``.
+        ``ranker``, ``arrival``, ``dataset``, ``duplicates``, ``map``, ``export``; and ``source``,
+        where one file can hold many items.
     """
 
     name: ClassVar[str]
@@ -92,6 +95,7 @@ class Modality(ABC):
     keeps_texts: ClassVar[bool] = False
     has_words: ClassVar[bool] = False
     visual: ClassVar[bool] = False
+    arrays: ClassVar[str] = ""
     parts: ClassVar[Mapping[str, str]]
 
     @abstractmethod
@@ -115,6 +119,14 @@ class Modality(ABC):
         ContentError
             If it cannot be read.
         """
+
+    def questions(self, content: Any) -> Iterator[tuple[str, Any]]:
+        """The queries that the content of one holds, each with what tells it from the others."""
+        yield "", content
+
+    def holds(self, array: Array) -> bool:
+        """Whether the rows of an array are items of this kind."""
+        return False
 
     @abstractmethod
     def describe_input(self, config: Mapping[str, Any]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.passages import Passage
@@ -30,6 +31,8 @@ class Hit:
         marked.
     passage : Passage or None
         The passage whose code was nearest, where it was nearer than that of the whole document.
+    fields : mapping or None
+        Of a vector: the other columns of its row, where it has some.
     """
 
     score: float
@@ -38,6 +41,7 @@ class Hit:
     title: str | None = None
     snippet: Snippet | None = None
     passage: Passage | None = None
+    fields: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 class Found(NamedTuple):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import xxhash
+
+if TYPE_CHECKING:
+    from aesearch.sources.columns import Columns, Taken
 
 MAX_BYTES = 512 << 20
 
@@ -37,12 +40,18 @@ class Source(Protocol):
         Whether what is read is plain text, whatever its name says.
     kind : str or None
         The modality of its items, where there is no choice.
+    columns : Columns or None
+        What was chosen of a table, or of an array; None where items are files.
+    taken : Taken or None
+        Which columns the last walk took for what; None where there are none.
     """
 
     root: Path
     unreadable: list[tuple[str, str]]
     plain: bool
     kind: str | None
+    columns: Columns | None
+    taken: Taken | None
 
     def walk(self) -> Iterator[Entry]:
         """Yield what there is."""
@@ -53,5 +62,9 @@ class Source(Protocol):
     def labels(self, keys: Sequence[str]) -> list[str]:
         """Return the label of each, "" where it has none."""
 
+    def fields(self, keys: Sequence[str]) -> list[str]:
+        """Return what else is said of each, as a JSON object; "" where nothing is."""
+
 
 STANDARD_INPUT = "-"
+IN_MEMORY = "<array>"  # the source of what was given as an array

@@ -1,9 +1,9 @@
-"""Which columns of a table are used, and for what."""
+"""Which columns of a table, or arrays of a file, are used for what."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -16,25 +16,42 @@ class Columns:
     text : tuple of str
         Joined in this order.
     key, label : str or None
+        Of an .npy file: files with a line for each row.
+    vector : str or None
+        The one that holds vectors; of an .npz file, the array.
     """
 
     text: tuple[str, ...] = ()
     key: str | None = None
     label: str | None = None
+    vector: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.text or self.key or self.label)
+        return bool(self.text or self.key or self.label or self.vector)
 
     @classmethod
     def of(cls, config: Mapping[str, Any] | None) -> Columns:
         """Return the columns that ``index.json`` holds."""
         config = config or {}
-        return cls(tuple(config.get("text", ())), config.get("key"), config.get("label"))
+        names = (config.get(name) for name in ("key", "label", "vector"))
+        return cls(tuple(config.get("text", ())), *names)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``index.json`` holds; documents have no vector there."""
+        columns = asdict(self)
+        if self.vector is None:
+            del columns["vector"]
+        return columns
 
     def over(self, known: Columns | None) -> Columns:
         """Return these columns; of those that are not named, the known ones."""
         known = known or Columns()
-        return Columns(self.text or known.text, self.key or known.key, self.label or known.label)
+        return Columns(
+            self.text or known.text,
+            self.key or known.key,
+            self.label or known.label,
+            self.vector or known.vector,
+        )
 
 
 @dataclass(frozen=True)
@@ -48,9 +65,22 @@ class Taken:
         None where rows are named by their numbers, and where they have no labels.
     unused : tuple of str
         All other columns.
+    vector : str or None
+        Of vectors: the one that holds them.
+    fields : tuple of str
+        Those that are kept beside, and given back with a hit.
     """
 
     text: tuple[str, ...]
     key: str | None
     label: str | None
     unused: tuple[str, ...] = ()
+    vector: str | None = None
+    fields: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON; what documents do not have only of vectors."""
+        taken = asdict(self)
+        if self.vector is None:
+            del taken["vector"], taken["fields"]
+        return taken

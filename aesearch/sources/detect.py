@@ -33,7 +33,7 @@ def kind_of(source: Source, entries: Sequence[Entry], wanted: str) -> str:
     if source.kind is not None:
         if wanted not in ("auto", source.kind):
             noun = modality(source.kind).noun
-            raise ParameterError(f"{source.root} is a table of {noun}s; leave out --kind {wanted}")
+            raise ParameterError(f"{source.root} holds {noun}s; leave out --kind {wanted}")
         return source.kind
     if wanted != "auto":
         return modality(wanted).name

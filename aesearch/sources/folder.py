@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError, SourceError
 from aesearch.sources.base import MAX_BYTES, Entry
+
+if TYPE_CHECKING:
+    from aesearch.sources.columns import Columns, Taken
 
 # Folders that hold no pictures of the user's: thumbnails of a NAS, version control, packages.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules", "__pycache__", "System Volume Information"})
@@ -38,6 +42,8 @@ class Folder:
 
     plain = False
     kind: str | None = None
+    columns: Columns | None = None
+    taken: Taken | None = None
 
     def __init__(self, root: Path) -> None:
         if not root.exists():
@@ -46,8 +52,8 @@ class Folder:
             )
         if not root.is_dir():
             raise SourceError(
-                f"{root} is neither a folder nor a table (.csv, .tsv, .jsonl); name the one that "
-                "holds the pictures or documents"
+                f"{root} is neither a folder nor a table (.csv, .tsv, .jsonl, .parquet) nor an "
+                "array (.npy, .npz); name the one that holds the items"
             )
         self.root = root.resolve()
         self._prefix = str(self.root).rstrip(os.sep)
@@ -109,6 +115,10 @@ class Folder:
     def labels(self, keys: Sequence[str]) -> list[str]:
         """Return the folder of each key."""
         return folder_names(keys)
+
+    def fields(self, keys: Sequence[str]) -> list[str]:
+        """Return nothing: a file has no fields."""
+        return [""] * len(keys)
 
     def _note(self, path: str, reason: str) -> None:
         shown = path.encode("utf-8", "backslashreplace").decode()

@@ -6,22 +6,62 @@ from pathlib import Path
 from typing import TextIO
 
 from aesearch.errors import SourceError
-from aesearch.sources.base import STANDARD_INPUT, Source
+from aesearch.modalities import MODALITIES, modality
+from aesearch.sources.base import IN_MEMORY, STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
-from aesearch.sources.rows import is_table
-from aesearch.sources.table import Table
 
 
 def open_source(
-    place: str | Path, columns: Columns | None = None, stream: TextIO | None = None
+    place: str | Path,
+    columns: Columns | None = None,
+    stream: TextIO | None = None,
+    kind: str = "auto",
 ) -> Source:
-    """Return the source that a path means: a folder, a table, or '-' for standard input."""
-    if str(place) == STANDARD_INPUT:
-        return Table(None, columns, stream)
-    path = Path(place)
-    if path.is_file() and is_table(path.name):
-        return Table(path, columns)
+    """Return the source that a path means: a folder, one file, or '-' for standard input.
+
+    Parameters
+    ----------
+    place : str or Path
+    columns : Columns, optional
+        What was chosen of a table, or of an array.
+    stream : text file, optional
+        Standard input.
+    kind : str
+        Name of the modality that it holds; 'auto' finds out.
+
+    Raises
+    ------
+    SourceError, ParameterError
+    """
+    if str(place) == IN_MEMORY:
+        raise SourceError(
+            "the index was made of an array in memory, which is gone; give it again: "
+            "aesearch.build(array, path)"
+        )
+    path = None if str(place) == STANDARD_INPUT else Path(place)
+    if (path is None or path.is_file()) and (found := _opened(path, columns, stream, kind)):
+        return found
     if columns:
-        raise SourceError(f"{path} is no table (.csv, .tsv, .jsonl), so it has no columns")
-    return Folder(path)
+        raise SourceError(
+            f"{place} is no table (.csv, .tsv, .jsonl, .parquet) or array, so it has no columns"
+        )
+    return Folder(Path(place))
+
+
+def _opened(
+    path: Path | None, columns: Columns | None, stream: TextIO | None, kind: str
+) -> Source | None:
+    """Return what the kinds that can be in one file make of it: those of the latest kind first.
+
+    A table that holds vectors may be one of documents as well, but not the other way round.
+    """
+    able = [name for name in reversed(MODALITIES) if "source" in modality(name).parts]
+    asked = [name for name in able if name == kind]
+    for name in dict.fromkeys([*asked, *able]):
+        opened: Source | None = modality(name).part("source")(
+            path, columns or Columns(), stream, wanted=kind == name
+        )
+        if opened is not None:
+            return opened
+    return None

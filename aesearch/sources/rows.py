@@ -1,29 +1,19 @@
-"""Collections in one file: the rows of .csv, .tsv and .jsonl, read as they come."""
+"""Documents in one file: the rows of .csv, .tsv, .jsonl and .parquet, read as they come."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
-import sys
-import zlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Literal, NamedTuple, cast
+from typing import IO, Any, NamedTuple
 
 from aesearch.errors import ContentError, ParameterError, SourceError
-from aesearch.modalities.texts.charset import LONGEST_LINE, decoded_lines, tidy
+from aesearch.modalities.texts.charset import tidy
+from aesearch.sources.record import Record, Refused
+from aesearch.sources.records import open_records
 
-SEPARATED = (".csv", ".tsv")
-JSON_LINES = (".jsonl", ".ndjson")
-SUFFIXES = frozenset(suffix + packed for suffix in SEPARATED + JSON_LINES for packed in ("", ".gz"))
-DELIMITERS = (",", ";", "\t", "|")
-NO_DELIMITER = "\x1f"  # of a table of one column, whose texts may hold all of the others
 SAMPLE = 100  # rows from which columns are chosen
-SNIFFED, SNIFFED_CHARACTERS = 200, 1 << 20  # lines from which the delimiter is
 
 BODIES = ("text", "body", "content", "abstract", "description")
 TITLE = "title"
@@ -38,22 +28,6 @@ class Row(NamedTuple):
     key: str
     text: str
     label: str = ""
-
-
-class Refused(NamedTuple):
-    """One row that cannot be used: the line on which it begins, from 1, and why."""
-
-    line: int
-    reason: str
-
-
-class _Record(NamedTuple):
-    line: int
-    values: dict[str, Any]
-    surplus: int = 0  # fields beyond the header's
-
-
-_Records = Generator[_Record | Refused, None, None]
 
 
 class Rows(Iterator[Row | Refused]):
@@ -82,15 +56,15 @@ class Rows(Iterator[Row | Refused]):
         self._place = str(path) if path is not None else "standard input"
         header: list[str] = []
         try:
-            records, self._plain = _opened(path, stream, header)
+            records, self._plain = open_records(path, stream, header)
             sample = list(islice(records, SAMPLE))
         except ContentError as error:
             raise SourceError(f"{self._place}: {error}") from error
-        self._pending: Iterable[_Record | Refused] = chain(sample, records)
+        self._pending: Iterable[Record | Refused] = chain(sample, records)
         if path is not None:  # opened anew by the first row, so that no file stays open till then
             records.close()
-            self._pending = _opened(path, None, [])[0]
-        usable = [record.values for record in sample if isinstance(record, _Record)]
+            self._pending = open_records(path, None, [])[0]
+        usable = [record.values for record in sample if isinstance(record, Record)]
         if not usable:
             reason = next((f": line {one.line} {one[1]}" for one in sample), "")
             raise SourceError(f"{self._place} holds no rows{reason}")
@@ -109,19 +83,11 @@ class Rows(Iterator[Row | Refused]):
         key: str | None,
         label: str | None,
     ) -> tuple[tuple[str, ...], str, str]:
-        for name in (*text, *filter(None, (key, label))):
-            if name not in self.columns:
-                there = ", ".join(self.columns) or "none: its lines are the documents"
-                raise ParameterError(f"{self._place} has no column '{name}'; it has {there}")
+        require_columns(self._place, self.columns, (*text, key, label))
         if self._plain:
             return (), "", ""
-        folded = {name.strip().lower(): name for name in reversed(self.columns)}
-        if key is None:
-            usual = (folded[name] for name in KEYS if name in folded and folded[name] not in text)
-            key = next((name for name in usual if _is_unique(name, sample)), "")
-        if label is None:
-            usual = (folded[name] for name in LABELS if name in folded)
-            label = next((name for name in usual if name != key and name not in text), "")
+        folded = folded_names(self.columns)
+        key, label = choose_columns(self.columns, sample, key, label, text)
         if not text:
             body = next((folded[name] for name in BODIES if name in folded), None)
             if body is None:
@@ -163,7 +129,7 @@ class Rows(Iterator[Row | Refused]):
                 continue
             parts = [_as_text(values.get(name)) for name in self.text]
             text = "\n\n".join(filter(None, parts))
-            key = " ".join(_as_text(values.get(self.key)).split()) if self.key else str(number)
+            key = one_line(values.get(self.key)) if self.key else str(number)
             if not text:
                 yield Refused(line, f"has no text in {_listed(self.text)}")
             elif not key:
@@ -171,7 +137,7 @@ class Rows(Iterator[Row | Refused]):
             elif self.key and first.setdefault(key, line) != line:
                 yield Refused(line, f"{REPEATED}'{key}' of line {first[key]}")
             else:
-                label = " ".join(_as_text(values.get(self.label)).split()) if self.label else ""
+                label = one_line(values.get(self.label)) if self.label else ""
                 yield Row(key, text, label)
 
 
@@ -188,7 +154,8 @@ def read_table(
     Parameters
     ----------
     path : Path or None
-        A .csv, .tsv, .jsonl or .ndjson file, which may end in .gz; None for `stream`.
+        A .csv, .tsv, .jsonl or .ndjson file, which may end in .gz, or .parquet; None for
+        `stream`.
     stream : file, optional
         Of bytes or text; standard input if there is no path. JSON lines if it begins with
         ``{``, else one document in each line.
@@ -223,164 +190,52 @@ def columns_of(path: Path) -> tuple[str, ...]:
     return read_table(path).columns
 
 
-def is_table(name: str) -> bool:
-    """Return whether the suffix is one of tables."""
-    return name.lower().endswith(tuple(SUFFIXES))
+def folded_names(columns: Sequence[str]) -> dict[str, str]:
+    """Return columns by their names in small letters; of two alike the first."""
+    return {name.strip().lower(): name for name in reversed(columns)}
 
 
-def _opened(path: Path | None, stream: IO[Any] | None, header: list[str]) -> tuple[_Records, bool]:
-    """Return the records of a table, and whether they are plain lines."""
-    if path is None:
-        lines = _stream_lines(sys.stdin if stream is None else stream)
-        blank: list[str] = []
-        for line in lines:
-            blank.append(line)
-            if not line.isspace():
-                break
-        plain = not (blank and blank[-1].lstrip().startswith("{"))
-        lines = chain(blank, lines)
-        return (_plain_records(lines) if plain else _json_records(lines)), plain
-    name = path.name.lower().removesuffix(".gz")
-    if not name.endswith(SEPARATED + JSON_LINES):
-        raise SourceError(f"{path} is no table; {', '.join(SEPARATED + JSON_LINES)} are")
-    if not path.is_file():
-        raise SourceError(f"there is no file {path}; name the table that holds the documents")
-    lines = _file_lines(path)
-    if name.endswith(JSON_LINES):
-        return _json_records(lines), False
-    return _separated_records(lines, header, tabs=name.endswith(".tsv")), False
+def require_columns(place: str, columns: Sequence[str], wanted: Sequence[str | None]) -> None:
+    """Raise ParameterError if a column that was named is not there; None names none."""
+    for name in wanted:
+        if name and name not in columns:
+            there = ", ".join(columns) or "none: its lines are the documents"
+            raise ParameterError(f"{place} has no column '{name}'; it has {there}")
 
 
-def _stream_lines(stream: IO[Any]) -> Iterator[str]:
-    if isinstance(stream, io.StringIO):
-        return iter(stream)
-    return decoded_lines(getattr(stream, "buffer", stream))
+def choose_columns(
+    columns: Sequence[str],
+    sample: list[dict[str, Any]],
+    key: str | None,
+    label: str | None,
+    taken: Sequence[str] = (),
+) -> tuple[str, str]:
+    """Return the columns of key and label, "" for none, where these were not named.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        All there are.
+    sample : list of dict
+        The first rows: a key must tell them apart.
+    key, label : str or None
+        As they were named.
+    taken : sequence of str
+        Columns that hold something else.
+    """
+    folded = folded_names(columns)
+    if key is None:
+        usual = (folded[name] for name in KEYS if name in folded and folded[name] not in taken)
+        key = next((name for name in usual if _is_unique(name, sample)), "")
+    if label is None:
+        usual = (folded[name] for name in LABELS if name in folded)
+        label = next((name for name in usual if name != key and name not in taken), "")
+    return key, label
 
 
-def _file_lines(path: Path) -> Iterator[str]:
-    try:
-        packed = path.suffix.lower() == ".gz"
-        with gzip.open(path, "rb") if packed else path.open("rb") as stream:
-            yield from decoded_lines(cast(BinaryIO, stream))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ContentError(f"damaged: {error}; what follows cannot be read") from error
-    except OSError as error:
-        raise ContentError(f"cannot be read: {error.strerror or error}") from error
-
-
-def _plain_records(lines: Iterable[str]) -> _Records:
-    for number, line in enumerate(lines, 1):
-        yield _Record(number, {"": line})
-
-
-def _json_records(lines: Iterable[str]) -> _Records:
-    number = 0
-    try:
-        for number, line in enumerate(lines, 1):
-            if line.isspace():
-                continue
-            if len(line) > LONGEST_LINE:
-                yield Refused(number, f"is too large: {LONGEST_LINE >> 20} MiB are allowed")
-                continue
-            try:
-                values = json.loads(line)
-            except json.JSONDecodeError as error:
-                yield Refused(number, f"is broken JSON: {error.msg}, at column {error.colno}")
-            except (ValueError, RecursionError) as error:  # numbers and nesting without end
-                yield Refused(number, f"is broken JSON: {error}")
-            else:
-                if isinstance(values, dict):
-                    yield _Record(number, values)
-                else:
-                    yield Refused(number, "is no JSON object")
-    except ContentError as error:
-        if number == 0:
-            raise
-        yield Refused(number + 1, str(error))
-
-
-def _separated_records(lines: Iterator[str], header: list[str], tabs: bool) -> _Records:
-    csv.field_size_limit(LONGEST_LINE)  # csv's own is 128 KiB
-    head = _head_of(lines)
-    delimiter, quoting = _sniffed(head, tabs)
-    noted = _NotedLines(chain(head, lines))
-    reader = csv.reader(noted, delimiter=delimiter, quoting=quoting)
-    while True:
-        line = reader.line_num + 1
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Refused(line, f"cannot be read: {error}")
-            continue
-        except ContentError as error:
-            if line == 1:
-                raise
-            yield Refused(line, str(error))
-            return
-        if not fields:
-            continue
-        if not header:
-            header += [name.strip() for name in fields]
-            continue
-        if fields[-1].endswith(("\n", "\r")) and not noted.last.rstrip().endswith('"'):
-            yield Refused(line, f"opens a quotation that never ends, up to line {reader.line_num}")
-            continue
-        yield _record_of(line, header, fields)
-
-
-def _head_of(lines: Iterator[str]) -> list[str]:
-    """Return the first lines, which are then taken from `lines`."""
-    head: list[str] = []
-    for line in islice(lines, SNIFFED):
-        head.append(line)
-        if sum(map(len, head)) > SNIFFED_CHARACTERS:
-            break
-    return head
-
-
-class _NotedLines:
-    """Lines, of which the last that was taken is kept in `last`."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = lines
-        self.last = ""
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self.lines:
-            self.last = line
-            yield line
-
-
-def _record_of(line: int, header: list[str], fields: list[str]) -> _Record:
-    surplus = len(fields) - len(header)
-    if surplus > 0 and not any(fields[len(header) :]):  # spreadsheets leave empty cells behind
-        surplus = 0
-    pairs = zip(header, fields, strict=False)
-    return _Record(line, dict(reversed(list(pairs))), surplus)  # of equal names, the first
-
-
-def _sniffed(head: list[str], tabs: bool) -> tuple[str, Literal[0, 3]]:
-    """Return the delimiter, and whether quotation marks mean anything, from the first lines."""
-    best = (0.0, 0, 0)
-    found: tuple[str, Literal[0, 3]] = NO_DELIMITER, csv.QUOTE_MINIMAL
-    ways: list[tuple[str, Literal[0, 3]]] = [(one, csv.QUOTE_MINIMAL) for one in DELIMITERS]
-    ways.insert(3, ("\t", csv.QUOTE_NONE))  # tabs need no quotation marks, which then are text
-    if tabs and any("\t" in line for line in head[:1]):
-        ways = ways[2:4]
-    for delimiter, quoting in ways:
-        rows: list[list[str]] = []
-        with suppress(csv.Error):  # a field that is too large: what came before will do
-            for row in csv.reader(head, delimiter=delimiter, quoting=quoting):
-                rows += [row] if row else []
-        width = len(rows[0]) if rows else 0
-        if width > 1:
-            fitting = sum(len(row) == width for row in rows) / len(rows)
-            score = (round(fitting, 2), width, len(rows) if delimiter == "\t" else 0)
-            if score > best:
-                best, found = score, (delimiter, quoting)
-    return found
+def one_line(value: Any) -> str:
+    """Return a value of JSON as a key or a label: in one line, without needless spaces."""
+    return " ".join(_as_text(value).split())
 
 
 def _is_unique(name: str, sample: list[dict[str, Any]]) -> bool:
@@ -408,7 +263,7 @@ def _as_text(value: Any) -> str:
         return "\n".join(filter(None, map(_as_text, value)))
     if value is None or isinstance(value, dict):
         return ""
-    return json.dumps(value)
+    return json.dumps(value, default=str)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -11,7 +11,9 @@ import xxhash
 from aesearch.errors import SourceError
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
 from aesearch.sources.columns import Columns, Taken
-from aesearch.sources.rows import Refused, read_table
+from aesearch.sources.record import Refused
+from aesearch.sources.records import is_table
+from aesearch.sources.rows import read_table
 
 
 class Table:
@@ -47,7 +49,7 @@ class Table:
         if path is not None and not path.is_file():
             raise SourceError(f"there is no file {path}; name the table that holds the documents")
         self.root = path.resolve() if path is not None else Path(STANDARD_INPUT)
-        self.columns = columns or Columns()
+        self.columns: Columns | None = columns or Columns()
         self.unreadable: list[tuple[str, str]] = []
         self.taken: Taken | None = None
         self._path, self._stream = path, stream
@@ -58,7 +60,7 @@ class Table:
         if self._path is None and self._stream is None and not self._rows:
             raise SourceError("standard input is read once; give the documents again, or a file")
         self.unreadable = []
-        chosen = self.columns
+        chosen = self.columns or Columns()
         if self._path is not None or self._stream is not None:
             self._rows = {}
             found = read_table(
@@ -87,7 +89,24 @@ class Table:
         """Return the label of each row; "" where it has none."""
         return [self._rows[key][1] if key in self._rows else "" for key in keys]
 
+    def fields(self, keys: Sequence[str]) -> list[str]:
+        """Return nothing: of documents only the text is kept."""
+        return [""] * len(keys)
+
+
+def open_table(
+    path: Path | None,
+    columns: Columns,
+    stream: TextIO | None,
+    *,
+    wanted: bool,  # noqa: ARG001 - every table may be one of documents
+) -> Table | None:
+    """Return a table of documents, or standard input, as a source; None of another file."""
+    if path is not None and not is_table(path.name):
+        return None
+    return Table(path, columns, stream)
+
 
 def columns_taken(source: Source) -> Taken | None:
     """Return which columns a source was found to have; None of what has none."""
-    return source.taken if isinstance(source, Table) else None
+    return source.taken

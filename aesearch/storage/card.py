@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ class Card:
             "aesearch": self.version,
             "kind": self.kind,
             "source": self.source,
-            **({} if self.columns is None else {"columns": asdict(self.columns)}),
+            **({} if self.columns is None else {"columns": self.columns.as_dict()}),
             "created_at": self.created_at,
             "settings": self.settings.as_dict(),
         }

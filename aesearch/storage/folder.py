@@ -12,6 +12,7 @@ from aesearch.errors import IndexExistsError, UnknownKeyError
 from aesearch.inference.manifest import Manifest
 from aesearch.modalities import Modality
 from aesearch.settings import Settings
+from aesearch.sources.base import IN_MEMORY
 from aesearch.sources.folder import folder_names
 from aesearch.storage.card import Card
 from aesearch.storage.commit import Edit, nothing, publish
@@ -181,6 +182,8 @@ class IndexFolder:
 
     def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:
         """Paths of the files of items by id; None of what was added without a file."""
+        if self.card.source == IN_MEMORY:
+            return dict.fromkeys(keys)
         without_file = {
             id for id in self.store.added_manually(keys) if not Path(keys[id]).is_absolute()
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import xxhash
+from numpy.typing import DTypeLike
 
 from aesearch.errors import SourceError
 from aesearch.ingest.decode import decode
@@ -17,7 +19,7 @@ from aesearch.modalities import Modality, Read, modality
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.open import open_source
 from aesearch.storage.schema import NewItem, Skipped
-from aesearch.types import Floats, Ids, Progress, silent
+from aesearch.types import Array, Floats, Ids, Progress, silent
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from aesearch.storage.folder import IndexFolder
 
 KEPT_OUT = 1000
+# Bytes above which samples lie in an unnamed file, which the system may push out of memory.
+IN_MEMORY = 2 << 30
 FEW = 500
 
 
@@ -69,7 +73,13 @@ class Dataset(ABC):
         """
 
     @classmethod
-    def again(cls, folder: IndexFolder, features: Any, progress: Progress) -> Self:
+    def again(
+        cls,
+        folder: IndexFolder,
+        features: Any,
+        progress: Progress = silent,
+        source: Source | None = None,
+    ) -> Self:
         """Read all items of an index once more: for a training that goes on, or was asked for.
 
         Parameters
@@ -78,10 +88,14 @@ class Dataset(ABC):
         features : Features or None
             To read them with; None chooses them anew.
         progress : callable
+        source : Source, optional
+            Where they are, if it is open; what was in memory cannot be opened again.
         """
         folder.modality.warm_up()
         entries = [Entry(i.key, i.size, i.mtime_ns) for i in folder.items() if not i.added]
-        source = open_source(folder.source, folder.card.columns or None)
+        if source is None:
+            columns = folder.card.columns or None
+            source = open_source(folder.source, columns, kind=folder.card.kind)
         by_hand = folder.store.added_contents()
         return cls.read(Reading.of(source, entries, folder.settings, features, by_hand, progress))
 
@@ -126,6 +140,10 @@ class Dataset(ABC):
     @abstractmethod
     def seen(self, samples: Any, features: Any) -> Any:
         """Return samples as an encoder sees them: an array of pictures, or SparseRows."""
+
+    def own_codes(self, samples: Any) -> Floats | None:
+        """Return what samples would be compared by without an encoder, if they can be."""
+        return None
 
     def openings(self, rows: Ids) -> tuple[Ids, Any, Any] | None:
         """Return those of some items that a second check can ask about, or None without one.
@@ -252,6 +270,14 @@ class Gathered(NamedTuple):
                 f"{source.root} holds no {noun} that can be read ({others}); name the folder that "
                 f"holds the {noun}s"
             )
+
+
+def room(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    """Return an empty array for samples; of very many, in an unnamed file."""
+    if np.prod(shape, dtype=np.int64) * np.dtype(dtype).itemsize <= IN_MEMORY:
+        return np.empty(shape, dtype=dtype)
+    with tempfile.TemporaryFile() as scratch:  # gone as soon as nobody maps it
+        return np.memmap(scratch, dtype=dtype, mode="w+", shape=shape)
 
 
 def read_dataset(

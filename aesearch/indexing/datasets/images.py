@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from aesearch.evaluation.perturbations import perturbed
-from aesearch.indexing.datasets.base import Dataset, Reading
+from aesearch.indexing.datasets.base import Dataset, Reading, room
 from aesearch.indexing.datasets.probe import probe
 from aesearch.modalities.images import Images
 from aesearch.settings import FEWEST_TO_FIT
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
     from aesearch.modalities.images.pixels import ImageFeatures
     from aesearch.storage.database import Store
     from aesearch.types import Pixels
-
-
-# Above this the pictures lie in an unnamed file, which the system may push out of memory.
-IN_MEMORY = 2 << 30
 
 
 @dataclass
@@ -37,7 +32,8 @@ class ImageDataset(Dataset):
     def read(cls, reading: Reading) -> Self:
         """Decode all pictures, on all cores."""
         features: ImageFeatures = reading.features or probe(reading.source, reading.entries)
-        pixels = _room(len(reading.entries) + len(reading.by_hand), features)
+        count = len(reading.entries) + len(reading.by_hand)
+        pixels = room((count, *features.shape), np.uint8)
         for row, (_, png) in enumerate(reading.by_hand):
             pixels[row] = features.transform(png)
         row = len(reading.by_hand)
@@ -67,11 +63,3 @@ class ImageDataset(Dataset):
 
     def keep(self, store: Store, ids: Ids) -> None:
         """Keep nothing: pictures are in their files."""
-
-
-def _room(count: int, features: ImageFeatures) -> Pixels:
-    shape = (count, *features.shape)
-    if np.prod(shape, dtype=np.int64) <= IN_MEMORY:
-        return np.empty(shape, dtype=np.uint8)
-    with tempfile.TemporaryFile() as scratch:  # gone as soon as nobody maps it
-        return np.memmap(scratch, dtype=np.uint8, mode="w+", shape=shape)

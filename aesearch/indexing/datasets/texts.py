@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.settings import Settings
+    from aesearch.sources.base import Source
     from aesearch.storage.database import Store
     from aesearch.storage.folder import IndexFolder
 
@@ -51,7 +52,13 @@ class TextDataset(Dataset):
         return cls(*found, labels, features, documents, counts)
 
     @classmethod
-    def again(cls, folder: IndexFolder, features: Any, progress: Progress = silent) -> Self:
+    def again(
+        cls,
+        folder: IndexFolder,
+        features: Any,
+        progress: Progress = silent,
+        source: Source | None = None,
+    ) -> Self:
         """Take the documents of an index as they were kept; no file is read."""
         rows = folder.store.documents()
         count = len(rows)  # while a list is sorted it has none

@@ -33,6 +33,7 @@ class Images(Modality):
     compared = ("raw", "phash", "thumbnail", "pca", "auto")
     perturbed = "distorted pictures"
     visual = True
+    arrays = "pictures, uint8 of shape (n, height, width, 1, 3 or 4)"
     parts: ClassVar = {
         "ranker": "aesearch.search.ranker:Ranker",
         "arrival": "aesearch.ingest.arrival:Arrival",
@@ -72,6 +73,10 @@ class Images(Modality):
         from aesearch.modalities.images.pixels import as_png
 
         return as_png(sample)
+
+    def holds(self, array: Array) -> bool:
+        """Whether it is a stack of pictures."""
+        return array.ndim == 4 and array.dtype == "uint8" and array.shape[3] in (1, 3, 4)
 
     def warm_up(self) -> None:
         """Load all formats of Pillow."""

@@ -158,10 +158,10 @@ def as_png(pixels: Pixels) -> bytes:
     return stream.getvalue()
 
 
-def size_of(path: Path) -> tuple[int, int] | None:
+def size_of(file: Path | IO[bytes]) -> tuple[int, int] | None:
     """Return (width, height) from the header, or None where it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with file.open("rb") if isinstance(file, Path) else file as stream:
             return _identified(stream).size
     except Exception:  # a broken header is reported when the file is decoded
         return None

@@ -33,6 +33,7 @@ class Texts(Modality):
     keeps_texts = True
     has_words = True
     parts: ClassVar = {
+        "source": "aesearch.sources.table:open_table",
         "ranker": "aesearch.search.documents:DocumentRanker",
         "arrival": "aesearch.ingest.documents:DocumentArrival",
         "dataset": "aesearch.indexing.datasets.texts:TextDataset",

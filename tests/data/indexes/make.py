@@ -9,6 +9,7 @@ nothing but `aesearch.build`, and pass an older one no setting that it does not 
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import sqlite3
 import sys
@@ -32,6 +33,7 @@ FEW, FIT, TRAIN = 12, 36, 132  # items of an index; those that PCA or LSA, and a
 LONG = 500  # words of a document that has passages, before its end
 AGREEMENT = {"width": 1, "epochs": 16, "batch_size": 22, "augment": "glyph"}
 MLP = {"hidden": (12,), "epochs": 30}
+COLORS, SIZE = ("blue", "green", "red"), 12  # groups of vectors, and how many numbers each has
 
 # Name: kind of source, items learned from, settings, budget.
 INDEXES: dict[str, tuple[str, int, dict[str, Any], str | None]] = {
@@ -58,6 +60,13 @@ INDEXES: dict[str, tuple[str, int, dict[str, Any], str | None]] = {
         None,
     ),
     "table-2": ("table", FEW, {"code_size": 16}, "0"),
+    "vectors-3": ("vectors", FIT, {"code_size": 6}, "0"),
+    "vectors-3-learned": (
+        "vectors",
+        TRAIN,
+        {"encoder": "mlp", "code_size": 6, "parameters": MLP},
+        None,
+    ),
 }
 
 
@@ -85,11 +94,27 @@ def text(topic: str, number: int) -> str:
     return ". The ".join(sentences) + ".\n"
 
 
+def vector(color: str, number: int) -> list[float]:
+    """Vector number `number` of a color: the direction of that, and one of its own."""
+    group = np.random.default_rng(COLORS.index(color)).standard_normal(SIZE)
+    own = np.random.default_rng([COLORS.index(color), number]).standard_normal(SIZE)
+    return [round(float(value), 4) for value in 3 * group + own]
+
+
 def write_source(kind: str, source: Path, count: int) -> None:
     """Write `count` items, the same number of each class."""
-    classes = list(PATTERNS if kind == "images" else TOPICS)
+    classes = list({"images": PATTERNS, "vectors": COLORS}.get(kind, TOPICS))
     each = count // len(classes)
     items = [(name, number) for name in classes for number in range(each)]
+    if kind == "vectors":
+        source.mkdir(parents=True, exist_ok=True)
+        rows = (
+            {"id": f"{name}{n}", "vector": vector(name, n), "label": name, "number": n}
+            for name, n in items
+        )
+        lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+        (source / "vectors.jsonl").write_text(lines, encoding="utf-8")
+        return
     if kind == "table":
         source.mkdir(parents=True)
         with (source / "notes.csv").open("w", newline="", encoding="utf-8") as stream:
@@ -112,10 +137,12 @@ def make(name: str, folder: Path) -> None:
     for path in (index, source):
         shutil.rmtree(path, ignore_errors=True)
     write_source(kind, source, count)
-    place = source / "notes.csv" if kind == "table" else source
+    place = source / {"table": "notes.csv", "vectors": "vectors.jsonl"}.get(kind, "")
     aesearch.build(place, index, settings, budget=budget).close()
     if count > FEW:
-        for path in source.rglob("*.*"):
+        if kind == "vectors":
+            write_source(kind, source, FEW)
+        for path in source.rglob("[0-9]*.*"):
             if int(path.stem) >= FEW // 3:
                 path.unlink()
         with aesearch.open(index) as made:
@@ -124,7 +151,7 @@ def make(name: str, folder: Path) -> None:
             database.execute("VACUUM")  # or the rows of those that left take space
     with aesearch.open(index) as made:
         search: Any = made.search
-        if "hybrid" in signature(search).parameters:
+        if kind != "vectors" and "hybrid" in signature(search).parameters:
             search("garlic soup", hybrid=True)  # leaves the counts of words beside the codes
         assert len(made) == FEW, len(made)
         assert not made.verify()

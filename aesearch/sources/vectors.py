@@ -1,0 +1,329 @@
+"""Vectors in one file: .npy, .npz, and rows of .jsonl or .parquet that hold lists of numbers."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from aesearch.errors import AesearchError, ContentError, ParameterError, SourceError
+from aesearch.sources.arrays import ArrayRows, ArraySource, as_lines, kind_of_array
+from aesearch.sources.base import STANDARD_INPUT
+from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.record import Record, Refused
+from aesearch.sources.records import JSON_LINES, PARQUET, open_records
+from aesearch.sources.rows import (
+    BODIES,
+    REPEATED,
+    SAMPLE,
+    choose_columns,
+    folded_names,
+    one_line,
+    require_columns,
+)
+from aesearch.types import Array
+
+KIND = "vectors"
+NPY, NPZ = ".npy", ".npz"
+LISTS = (*JSON_LINES, *(f"{suffix}.gz" for suffix in JSON_LINES), PARQUET)
+# Names that vectors, keys and labels usually have.
+VECTORS = ("vectors", "vector", "embeddings", "embedding", "emb", "features")
+KEYS, LABELS = ("keys", "key", "ids", "id"), ("labels", "label", "targets", "target")
+Read = Record | Refused
+
+
+def open_vectors(
+    path: Path | None, columns: Columns, stream: TextIO | None, *, wanted: bool
+) -> ArraySource | None:
+    """Return a file, or standard input, as a source of vectors; None where it holds none.
+
+    Parameters
+    ----------
+    path : Path or None
+        None for `stream`.
+    columns : Columns
+        Of an .npy file, key and label are files with a line for each row.
+    stream : text file or None
+    wanted : bool
+        Whether vectors were asked for: then what is wrong is an error.
+
+    Raises
+    ------
+    SourceError, ParameterError
+    """
+    name = "" if path is None else path.name.lower()
+    if path is not None and name.endswith((NPY, NPZ)):
+        columns = _whole(path, columns)
+        load = partial(_npy if name.endswith(NPY) else _npz, path, columns)
+        return ArraySource(path.resolve(), kind_of_array(load().array, str(path)), load, columns)
+    wanted = wanted or columns.vector is not None
+    if path is not None and not name.endswith(LISTS):
+        if wanted:
+            raise SourceError(
+                f"{path} holds no vectors; {', '.join((NPY, NPZ, *JSON_LINES, PARQUET))} may, and "
+                f"folders of {NPY}"
+            )
+        return None
+    if not wanted and (path is None or not _holds_vectors(path, columns)):
+        return None
+    root = Path(STANDARD_INPUT) if path is None else path.resolve()
+    return ArraySource(root, KIND, _Table(path, stream, columns), columns)
+
+
+# -- arrays in files ----------------------------------------------------------------------------
+
+
+def _whole(path: Path, columns: Columns) -> Columns:
+    """Return columns with whole paths, where they name files."""
+    if columns.text:
+        raise SourceError(f"{path} is an array and has no column of text; leave out --text")
+    if path.name.lower().endswith(NPZ):
+        return columns
+    key, label = (
+        None if name is None else str(Path(name).resolve()) for name in (columns.key, columns.label)
+    )
+    return replace(columns, key=key, label=label)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever numpy raises into a SourceError."""
+    try:
+        yield
+    except AesearchError:  # some are ValueErrors too
+        raise
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        if "object" in str(error).lower() or "pickle" in str(error).lower():
+            reason = "it holds Python objects, which are never loaded; save an array of numbers"
+        else:
+            reason = f"it is damaged, or no array: {error}"
+        raise SourceError(f"{path} cannot be read: {reason}") from None
+
+
+def _npy(path: Path, columns: Columns) -> ArrayRows:
+    with _reading(path):
+        # Not numpy.load: it takes whatever has another beginning for a pickle, or an archive.
+        rows = ArrayRows(np.lib.format.open_memmap(path, mode="r"))
+    if columns.key is not None:
+        rows.keys = _lines(Path(columns.key), path, rows)
+    if columns.label is not None:
+        rows.labels = _lines(Path(columns.label), path, rows)
+    return rows
+
+
+def _lines(path: Path, beside: Path, rows: ArrayRows) -> list[str]:
+    """Return the lines of a file, one for each row of an array."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise SourceError(f"{path} cannot be read: {reason}; name a file of lines") from None
+    if len(lines) != len(rows):
+        raise SourceError(
+            f"{path} has {len(lines):,} lines, and {beside} {len(rows):,} rows; give one for each"
+        )
+    return as_lines(lines)
+
+
+def _npz(path: Path, columns: Columns) -> ArrayRows:
+    with _reading(path), path.open("rb") as stream:
+        arrays = np.load(stream, allow_pickle=False)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("it is one array; its name should end in .npy")
+        names = tuple(arrays.files)
+        require_columns(str(path), names, (columns.vector, columns.key, columns.label))
+        vector = columns.vector or _usual(VECTORS, names)
+        if vector is None:
+            tables = [name for name in names if arrays[name].ndim > 1]
+            vector = _only(str(path), tables, names)
+        key = columns.key or _usual(KEYS, names)
+        label = columns.label or _usual(LABELS, names)
+        rows = ArrayRows(arrays[vector])
+        if key is not None:
+            rows.keys = as_lines(arrays[key].tolist())
+        if label is not None:
+            rows.labels = as_lines(arrays[label].tolist())
+    unused = tuple(name for name in names if name not in (vector, key, label))
+    rows.taken = Taken((), key, label, unused, vector)
+    return rows
+
+
+def _usual(usual: Sequence[str], names: Sequence[str]) -> str | None:
+    folded = folded_names(names)
+    return next((folded[name] for name in usual if name in folded), None)
+
+
+def _only(place: str, found: Sequence[str], names: Sequence[str]) -> str:
+    """Return the only name of vectors, or raise ParameterError."""
+    if len(found) != 1:
+        what = f"vectors in {', '.join(found)}" if found else "no lists of numbers"
+        todo = f"name one with --vector, such as --vector {found[0]}" if found else "name another"
+        there = ", ".join(names) or "nothing"
+        raise ParameterError(f"{place} holds {what}; {todo} (it has {there})")
+    return found[0]
+
+
+# -- rows of tables -----------------------------------------------------------------------------
+
+
+def _holds_vectors(path: Path, columns: Columns) -> bool:
+    """Whether a table is one of vectors: some column holds them, and none a text."""
+    if columns.text:
+        return False
+    try:
+        names, sample = _begun(path, None)[:2]
+    except AesearchError:  # whoever opens it as another table will say so
+        return False
+    return bool(_vector_columns(names, sample)) and not _has_text(names, sample)
+
+
+def _begun(
+    path: Path | None, stream: TextIO | None
+) -> tuple[tuple[str, ...], list[Mapping[str, Any]], Iterator[Read]]:
+    """Return the columns of a table, its first rows, and all of them."""
+    place = str(path or "standard input")
+    header: list[str] = []
+    try:
+        records, plain = open_records(path, stream, header)
+        sample = list(islice(records, SAMPLE))
+    except ContentError as error:
+        raise SourceError(f"{place}: {error}") from error
+    usable = [record.values for record in sample if isinstance(record, Record)]
+    if plain or not usable:
+        reason = next((f": line {one.line} {one[1]}" for one in sample), "")
+        raise SourceError(f"{place} holds no rows of JSON{reason}")
+    names = header or list(dict.fromkeys(name for values in usable for name in values))
+    return tuple(names), list(usable), chain(sample, records)
+
+
+def _vector_columns(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns of which most rows hold a list of numbers, of one length."""
+    return [name for name in names if _width(name, sample)]
+
+
+def _width(name: str, sample: Sequence[Mapping[str, Any]]) -> int:
+    """Return the length of most lists of numbers in a column; 0 where few rows have one."""
+    found = Counter(len(v) for row in sample if (v := numbers_of(row.get(name))) is not None)
+    width, count = found.most_common(1)[0] if found else (0, 0)
+    return width if width > 1 and 2 * count >= len(sample) else 0
+
+
+def _has_text(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> bool:
+    folded = folded_names(names)
+    usual = [folded[name] for name in BODIES if name in folded]
+    return any(isinstance(row.get(name), str) for name in usual for row in sample)
+
+
+def numbers_of(value: Any) -> Array | None:
+    """Return a list of numbers as a float32 array of shape (d,), or None where it is none."""
+    if not isinstance(value, list | np.ndarray):
+        return None
+    try:
+        found = np.asarray(value)
+    except ValueError:  # lists of different lengths in it
+        return None
+    if found.ndim != 1 or found.dtype.kind not in "iuf" or not len(found):
+        return None
+    with np.errstate(over="ignore"):  # what is infinite is refused where it is read
+        return found.astype(np.float32)
+
+
+class _Table:
+    """The rows of a table that hold vectors, read at each call; standard input once."""
+
+    def __init__(self, path: Path | None, stream: TextIO | None, columns: Columns) -> None:
+        self.path, self.stream, self.columns = path, stream, columns
+        self.known: ArrayRows | None = None
+
+    def __call__(self) -> ArrayRows:
+        if self.path is not None:
+            return self._read()
+        if self.known is None:
+            if self.stream is None:
+                raise SourceError("standard input is read once; give the vectors again, or a file")
+            self.known = self._read()
+        return self.known
+
+    def _read(self) -> ArrayRows:
+        place = str(self.path or "standard input")
+        names, sample, records = _begun(self.path, self.stream)
+        chosen = self.columns
+        require_columns(place, names, (chosen.vector, chosen.key, chosen.label))
+        vector = chosen.vector or _plain_one(place, names, sample)
+        width = _width(vector, sample)
+        if not width:
+            raise ParameterError(f"{place}: '{vector}' holds no lists of numbers; name another")
+        key, label = choose_columns(
+            names, list(map(dict, sample)), chosen.key, chosen.label, (vector,)
+        )
+        rest = [name for name in names if name not in (vector, key, label)]
+        values, keys, labels, fields = array("f"), [], [], []
+        refused: list[tuple[str, str]] = []
+        first: dict[str, int] = {}
+        for number, record in enumerate(records, 1):
+            own = self._taken(record, number, vector, width, key, first)
+            if isinstance(own, str):
+                refused.append((f"line {record.line}", own))
+                continue
+            name, row = own
+            values.frombytes(row.tobytes())
+            keys.append(name)
+            assert isinstance(record, Record)
+            labels.append(one_line(record.values.get(label)) if label else "")
+            fields.append(_as_fields(record.values, rest))
+        rows = np.frombuffer(values, np.float32).reshape(len(keys), width)
+        taken = Taken((), key or None, label or None, (), vector, tuple(rest))
+        return ArrayRows(rows, keys, labels, fields, refused, taken)
+
+    def _taken(
+        self,
+        record: Read,
+        number: int,
+        vector: str,
+        width: int,
+        key: str,
+        first: dict[str, int],
+    ) -> tuple[str, Array] | str:
+        """Return key and vector of a row, or why there are none."""
+        if isinstance(record, Refused):
+            return record.reason
+        row = numbers_of(record.values.get(vector))
+        if row is None:
+            return f"has no list of numbers in '{vector}'"
+        if len(row) != width:
+            return f"has {len(row)} numbers in '{vector}', and most rows {width}"
+        name = one_line(record.values.get(key)) if key else str(number)
+        if not name:
+            return f"has no key in '{key}'"
+        if first.setdefault(name, record.line) != record.line:
+            return f"{REPEATED}'{name}' of line {first[name]}"
+        return name, row
+
+
+def _plain_one(place: str, names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> str:
+    """Return the column of vectors that needs no choice, or raise ParameterError."""
+    found = _vector_columns(names, sample)
+    return _usual(VECTORS, found) or _only(place, found, names)
+
+
+def _as_fields(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return some values of a row as a JSON object, "" where it has none of them."""
+    own = {name: _jsonable(values[name]) for name in names if values.get(name) is not None}
+    return json.dumps(own, ensure_ascii=False, default=str) if own else ""
+
+
+def _jsonable(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value

@@ -1,0 +1,121 @@
+"""Vectors on the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from collections_ import command
+from vectors_ import SIZE, groups_of, make_rows, make_vectors, write_lines
+
+COUNT = 40
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with an array of vectors."""
+    monkeypatch.delenv("AESEARCH_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    np.save("v.npy", make_vectors(COUNT))
+    return tmp_path.resolve()
+
+
+def test_an_array_its_keys_and_labels(here: Path) -> None:
+    (here / "keys").write_text("".join(f"k{n}\n" for n in range(COUNT)))
+    (here / "labels").write_text("\n".join(groups_of(COUNT)))
+    done = command("index", "v.npy", "--key", "keys", "--label", "labels", "--budget", "0")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("v.npy: 40 vectors (40 new)")
+    assert "without an encoder (raw): P@10" in done.out
+    np.save("one.npy", make_vectors(1, first=7)[0])
+    assert command("query", "one.npy", "-k", "1").out == "1.0000\tk7\n"
+    np.save("some.npy", make_vectors(2, first=7))
+    some = command("query", "some.npy", "-k", "1").out.splitlines()
+    assert some == ["1.0000\tk7\tsome.npy[0]", "1.0000\tk8\tsome.npy[1]"]
+    assert command("query", "--key", "k9", "-k", "1", "-0").out == "k9\0"
+    info = command("info").out
+    assert f"from {SIZE} dimensions" in info
+    assert "noisy copies find their original" in info
+    assert "\n  raw " in info
+    (here / "elsewhere").mkdir()
+    assert "no row changed" in command("index", "v.npy").out  # its keys are known
+    assert command("verify").out.startswith("v.npy: 40 vectors")
+    assert command("remove", "k3").code == 0
+    np.save("v.npy", make_vectors(COUNT + 1))
+    wrong = command("index", "v.npy")
+    assert wrong.code == 1
+    assert "keys has 40 lines, and v.npy 41 rows; give one for each" in wrong.err
+
+
+def test_what_cannot_be_asked(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("index", "v.npy", "--budget", "0")
+    np.save("short.npy", make_vectors(1)[0, :3])
+    (here / "text.npy").write_text("words")
+    for name, reason in (
+        ("short.npy", f"short.npy: it has 3 numbers; the vectors here have {SIZE}"),
+        ("text.npy", "text.npy: it holds no vector"),
+        ("gone.npy", "is an index of vectors and takes files, but there is no file 'gone.npy'"),
+        ("two words", "takes files, but there is no file 'two words'"),
+    ):
+        wrong = command("query", name, "--index", "v.npy")
+        assert wrong.code in (1, 2)
+        assert reason in wrong.err
+        assert "Traceback" not in wrong.err
+    wrong = command("query", "v.npy", "--hybrid", "--index", "v.npy")
+    assert "--hybrid is for documents" in wrong.err
+    row = make_vectors(1, first=5)[0].tolist()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(row).encode())))
+    assert command("query", "-", "-k", "1").out == "1.0000\t5\n"
+
+
+def test_a_table_with_fields(here: Path) -> None:
+    rows = make_rows(COUNT)
+    rows[3]["vector"] = [1]
+    write_lines(here / "v.jsonl", rows)
+    done = command("index", "v.jsonl", "--budget", "0")
+    assert done.code == 3  # one row was left out
+    assert "vectors from vector, key from id, label from label; kept beside: page" in done.out
+    assert "1 row that could not be read" in done.out
+    assert f"line 4: has 1 numbers in 'vector', and most rows {SIZE}" in command("info").out
+    hit = json.loads(command("query", "--key", "r5", "-k", "1", "--json").out)
+    assert hit == {
+        "query": "r5",
+        "rank": 1,
+        "score": 1.0,
+        "key": "r5",
+        "path": str(here / "v.jsonl"),
+        "fields": {"page": 5},
+    }
+    taken = json.loads(command("index", "v.jsonl", "--dry-run", "--json").out)["columns"]
+    assert (taken["vector"], taken["fields"]) == ("vector", ["page"])
+
+
+def test_which_column(here: Path) -> None:
+    write_lines(here / "v.jsonl", [{"a": r["vector"], "b": r["vector"]} for r in make_rows(COUNT)])
+    wrong = command("index", "v.jsonl")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "name one with --vector, such as --vector a" in wrong.err
+    assert command("index", "v.jsonl", "--vector", "b", "--budget", "0").code == 0
+    wrong = command("index", "v.npy", "--kind", "texts")
+    assert wrong.code == 2
+    assert wrong.err.endswith("v.npy holds vectors; leave out --kind texts\n")
+
+
+def test_duplicates_a_map_and_an_export(here: Path) -> None:
+    rows = make_vectors(COUNT)
+    rows[21] = rows[20]
+    np.save("v.npy", rows)
+    command("index", "v.npy", "--budget", "0")
+    found = command("duplicates")
+    assert (found.code, "Traceback" in found.err) == (0, False)
+    assert {"20", "21"} <= {line.split("\t")[-1] for line in found.out.splitlines()}
+    assert command("map", "--by", "pca").code == 0
+    assert "vectors" in (here / "map.html").read_text(encoding="utf-8")
+    assert command("export", "-o", "out").code == 0
+    assert json.loads((here / "out/export.json").read_text())["kind"] == "vectors"
+    wrong = command("query", "v.npy", "--sheet", "a.png")
+    assert "this is an index of vectors" in wrong.err
