@@ -1,4 +1,4 @@
-"""Where items come from: a folder is walked, and compared with what the index knows."""
+"""A folder as a source: it is scanned, and each file is an item."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules", "__pycache__", "System Vo
 
 
 def folder_names(keys: Sequence[str]) -> list[str]:
-    """Return the folder of each key, such as ``cats`` for ``cats/a.jpg``; "" where it is in none.
+    """Folder of each key, such as ``cats`` for ``cats/a.jpg``; "" where it is in none.
 
     Sub-folders keep the names of those above: ``cats/indoors``. Whole paths, which lie outside
     the source, are in none.
@@ -86,10 +86,10 @@ class Folder:
                     self._note(item.path[prefix:], f"cannot be examined: {error.strerror}")
 
     def _listing(self, folder: str) -> list[os.DirEntry[str]]:
-        """Return what is in a folder; one that cannot be read is noted."""
+        """Entries of a folder; one that cannot be read is noted."""
         try:
-            with os.scandir(folder) as found:
-                return list(found)
+            with os.scandir(folder) as entries:
+                return list(entries)
         except OSError as error:
             if folder == str(self.root):
                 raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
@@ -113,7 +113,7 @@ class Folder:
         return read_file(f"{self._prefix}/{key}")
 
     def labels(self, keys: Sequence[str]) -> list[str]:
-        """Return the folder of each key."""
+        """Folder of each key."""
         return folder_names(keys)
 
     def fields(self, keys: Sequence[str]) -> list[str]:
