@@ -12,7 +12,7 @@ import xxhash
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities import MODALITIES, modality
 from aesearch.sources.base import IN_MEMORY, Entry
-from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.rows import REPEATED
 from aesearch.types import Array
 
@@ -32,8 +32,8 @@ class ArrayRows:
         Of each row, "" where it has none; empty where no row has one. Fields are JSON.
     refused : list of (str, str)
         Rows that are not in the array, each with the reason.
-    taken : Taken, optional
-        Of a table: what was taken for what.
+    used_columns : UsedColumns, optional
+        Of a table: the columns that are used.
     """
 
     array: Array
@@ -41,7 +41,7 @@ class ArrayRows:
     labels: Sequence[str] = ()
     fields: Sequence[str] = ()
     refused: list[tuple[str, str]] = field(default_factory=list)
-    taken: Taken | None = None
+    used_columns: UsedColumns | None = None
 
     def __len__(self) -> int:
         return len(self.array)
@@ -71,7 +71,7 @@ class ArraySource:
 
     Attributes
     ----------
-    taken : Taken or None
+    used_columns : UsedColumns or None
         What the last walk took for what; None before it, and of what has no columns.
     """
 
@@ -88,7 +88,7 @@ class ArraySource:
         self.kind: str | None = kind
         self.columns: Columns | None = columns or Columns()
         self.unreadable: list[tuple[str, str]] = []
-        self.taken: Taken | None = None
+        self.used_columns: UsedColumns | None = None
         self._content = modality(kind).as_kept
         self._load = load
         self._rows: ArrayRows | None = None
@@ -100,7 +100,7 @@ class ArraySource:
         if self._rows is None:
             self._rows = rows = self._load()
             rows.require_one_each(str(self.root))
-            self.taken, self.unreadable = rows.taken, list(rows.refused)
+            self.used_columns, self.unreadable = rows.used_columns, list(rows.refused)
             self._number(rows)
         return self._rows
 
@@ -136,18 +136,18 @@ class ArraySource:
         return digest.intdigest() >> 1
 
     def read(self, key: str) -> bytes:
-        """Return the content of a row, as its kind keeps it; raises ContentError."""
+        """The content of a row, as its kind keeps it; raises ContentError."""
         row = self._row(key)
         if row is None:
             raise ContentError("there is no such row any more")
         return self._content(self.rows.array[row])
 
     def labels(self, keys: Sequence[str]) -> list[str]:
-        """Return the label of each row; "" where it has none."""
+        """The label of each row; "" where it has none."""
         return self._of(self.rows.labels, keys)
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Return the fields of each row as JSON; "" where it has none."""
+        """The fields of each row as JSON; "" where it has none."""
         return self._of(self.rows.fields, keys)
 
     def _of(self, texts: Sequence[str], keys: Sequence[str]) -> list[str]:
@@ -163,7 +163,7 @@ class ArraySource:
 
 
 def kind_of_array(array: Array, place: str) -> str:
-    """Return the modality whose items the rows of an array are.
+    """The modality whose items the rows of an array are.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def kind_of_array(array: Array, place: str) -> str:
 def open_array(
     array: Array, keys: Sequence[object] | None = None, labels: Sequence[object] | None = None
 ) -> ArraySource:
-    """Return an array in memory as a source.
+    """An array in memory as a source.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def open_array(
 
 
 def as_lines(values: Sequence[object]) -> list[str]:
-    """Return keys or labels as texts of one line each."""
+    """Keys or labels as texts of one line each."""
     if isinstance(values, str):
         raise ParameterError(f"keys and labels are several, one for each row; got '{values}'")
     return ["" if value is None else " ".join(str(value).split()) for value in values]

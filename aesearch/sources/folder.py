@@ -11,7 +11,7 @@ from aesearch.errors import ContentError, SourceError
 from aesearch.sources.base import MAX_BYTES, Entry
 
 if TYPE_CHECKING:
-    from aesearch.sources.columns import Columns, Taken
+    from aesearch.sources.columns import Columns, UsedColumns
 
 # Folders that hold no pictures of the user's: thumbnails of a NAS, version control, packages.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules", "__pycache__", "System Volume Information"})
@@ -43,7 +43,7 @@ class Folder:
     plain = False
     kind: str | None = None
     columns: Columns | None = None
-    taken: Taken | None = None
+    used_columns: UsedColumns | None = None
 
     def __init__(self, root: Path) -> None:
         if not root.exists():
@@ -98,11 +98,11 @@ class Folder:
             return []
 
     def path(self, key: str) -> Path:
-        """Return the path of a key."""
+        """Path of a key."""
         return self.root / key
 
     def read(self, key: str) -> bytes:
-        """Return the content of a file.
+        """Content of a file.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Folder:
         return folder_names(keys)
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Return nothing: a file has no fields."""
+        """Nothing: a file has no fields."""
         return [""] * len(keys)
 
     def _note(self, path: str, reason: str) -> None:
@@ -126,7 +126,7 @@ class Folder:
 
 
 def read_file(path: str | Path) -> bytes:
-    """Return the content of a file of at most 512 MiB, or raise ContentError with the reason."""
+    """Content of a file of at most 512 MiB; raises ContentError with the reason."""
     try:
         with open(path, "rb", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size
