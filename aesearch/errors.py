@@ -16,7 +16,7 @@ class SourceError(AesearchError):
 
 
 class ContentError(AesearchError):
-    """One file cannot be read as a picture; the message is the reason kept in the ledger."""
+    """One file cannot be read as a picture; the message says why."""
 
 
 class NotAPictureError(ContentError):

@@ -1,4 +1,4 @@
-"""What a user may choose when an index is made, and what stays chosen."""
+"""Settings: what a user chooses when an index is made, and what holds from then on."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
-from aesearch.engines.plan import ENGINES, FORMS
+from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.errors import ParameterError
 from aesearch.wording import counted
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 KINDS = ("auto", "images", "texts", "vectors")
-FEWEST_TO_TRAIN = 128  # items; below: PCA or LSA, there is too little to learn from
-FEWEST_TO_FIT = 32  # pictures; below: thumbnails, there is nothing to fit; documents: no check
+FEWEST_TO_TRAIN = 128  # items; with fewer, PCA or LSA: a network would have too little data
+FEWEST_TO_FIT = 32  # items; with fewer, thumbnails of pictures, and no check of documents
 WEIGHTINGS = ("auto", "log-entropy", "tf-idf", "counts")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Choices that are kept in ``index.json`` and hold for every later update.
+    """Settings that are saved in ``index.json`` and hold for every later update.
 
     Parameters
     ----------
@@ -30,28 +30,28 @@ class Settings:
         'auto' trains `agreement` on pictures, or `text` on documents, and publishes it where the
         check finds it better than PCA, or LSA; the name of an encoder forces that one.
     code_size : int, default=64
-        Numbers in a code.
+        Dimensions of a code.
     form : {'float', 'int8', 'bits'}, default='float'
-        How the engine holds a code.
+        Data type of a code in the engine.
     bits : int, default=0
-        Bits per code; more than 0 means the form 'bits'.
+        Bits of a binary code; more than 0 means the form 'bits'.
     engine : {'auto', 'flat', 'ivf', 'hnsw'}, default='auto'
         Kind of FAISS index.
     max_memory : int, default=2 GiB
-        Bytes the engine may take.
+        Bytes of memory that the engine may take.
     recall : float, default=0.95
-        Share of the exact ten nearest that an approximate index must return.
+        Recall at 10 that an approximate index must reach.
     seed : int, default=0
-        Of everything that is drawn at random.
+        Of all random numbers.
     kind : {'auto', 'images', 'texts', 'vectors'}, default='auto'
         What the source holds; 'auto' looks at the names of its files.
     weighting : {'auto', 'log-entropy', 'tf-idf', 'counts'}, default='auto'
-        How the words of a document are weighted; 'auto' lets the check choose.
+        Term weighting of documents; 'auto' lets the check choose.
     vocabulary : int, default=30000
-        Most terms that are told apart, those in the most documents first.
+        Most terms, those in the most documents first.
     parameters : mapping of str to value, default={}
         Of the encoder, where they differ from its defaults: numbers, true or false, text, None,
-        or tuples of whole numbers. With 'auto' they are those of the encoder that is learned.
+        or tuples of whole numbers. With 'auto' they are those of the encoder that is trained.
     """
 
     encoder: str = "auto"
@@ -75,7 +75,7 @@ class Settings:
             raise ParameterError(f"form int8 and bits {self.bits} contradict; choose one of them")
         if self.form == "bits" and not self.bits:
             object.__setattr__(self, "bits", self.code_size - self.code_size % 8)
-        _require_one_of("code form", self.form, FORMS)
+        _require_one_of("code form", self.form, DTYPES)
         _require_one_of("engine", self.engine, ENGINES)
         _require_one_of("kind", self.kind, KINDS)
         _require_one_of("weighting", self.weighting, WEIGHTINGS)
@@ -97,7 +97,7 @@ class Settings:
             raise ParameterError(f"max_memory must be positive; got {self.max_memory}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON."""
+        """The settings as JSON."""
         return asdict(self)
 
 
@@ -107,7 +107,7 @@ def _require_one_of(what: str, value: str, known: Sequence[str]) -> None:
 
 
 def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an encoder's parameters as what JSON can keep; lists, which it makes, are tuples.
+    """An encoder's parameters as plain values, which JSON can hold; lists become tuples.
 
     Raises
     ------
@@ -135,23 +135,23 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def too_few_to_train(count: int, noun: str, encoder: str) -> str:
-    """Return what to say where there are fewer than `FEWEST_TO_TRAIN` items."""
+    """The message where there are fewer than `FEWEST_TO_TRAIN` items."""
     return f"{counted(count, noun)} are too few to train {encoder}, which needs {FEWEST_TO_TRAIN}"
 
 
-def spelled(parameters: Mapping[str, Any]) -> str:
-    """Return parameters as they are written after ``--set``: 'beta=2 hidden=500,250'."""
-    return " ".join(f"{name}={_spelled(value)}" for name, value in parameters.items())
+def format_parameters(parameters: Mapping[str, Any]) -> str:
+    """Parameters as they are written after ``--set``: 'beta=2 hidden=500,250'."""
+    return " ".join(f"{name}={_format_value(value)}" for name, value in parameters.items())
 
 
-def _spelled(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(str, value)) + "," * (len(value) < 2)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def parse_memory(text: str) -> int:
-    """Return the bytes of a size such as '4G', '500M' or '2000000'."""
+    """The bytes of a size such as '4G', '500M' or '2000000'."""
     match = re.fullmatch(r"\s*(\d{1,20}(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
     if not match:
         raise ParameterError(f"'{text}' is no size; write 500M or 4G")
@@ -159,7 +159,7 @@ def parse_memory(text: str) -> int:
 
 
 def parse_seconds(text: str) -> float:
-    """Return the seconds of a time such as '90s', '5m', '1h30m' or '300'."""
+    """The seconds of a time such as '90s', '5m', '1h30m' or '300'."""
     text = text.strip().lower()
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)

@@ -1,4 +1,4 @@
-"""Compressed sparse rows of term values, without scipy: what texts are to an encoder."""
+"""Compressed sparse rows (CSR) without scipy: the document-term matrix, as encoders take it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aesearch.types import Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Bags:
-    """Rows of which only the values other than 0 are kept, as in scipy.sparse.csr_array.
+class SparseRows:
+    """A matrix that stores only its values other than 0, as scipy.sparse.csr_array does.
 
     Rows that a slice takes share memory with the whole, which may be a memory map.
 
@@ -32,7 +32,7 @@ class Bags:
     Raises
     ------
     ParameterError
-        If the three do not belong together. Columns are not looked at: there are millions.
+        If the three do not belong together. Columns are not checked: there are millions.
     """
 
     indptr: NDArray[np.int64]
@@ -49,7 +49,7 @@ class Bags:
                     f"shape {array.shape}"
                 )
         if not len(self.indptr) or self.indptr[0] != 0:
-            raise ParameterError("indptr must begin with 0; to take rows of bags, index them")
+            raise ParameterError("indptr must begin with 0; to take some rows, index the whole")
         if not self.indptr[-1] == len(self.indices) == len(self.values):
             raise ParameterError(
                 f"indptr must end with the number of values, {len(self.values)}, as many as "
@@ -69,8 +69,8 @@ class Bags:
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
-    def __getitem__(self, rows: slice | Sequence[int] | NDArray[Any]) -> Bags:
-        """Return some rows: a slice, an array of row numbers, or one of n booleans."""
+    def __getitem__(self, rows: slice | Sequence[int] | NDArray[Any]) -> SparseRows:
+        """Some rows: a slice, an array of row numbers, or one of n booleans."""
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             if step == 1:
@@ -90,39 +90,41 @@ class Bags:
             raise IndexError(f"row {chosen.max()} or {chosen.min()} of {len(self)} rows")
         return self._chosen(chosen % max(1, len(self)))
 
-    def _stretch(self, start: int, stop: int) -> Bags:
+    def _stretch(self, start: int, stop: int) -> SparseRows:
         ends = self.indptr[start : stop + 1]
         first, last = int(ends[0]), int(ends[-1])
-        return Bags(ends - first, self.indices[first:last], self.values[first:last], self.width)
+        return SparseRows(
+            ends - first, self.indices[first:last], self.values[first:last], self.width
+        )
 
-    def _chosen(self, rows: NDArray[np.int64]) -> Bags:
+    def _chosen(self, rows: NDArray[np.int64]) -> SparseRows:
         starts = self.indptr[rows]
         sizes = self.indptr[rows + 1] - starts
         indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64, copy=False)
-        # Where each value comes from: its place in its new row, plus where that row began.
-        places = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], sizes)
-        return Bags(indptr, self.indices[places], self.values[places], self.width)
+        # Where each value comes from: its position in its new row, plus where that row began.
+        positions = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], sizes)
+        return SparseRows(indptr, self.indices[positions], self.values[positions], self.width)
 
-    def __iter__(self) -> Iterator[Bags]:
-        """Go through the rows, each as bags of one row."""
+    def __iter__(self) -> Iterator[SparseRows]:
+        """The rows one by one, each a matrix of one row."""
         return (self._stretch(row, row + 1) for row in range(len(self)))
 
     def rows(self) -> NDArray[np.int64]:
-        """Return the row of each value, (nnz,)."""
+        """Row number of each value, (nnz,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
 
     def toarray(self) -> Floats:
-        """Return all of it, (n, width), zeros included."""
+        """Dense rows, (n, width)."""
         full = np.zeros(self.shape, dtype=np.float32)
         full[self.rows(), self.indices] = self.values
         return full
 
     def lengths(self) -> Floats:
-        """Return the sum of each row, (n,): of counts, how long the text is."""
+        """Sum of each row, (n,): of counts, the length of the text in terms."""
         return self.row_sums(self.values).astype(np.float32)
 
     def row_sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Return for each row the sum of its part of `values`, (n,).
+        """Sum of `values`, one for each stored value, over each row, (n,).
 
         They are added one after the other in float64, so that a row has the same sum, to the
         last bit, alone and among others.
@@ -130,13 +132,13 @@ class Bags:
         sums = np.bincount(self.rows(), weights=values, minlength=len(self))
         return sums.astype(np.float64, copy=False)  # without any row bincount makes integers
 
-    def with_values(self, values: Floats) -> Bags:
-        """Return bags of the same places and other values, (nnz,)."""
-        return Bags(self.indptr, self.indices, values, self.width)
+    def with_values(self, values: Floats) -> SparseRows:
+        """The same sparsity with other values, (nnz,)."""
+        return SparseRows(self.indptr, self.indices, values, self.width)
 
     @classmethod
-    def stack(cls, parts: Sequence[Bags]) -> Bags:
-        """Return the rows of all parts, one below the other; of none, no rows of no columns.
+    def stack(cls, parts: Sequence[SparseRows]) -> SparseRows:
+        """The rows of all parts, one below the other; of none, no rows of no columns.
 
         Raises
         ------
@@ -152,7 +154,7 @@ class Bags:
             )
         widths = {part.width for part in parts}
         if len(widths) != 1:
-            raise ParameterError(f"bags to stack must be of one width; got {sorted(widths)}")
+            raise ParameterError(f"sparse rows to stack must be of one width; got {sorted(widths)}")
         if len(parts) == 1:
             return parts[0]
         sizes = np.concatenate([[0], *(np.diff(part.indptr) for part in parts)])
@@ -164,7 +166,7 @@ class Bags:
         )
 
 
-Rows = NDArray[Any] | Bags  # what encoders take: pictures, vectors, or sparse rows
+Rows = NDArray[Any] | SparseRows  # what encoders take: pictures, vectors, or sparse rows
 
 
 def dense(rows: Rows) -> NDArray[Any]:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
 import aesearch
-from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, survey
+from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Survey, survey
 from benchmarks.folders import cache_folder, data_folder
 from benchmarks.reporting import say, show, stage_progress
 
@@ -104,7 +104,7 @@ def _pair(one: str, other: str, *, mirrored: bool) -> Pair:
     return min(one, other), max(one, other), mirrored
 
 
-def pairs_of(found: Found) -> set[Pair]:
+def pairs_of(found: Survey) -> set[Pair]:
     """Return what the groups say: every two of a near group are copies, and have one mirror image.
 
     A mirrored group names one of each near group, which stands for all of it.

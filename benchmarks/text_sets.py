@@ -33,13 +33,13 @@ from sklearn.preprocessing import normalize
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.texts.encoder import TextEncoder
-from aesearch.engines.faiss import FaissEngine, exact_neighbours, learn_rotation
+from aesearch.engines.faiss import FaissEngine, exact_neighbors, learn_rotation
 from aesearch.engines.plan import choose
 from aesearch.evaluation.metrics import average_precision, precision_at, reciprocal_rank
 from aesearch.indexing.selection import freeze, unit
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.features import TextFeatures, fit_features
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.storage.layout import Layout
 from benchmarks.baselines import Array
 from benchmarks.folders import data_folder
@@ -257,7 +257,7 @@ class Terms:
         )
         self.query_counts = self.features.count(queries)
 
-    def rows(self, features: TextFeatures | None = None) -> tuple[Bags, Bags]:
+    def rows(self, features: TextFeatures | None = None) -> tuple[SparseRows, SparseRows]:
         """Return weighted documents and queries."""
         features = features or self.features
         return features.weigh(self.counts), features.weigh(self.query_counts)
@@ -287,7 +287,7 @@ class Terms:
         return Codes(codes, queries, latents, query_latents, frozen)
 
 
-def known(rows: Bags) -> Array:
+def known(rows: SparseRows) -> Array:
     """Return the rows that hold any term: an index refuses documents and queries without."""
     return np.flatnonzero(np.diff(rows.indptr))
 
@@ -306,7 +306,7 @@ def with_words(found: Classed, vocabulary: int) -> Classed:
 
 def precisions(found: Classed, asked: Array, codes: Array, cuts: Sequence[int]) -> list[float]:
     """Return the share of documents of the same class among the nearest, for each cut-off."""
-    nearest = exact_neighbours(codes, asked, min(max(cuts), len(codes)))
+    nearest = exact_neighbors(codes, asked, min(max(cuts), len(codes)))
     return shares(found, nearest, cuts)
 
 
@@ -319,7 +319,7 @@ def shares(found: Classed, nearest: Array, cuts: Sequence[int]) -> list[float]:
 def in_bits(found: Classed, asked: Array, codes: Array, cuts: Sequence[int]) -> list[float]:
     """Return the precision of codes as 64 bits, at each cut-off."""
     rotation = learn_rotation(codes, CODE)
-    plan = choose(len(codes), codes.shape[1], form="bits", bits=CODE)
+    plan = choose(len(codes), codes.shape[1], dtype="bits", bits=CODE)
     engine = FaissEngine.build(plan, np.arange(len(codes)), codes, rotation)
     return shares(found, engine.search(asked, max(cuts))[0], cuts)
 

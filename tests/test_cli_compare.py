@@ -82,7 +82,7 @@ def test_chosen_parameters_stand_in_the_table(tmp_path: Path) -> None:
     plain = command(*words)
     other = command(*words, "--set", "hidden=16,8", "--set", "mlp.noise-level=0.1")
     assert (plain.code, other.code) == (0, 0), plain.err + other.err
-    title = "mlp (noise_level=0.1 hidden=16,8)"
+    title = "mlp (hidden=16,8 noise_level=0.1)"
     assert any(line.startswith("mlp ") and "8 float" in line for line in plain.out.splitlines())
     assert title not in plain.out
     assert title in other.out

@@ -52,13 +52,13 @@ def test_places_are_found_once_for_the_same_codes(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     laid: list[str] = []
-    real = places.laid_out
+    real = places.layout_of
 
     def counting(codes: Any, *more: Any) -> Any:
         laid.append(codes.shape)
         return real(codes, *more)
 
-    monkeypatch.setattr(places, "laid_out", counting)
+    monkeypatch.setattr(places, "layout_of", counting)
     assert closed(compare(source, encoders=["pca"])).panels == []
     assert not laid
     found = closed(compare(source, encoders=["pca"], mapped=True))
@@ -69,7 +69,7 @@ def test_places_are_found_once_for_the_same_codes(
     assert panel.accuracy > 0.5
     again = closed(compare(source, encoders=["pca", "phash"], mapped=True))
     assert len(laid) == 1
-    np.testing.assert_array_equal(again.panels[0].places, panel.places)
+    np.testing.assert_array_equal(again.panels[0].coordinates, panel.coordinates)
     closed(compare(source, encoders=["pca"], code_sizes=[8], mapped=True))
     assert len(laid) == 2
     assert found.as_dict()["map"] == [

@@ -11,7 +11,7 @@ import pytest
 import aesearch
 from aesearch.duplicates.groups import EXACT, NEAR, find, survey
 from aesearch.duplicates.perturb import edited_copy
-from aesearch.duplicates.texts import common, resemblance, shingled
+from aesearch.duplicates.texts import lcs_similarity, resemblance, shingles_of
 
 WORDS = ["river", "stone", "window", "garden", "paper", "engine", "winter", "silver", "letter"]
 
@@ -51,19 +51,19 @@ def test_documents_with_words_changed_are_found(tmp_path: Path) -> None:
 
 def test_resemblance_is_broders() -> None:
     one, other = list("abcdef"), list("abcdxf")
-    assert resemblance(shingled(one), shingled(one)) == 1
-    assert resemblance(shingled(one), shingled(other)) == pytest.approx(2 / 6)
-    assert resemblance(shingled(one), shingled(list("uvwxyz"))) == 0
+    assert resemblance(shingles_of(one), shingles_of(one)) == 1
+    assert resemblance(shingles_of(one), shingles_of(other)) == pytest.approx(2 / 6)
+    assert resemblance(shingles_of(one), shingles_of(list("uvwxyz"))) == 0
 
 
 def test_words_in_common_are_counted_in_order() -> None:
     def hashes(letters: str) -> np.ndarray:
         return np.array([ord(letter) for letter in letters], dtype=np.uint64)
 
-    assert common(hashes("abcdef"), hashes("abcdef")) == 1
-    assert common(hashes("abcdef"), hashes("abxdef")) == pytest.approx(10 / 12)
-    assert common(hashes("abcdef"), hashes("fedcba")) == pytest.approx(2 / 12)
-    assert common(hashes("abcde"), hashes("")) == 0
+    assert lcs_similarity(hashes("abcdef"), hashes("abcdef")) == 1
+    assert lcs_similarity(hashes("abcdef"), hashes("abxdef")) == pytest.approx(10 / 12)
+    assert lcs_similarity(hashes("abcdef"), hashes("fedcba")) == pytest.approx(2 / 12)
+    assert lcs_similarity(hashes("abcde"), hashes("")) == 0
     rng = np.random.default_rng(0)
     for _ in range(20):
         one, other = ("".join(rng.choice(list("abcde"), rng.integers(1, 90))) for _ in range(2))
@@ -72,15 +72,15 @@ def test_words_in_common_are_counted_in_order() -> None:
             more = best[a, b] + 1 if one[a] == other[b] else 0
             best[a + 1, b + 1] = max(best[a, b + 1], best[a + 1, b], more)
         wanted = 2 * best[-1, -1] / (len(one) + len(other))
-        assert common(hashes(one), hashes(other)) == pytest.approx(wanted)
+        assert lcs_similarity(hashes(one), hashes(other)) == pytest.approx(wanted)
 
 
 def test_long_documents_are_compared_by_a_sample_of_their_words() -> None:
     rng = np.random.default_rng(0)
     one = rng.integers(0, 1 << 40, 40_000).astype(np.uint64)
     other = one[rng.random(len(one)) < 0.9]
-    assert common(one, other) == pytest.approx(2 * 0.9 / 1.9, abs=0.01)
-    assert common(one, one[::-1].copy()) < 0.1
+    assert lcs_similarity(one, other) == pytest.approx(2 * 0.9 / 1.9, abs=0.01)
+    assert lcs_similarity(one, one[::-1].copy()) < 0.1
 
 
 def test_a_message_that_quotes_half_of_another_is_no_copy(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_edited_copies_differ_a_little() -> None:
     copies = [edited_copy(words, ["other"], [seed]) for seed in range(40)]
     assert all(0.7 * len(words) < len(copy) < 1.4 * len(words) for copy in copies)
     assert all(copy != words for copy in copies)
-    assert min(resemblance(shingled(words), shingled(copy)) for copy in copies) > 0.35
+    assert min(resemblance(shingles_of(words), shingles_of(copy)) for copy in copies) > 0.35
     added = [copy for copy in copies if words == copy[: len(words)] or words == copy[-len(words) :]]
     cut = [copy for copy in copies if copy in (words[: len(copy)], words[-len(copy) :])]
     assert len(added) > 3

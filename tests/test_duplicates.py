@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 import aesearch
 from aesearch.duplicates import images
-from aesearch.duplicates.descriptors import described, mirrored_description
-from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, find, survey
+from aesearch.duplicates.descriptors import gradient_features, mirrored_features
+from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Survey, find, survey
 from aesearch.duplicates.pairs import Pairs, joined, unique_pairs
 from aesearch.duplicates.perturb import distorted_copy
-from aesearch.duplicates.registration import STEPS, agreement, mirrored, packed
+from aesearch.duplicates.registration import STEPS, agreement, mirrored, pack
 from aesearch.errors import ParameterError
 
 FASTEST = aesearch.Settings(encoder="pca")
@@ -84,7 +84,7 @@ def place(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(folder: Path, place: Path) -> Found:
+def found(folder: Path, place: Path) -> Survey:
     before = state_of(folder)
     with aesearch.open(place) as index:
         result = survey(index)
@@ -92,12 +92,12 @@ def found(folder: Path, place: Path) -> Found:
     return result
 
 
-def test_each_copy_is_found_with_its_original(found: Found) -> None:
+def test_each_copy_is_found_with_its_original(found: Survey) -> None:
     near = {tuple(sorted(group.keys)) for group in found.of(NEAR)}
     assert near == {(f"{n:03}-{name}.jpg", f"{n:03}.png") for n, name in enumerate(COPIES)}
 
 
-def test_the_largest_picture_stands_for_its_group(found: Found) -> None:
+def test_the_largest_picture_stands_for_its_group(found: Survey) -> None:
     group = next(group for group in found.of(NEAR) if "003-small.jpg" in group.keys)
     first, small = group.members
     assert (first.key, first.pixels, first.score) == ("003.png", (192, 144), 1)
@@ -105,18 +105,18 @@ def test_the_largest_picture_stands_for_its_group(found: Found) -> None:
     assert group.score == small.score < 1
 
 
-def test_mirrored_copies_are_apart(found: Found) -> None:
+def test_mirrored_copies_are_apart(found: Survey) -> None:
     assert [sorted(group.keys) for group in found.of(MIRRORED)] == [["010-mirrored.png", "010.png"]]
     assert found.of(MIRRORED)[0].mirrored
 
 
-def test_exact_copies_are_told_as_such(found: Found) -> None:
+def test_exact_copies_are_told_as_such(found: Survey) -> None:
     (group,) = found.of(EXACT)
     assert group.keys == ["020-same.png", "020.png"]
     assert group.members[1].exact
 
 
-def test_what_is_to_be_expected_is_told(found: Found) -> None:
+def test_what_is_to_be_expected_is_told(found: Survey) -> None:
     sure = found.calibration
     assert sure is not None
     assert sure.copies > 100
@@ -211,7 +211,7 @@ FINEST = max(STEPS)
 
 
 def rows_of(*pictures: Image.Image) -> np.ndarray:
-    return np.stack([packed(picture) for picture in pictures])
+    return np.stack([pack(picture) for picture in pictures])
 
 
 def test_agreement_is_that_of_one_picture_only() -> None:
@@ -254,7 +254,7 @@ def test_pairs_given_up_stay_so() -> None:
 def test_a_mirrored_description_is_that_of_the_mirrored_picture() -> None:
     rows = rows_of(scene(1), scene(2))
     np.testing.assert_allclose(
-        mirrored_description(described(rows)), described(mirrored(rows)), atol=1e-5
+        mirrored_features(gradient_features(rows)), gradient_features(mirrored(rows)), atol=1e-5
     )
     np.testing.assert_array_equal(mirrored(mirrored(rows)), rows)
 

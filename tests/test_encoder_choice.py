@@ -221,7 +221,7 @@ def test_set_on_the_command_line(
     assert "encoder raw: raw has" in answer.out
     assert ", trained" not in answer.out
     assert "raw (resolution=8) " in info()
-    assert "192 numbers from" in info()
+    assert "192 dimensions from" in info()
     assert run("--set", "resolution=8").code == 0
     refused = run("--set", "resolution=16")
     assert refused.code == 2

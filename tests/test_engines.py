@@ -12,13 +12,13 @@ from aesearch.engines import ENGINES, engine_class
 from aesearch.engines import plan as choose
 from aesearch.engines.faiss import (
     FaissEngine,
-    exact_neighbours,
+    exact_neighbors,
     learn_rotation,
     measure_recall,
     to_bits,
     tune,
 )
-from aesearch.engines.plan import FLAT_UP_TO, Plan, lists_for
+from aesearch.engines.plan import FLAT_UP_TO, Plan, nlist_for
 from aesearch.errors import DamagedError, ParameterError, StorageError, UnsupportedError
 
 SIZE = 32
@@ -173,7 +173,7 @@ def test_a_code_finds_itself(case: Case, built: FaissEngine) -> None:
     ids, scores = built.search(CODES[:50], K)
     np.testing.assert_allclose(scores[:, 0], 1, atol=case.slack)
     itself = (ids == IDS[:50, None]).any(axis=1).mean()
-    assert itself >= (0.85 if case.plan.form in ("product", "bits") else 1)
+    assert itself >= (0.85 if case.plan.dtype in ("product", "bits") else 1)
 
 
 def test_queries_are_independent(built: FaissEngine) -> None:
@@ -189,7 +189,7 @@ def test_among_is_exact(case: Case, built: FaissEngine, among: int) -> None:
     chosen = np.random.default_rng(among).permutation(COUNT)[:among]
     ids, scores = built.search(ASKED, K, among=IDS[chosen])
     expected = table_of(case, IDS[chosen], CODES[chosen])
-    lossy = case.plan.form in ("int8", "product") and among > K
+    lossy = case.plan.dtype in ("int8", "product") and among > K
     check(
         case, ids, scores, expected, case.recall if lossy else 1.0 if not case.slack > 1e-3 else 0
     )
@@ -331,7 +331,7 @@ def test_a_learned_rotation_beats_plain_signs() -> None:
     spread = np.diag(0.85 ** np.arange(SIZE))
     both = unit(np.random.default_rng(6).normal(size=(COUNT + 100, SIZE)) @ spread)
     codes, queries = both[:COUNT], both[COUNT:]
-    exact = exact_neighbours(codes, queries, 50)
+    exact = exact_neighbors(codes, queries, 50)
     plain = np.eye(SIZE + 1, SIZE, dtype=np.float32)
 
     def recall(rotation: np.ndarray) -> float:
@@ -377,7 +377,7 @@ def test_a_missing_rotation_is_damage() -> None:
 # -- the choice --------------------------------------------------------------------------------
 
 
-def test_the_ladder_of_sizes() -> None:
+def test_the_index_follows_the_number_of_codes() -> None:
     assert choose.choose(100, 64).factory == "IDMap2,Flat"
     assert choose.choose(FLAT_UP_TO, 64).factory == "IDMap2,Flat"
     assert choose.choose(FLAT_UP_TO + 1, 64).factory == "IVF256,Flat"
@@ -390,22 +390,22 @@ def test_the_ladder_of_sizes() -> None:
     [(0, 4), (1, 4), (100, 8), (FLAT_UP_TO, 256), (2**20, 1024), (10**6, 1024), (10**8, 8192)],
 )
 def test_lists_are_the_power_of_two_nearest_the_root(count: int, lists: int) -> None:
-    assert lists_for(count) == lists
+    assert nlist_for(count) == lists
 
 
 def test_kinds_and_forms() -> None:
     assert choose.choose(10_000, 64, kind="ivf").factory == "IVF128,Flat"
     assert choose.choose(20, 64, kind="ivf").factory == "IDMap2,Flat"  # too few to train lists
     assert choose.choose(10_000, 64, kind="hnsw").factory == "IDMap2,HNSW32"
-    assert choose.choose(10_000, 64, kind="hnsw", form="int8").factory == "IDMap2,HNSW32_SQ8"
-    assert choose.choose(10_000, 64, form="int8").factory == "IDMap2,SQ8"
-    plan = choose.choose(10**6, 64, form="bits", bits=48)
-    assert (plan.factory, plan.bits, plan.form) == ("BFlat", 48, "bits")
+    assert choose.choose(10_000, 64, kind="hnsw", dtype="int8").factory == "IDMap2,HNSW32_SQ8"
+    assert choose.choose(10_000, 64, dtype="int8").factory == "IDMap2,SQ8"
+    plan = choose.choose(10**6, 64, dtype="bits", bits=48)
+    assert (plan.factory, plan.bits, plan.dtype) == ("BFlat", 48, "bits")
     assert plan.bytes_per_item == 48 / 8 + 8
 
 
 def test_forms_by_name() -> None:
-    forms = {name: plan.form for name, (plan, _, _) in PLANS.items()}
+    forms = {name: plan.dtype for name, (plan, _, _) in PLANS.items()}
     assert forms["flat"] == forms["IVF"] == forms["HNSW"] == "float"
     assert forms["SQ8"] == forms["HNSW-SQ8"] == "int8"
     assert (forms["IVF-PQ"], forms["bits"]) == ("product", "bits")
@@ -428,11 +428,11 @@ def test_less_memory_gives_a_smaller_form() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"form": "half"}, "unknown code form 'half'; choose one of float, int8, bits"),
+        ({"dtype": "half"}, "unknown code form 'half'; choose one of float, int8, bits"),
         ({"kind": "tree"}, "unknown index kind 'tree'; choose one of auto, flat, ivf, hnsw"),
-        ({"form": "bits"}, "from 8 to the code size, 64; got 0"),
-        ({"form": "bits", "bits": 12}, "multiple of 8 .* got 12"),
-        ({"form": "bits", "bits": 72}, "code size, 64; got 72"),
+        ({"dtype": "bits"}, "from 8 to the code size, 64; got 0"),
+        ({"dtype": "bits", "bits": 12}, "multiple of 8 .* got 12"),
+        ({"dtype": "bits", "bits": 72}, "code size, 64; got 72"),
     ],
 )
 def test_wrong_settings_are_refused(wrong: dict[str, object], message: str) -> None:
@@ -444,7 +444,7 @@ def test_wrong_settings_are_refused(wrong: dict[str, object], message: str) -> N
 @pytest.mark.parametrize("form", ["float", "int8"])
 def test_every_chosen_plan_can_be_built(kind: str, form: str) -> None:
     for count in (1, 3, 200):
-        plan = choose.choose(count, SIZE, kind=kind, form=form)
+        plan = choose.choose(count, SIZE, kind=kind, dtype=form)
         engine = FaissEngine.build(plan, IDS[:count], CODES[:count], None)
         assert engine.search(CODES[:1], 1)[0][0, 0] == IDS[0]
         stated = plan.bytes_per_item

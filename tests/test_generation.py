@@ -143,7 +143,7 @@ def test_a_plane_of_groups(classes):
     [
         (0, -1, 4, "down must be one of the .* got -1"),
         (999, 1, 4, "across must be one of the .* got 999"),
-        (3, 3, 4, "two different numbers of a code; got 3 twice"),
+        (3, 3, 4, "two different dimensions of a code; got 3 twice"),
         (0, 1, 1, "steps must be 2 to 100; got 1"),
     ],
 )

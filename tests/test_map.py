@@ -22,7 +22,7 @@ from aesearch.cli.map import BY
 from aesearch.errors import ContentError, ParameterError, StorageError, UnsupportedError
 from aesearch.maps import map as mapping
 from aesearch.maps import material, texts
-from aesearch.maps.layouts import Panel, neighbour_accuracy
+from aesearch.maps.layouts import Panel, neighbor_accuracy
 from aesearch.maps.map import Map, map_of
 from aesearch.reports.map import figure
 from aesearch.reports.map import styles as looks_of
@@ -96,14 +96,14 @@ def test_pictures_are_laid_out_beside_the_components_of_their_pixels(index: Inde
     assert [panel.method for panel in found.panels] == ["learned", "pca"]
     assert found.keys == [item.key for item in index.items()]
     assert found.groups == [key.split("/")[0] for key in found.keys]
-    assert found.places.shape == (N, 2)
-    assert found.places.std(axis=0).min() > 0
+    assert found.coordinates.shape == (N, 2)
+    assert found.coordinates.std(axis=0).min() > 0
     assert ("learning the map", 1.0) in told
     again = map_of(index)
-    np.testing.assert_array_equal(found.places, again.places)
+    np.testing.assert_array_equal(found.coordinates, again.coordinates)
     for panel in found.panels:
         labels = np.unique(found.groups, return_inverse=True)[1]
-        assert panel.accuracy == neighbour_accuracy(panel.places, labels)
+        assert panel.accuracy == neighbor_accuracy(panel.coordinates, labels)
 
 
 def test_the_baseline_is_pca_of_the_pixels(index: Index) -> None:
@@ -112,7 +112,7 @@ def test_the_baseline_is_pca_of_the_pixels(index: Index) -> None:
     small = pixels.reshape(N, 16, 2, 16, 2, 3).mean(axis=(2, 4)).reshape(N, -1)
     centred = small - small.mean(axis=0)
     left, values, _ = np.linalg.svd(centred, full_matrices=False)
-    places = map_of(index, "pca").panels[1].places
+    places = map_of(index, "pca").panels[1].coordinates
     np.testing.assert_allclose(abs(places), abs(left[:, :2] * values[:2]), rtol=2e-2, atol=0.5)
 
 
@@ -153,22 +153,22 @@ def test_an_encoder_of_two_numbers_is_shown_as_it_is(kind: str, tmp_path: Path) 
         sample = index.prepare(source / found.keys[7]).sample
         latents = index.encoder.encode_with_latents(index.features.stack([sample] * 2))[1]
     assert found.method == "code"
-    np.testing.assert_allclose(found.places[7], latents[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.coordinates[7], latents[0], rtol=1e-4, atol=1e-5)
 
 
 def test_tsne_of_the_codes(index: Index) -> None:
     found = map_of(index, "tsne")
     assert found.method == "tsne"
-    assert np.isfinite(found.places).all()
-    np.testing.assert_array_equal(found.places, map_of(index, "tsne").places)
+    assert np.isfinite(found.coordinates).all()
+    np.testing.assert_array_equal(found.coordinates, map_of(index, "tsne").coordinates)
 
 
 def test_umap_of_the_codes(index: Index) -> None:
     pytest.importorskip("umap")
     found = map_of(index, "umap")
     assert found.method == "umap"
-    assert np.isfinite(found.places).all()
-    np.testing.assert_array_equal(found.places, map_of(index, "umap").places)
+    assert np.isfinite(found.coordinates).all()
+    np.testing.assert_array_equal(found.coordinates, map_of(index, "umap").coordinates)
 
 
 def test_umap_that_is_not_installed_names_the_extra(
@@ -202,7 +202,7 @@ def test_a_handful_of_equal_pictures_have_one(tmp_path: Path) -> None:
     with Index(indexed(tmp_path / "same", tmp_path / "ix")) as index:
         for by in ("auto", "code", "tsne"):
             found = map_of(index, by)
-            assert np.isfinite(found.places).all()
+            assert np.isfinite(found.coordinates).all()
             assert found.accuracy is None  # there are no groups
 
 
@@ -215,7 +215,7 @@ def test_pictures_that_are_gone_are_left_out(tmp_path: Path) -> None:
             found = map_of(index)
         row = found.keys.index(keys[3])
         for panel in found.panels:
-            assert np.flatnonzero(np.isnan(panel.places).any(axis=1)).tolist() == [row]
+            assert np.flatnonzero(np.isnan(panel.coordinates).any(axis=1)).tolist() == [row]
         (tmp_path / "photos").rename(tmp_path / "elsewhere")
         with (
             pytest.warns(UserWarning, match="40 of 40 pictures"),
@@ -234,7 +234,7 @@ def test_pictures_added_by_hand_are_on_the_map(tmp_path: Path) -> None:
         index.add({"by hand": Image.new("RGB", (40, 40), "green")})
         found = map_of(index, "pca")
     assert "by hand" in found.keys
-    assert all(np.isfinite(panel.places).all() for panel in found.panels)
+    assert all(np.isfinite(panel.coordinates).all() for panel in found.panels)
 
 
 # -- the figure of merit -------------------------------------------------------------------------
@@ -253,13 +253,13 @@ def test_the_accuracy_is_that_of_counting_by_hand() -> None:
         assert far[sixth] - far[others[-1]] > 1e-6  # rounding does not choose
         votes = [labels[j] for j in others]
         right += max(votes, key=votes.count) == labels[i]  # of equals the first, the nearest
-    assert neighbour_accuracy(places, labels) == pytest.approx(right / len(usable))
+    assert neighbor_accuracy(places, labels) == pytest.approx(right / len(usable))
 
 
 def test_an_item_never_votes_for_itself() -> None:
     labels = np.arange(12)
-    assert neighbour_accuracy(np.zeros((12, 2), dtype=np.float32), labels) == 0
-    assert neighbour_accuracy(np.zeros((1, 2), dtype=np.float32), labels[:1]) is None
+    assert neighbor_accuracy(np.zeros((12, 2), dtype=np.float32), labels) == 0
+    assert neighbor_accuracy(np.zeros((1, 2), dtype=np.float32), labels[:1]) is None
 
 
 # -- colours and shapes --------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_names_of_groups_meet_neither_each_other_nor_the_border(groups: int) -> 
     centres = np.random.default_rng(0).uniform(-9, 9, (groups, 2))
     centres[:3] = [[-20, -20], [20, 20], [-20, 20]]  # whole groups that lie in a corner
     for number, centre in enumerate(centres.astype(np.float32)):
-        found.panels[0].places[number::groups] = centre
+        found.panels[0].coordinates[number::groups] = centre
     drawn = figure._figure(found, *styles_of(found.groups))
     drawn.draw_without_rendering()
     axes = drawn.axes[0]
@@ -397,7 +397,7 @@ def data_of(page: str) -> dict:
 def test_the_page_holds_everything_and_loads_nothing(tmp_path: Path) -> None:
     groups = ["</script><b>"] * 6 + ["dogs"] * 4
     found = made(groups, name="<trip>")
-    found.panels[0].places[2] = np.nan
+    found.panels[0].coordinates[2] = np.nan
     words = [f"said of {n}" for n in range(10)]
     write_map(found, tmp_path / "map.html", words=words, pictures={3: b"jpeg"})
     page = (tmp_path / "map.html").read_text(encoding="utf-8")
@@ -411,7 +411,7 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path: Path) -> None:
     assert list(base64.b64decode(data["groups"])) == [0] * 6 + [1] * 4
     for panel, kept in zip(found.panels, data["panels"], strict=True):
         places = np.frombuffer(base64.b64decode(kept["places"]), "<f4").reshape(-1, 2)
-        np.testing.assert_array_equal(places, panel.places)
+        np.testing.assert_array_equal(places, panel.coordinates)
         assert kept["accuracy"] == panel.accuracy
 
 

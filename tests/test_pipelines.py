@@ -36,7 +36,7 @@ from aesearch.errors import (
 )
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.integrations.handle import Handle
-from aesearch.integrations.sklearn import Codes, Neighbours
+from aesearch.integrations.sklearn import Codes, Neighbors
 
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # tests are offline
 N = 36
@@ -141,7 +141,7 @@ def test_an_estimator_is_cloned_and_pickled_by_the_place_of_its_index(
     made: Path, paths: list[Path]
 ) -> None:
     place = made / "indexes/images"
-    for one in (Codes(place), Neighbours(place, n_neighbors=3)):
+    for one in (Codes(place), Neighbors(place, n_neighbors=3)):
         assert clone(one).get_params() == one.get_params()
         assert one.get_params()["index"] == place
         expected = one.fit(paths).transform(paths[:5])
@@ -181,7 +181,7 @@ def test_an_index_that_was_trained_anew_is_refused(tmp_path: Path) -> None:
 
 
 def test_many_threads_get_the_codes_of_one(made: Path, paths: list[Path]) -> None:
-    for one in (Codes(made / "indexes/images"), Neighbours(made / "indexes/images")):
+    for one in (Codes(made / "indexes/images"), Neighbors(made / "indexes/images")):
         expected = one.fit(paths).transform(paths)
         again = pickle.loads(pickle.dumps(one))  # whose index and engine are still to be opened
         with ThreadPoolExecutor(8) as pool:
@@ -220,7 +220,7 @@ def test_the_graph_is_that_of_scikit_learn(made: Path, paths: list[Path], mode: 
     codes = Codes(place).fit_transform(paths)
     assert clear_choice(codes[:30], codes, 5).all()  # the item itself, and four others
     theirs = KNeighborsTransformer(n_neighbors=4, mode=mode, metric="cosine")
-    ours = Neighbours(place, n_neighbors=4, mode=mode)
+    ours = Neighbors(place, n_neighbors=4, mode=mode)
     expected = theirs.fit_transform(codes[:30]), theirs.transform(codes[30:])
     found = ours.fit_transform(paths[:30]), ours.transform(paths[30:])
     for one, other in zip(found, expected, strict=True):
@@ -242,7 +242,7 @@ def test_neighbours_of_the_graph_are_those_of_the_codes(made: Path, paths: list[
     assert clear.mean() > 0.9
     for by, X in (("content", paths), ("key", keys)):
         model = make_pipeline(
-            Neighbours(place, n_neighbors=3, by=by),
+            Neighbors(place, n_neighbors=3, by=by),
             KNeighborsClassifier(n_neighbors=3, metric="precomputed"),
         ).fit(X[::2], folders[::2])
         found, expected = model.predict(X[1::2]), plain.predict(codes[1::2])
@@ -254,13 +254,13 @@ def test_neighbours_of_the_graph_are_those_of_the_codes(made: Path, paths: list[
 
 def test_too_few_samples_for_the_neighbours_wanted(made: Path, paths: list[Path]) -> None:
     place = made / "indexes/images"
-    assert Neighbours(place, n_neighbors=4).fit_transform(paths[:5]).nnz == 25
+    assert Neighbors(place, n_neighbors=4).fit_transform(paths[:5]).nnz == 25
     with pytest.raises(ParameterError, match=r"n_neighbors must be .* got 5"):
-        Neighbours(place, n_neighbors=5).fit(paths[:5])
+        Neighbors(place, n_neighbors=5).fit(paths[:5])
     with pytest.raises(ParameterError, match=r"n_neighbors must be .* got 0"):
-        Neighbours(place, n_neighbors=0).fit(paths[:5])
+        Neighbors(place, n_neighbors=0).fit(paths[:5])
     with pytest.raises(ParameterError, match="mode must be"):
-        Neighbours(place, mode="none").fit(paths[:5])
+        Neighbors(place, mode="none").fit(paths[:5])
 
 
 # -- documents for what generates answers ----------------------------------------------------------
@@ -272,19 +272,19 @@ def test_of_a_long_document_the_passage_is_read(made: Path) -> None:
     with aesearch.open(made / "indexes/notes") as index:
         whole = index.text_of(long).text  # type: ignore[attr-defined]
         hits = {hit.key: hit for hit in index.search(whole[3000:3400], N)}
-    found = {one.facts["key"]: one for one in handle.retrieve(whole[3000:3400], N)}
+    found = {one.metadata["key"]: one for one in handle.retrieve(whole[3000:3400], N)}
     assert set(found) == set(hits)
     passages = {key for key, hit in hits.items() if hit.passage}  # type: ignore[attr-defined]
     assert passages
     for key, one in found.items():
-        assert one.facts["score"] == pytest.approx(hits[key].score)
-        assert one.facts["path"] == str(made / "texts" / key)
+        assert one.metadata["score"] == pytest.approx(hits[key].score)
+        assert one.metadata["path"] == str(made / "texts" / key)
         if key in passages:
             kept = (made / "texts" / key).read_text(encoding="utf-8")
-            assert one.text == kept[one.facts["start"] : one.facts["stop"]]
+            assert one.text == kept[one.metadata["start"] : one.metadata["stop"]]
             assert len(one.text) < len(kept)
         else:
-            assert "start" not in one.facts
+            assert "start" not in one.metadata
             assert one.text.strip() == (made / "texts" / key).read_text(encoding="utf-8").strip()
     handle.close()
 
@@ -292,7 +292,7 @@ def test_of_a_long_document_the_passage_is_read(made: Path) -> None:
 def test_limits_of_what_is_retrieved(made: Path) -> None:
     handle = Handle(made / "indexes/notes")
     found = handle.retrieve("rocket in orbit", 5, among="music/*")
-    assert {one.facts["label"] for one in found} == {"music"}
+    assert {one.metadata["label"] for one in found} == {"music"}
     assert handle.retrieve("qwertz", 5) == []
     assert handle.retrieve("  ", 5) == []
     best = handle.retrieve("rocket in orbit", 3, hybrid=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aesearch.encoders.factory import chosen_parameters, parse_choices
 from aesearch.errors import ParameterError
-from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
+from aesearch.settings import Settings, format_parameters, parse_memory, parse_seconds
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -91,7 +91,7 @@ def test_parameters_survive_the_command_line(parameters: dict[str, Any]) -> None
         chosen = chosen_parameters("mlp", parameters, 64, 0)
     except ParameterError:
         assume(False)
-    said = parse_choices(spelled(chosen).split())
+    said = parse_choices(format_parameters(chosen).split())
     assert set(said) == set(chosen)
     assert chosen_parameters("mlp", said, 64, 0) == chosen
     assert Settings(encoder="mlp", parameters=chosen).parameters == chosen

@@ -32,20 +32,20 @@ def looked_at(changes: Changes) -> Counter[str]:
     return Counter(entry.key for entries in lists for entry in entries)
 
 
-@given(before=FILES, now=FILES, ledger=FILES, locked=st.sets(KEYS))
-@example(before={"a": (b"x", 1)}, now={"b": (b"x", 2)}, ledger={}, locked=set())
-@example(before={"a": (b"x", 1), "b": (b"x", 1)}, now={"c": (b"x", 1)}, ledger={}, locked=set())
+@given(before=FILES, now=FILES, skipped=FILES, locked=st.sets(KEYS))
+@example(before={"a": (b"x", 1)}, now={"b": (b"x", 2)}, skipped={}, locked=set())
+@example(before={"a": (b"x", 1), "b": (b"x", 1)}, now={"c": (b"x", 1)}, skipped={}, locked=set())
 def test_every_file_and_every_item_is_in_one_part(
-    before: Files, now: Files, ledger: Files, locked: set[str]
+    before: Files, now: Files, skipped: Files, locked: set[str]
 ) -> None:
-    ledger = {key: file for key, file in ledger.items() if key not in before}
+    skipped = {key: file for key, file in skipped.items() if key not in before}
     read: list[str] = []
 
     def digest(key: str) -> bytes | None:
         read.append(key)
         return None if key in locked else digest_of(now[key][0])
 
-    items, skipped = known(before), {k: v._replace(digest=b"") for k, v in known(ledger).items()}
+    items, skipped = known(before), {k: v._replace(digest=b"") for k, v in known(skipped).items()}
     changes = compare(entries(now), items, skipped, digest)
     same = {key for key in now if key in items and items[key][:2] == known(now)[key][:2]}
     passed_over = {key for key in now if key in skipped and skipped[key][:2] == known(now)[key][:2]}

@@ -60,19 +60,19 @@ def content(store: Store) -> Model:
 @given(
     held=st.sets(KEYS),
     pairs=st.lists(st.tuples(KEYS, KEYS, TIMES), unique_by=(lambda p: p[0], lambda p: p[1])),
-    ledger=st.sets(KEYS),
+    skipped=st.sets(KEYS),
 )
-@example(held={"a", "b"}, pairs=[("a", "b", 1), ("b", "a", 2)], ledger=set())
-@example(held={"a", "b", "c"}, pairs=[("a", "b", 1), ("b", "c", 2), ("c", "d", 3)], ledger={"d"})
+@example(held={"a", "b"}, pairs=[("a", "b", 1), ("b", "a", 2)], skipped=set())
+@example(held={"a", "b", "c"}, pairs=[("a", "b", 1), ("b", "c", 2), ("c", "d", 3)], skipped={"d"})
 def test_renames_happen_all_at_once(
-    store: Store, held: set[str], pairs: list[tuple[str, str, int]], ledger: set[str]
+    store: Store, held: set[str], pairs: list[tuple[str, str, int]], skipped: set[str]
 ) -> None:
-    ledger = ledger - held
+    skipped = skipped - held
     emptied(store)
     ids = {key: put(store, key, Known(n, 5, b"x"), n) for n, key in enumerate(sorted(held))}
     before = content(store)
     with store.transaction():
-        store.skip(Skipped(key, "damaged", ignored=False) for key in ledger)
+        store.skip(Skipped(key, "damaged", ignored=False) for key in skipped)
         store.rename(pairs)
     moving = {new: (old, time) for old, new, time in pairs if old in held}
     # A pair whose old key is not there moves nothing; its new key gives way all the same.
@@ -85,7 +85,7 @@ def test_renames_happen_all_at_once(
     kept = {key: id for key, id in ids.items() if key not in gone}
     kept |= {new: ids[old] for new, (old, _) in moving.items()}
     assert {item.key: item.id for item in store.items()} == kept
-    assert {file.key for file in store.skipped()} == ledger - {new for _, new, _ in pairs}
+    assert {file.key for file in store.skipped()} == skipped - {new for _, new, _ in pairs}
     assert store.problems() == []
 
 
@@ -97,7 +97,7 @@ class Changes(RuleBasedStateMachine):
         super().__init__()
         self.store = emptied(store)
         self.items: Model = {}
-        self.ledger: set[str] = set()
+        self.skipped: set[str] = set()
         self.given: set[int] = set()
         self.number = 0
 
@@ -110,7 +110,7 @@ class Changes(RuleBasedStateMachine):
         assert id == old[key] if old else id not in self.given  # an id is never given twice
         self.given.add(id)
         self.items[key] = known, self.number
-        self.ledger.discard(key)
+        self.skipped.discard(key)
 
     @rule(keys=st.sets(KEYS, max_size=3))
     def remove(self, keys: set[str]) -> None:
@@ -143,8 +143,8 @@ class Changes(RuleBasedStateMachine):
         keys -= self.items.keys()
         with self.store.transaction():
             self.store.skip(Skipped(key, "damaged", ignored=False) for key in keys)
-            self.store.forget(self.ledger)
-        self.ledger = keys - self.ledger
+            self.store.forget(self.skipped)
+        self.skipped = keys - self.skipped
 
     @rule(key=KEYS)
     def fail(self, key: str) -> None:
@@ -161,7 +161,7 @@ class Changes(RuleBasedStateMachine):
     def it_is_the_dict(self) -> None:
         assert content(self.store) == self.items
         assert self.store.count() == len(self.items)
-        assert {file.key for file in self.store.skipped()} == self.ledger
+        assert {file.key for file in self.store.skipped()} == self.skipped
         ids = self.store.ids_of(self.items)
         assert self.store.keys_of(ids.values()) == {id: key for key, id in ids.items()}
         for key, (known, _) in self.items.items():

@@ -1,7 +1,7 @@
 """An index is a dict of its source, whatever happens to the files and is added or removed by hand.
 
 The model is two dicts: the files on the disk, and what the index must hold. After each change of
-the index its keys, contents and ledger are those of the model, and each item finds itself.
+the index its keys, contents and skipped are those of the model, and each item finds itself.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Syncing(RuleBasedStateMachine):
             for n in range(FIRST)
         }
         self.items = dict(self.disk)
-        self.ledger: dict[str, tuple[int, int]] = {}
+        self.skipped: dict[str, tuple[int, int]] = {}
         self.clock = max(file.mtime for file in self.disk.values())
         self.open()
         self.check()
@@ -180,7 +180,7 @@ class Syncing(RuleBasedStateMachine):
         key, content = self.kind.key(number), data.draw(st.sampled_from(self.kind.good))
         assert self.index.add({key: content}) == [key]
         self.items[key] = File(content, added=key not in self.disk)
-        self.ledger.pop(key, None)
+        self.skipped.pop(key, None)
         self.check()
 
     @precondition(lambda self: self.disk)
@@ -194,7 +194,7 @@ class Syncing(RuleBasedStateMachine):
         else:
             assert self.index.add([self.source / key]) == [key]
             self.items[key] = file
-            self.ledger.pop(key, None)
+            self.skipped.pop(key, None)
         self.check()
 
     @precondition(lambda self: self.items)
@@ -207,7 +207,7 @@ class Syncing(RuleBasedStateMachine):
         for key in set(keys):
             del self.items[key]
             if key in self.disk:
-                self.ledger[key] = self.disk[key].stamp
+                self.skipped[key] = self.disk[key].stamp
         self.check()
 
     @rule(anew=st.booleans())
@@ -222,14 +222,14 @@ class Syncing(RuleBasedStateMachine):
             self.check()
             return
         before, ids = self.items, self.index.folder.store.ids_of(self.items)
-        seen_before = self.ledger
+        seen_before = self.skipped
         self.items = {key: item for key, item in before.items() if item.added}
-        self.ledger = {}
+        self.skipped = {}
         for key, file in self.disk.items():
             left_out = key not in walked and seen_before.get(key) == file.stamp
             if left_out or file.content in self.kind.bad:
                 self.items.pop(key, None)
-                self.ledger[key] = file.stamp
+                self.skipped[key] = file.stamp
             else:
                 self.items[key] = file
         counts = self.index.sync()
@@ -265,7 +265,7 @@ class Syncing(RuleBasedStateMachine):
         assert len(index) == len(items)
         stamps = {key: known[:2] for key, known in index.folder.store.known(added=True).items()}
         assert stamps == {key: item.stamp for key, item in items.items()}
-        assert {s.key: (s.size, s.mtime_ns) for s in index.skipped()} == self.ledger
+        assert {s.key: (s.size, s.mtime_ns) for s in index.skipped()} == self.skipped
         assert index.verify() == []
         for key, item in items.items():
             assert key in index

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aesearch.indexing.choices import choose_settings
 
 from aesearch.cli.index import EncoderName
 from aesearch.encoders import ENCODERS, EncoderInfo, encoder_class
@@ -22,7 +21,8 @@ from aesearch.encoders.factory import (
     require_kind,
 )
 from aesearch.errors import IndexNotFoundError, ParameterError
-from aesearch.settings import Settings, parse_memory, parse_seconds, spelled
+from aesearch.indexing.request import Choices
+from aesearch.settings import Settings, format_parameters, parse_memory, parse_seconds
 from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout, sync_to_disk, write_atomically
 from aesearch.storage.places import all_places, find, home, key_for, place_for
@@ -206,7 +206,7 @@ def test_text_becomes_what_the_constructor_expects(fake: str, text: str, value: 
     assert found == ({} if value == default else {name: value})
     if found:
         assert type(found[name]) is type(value)
-        again = parse_choices([spelled(found)])
+        again = parse_choices([format_parameters(found)])
         assert chosen_parameters(fake, again, 64, 0) == found
 
 
@@ -243,8 +243,8 @@ def test_parameters_are_kept_as_json_keeps_them() -> None:
     assert Settings(**json.loads(json.dumps(settings.as_dict()))) == settings
     assert hash(settings) == hash(Settings(encoder="vae", parameters={}))
     assert settings != Settings(encoder="vae", parameters={})
-    assert spelled(settings.parameters) == "hidden=500,250 beta=0.5 layers=3 body=none"
-    assert spelled({"a": (5,), "b": True, "c": ()}) == "a=5, b=true c=,"
+    assert format_parameters(settings.parameters) == "hidden=500,250 beta=0.5 layers=3 body=none"
+    assert format_parameters({"a": (5,), "b": True, "c": ()}) == "a=5, b=true c=,"
     for bad in ({"a": object()}, {"a": {"b": 1}}, [1]):
         with pytest.raises(ParameterError, match="must be"):
             Settings(parameters=bad)  # type: ignore[arg-type]
@@ -268,7 +268,7 @@ def test_an_older_index_goes_on_under_the_names_of_today() -> None:
     before = Settings(encoder="neighbours", parameters={"neighbours": 3, "normalise": False})
     now = Settings(encoder="neighbors", parameters={"neighbors": 3, "normalize": False})
     for wanted in (None, {}, {"encoder": "neighbors"}, {"parameters": {"neighbors": 3}}):
-        chosen = choose_settings(before, wanted, "images", retrain=False)
+        chosen = Choices.of(wanted).over(before, "images", retrain=False)
         assert chosen == replace(now, kind="images")
 
 

@@ -21,10 +21,10 @@ from aesearch.encoders.layers.rbm import COUNTS, RBM, learning_rate_for
 from aesearch.encoders.sparse import (
     Moments,
     are_counts,
-    bags_of,
     canonical,
     csr_of,
     extremes,
+    sparse_rows_of,
 )
 from aesearch.errors import ParameterError
 
@@ -80,12 +80,12 @@ def test_codes_know_the_topics(fitted: Encoder, corpus: tuple[csr_matrix, np.nda
     assert nearest.score(codes[160:], topics[160:]) > 0.9
 
 
-def test_the_frozen_encoder_takes_bags(
+def test_the_frozen_encoder_takes_sparse_rows(
     fitted: Encoder, corpus: tuple[csr_matrix, np.ndarray], tmp_path: Any
 ) -> None:
     X = corpus[0][:20]
     frozen = freeze(fitted, tmp_path)
-    latents = frozen.encode_with_latents(bags_of(X))[1]
+    latents = frozen.encode_with_latents(sparse_rows_of(X))[1]
     np.testing.assert_allclose(latents, fitted.transform(X), rtol=1e-3, atol=1e-4)
 
 
@@ -143,15 +143,15 @@ def test_units_look_at_a_sparse_table_as_at_a_full_one() -> None:
     np.testing.assert_allclose(moments.total, full.sum(dim=1).mean(), rtol=1e-6)
 
 
-def test_bags_and_back() -> None:
+def test_sparse_rows_and_back() -> None:
     X = random_table(20, 50, density=0.1, format="csr", random_state=0, dtype=np.float32)
-    bags = bags_of(X)
-    assert np.shares_memory(bags.values, X.data)
-    assert (csr_of(bags) != X).nnz == 0
+    rows = sparse_rows_of(X)
+    assert np.shares_memory(rows.values, X.data)
+    assert (csr_of(rows) != X).nnz == 0
     untidy = csr_matrix(([1.0, 2.0, 4.0], [3, 1, 3], [0, 3]), shape=(1, 5))
     untidy.has_canonical_format = False
-    bags = bags_of(untidy)
-    assert (bags.indices.tolist(), bags.values.tolist()) == ([1, 3], [2.0, 5.0])
+    rows = sparse_rows_of(untidy)
+    assert (rows.indices.tolist(), rows.values.tolist()) == ([1, 3], [2.0, 5.0])
     assert untidy.nnz == 3  # what was given is as it was
 
 

@@ -17,9 +17,8 @@ import pytest
 
 from aesearch.errors import DamagedError, StorageError
 from aesearch.sources.changes import Known
-from aesearch.storage.database import Store
+from aesearch.storage.database import CHUNK, Store
 from aesearch.storage.schema import NewItem, Revision, Skipped
-from aesearch.storage.text_rows import CHUNK
 
 SIZE = 4
 
@@ -158,13 +157,15 @@ def test_globs(store: Store) -> None:
 def test_hand_added_items(store: Store) -> None:
     with store.transaction():
         ids = store.put([item("found"), item("mine", added=True)], codes_of(2))
-        store.keep(ids, [b"", b"png"])
+        store.put_contents(ids, [b"", b"png"])
     assert set(store.known()) == {"found"}
     assert set(store.known(added=True)) == {"found", "mine"}
-    assert [(kept.key, kept.added, png) for kept, png in store.kept()] == [("mine", True, b"png")]
+    assert [(item.key, item.added, png) for item, png in store.added_contents()] == [
+        ("mine", True, b"png")
+    ]
     with store.transaction():
         store.put([item("mine")], codes_of(1))  # a file of this name has come
-    assert store.kept() == []
+    assert store.added_contents() == []
     assert set(store.known()) == {"found", "mine"}
 
 
@@ -205,7 +206,7 @@ def test_renaming(filled: Store, pairs: list[tuple[str, str]], expected: dict[in
         np.testing.assert_array_equal(filled.codes([entry.id])[1][0], codes_of(3)[entry.id - 1])
 
 
-def test_renaming_onto_a_skipped_file_clears_the_ledger(filled: Store) -> None:
+def test_renaming_onto_a_skipped_file_takes_it_from_the_list(filled: Store) -> None:
     with filled.transaction():
         filled.skip([Skipped("z", "damaged", False), Skipped("y", "damaged", False)])
         filled.rename([("a", "z", 11)])
@@ -219,10 +220,10 @@ def test_touching(filled: Store) -> None:
     assert filled.known()["b"] == Known(1, 10, b"b")
 
 
-# -- the ledger --------------------------------------------------------------------------------
+# -- skipped files -----------------------------------------------------------------------------
 
 
-def test_the_ledger(filled: Store) -> None:
+def test_skipped_files(filled: Store) -> None:
     bad, text = Skipped("x", "truncated", False, 5, 6), Skipped("t", "not a picture", True, 7, 8)
     with filled.transaction():
         filled.skip([bad, text])

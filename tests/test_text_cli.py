@@ -365,10 +365,10 @@ def test_a_question_of_the_other_kind_is_refused_in_words(home: Path, here: Path
 def test_an_index_with_hybrid_by_default_needs_no_counting_at_the_first_query(here: Path) -> None:
     write_texts(here / "docs")
     with made(Path("docs"), Path("indexes/docs")) as index:
-        folder = index.folder.layout.words(index.revision.number)
+        folder = index.folder.layout.lexical_index(index.revision.number)
         assert index.is_hybrid
         assert folder.is_dir()
     assert command("remove", "sailing/03.txt").code == 0
     with Index(here / "indexes/docs") as index:
-        assert index.folder.layout.words(index.revision.number).is_dir()
+        assert index.folder.layout.lexical_index(index.revision.number).is_dir()
     assert "texts are searched by both, unless with --no-hybrid" in command("info").out

@@ -14,7 +14,7 @@ from texts_ import word_table
 from torch.nn import functional
 
 from aesearch.encoders.linear.lsa import LSAEncoder
-from aesearch.encoders.sparse import bags_of
+from aesearch.encoders.sparse import sparse_rows_of
 from aesearch.encoders.texts.encoder import SMALL, TOPICAL_FROM, TextEncoder
 from aesearch.encoders.training.session import Session
 from aesearch.errors import ParameterError
@@ -118,7 +118,7 @@ def test_every_form_gives_codes_of_its_size(fitted: TextEncoder, X: csr_matrix) 
 @pytest.mark.parametrize("fitted", ["multinomial", "map"], indirect=True)
 def test_the_graph_is_the_encoder(fitted: TextEncoder, X: csr_matrix, tmp_path: Path) -> None:
     frozen = freeze(fitted, tmp_path)
-    codes, latents = frozen.encode_with_latents(bags_of(X))
+    codes, latents = frozen.encode_with_latents(sparse_rows_of(X))
     expected = fitted.transform(X)
     np.testing.assert_allclose(latents, expected, rtol=1e-3, atol=1e-4)
     centred = expected - fitted.center_.numpy()

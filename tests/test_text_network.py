@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from texts_ import word_table
 from torch.nn import functional
 
-from aesearch.encoders.texts.network import SparseRows, TextNetwork, _LogSumExp
+from aesearch.encoders.texts.network import TextNetwork, WordRows, _LogSumExp
 from aesearch.encoders.texts.tasks import RefiningTask, TextTask
 from aesearch.encoders.training import losses
 
@@ -37,12 +37,12 @@ ROWS = np.array([3, 7, 3, 150, 0])
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_rows_without_noise_are_of_unit_length(order: int, X: csr_matrix) -> None:
-    batch = SparseRows(X, order).batch(ROWS)
+    batch = WordRows(X, order).batch(ROWS)
     full = dense(batch, len(ROWS))
     expected = X[ROWS].toarray()
     lengths = np.linalg.norm(expected, order, axis=1)
     np.testing.assert_allclose(full, expected / np.maximum(lengths, 1e-9)[:, None], rtol=1e-5)
-    np.testing.assert_allclose(SparseRows(X, order).lengths(ROWS, order), lengths, rtol=1e-5)
+    np.testing.assert_allclose(WordRows(X, order).lengths(ROWS, order), lengths, rtol=1e-5)
     assert not full[1].any()  # the empty document
     matrix = torch.randn(TERMS, 6)
     np.testing.assert_allclose(batch.matmul(matrix), full @ matrix.numpy(), rtol=1e-4, atol=1e-5)
@@ -54,7 +54,7 @@ def test_masked_rows_keep_their_length_and_at_least_one_word(level: float, X: cs
     rows = np.arange(DOCUMENTS)
     full = X.toarray()
     words = np.diff(X.indptr)
-    shown = dense(SparseRows(X, 2).batch(rows, "mask", level), DOCUMENTS)
+    shown = dense(WordRows(X, 2).batch(rows, "mask", level), DOCUMENTS)
     assert not shown[full == 0].any()
     lengths = np.linalg.norm(shown, axis=1)
     np.testing.assert_allclose(lengths[words > 0], 1, rtol=1e-5)
@@ -71,14 +71,14 @@ def test_masked_rows_keep_their_length_and_at_least_one_word(level: float, X: cs
 def test_dropout_divides_by_the_share_that_is_kept(X: csr_matrix) -> None:
     torch.manual_seed(0)
     rows = np.arange(DOCUMENTS)
-    clean = dense(SparseRows(X, 2).batch(rows), DOCUMENTS)
+    clean = dense(WordRows(X, 2).batch(rows), DOCUMENTS)
     for level in (0.25, 0.8):
-        shown = dense(SparseRows(X, 2).batch(rows, "dropout", level), DOCUMENTS)
+        shown = dense(WordRows(X, 2).batch(rows, "dropout", level), DOCUMENTS)
         stays = shown > 0
         np.testing.assert_allclose(shown[stays], clean[stays] / (1 - level), rtol=1e-5)
         words = np.diff(X.indptr)
         assert stays.sum(axis=1)[words > 0].min() >= 1
-    draws = [dense(SparseRows(X, 2).batch(rows[:1], "dropout", 0.5), 1) for _ in range(600)]
+    draws = [dense(WordRows(X, 2).batch(rows[:1], "dropout", 0.5), 1) for _ in range(600)]
     # The mean is what it was, but for the word that always stays: it would go half of the time.
     expected = clean[0].sum() * (1 + 0.5 / 0.5 / words[0])
     assert np.mean([draw.sum() for draw in draws]) == pytest.approx(expected, rel=0.05)
@@ -87,21 +87,21 @@ def test_dropout_divides_by_the_share_that_is_kept(X: csr_matrix) -> None:
 def test_gaussian_noise_only_touches_words_that_occur(X: csr_matrix) -> None:
     torch.manual_seed(0)
     rows = np.arange(DOCUMENTS)
-    clean = SparseRows(X, 2).batch(rows)
-    noisy = SparseRows(X, 2).batch(rows, "gaussian", 0.5)
+    clean = WordRows(X, 2).batch(rows)
+    noisy = WordRows(X, 2).batch(rows, "gaussian", 0.5)
     assert torch.equal(noisy.columns, clean.columns)
     assert torch.equal(noisy.rows, clean.rows)
     difference = noisy.values - clean.values
     deviation = 0.5 * clean.values.std(correction=0)
     assert difference.std() == pytest.approx(float(deviation), rel=0.1)
     assert abs(difference.mean()) < 0.1 * deviation
-    untouched = SparseRows(X, 2).batch(rows, "gaussian", 0.0)
+    untouched = WordRows(X, 2).batch(rows, "gaussian", 0.0)
     assert torch.equal(untouched.values, clean.values)
 
 
 @pytest.mark.parametrize("noise", ["mask", "dropout", "gaussian", None])
 def test_batches_of_nothing(noise: str | None, X: csr_matrix) -> None:
-    batch = SparseRows(X, 2).batch(np.array([7, 7]), noise, 0.5)
+    batch = WordRows(X, 2).batch(np.array([7, 7]), noise, 0.5)
     assert len(batch.values) == 0
     np.testing.assert_array_equal(batch.matmul(torch.randn(TERMS, 3)), np.zeros((2, 3)))
 
@@ -134,7 +134,7 @@ def test_the_loss_without_decoded_rows_is_that_of_the_decoded_rows(
         if loss == "multinomial":
             network.frequency.normal_()
     latents = torch.randn(4, 5)
-    rows = SparseRows(X, 2 if loss == "cosine" else 1)
+    rows = WordRows(X, 2 if loss == "cosine" else 1)
     chosen = np.array([3, 0, 150, 9])
     target = rows.batch(chosen)
     full = torch.from_numpy(dense(target, 4))
@@ -150,7 +150,7 @@ def test_sparse_and_filled_rows_have_one_code(X: csr_matrix) -> None:
     network = TextNetwork(TERMS, [9, 5], "relu", bounded=True, loss="multinomial")
     chosen = np.array([3, 0, 7])
     full = functional.normalize(torch.from_numpy(X[chosen].toarray()), dim=1)
-    latents = network.encode_sparse(SparseRows(X, 2).batch(chosen))
+    latents = network.encode_sparse(WordRows(X, 2).batch(chosen))
     torch.testing.assert_close(latents, network.encode(full))
     assert latents.abs().max() <= 1
     assert not network.is_linear
@@ -184,6 +184,6 @@ def test_the_second_stage_does_not_learn_to_decode_at_the_cost_of_codes(X: csr_m
     assert network.output.grad is not None
     assert network.words.grad is None
     near = RefiningTask(network, X, pairs, noise=None, noise_level=0.0).losses(torch.arange(20))
-    seen = network.encode_sparse(SparseRows(X, 2).batch(np.arange(20)))
-    other = network.encode_sparse(SparseRows(X, 2).batch(np.roll(np.arange(DOCUMENTS), 1)[:20]))
+    seen = network.encode_sparse(WordRows(X, 2).batch(np.arange(20)))
+    other = network.encode_sparse(WordRows(X, 2).batch(np.roll(np.arange(DOCUMENTS), 1)[:20]))
     torch.testing.assert_close(near["agreement"], losses.agreement(seen, other, 0.2))

@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from aesearch.errors import ContentError, DamagedError, ParameterError
 from aesearch.modalities.texts.features import WEIGHTINGS, TextFeatures, fit_features
 from aesearch.modalities.texts.tokenizer import term_of, tokenize
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 
 SUBJECTS = ("planet orbit moon", "engine wheel brake", "goalie puck ice", "choir organ hymn")
 FILLING = ["the", "of", "a", "and", "is", "that", "this", "running", "readers", "café"]
@@ -37,14 +37,16 @@ def texts() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def fitted(texts: list[str]) -> tuple[TextFeatures, Bags]:
+def fitted(texts: list[str]) -> tuple[TextFeatures, SparseRows]:
     return fit_features(texts, len(texts))
 
 
 # -- counting ----------------------------------------------------------------------------------
 
 
-def test_counts_are_those_of_the_terms(texts: list[str], fitted: tuple[TextFeatures, Bags]) -> None:
+def test_counts_are_those_of_the_terms(
+    texts: list[str], fitted: tuple[TextFeatures, SparseRows]
+) -> None:
     features, counts = fitted
     assert features.language == "english"
     assert counts.shape == (120, len(features.terms))
@@ -57,7 +59,7 @@ def test_counts_are_those_of_the_terms(texts: list[str], fitted: tuple[TextFeatu
     assert all(np.all(np.diff(row.indices) > 0) for row in counts)
 
 
-def test_a_term_of_one_text_is_kept_among_few(fitted: tuple[TextFeatures, Bags]) -> None:
+def test_a_term_of_one_text_is_kept_among_few(fitted: tuple[TextFeatures, SparseRows]) -> None:
     assert not any(term.startswith("only") for term in fitted[0].terms)
     few, _ = fit_features(texts_of(20), 20)
     assert any(term.startswith("only") for term in few.terms)
@@ -103,7 +105,7 @@ def test_more_texts_than_a_block(monkeypatch: pytest.MonkeyPatch, texts: list[st
 
 
 def test_more_spellings_than_are_remembered(
-    monkeypatch: pytest.MonkeyPatch, texts: list[str], fitted: tuple[TextFeatures, Bags]
+    monkeypatch: pytest.MonkeyPatch, texts: list[str], fitted: tuple[TextFeatures, SparseRows]
 ) -> None:
     monkeypatch.setattr("aesearch.modalities.texts.features.REMEMBERED", 3)
     features, _ = fit_features(texts, len(texts))
@@ -135,7 +137,7 @@ def test_tf_idf_is_that_of_scikit_learn(texts: list[str]) -> None:
     np.testing.assert_allclose(features.weigh(counts).toarray(), expected[:, columns], atol=1e-6)
 
 
-def test_log_entropy_is_the_formula(fitted: tuple[TextFeatures, Bags]) -> None:
+def test_log_entropy_is_the_formula(fitted: tuple[TextFeatures, SparseRows]) -> None:
     features, counts = fitted
     tf = counts.toarray().astype(np.float64)
     p = tf / tf.sum(axis=0)
@@ -157,7 +159,7 @@ def test_one_text_alone_is_its_row(weighting: str, texts: list[str]) -> None:
     assert not whole.toarray()[-1].any()  # zeros stay zeros
 
 
-def test_rows_have_unit_length(texts: list[str], fitted: tuple[TextFeatures, Bags]) -> None:
+def test_rows_have_unit_length(texts: list[str], fitted: tuple[TextFeatures, SparseRows]) -> None:
     lengths = np.linalg.norm(fitted[0].transform(texts).toarray(), axis=1)
     np.testing.assert_allclose(lengths[:-1], 1, atol=1e-6)
     assert lengths[-1] == 0
@@ -194,7 +196,7 @@ def test_no_terms_at_all(texts: list[str]) -> None:
     assert features.suggest("moon") == []
 
 
-def test_no_texts_to_count(fitted: tuple[TextFeatures, Bags]) -> None:
+def test_no_texts_to_count(fitted: tuple[TextFeatures, SparseRows]) -> None:
     assert fitted[0].transform([]).shape == (0, len(fitted[0].terms))
 
 
@@ -214,7 +216,7 @@ def test_what_is_not_allowed(arguments: dict[str, Any], match: str) -> None:
         fit_features(given.pop("texts"), given.pop("training"), **given)
 
 
-def test_counts_of_others_are_refused(fitted: tuple[TextFeatures, Bags]) -> None:
+def test_counts_of_others_are_refused(fitted: tuple[TextFeatures, SparseRows]) -> None:
     features, counts = fit_features(["moon"], 1)
     with pytest.raises(ParameterError, match="columns"):
         fitted[0].weigh(counts)
@@ -227,7 +229,7 @@ def test_counts_of_others_are_refused(fitted: tuple[TextFeatures, Bags]) -> None
 # -- files, snippets, suggestions --------------------------------------------------------------
 
 
-def test_saved_and_loaded(tmp_path: Path, fitted: tuple[TextFeatures, Bags]) -> None:
+def test_saved_and_loaded(tmp_path: Path, fitted: tuple[TextFeatures, SparseRows]) -> None:
     features, counts = fitted
     names = features.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
@@ -252,7 +254,7 @@ def test_saved_and_loaded(tmp_path: Path, fitted: tuple[TextFeatures, Bags]) -> 
     ],
 )
 def test_damage(
-    tmp_path: Path, fitted: tuple[TextFeatures, Bags], name: str, content: bytes | None
+    tmp_path: Path, fitted: tuple[TextFeatures, SparseRows], name: str, content: bytes | None
 ) -> None:
     features = fitted[0]
     features.save(tmp_path)
@@ -268,14 +270,14 @@ def test_damage(
     assert "\n" not in str(caught.value)
 
 
-def test_where_known_terms_stand(fitted: tuple[TextFeatures, Bags]) -> None:
+def test_where_known_terms_stand(fitted: tuple[TextFeatures, SparseRows]) -> None:
     features = fitted[0]
     text = "The ORBITS of unheard手机店: Moon\u2019s."
     found = [(features.terms[c], text[start:end]) for c, start, end in features.term_numbers(text)]
     assert found == [("orbit", "ORBITS"), ("手机", "手机"), ("机店", "机店"), ("moon", "Moon")]
 
 
-def test_suggestions(fitted: tuple[TextFeatures, Bags]) -> None:
+def test_suggestions(fitted: tuple[TextFeatures, SparseRows]) -> None:
     features = fitted[0]
     assert features.suggest("Plannet")[0] == "planet"
     assert "engine" in features.suggest("engne wheeel", n=2)
@@ -283,7 +285,7 @@ def test_suggestions(fitted: tuple[TextFeatures, Bags]) -> None:
     assert features.suggest("xyzzyx") == features.suggest("手表") == features.suggest("") == []
 
 
-def test_files_are_read_and_stacked(fitted: tuple[TextFeatures, Bags]) -> None:
+def test_files_are_read_and_stacked(fitted: tuple[TextFeatures, SparseRows]) -> None:
     features = fitted[0]
     document = features.read(b"The moon's orbit", "a.txt")
     row = features.stack([document])
@@ -293,7 +295,9 @@ def test_files_are_read_and_stacked(fitted: tuple[TextFeatures, Bags]) -> None:
         features.read(b"", "a.txt")
 
 
-def test_a_query_imports_nothing_heavy(tmp_path: Path, fitted: tuple[TextFeatures, Bags]) -> None:
+def test_a_query_imports_nothing_heavy(
+    tmp_path: Path, fitted: tuple[TextFeatures, SparseRows]
+) -> None:
     fitted[0].save(tmp_path)
     code = (
         "import sys; from pathlib import Path\n"

@@ -23,7 +23,7 @@ from aesearch.errors import (
 )
 from aesearch.export.index import export
 from aesearch.indexing.datasets import base
-from aesearch.indexing.datasets.vectors import neighbour_distance, noisy
+from aesearch.indexing.datasets.vectors import neighbor_distance, noisy
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.integrations.sklearn import Codes
 from aesearch.maps.map import map_of
@@ -240,8 +240,8 @@ def test_a_map(size: int, tmp_path: Path) -> None:
     settings = {"code_size": size}
     with built(tmp_path / "a.npy", tmp_path / "index", budget=0, settings=settings) as index:
         found = map_of(index, "code" if size == 2 else "pca")
-    assert found.places.shape == (COUNT, 2)
-    assert np.isfinite(found.places).all()
+    assert found.coordinates.shape == (COUNT, 2)
+    assert np.isfinite(found.coordinates).all()
 
 
 def test_an_export_can_be_used(tmp_path: Path, rows: Rows) -> None:
@@ -255,14 +255,14 @@ def test_an_export_can_be_used(tmp_path: Path, rows: Rows) -> None:
     assert FrozenEncoder(folder).encode(unit_rows(rows[3:5])) == pytest.approx(codes, abs=1e-5)
 
 
-def test_noise_is_as_long_as_the_way_to_a_neighbour() -> None:
+def test_noise_is_as_long_as_the_way_to_a_neighbor() -> None:
     vectors = unit_rows(make_vectors(500))
     some = np.arange(200)
     copies = noisy(vectors, some, 0)
     assert copies.shape == (200, SIZE)
     np.testing.assert_allclose(np.linalg.norm(copies, axis=1), 1, rtol=1e-5)
     lengths = np.linalg.norm(copies - vectors[some], axis=1)
-    usual = neighbour_distance(vectors)
+    usual = neighbor_distance(vectors)
     assert 0.5 * usual < np.median(lengths) < 1.3 * usual
     np.testing.assert_array_equal(copies, noisy(vectors, some, 0))
     assert not np.allclose(copies, noisy(vectors, some, 1))

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from aesearch.cli.format_check import cut_short, epochs, told, untrained
+from aesearch.cli.format_check import (
+    describe_early_end,
+    describe_encoder,
+    describe_untrained,
+    format_epochs,
+)
 from aesearch.settings import Settings
 from aesearch.storage.info import IndexInfo
 
@@ -51,7 +56,7 @@ def facts(kind: str = "texts", **changed: Any) -> IndexInfo:
 
 
 def lines(**changed: Any) -> str:
-    return "\n".join(told(facts(**changed), "document"))
+    return "\n".join(describe_encoder(facts(**changed), "document"))
 
 
 def test_a_difference_within_the_uncertainty_is_said_to_be_one() -> None:
@@ -86,27 +91,27 @@ def test_whether_texts_are_searched_by_words_too_is_said_of_documents() -> None:
     earlier = {**CHECK, "words": {"weight": 0.2, "by_code": 1.5}, "hybrid": False}
     for check in (earlier, CHECK, None):
         assert unknown in lines(check=check)
-    assert not any("BM25" in line for line in told(facts("images"), "picture"))
+    assert not any("BM25" in line for line in describe_encoder(facts("images"), "picture"))
 
 
 def test_a_clear_difference_raises_no_doubt() -> None:
     for gap in ([0.03, 0.01, 0.05], [-0.03, -0.05, -0.01], None):
         assert "uncertainty" not in lines(check={**CHECK, "gap": gap})
-    assert "138 documents kept out" in lines()
+    assert "138 documents held out" in lines()
 
 
 def test_a_training_that_the_budget_ended_early_says_so() -> None:
     short = {**TRAINED, "epochs": 1}
-    (line,) = cut_short(facts(trained=short, encoder="pca"))
+    (line,) = describe_early_end(facts(trained=short, encoder="pca"))
     assert line == (
         "training ended after 1 of 30 epochs: its budget of 1 min was spent, and PCA was better "
         "than what it had learned; more time may help: --retrain --budget TIME"
     )
-    assert "PCA" not in next(cut_short(facts(trained=short)))
-    assert not list(cut_short(facts(trained={**TRAINED, "epochs": 25})))  # it was enough
-    assert list(cut_short(facts(trained={**TRAINED, "epochs": 25}, encoder="lsa")))
-    assert not list(cut_short(facts()))
-    assert not list(cut_short(facts(trained={"items": 3})))  # of an earlier version
+    assert "PCA" not in next(describe_early_end(facts(trained=short)))
+    assert not list(describe_early_end(facts(trained={**TRAINED, "epochs": 25})))  # it was enough
+    assert list(describe_early_end(facts(trained={**TRAINED, "epochs": 25}, encoder="lsa")))
+    assert not list(describe_early_end(facts()))
+    assert not list(describe_early_end(facts(trained={"items": 3})))  # of an earlier version
 
 
 def test_a_collection_too_small_to_learn_from_says_so() -> None:
@@ -114,7 +119,7 @@ def test_a_collection_too_small_to_learn_from_says_so() -> None:
         known = facts(
             items=count, encoder=kind, trained={"items": 9}, settings=Settings(encoder=encoder)
         )
-        return list(untrained(known, "picture"))
+        return list(describe_untrained(known, "picture"))
 
     assert of(40, "pca") == [
         "40 pictures are too few to learn from, which takes 128: PCA makes the codes"
@@ -124,10 +129,10 @@ def test_a_collection_too_small_to_learn_from_says_so() -> None:
     ]
     assert "--retrain" in of(400, "pca")[0]
     assert of(40, "pca", "pca") == []
-    assert list(untrained(facts(), "picture")) == []
+    assert list(describe_untrained(facts(), "picture")) == []
 
 
 def test_epochs_are_told_of_how_many() -> None:
-    assert epochs(TRAINED) == "30 epochs"
-    assert epochs({**TRAINED, "epochs": 1}) == "1 of 30 epochs"
-    assert epochs({"items": 3}) == ""
+    assert format_epochs(TRAINED) == "30 epochs"
+    assert format_epochs({**TRAINED, "epochs": 1}) == "1 of 30 epochs"
+    assert format_epochs({"items": 3}) == ""

@@ -180,13 +180,13 @@ def caches(index: Index) -> list[str]:
 
 def test_words_are_counted_when_they_are_first_needed(index: Index) -> None:
     assert caches(index) == [f"words-{index.revision.number}"]  # texts are searched by them
-    shutil.rmtree(index.folder.layout.words(index.revision.number))
+    shutil.rmtree(index.folder.layout.lexical_index(index.revision.number))
     index.search("boat", hybrid=False)
     assert caches(index) == []
     _forget(index)
     first = index.search("boat harbour", hybrid=True)
     assert caches(index) == [f"words-{index.revision.number}"]
-    card = index.folder.layout.words(index.revision.number) / CARD
+    card = index.folder.layout.lexical_index(index.revision.number) / CARD
     before = card.stat().st_mtime_ns
     _forget(index)
     assert index.search("boat harbour", hybrid=True) == first  # from the disk
@@ -214,7 +214,7 @@ def _empty(folder: Path) -> None:
 @pytest.mark.parametrize("harm", [_shorter, _no_json, _gone, _empty])
 def test_a_damaged_cache_costs_only_time(harm: Callable[[Path], None], index: Index) -> None:
     expected = index.search("boat harbour", hybrid=True)
-    folder = index.folder.layout.words(index.revision.number)
+    folder = index.folder.layout.lexical_index(index.revision.number)
     harm(folder)
     _forget(index)
     assert index.search("boat harbour", hybrid=True) == expected
@@ -226,7 +226,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = index.search("boat harbour", hybrid=True)
-    _empty(index.folder.layout.words(index.revision.number))
+    _empty(index.folder.layout.lexical_index(index.revision.number))
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

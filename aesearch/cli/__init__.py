@@ -1,6 +1,6 @@
 """The command line: verbs of a few lines each over the Python API.
 
-Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 3 done, but some files or rows
+Exit codes: 0 done; 1 an error, in one line; 2 wrong usage; 3 done, but some files or rows
 could not be used; 130 interrupted; 141 whoever read the output closed it.
 """
 
@@ -56,11 +56,11 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
-        """Return the names, in the order in which one needs them."""
+        """The names, in the order in which one needs them."""
         return [name for name in COMMANDS if name not in ALIASES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        """Import and return a command."""
+        """Import a command."""
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.console import clock, progress_bars, quiet_decoders, shown
+from aesearch.cli.console import format_path, format_seconds, progress_bars, quiet_decoders
 from aesearch.cli.options import output_option
 from aesearch.errors import ParameterError
 from aesearch.modalities import modality
@@ -40,14 +40,14 @@ from aesearch.wording import counted
     "--forms",
     metavar="NAMES",
     default="",
-    help="How codes are kept: float, int8, bits; of documents also hybrid, with BM25. Default: "
+    help="Data types of codes: float, int8, bits; of documents also hybrid, with BM25. Default: "
     "all.",
 )
 @click.option(
     "--judgements",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What is right: TREC qrels, or a csv of query, item, grade.",
+    help="Relevant items: TREC qrels, or a csv of query, item, grade.",
 )
 @click.option(
     "--queries",
@@ -58,7 +58,7 @@ from aesearch.wording import counted
 @click.option(
     "--budget", metavar="TIME", help="Time for each training: 90s, 5m. Default: at most 10 min."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
 @click.option("--kind", type=click.Choice(KINDS), default="auto", help="What SOURCE holds.")
 @click.option(
     "--text", "text_columns", multiple=True, metavar="COLUMN", help="Of a table: a column of text."
@@ -101,9 +101,9 @@ def compare_(
 ) -> int:
     """Compare encoders and baselines on the pictures or documents of SOURCE, or of an INDEX.
 
-    A part, a fifth or less, is kept out of training and asks; the rest is learned from and
-    searched. What is right are items of the same folder or label, or what a file of judgements
-    says; without either, the original of a distorted copy. Figures stand with their 95 %
+    A part, a fifth or less, is held out and gives the queries; the rest is the training set and
+    is searched. Relevant are items of the same folder or label, or those that a file of qrels
+    names; without either, the original of a distorted copy. Figures stand with their 95 %
     intervals over the queries.
 
     A comparison that is stopped goes on where it was when the same command is run again, and what
@@ -149,9 +149,8 @@ def compare_(
         click.echo(json.dumps(found.as_dict(), ensure_ascii=False))
     else:
         noun = modality(found.kind).noun
-        click.echo(
-            f"{found.name}: {counted(len(found.keys), noun)}, {found.training:,} learned from"
-        )
+        items = counted(len(found.keys), noun)
+        click.echo(f"{found.name}: {items}, {found.training:,} in the training set")
         click.echo(f"{found.verdict().text}\n")
         click.echo(written(found))
         if found.unknown:
@@ -168,9 +167,9 @@ def compare_(
     if found.skipped:
         what = counted(found.skipped, "item")
         click.echo(f"aesearch: {what} that could not be used took no part", err=True)
-    where = f"wrote {shown(report)}, " if report is not None else ""
-    kept = f"results in {shown(found.work)}"
-    click.echo(f"{where}{kept}; {clock(time.perf_counter() - started)}", err=True)
+    where = f"wrote {format_path(report)}, " if report is not None else ""
+    kept = f"results in {format_path(found.work)}"
+    click.echo(f"{where}{kept}; {format_seconds(time.perf_counter() - started)}", err=True)
     return SOME_SKIPPED if found.skipped else DONE
 
 

@@ -1,4 +1,4 @@
-"""What the verbs share: progress on stderr, quiet decoders, and how things are written."""
+"""Shared by the commands: progress on stderr, quiet decoders, formatting of values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STAGES = {
 
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Keep libtiff and its like, which write to file descriptor 2, off the terminal."""
+    """Silence libtiff and its like, which write to file descriptor 2."""
     try:
         ours = sys.stderr.fileno() == 2
     except (OSError, ValueError, AttributeError):
@@ -51,7 +51,7 @@ def quiet_decoders() -> Iterator[None]:
 
 @contextmanager
 def progress_bars(stream: IO[str]) -> Iterator[Progress]:
-    """Give a callback that draws a bar for each stage; nothing is drawn off a terminal."""
+    """A callback that draws a bar for each stage; off a terminal, one that does nothing."""
     if not stream.isatty():
         yield silent
         return
@@ -77,7 +77,7 @@ def progress_bars(stream: IO[str]) -> Iterator[Progress]:
         def report(stage: str, done: float, total: float) -> None:
             amount = f"{done:,.0f} of {total:,.0f}" if stage == "reading" else ""
             if stage == "training":
-                amount = f"{clock(total - done)} left"
+                amount = f"{format_seconds(total - done)} left"
             if stage not in tasks:
                 title = STAGES.get(stage, stage)
                 tasks[stage] = bars.add_task(title, total=total, amount=amount)
@@ -86,8 +86,8 @@ def progress_bars(stream: IO[str]) -> Iterator[Progress]:
         yield report
 
 
-def clock(seconds: float) -> str:
-    """Return a time as a person says it: 45 s, 5 min 20 s, 1 h 10 min."""
+def format_seconds(seconds: float) -> str:
+    """A duration in prose: 45 s, 5 min 20 s, 1 h 10 min."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
@@ -96,8 +96,8 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def amount(size: float) -> str:
-    """Return a number of bytes as a person says it."""
+def format_bytes(size: float) -> str:
+    """A number of bytes in prose: 1 byte, 1.5 kB."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             return counted(round(size), "byte") if unit == "bytes" else f"{size:.1f} {unit}"
@@ -105,13 +105,13 @@ def amount(size: float) -> str:
     return ""
 
 
-def legible(text: str) -> str:
-    """Return a text without what a terminal would obey: control characters, line ends."""
+def printable(text: str) -> str:
+    """A text without control characters and line ends, which a terminal would obey."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
-def shown(path: Path) -> str:
-    """Return a path relative to the working folder where it lies below it."""
+def format_path(path: Path) -> str:
+    """A path relative to the working folder where it lies below it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

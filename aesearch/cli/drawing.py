@@ -1,4 +1,4 @@
-"""What commands that draw what an encoder makes have in common."""
+"""Shared by the commands that draw generated pictures."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ DRAWN_TO = "Where to draw it: .png, .jpg, .webp or .html. Replaced if it exists.
 
 
 def check_suffix(output: Path) -> None:
-    """Refuse a file that could not be drawn into."""
+    """Refuse a file of a format that cannot be drawn."""
     if output.suffix.lower() not in (*FORMATS, ".html"):
         raise click.UsageError(f"'{output}' must end in .png, .jpg, .webp or .html")
 
 
 def drawn(pictures: Pixels) -> Pixels:
-    """Return them, unless they are rows of a table, which nobody can look at."""
+    """The pictures; refused where they are rows of a table, which cannot be drawn."""
     if pictures.ndim != 4:
         raise ParameterError(
             "the index is of a table, and its rows are no pictures to draw; in Python "
@@ -31,5 +31,5 @@ def drawn(pictures: Pixels) -> Pixels:
 
 
 def drawable() -> str:
-    """The kind of data that can be drawn: where several indexes fit, one of it is meant."""
+    """The modality that can be drawn, preferred where several indexes fit."""
     return next(name for name in MODALITIES if modality(name).visual)

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.console import legible, progress_bars, quiet_decoders, shown
+from aesearch.cli.console import format_path, printable, progress_bars, quiet_decoders
 from aesearch.cli.options import INDEX_OPTION, output_option, refuse_undrawable
-from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Found, Group, Member, survey
+from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Group, Member, Survey, survey
 from aesearch.modalities import MODALITIES, modality
 from aesearch.search.index import Index
 from aesearch.storage.places import find
@@ -22,15 +22,15 @@ TITLES = {
     NEAR: "near-duplicates",
     MIRRORED: "mirrored",
 }
-# What set the threshold; nothing is said where it was the alarm rate.
+# What set the threshold; nothing is added where it was the false-positive rate.
 DECIDED = {
     "alarm": "",
-    "copies": " (the alarm rate would allow a lower one, which finds hardly any more)",
-    "highest": " (the highest there is: the alarm rate cannot be kept)",
+    "copies": " (the false-positive rate would allow a lower one, which finds hardly any more)",
+    "highest": " (the highest there is: the false-positive rate cannot be kept)",
     "given": " (given)",
 }
 MOST_NAMED = 3
-TOLD_APART = 0.5  # share of the copies, below which it is said that hardly any is found
+LEAST_RECALL = 0.5  # share of the copies; a note is printed where fewer are found
 DRAWN = 256  # pixels of a side at most, for screens with small pixels
 PER_LINE = 8
 RATES = ", ".join(
@@ -45,7 +45,8 @@ RATES = ", ".join(
     "--alarm",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="RATE",
-    help="False pairs allowed for each item; the threshold follows, measured on the collection. "
+    help="False-positive rate: false pairs allowed for each item. The threshold follows, measured "
+    "on the collection. "
     f"[default: {RATES}]",
 )
 @click.option(
@@ -89,19 +90,19 @@ def duplicates(
         for group in found.groups:
             click.echo(json.dumps(group.as_dict(), ensure_ascii=False))
     else:
-        _show(found, tabular=tabular)
-    sentences = _sentences(found, noun)
-    click.echo("\n".join(sentences), err=True)
+        _print_groups(found, tabular=tabular)
+    lines = _describe(found, noun)
+    click.echo("\n".join(lines), err=True)
     if sheet is not None:
-        _draw(found, sheet, sentences[-1])
+        _draw(found, sheet, lines[-1])
     for key, reason in list(found.unread.items())[:MOST_NAMED]:
-        click.echo(f"aesearch: {legible(key)}: {reason}", err=True)
+        click.echo(f"aesearch: {printable(key)}: {reason}", err=True)
     if len(found.unread) > MOST_NAMED:
         click.echo(f"aesearch: and {len(found.unread) - MOST_NAMED:,} more", err=True)
     return SOME_SKIPPED if found.unread else DONE
 
 
-def _show(found: Found, *, tabular: bool) -> None:
+def _print_groups(found: Survey, *, tabular: bool) -> None:
     """Print the groups: on a terminal under titles, else a line per item with tabs between."""
     terminal = sys.stdout.isatty()
     for kind, title in TITLES.items():
@@ -110,7 +111,7 @@ def _show(found: Found, *, tabular: bool) -> None:
             click.secho(f"{title}: {counted(len(groups), 'group')}", bold=True)
         for number, group in enumerate(groups, 1):
             for member in group.members:
-                place = legible(member.key) if tabular else shown(member.path)
+                place = printable(member.key) if tabular else format_path(member.path)
                 if terminal:
                     lead = f"{number:>4}" if member is group.members[0] else " " * 4
                     click.echo(f"{lead}  {_mark(group, member):>6}  {place}{_size(member)}")
@@ -128,34 +129,35 @@ def _size(member: Member) -> str:
     return f"  {member.pixels[0]} x {member.pixels[1]}" if member.pixels else ""
 
 
-def _sentences(found: Found, noun: str) -> list[str]:
-    """Say how many groups there are, and how sure that is."""
+def _describe(found: Survey, noun: str) -> list[str]:
+    """Number of groups, and the threshold with its expected errors, in a line each."""
     parts = [f"{counted(len(found.of(kind)), 'group')} {title}" for kind, title in TITLES.items()]
-    said = [f"{counted(found.items, noun)}: {'; '.join(parts)}"]
-    sure = found.calibration
-    if sure is not None:
-        falsely = (
-            f"{_expected(sure.false_pairs)}, estimated"
-            if sure.false_pairs is not None
+    lines = [f"{counted(found.items, noun)}: {'; '.join(parts)}"]
+    calibration = found.calibration
+    if calibration is not None:
+        false_pairs = (
+            f"{_format_expected(calibration.false_pairs)}, estimated"
+            if calibration.false_pairs is not None
             else f"too few {noun}s to tell"
         )
-        if sure.found < TOLD_APART:
-            said.append(
+        if calibration.found < LEAST_RECALL:
+            lines.append(
                 f"these {noun}s are too alike, or too small, for copies to be told from them: the "
                 "threshold that keeps false pairs few finds hardly any copy"
             )
-        said.append(
-            f"threshold {sure.threshold:.3f}{DECIDED[sure.decided]}: of {sure.copies:,} distorted "
-            f"copies of your own {noun}s {sure.found:.1%} would be found; false pairs: {falsely}"
+        lines.append(
+            f"threshold {calibration.threshold:.3f}{DECIDED[calibration.decided]}: "
+            f"of {calibration.copies:,} distorted copies of your own {noun}s "
+            f"{calibration.found:.1%} would be found; false pairs: {false_pairs}"
         )
-    return said
+    return lines
 
 
-def _expected(number: float) -> str:
+def _format_expected(number: float) -> str:
     return "fewer than one in all" if number < 1 else f"about {number:,.0f}"
 
 
-def _draw(found: Found, out: Path, note: str) -> None:
+def _draw(found: Survey, out: Path, note: str) -> None:
     from aesearch.reports.base import opened
     from aesearch.reports.grid import Group as Drawn
     from aesearch.reports.grid import Tile, write_tiles
@@ -167,7 +169,7 @@ def _draw(found: Found, out: Path, note: str) -> None:
             for member in group.members:
                 picture = opened(member.path)
                 if not isinstance(picture, str):
-                    picture.thumbnail((DRAWN, DRAWN))  # thousands may be held at once
+                    picture.thumbnail((DRAWN, DRAWN))  # thousands may be in memory at once
                 caption = f"{_mark(group, member)} {Path(member.key).name}"
                 tiles.append(Tile(picture, member.key, caption))
             drawn.append(Drawn(tiles, PER_LINE, f"{title} {number}"))

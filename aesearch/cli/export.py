@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE
-from aesearch.cli.console import amount
+from aesearch.cli.console import format_bytes
 from aesearch.cli.options import INDEX_OPTION
 from aesearch.errors import ParameterError
 from aesearch.export.index import FORMATS, PARTS, export
@@ -29,7 +29,7 @@ from aesearch.storage.places import find, place_for
 )
 @click.option(
     "--format",
-    "form",
+    "format",
     type=click.Choice(FORMATS),
     default="npy",
     show_default=True,
@@ -41,11 +41,11 @@ def export_(
     named: str | None,
     output: str | None,
     parts: tuple[str, ...],
-    form: str,
+    format: str,
     *,
     force: bool,
 ) -> int:
-    """Write an index into DIR, in forms that numpy, pandas, onnxruntime and faiss read.
+    """Write an index into DIR, in formats that numpy, pandas, onnxruntime and faiss read.
 
     codes: one code for each item, with keys and labels. encoder: ONNX graphs from a picture or a
     text to its code, and back, with what prepares their input. faiss: the file that is searched,
@@ -63,11 +63,11 @@ def export_(
         )
     folder = Path(output or given or "")
     with Index(find(named if output is None else given or named)) as index:
-        files = export(index, folder, parts=parts or PARTS, format=form, replace=force)
+        files = export(index, folder, parts=parts or PARTS, format=format, replace=force)
         name = index.name
     width = max(map(len, files))
     click.echo(f"exported {name} to {folder}")
     for file, what in files.items():
         size = sum(p.stat().st_size for p in [folder / file, *(folder / file).rglob("*")])
-        click.echo(f"  {file:<{width}}  {amount(size):>9}  {what}")
+        click.echo(f"  {file:<{width}}  {format_bytes(size):>9}  {what}")
     return DONE

@@ -1,4 +1,4 @@
-"""How the check and the training of an index are told: by ``index`` at its end, and by ``info``."""
+"""The check and the training of an index in lines of text, for ``index`` and ``info``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import exp
 from typing import Any
 
-from aesearch.cli.console import clock
+from aesearch.cli.console import format_seconds
 from aesearch.encoders import is_trained
 from aesearch.search.fusion import WordsCheck
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
@@ -18,8 +18,8 @@ MEASURES = {"reciprocal_rank": "MRR of perturbed queries", "by_folder": "mean of
 ENOUGH = 1 / 3
 
 
-def told(facts: IndexInfo, noun: str) -> Iterator[str]:
-    """Yield lines on why this encoder was published.
+def describe_encoder(facts: IndexInfo, noun: str) -> Iterator[str]:
+    """Lines on the encoder: the figures of the check, and what limits them.
 
     Parameters
     ----------
@@ -28,51 +28,52 @@ def told(facts: IndexInfo, noun: str) -> Iterator[str]:
         'picture' or 'document'.
     """
     if facts.check:
-        yield verdict(facts.check, noun)
-        yield from _beside(facts.check)
-    yield from reasons(facts, noun)
+        yield describe_decision(facts.check, noun)
+        yield from _describe_references(facts.check)
+    yield from describe_limits(facts, noun)
 
 
-def reasons(facts: IndexInfo, noun: str) -> Iterator[str]:
-    """Yield what `told` does, less the figures: what was not sure, not trained, not finished."""
-    yield from _doubts(facts.check or {})
-    yield from untrained(facts, noun)
-    yield from cut_short(facts)
+def describe_limits(facts: IndexInfo, noun: str) -> Iterator[str]:
+    """Lines on what limits the encoder: an uncertain decision, no training, or too short a one."""
+    yield from _describe_uncertainty(facts.check or {})
+    yield from describe_untrained(facts, noun)
+    yield from describe_early_end(facts)
     if facts.modality.has_words:
-        yield _words(WordsCheck.of(facts.check))
+        yield _describe_hybrid(WordsCheck.of(facts.check))
 
 
-def _words(found: WordsCheck) -> str:
-    if found.prefers_both:
-        return f"{found}: texts are searched by both, unless with --no-hybrid"
-    return f"{found}: texts are searched by codes alone; 'aesearch query --hybrid' uses both"
+def _describe_hybrid(check: WordsCheck) -> str:
+    if check.prefers_both:
+        return f"{check}: texts are searched by both, unless with --no-hybrid"
+    return f"{check}: texts are searched by codes alone; 'aesearch query --hybrid' uses both"
 
 
-def verdict(check: Mapping[str, Any], noun: str) -> str:
-    """Say in one line which encoder won, and by how much."""
+def describe_decision(check: Mapping[str, Any], noun: str) -> str:
+    """One line on which encoder was chosen, and by how much it is better."""
     rows, measure, winner = check["candidates"], check["measure"], check["winner"]
     values = {name: _value(row, measure) for name, row in rows.items()}
-    tried = f"on {counted(check['questions'], noun)} kept out of training"
+    where = f"on {counted(check['questions'], noun)} held out"
     baselines = [name for name in values if name.startswith(("pca", "lsa "))]
-    best_base = max(baselines, key=values.__getitem__)
+    best_baseline = max(baselines, key=values.__getitem__)
     learned = [name for name in values if name not in baselines]
     if not learned:
-        return f"encoder {winner}: {_figures(rows[winner], measure)}, {tried}"
+        return f"encoder {winner}: {_format_measures(rows[winner], measure)}, {where}"
     best = max(learned, key=values.__getitem__)
-    gain = values[best] / values[best_base] - 1 if values[best_base] else 0.0
+    gain = values[best] / values[best_baseline] - 1 if values[best_baseline] else 0.0
     return (
-        f"encoder {winner}: {best} has {_figures(rows[best], measure)}; "
-        f"{best_base} has {_figures(rows[best_base], measure)} ({gain:+.0%}), {tried}"
+        f"encoder {winner}: {best} has {_format_measures(rows[best], measure)}; "
+        f"{best_baseline} has {_format_measures(rows[best_baseline], measure)} ({gain:+.0%}), "
+        f"{where}"
     )
 
 
-def _beside(check: Mapping[str, Any]) -> Iterator[str]:
-    """Say what the items reach without an encoder, where that can be: what a code loses."""
+def _describe_references(check: Mapping[str, Any]) -> Iterator[str]:
+    """Lines on what items reach without an encoder, where that can be: what a code loses."""
     for name, row in check.get("references", {}).items():
         lost = _value(check["candidates"][check["winner"]], check["measure"])
         change = lost / max(_value(row, check["measure"]), 1e-9) - 1
         yield (
-            f"without an encoder ({name}): {_figures(row, check['measure'])}; "
+            f"without an encoder ({name}): {_format_measures(row, check['measure'])}; "
             f"the codes have {change:+.0%}"
         )
 
@@ -83,14 +84,14 @@ def _value(row: Mapping[str, Any], measure: str) -> float:
     return float(row[measure])
 
 
-def _figures(row: Mapping[str, Any], measure: str) -> str:
+def _format_measures(row: Mapping[str, Any], measure: str) -> str:
     if measure == "reciprocal_rank":
         return f"MRR {row['reciprocal_rank']:.3f} of perturbed queries"
     return f"P@10 {row['precision_at_10']:.3f}, mAP {row['mean_average_precision']:.3f}"
 
 
-def _doubts(check: Mapping[str, Any]) -> Iterator[str]:
-    """Say where the check cannot tell two encoders apart, and what decided then."""
+def _describe_uncertainty(check: Mapping[str, Any]) -> Iterator[str]:
+    """Lines where the difference of two encoders is not significant, on what decided then."""
     gap = check.get("gap")
     if gap is None or gap[1] > 0 or gap[2] < 0:
         return
@@ -106,24 +107,24 @@ def _doubts(check: Mapping[str, Any]) -> Iterator[str]:
         yield f"{line}; the better figure was taken"
     else:
         yield f"{line}, so a second check was asked:"
-        yield _second(check, *second[1:])
+        yield _describe_second(check, *second[1:])
 
 
-def _second(check: Mapping[str, Any], low: float, high: float) -> str:
+def _describe_second(check: Mapping[str, Any], low: float, high: float) -> str:
     rows, rival, learned = check["candidates"], check["second_rival"], check["learned"]
-    found = (
+    line = (
         f"openings of documents find the rest at rank {rows[learned]['opening_rank']:.1f} with "
         f"{learned}, {rows[rival]['opening_rank']:.1f} with {rival} "
         f"({exp(low):.2f} to {exp(high):.2f} times as good): "
     )
     if high < 0:
-        return f"{found}{learned} is clearly worse there"
+        return f"{line}{learned} is clearly worse there"
     better = "clearly better there" if low > 0 else "not clearly worse there either"
-    return f"{found}{learned} is {better}, and is published"
+    return f"{line}{learned} is {better}, and is published"
 
 
-def untrained(facts: IndexInfo, noun: str) -> Iterator[str]:
-    """Say why nothing was trained, where nothing was."""
+def describe_untrained(facts: IndexInfo, noun: str) -> Iterator[str]:
+    """A line on why nothing was trained, where nothing was."""
     if "seconds" in facts.trained or facts.settings.encoder != "auto":
         return
     count, kind = facts.items, facts.encoder
@@ -137,16 +138,16 @@ def untrained(facts: IndexInfo, noun: str) -> Iterator[str]:
         yield f"nothing was trained, {name} makes the codes; --retrain learns from what is there"
 
 
-def epochs(trained: Mapping[str, Any]) -> str:
-    """Return how many epochs a training had, of how many, or nothing where that is not known."""
+def format_epochs(trained: Mapping[str, Any]) -> str:
+    """Number of epochs of a training, of those planned; empty where it is not known."""
     begun, planned = trained.get("epochs"), trained.get("planned")
     if not begun:
         return ""
     return counted(begun, "epoch") if begun == planned else f"{begun:,} of {planned:,} epochs"
 
 
-def cut_short(facts: IndexInfo) -> Iterator[str]:
-    """Say that the budget ended a training too early, where that may have cost something."""
+def describe_early_end(facts: IndexInfo) -> Iterator[str]:
+    """A line where the budget ended the training so early that it may have cost quality."""
     trained = facts.trained
     begun, planned = trained.get("epochs", 0), trained.get("planned", 0)
     if begun >= planned:
@@ -154,7 +155,8 @@ def cut_short(facts: IndexInfo) -> Iterator[str]:
     lost = not is_trained(facts.encoder)
     if lost or begun < ENOUGH * planned:
         so = f", and {facts.encoder.upper()} was better than what it had learned" if lost else ""
+        budget = format_seconds(trained["budget"])
         yield (
-            f"training ended after {begun:,} of {planned:,} epochs: its budget of "
-            f"{clock(trained['budget'])} was spent{so}; more time may help: --retrain --budget TIME"
+            f"training ended after {begun:,} of {planned:,} epochs: its budget of {budget} was "
+            f"spent{so}; more time may help: --retrain --budget TIME"
         )

@@ -1,4 +1,4 @@
-"""How the answers to queries are printed: a table, JSON lines, or paths alone."""
+"""Hits printed as a table, as JSON lines, or as paths alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aesearch.cli.console import legible, shown
+from aesearch.cli.console import format_path, printable
 from aesearch.search.hits import Hit
 
 if TYPE_CHECKING:
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 INDENT = " " * 14
 FIELDS_WIDTH = 120  # characters of the fields of a vector
-LEAST_SHOWN = 0.005  # of a term's weight: less is printed as nothing
+LEAST_SHOWN = 0.005  # of a term's weight: lighter terms are not printed
 
 
 @dataclass
 class Answer:
-    """What one query found.
+    """The hits of one query.
 
     Attributes
     ----------
     name : str
-        The query, as it was given.
+        The query as typed: a text, or the name of a file.
     content : object
-        What it stands for: a path, or bytes.
+        The query itself: a path, bytes, or a text.
     hits : list of Hit
     reasons : list of Explanation
-        Why each hit was found, where that was asked for.
+        One for each hit, where they were asked for.
     """
 
     name: str
@@ -43,22 +43,22 @@ class Answer:
     reasons: list[Explanation] = field(default_factory=list)
 
 
-def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bool) -> None:
+def print_answer(answer: Answer, format: str | None, *, several: bool, tabular: bool) -> None:
     """Print one answer.
 
     Parameters
     ----------
     answer : Answer
-    form : {None, 'json', 'null'}
+    format : {None, 'json', 'null'}
     several : bool
         Whether there are other queries, so that each line must say which it answers.
     tabular : bool
         Whether hits are rows of a table, which keys name and paths do not.
     """
-    if form == "json":
+    if format == "json":
         for line in _as_json(answer):
             click.echo(json.dumps(line, ensure_ascii=False))
-    elif form == "null":
+    elif format == "null":
         _print_paths(answer, tabular=tabular)
     else:
         _print_table(answer, several=several, tabular=tabular)
@@ -67,7 +67,7 @@ def print_answer(answer: Answer, form: str | None, *, several: bool, tabular: bo
 def _print_paths(answer: Answer, *, tabular: bool) -> None:
     for hit in answer.hits:
         if not tabular and hit.path is None:
-            click.echo(f"aesearch: note: '{legible(hit.key)}' has no file", err=True)
+            click.echo(f"aesearch: note: '{printable(hit.key)}' has no file", err=True)
         else:
             click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
 
@@ -75,17 +75,17 @@ def _print_paths(answer: Answer, *, tabular: bool) -> None:
 def _print_table(answer: Answer, *, several: bool, tabular: bool) -> None:
     terminal = sys.stdout.isatty()
     if terminal and several:
-        click.secho(legible(answer.name), bold=True)
-    tail = f"\t{legible(answer.name)}" if several else ""
+        click.secho(printable(answer.name), bold=True)
+    tail = f"\t{printable(answer.name)}" if several else ""
     for rank, hit in enumerate(answer.hits, 1):
-        place = legible(hit.key) if tabular or hit.path is None else shown(hit.path)
+        place = printable(hit.key) if tabular or hit.path is None else format_path(hit.path)
         if terminal:
             click.echo(f"{rank:>4}  {hit.score:z6.3f}  {place}")
-            _show_text(hit)
+            _print_text(hit)
         else:
             click.echo(f"{hit.score:z.4f}\t{place}{tail}")
         if answer.reasons:
-            _show_reasons(answer.reasons[rank - 1])
+            _print_reasons(answer.reasons[rank - 1])
     if terminal and not answer.hits:
         click.echo("      nothing found")
 
@@ -109,17 +109,17 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def _show_text(hit: Hit) -> None:
-    """Print the title and the snippet, or the fields, of what has them."""
+def _print_text(hit: Hit) -> None:
+    """Print the title and the snippet, or the fields, of a hit that has them."""
     if hit.fields:
         fields = ", ".join(f"{name}: {value}" for name, value in hit.fields.items())
-        click.echo(f"{INDENT}{legible(fields)[:FIELDS_WIDTH]}")
+        click.echo(f"{INDENT}{printable(fields)[:FIELDS_WIDTH]}")
     if hit.snippet is None:
         return
     from aesearch.modalities.texts.snippets import ELLIPSIS
 
-    if hit.title and not hit.snippet.text.startswith(legible(hit.title).removesuffix(ELLIPSIS)):
-        click.echo(f"{INDENT}{click.style(legible(hit.title), bold=True)}")
+    if hit.title and not hit.snippet.text.startswith(printable(hit.title).removesuffix(ELLIPSIS)):
+        click.echo(f"{INDENT}{click.style(printable(hit.title), bold=True)}")
     if hit.snippet.text:
         click.echo(f"{INDENT}{_marked(hit.snippet)}")
 
@@ -132,7 +132,7 @@ def _marked(snippet: Snippet) -> str:
     return "".join([*parts, snippet.text[last:]])
 
 
-def _show_reasons(why: Explanation) -> None:
+def _print_reasons(why: Explanation) -> None:
     for name, terms in (("both say", why.shared), ("both are about", why.code)):
         known = [f"{t.word} {t.weight:.2f}" for t in terms if t.weight >= LEAST_SHOWN]
         words = ", ".join([*known, *(t.word for t in terms if not t.weight)])

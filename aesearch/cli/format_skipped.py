@@ -1,4 +1,4 @@
-"""What was taken of a source, and what was left out: told by ``index`` and by ``info``."""
+"""Skipped files and used columns in lines of text, for ``index`` and ``info``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aesearch.cli.console import legible
+from aesearch.cli.console import printable
 from aesearch.sources.rows import KEYS, REPEATED
 from aesearch.storage.info import IndexInfo, SkippedFile
 from aesearch.wording import counted
@@ -14,12 +14,12 @@ from aesearch.wording import counted
 if TYPE_CHECKING:
     from aesearch.sources.columns import Taken
 
-MOST_NAMED = 6  # columns that are not used
+MOST_NAMED = 6  # unused columns
 
 
 @dataclass
-class LeftOut:
-    """Files or rows that are not in an index, by the reason: as `Index.info` has them.
+class SkippedFiles:
+    """Files or rows that are not in an index, by reason.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class LeftOut:
     unreadable : list of SkippedFile
         Others that should have been items.
     ignored : list of SkippedFile
-        What is no picture or document, or was removed by hand.
+        Those that are no picture or document, or were removed by the user.
     """
 
     repeated: list[SkippedFile] = field(default_factory=list)
@@ -39,54 +39,54 @@ class LeftOut:
         return bool(self.repeated or self.unreadable or self.ignored)
 
 
-def left_out_of(facts: IndexInfo) -> LeftOut:
-    """Return what an index left out, from what `Index.info` returns."""
-    found = LeftOut()
+def skipped_files_of(facts: IndexInfo) -> SkippedFiles:
+    """The skipped files of an index, by reason."""
+    skipped = SkippedFiles()
     # Of a table 'line 3' comes before 'line 10'.
     by_line = sorted(facts.skipped, key=lambda file: (len(file.key), file.key))
     for file in by_line if facts.tabular else facts.skipped:
         if file.ignored:
-            found.ignored.append(file)
+            skipped.ignored.append(file)
         elif facts.tabular and file.reason.startswith(REPEATED):
-            found.repeated.append(file)
+            skipped.repeated.append(file)
         else:
-            found.unreadable.append(file)
-    return found
+            skipped.unreadable.append(file)
+    return skipped
 
 
-def told_left_out(found: LeftOut, facts: IndexInfo) -> str:
-    """Return a line on what was left out; of rows that repeat a key, also an example."""
+def describe_skipped(skipped: SkippedFiles, facts: IndexInfo) -> str:
+    """A line on the skipped files; of rows that repeat a key, with an example."""
     thing, noun = facts.thing, facts.modality.noun
     parts = []
-    if found.repeated:
-        first = found.repeated[0]
-        parts.append(f"{repeats(found)} ({first.key} {legible(first.reason)})")
-    if found.unreadable:
-        parts.append(f"{counted(len(found.unreadable), thing)} that could not be read")
-    if found.ignored:
-        what = counted(len(found.ignored), f"other {thing}")
-        parts.append(f"{what} (no {noun}{'s' * (len(found.ignored) != 1)}, or removed)")
+    if skipped.repeated:
+        first = skipped.repeated[0]
+        parts.append(f"{describe_repeated(skipped)} ({first.key} {printable(first.reason)})")
+    if skipped.unreadable:
+        parts.append(f"{counted(len(skipped.unreadable), thing)} that could not be read")
+    if skipped.ignored:
+        what = counted(len(skipped.ignored), f"other {thing}")
+        parts.append(f"{what} (no {noun}{'s' * (len(skipped.ignored) != 1)}, or removed)")
     return f"left out: {', '.join(parts)}; 'aesearch info {facts.path}' lists them"
 
 
-def repeats(found: LeftOut) -> str:
-    """Say how many rows repeat a key, and which row was kept."""
-    return f"{counted(len(found.repeated), 'row')} with the key of an earlier row, which was kept"
+def describe_repeated(skipped: SkippedFiles) -> str:
+    """A line on the rows that repeat a key."""
+    return f"{counted(len(skipped.repeated), 'row')} with the key of an earlier row, which was kept"
 
 
-def listed(found: LeftOut, facts: IndexInfo) -> Iterator[tuple[str, list[SkippedFile]]]:
-    """Yield what was left out under its headings."""
+def sections(skipped: SkippedFiles, facts: IndexInfo) -> Iterator[tuple[str, list[SkippedFile]]]:
+    """The skipped files under headings."""
     thing = facts.thing
-    if found.repeated:
-        yield repeats(found), found.repeated
-    if found.unreadable:
-        yield f"{counted(len(found.unreadable), thing)} could not be read", found.unreadable
-    if found.ignored:
-        yield f"{counted(len(found.ignored), thing)} passed over", found.ignored
+    if skipped.repeated:
+        yield describe_repeated(skipped), skipped.repeated
+    if skipped.unreadable:
+        yield f"{counted(len(skipped.unreadable), thing)} could not be read", skipped.unreadable
+    if skipped.ignored:
+        yield f"{counted(len(skipped.ignored), thing)} passed over", skipped.ignored
 
 
-def told_columns(columns: Taken) -> str:
-    """Return a line on which columns of a table were taken for what."""
+def describe_columns(columns: Taken) -> str:
+    """A line on the columns of a table: those of text, key and label, and unused ones."""
     usual = [name for name in columns.unused if name.strip().lower() in KEYS]
     why = f" ({_named(usual[0])} repeats itself, or has gaps)" if usual else ""
     content = "vectors" if columns.vector else "text"
@@ -112,4 +112,4 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def _named(column: str) -> str:
-    return legible(column) or "''"
+    return printable(column) or "''"

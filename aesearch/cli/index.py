@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.console import amount, clock, progress_bars, quiet_decoders
-from aesearch.cli.format_check import told, untrained
-from aesearch.cli.format_skipped import LeftOut, left_out_of, told_columns, told_left_out
+from aesearch.cli.console import format_bytes, format_seconds, progress_bars, quiet_decoders
+from aesearch.cli.format_check import describe_encoder, describe_untrained
+from aesearch.cli.format_skipped import (
+    SkippedFiles,
+    describe_columns,
+    describe_skipped,
+    skipped_files_of,
+)
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
 from aesearch.encoders.info import current_name
-from aesearch.engines.plan import ENGINES, FORMS
+from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.storage.info import IndexInfo
 from aesearch.wording import counted
@@ -64,7 +69,7 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     help="A parameter of the encoder, such as beta=2 or hidden=500,250; may be given repeatedly.",
 )
 @click.option(
-    "--code-size", type=click.IntRange(1), metavar="N", help="Numbers in a code. Default: 64."
+    "--code-size", type=click.IntRange(1), metavar="N", help="Dimensions of a code. Default: 64."
 )
 @click.option(
     "--bits",
@@ -72,7 +77,7 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     metavar="N",
     help="Keep codes as so many bits: 64 bits take 8 bytes.",
 )
-@click.option("--form", type=click.Choice(FORMS), help="Keep codes as float, int8 or bits.")
+@click.option("--form", type=click.Choice(DTYPES), help="Keep codes as float, int8 or bits.")
 @click.option("--engine", type=click.Choice(ENGINES), help="Kind of FAISS index.")
 @click.option(
     "--kind",
@@ -101,22 +106,22 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 @click.option(
     "--weighting",
     type=click.Choice(WEIGHTINGS),
-    help="How the words of documents are weighted; auto lets the check choose.",
+    help="Term weighting of documents; auto lets the check choose.",
 )
 @click.option(
     "--vocabulary",
     type=click.IntRange(2),
     metavar="N",
-    help="Most terms of documents that are told apart. Default: 30000.",
+    help="Most terms of documents. Default: 30000.",
 )
 @click.option("--max-memory", metavar="SIZE", help="Memory for the codes, such as 500M or 4G.")
 @click.option(
     "--recall",
     type=float,
     metavar="R",
-    help="Share of the exact nearest that an approximate index must find. Default: 0.95.",
+    help="Recall at 10 that an approximate index must reach. Default: 0.95.",
 )
-@click.option("--seed", type=int, metavar="N", help="Seed of everything drawn at random.")
+@click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def index(
     source: Path,
@@ -157,7 +162,7 @@ def index(
         found = foretell(
             source, place, settings, budget=budget, retrain=retrain, columns=columns or None
         )
-        return _tell_forecast(found, as_json=as_json)
+        return _print_forecast(found, as_json=as_json)
     from aesearch.indexing.build import update
 
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
@@ -172,15 +177,15 @@ def index(
         )
     with opened:
         facts, drift = opened.info(), opened.drift()
-    left_out = left_out_of(facts)
-    unreadable = len(left_out.repeated) + len(left_out.unreadable)
+    skipped = skipped_files_of(facts)
+    unreadable = len(skipped.repeated) + len(skipped.unreadable)
     summary = {
         "index": str(opened.folder.layout.root),
         "items": facts.items,
         **done.counts,
         "skipped": unreadable,
-        "repeated_keys": len(left_out.repeated),
-        "ignored": len(left_out.ignored),
+        "repeated_keys": len(skipped.repeated),
+        "ignored": len(skipped.ignored),
         "columns": done.columns.as_dict() if done.columns else None,
         "encoder": facts.encoder,
         "check": facts.check,
@@ -191,12 +196,12 @@ def index(
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        _tell(facts, summary, drift, done, left_out)
+        _print_summary(facts, summary, drift, done, skipped)
     return SOME_SKIPPED if unreadable else DONE
 
 
-def _tell_forecast(found: Forecast, *, as_json: bool) -> int:
-    """Say what a run would do."""
+def _print_forecast(found: Forecast, *, as_json: bool) -> int:
+    """Print what a run would do."""
     root, exists = found.layout.root, found.layout.exists()
     if as_json:
         facts = {"index": str(root), "dry_run": True, "retrain": found.trains == "anew"}
@@ -206,42 +211,42 @@ def _tell_forecast(found: Forecast, *, as_json: bool) -> int:
     verb = "would be brought up to date" if exists else "would be made"
     if found.trains is not None:
         verb += " and trained anew" if found.trains == "anew" else ", its training gone on with"
-    things = _counted(found.counts, "row" if found.columns else "file")
+    things = _format_counts(found.counts, "row" if found.columns else "file")
     click.echo(f"{root} {verb}: {things}; nothing was changed")
     if found.columns:
-        click.echo(f"  {told_columns(found.columns)}")
+        click.echo(f"  {describe_columns(found.columns)}")
     return DONE
 
 
-def _counted(counts: dict[str, int], thing: str) -> str:
+def _format_counts(counts: dict[str, int], thing: str) -> str:
     parts = [f"{number:,} {name}" for name, number in counts.items() if number]
     return ", ".join(parts) or f"no {thing}s"
 
 
-def _tell(
+def _print_summary(
     facts: IndexInfo,
     summary: dict[str, Any],
     drift: Drift | None,
     done: Summary,
-    left_out: LeftOut,
+    skipped: SkippedFiles,
 ) -> None:
     """Print the closing summary."""
     noun, thing = facts.modality.noun, facts.thing
     changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
-    what = _counted(changes, thing) if any(changes.values()) else f"no {thing} changed"
+    what = _format_counts(changes, thing) if any(changes.values()) else f"no {thing} changed"
     if done.trained and "seconds" in facts.trained and is_trained(facts.encoder):
         what += ", trained"
     items = counted(summary["items"], noun)
-    click.echo(f"{facts.name}: {items} ({what}) in {clock(summary['seconds'])}")
+    click.echo(f"{facts.name}: {items} ({what}) in {format_seconds(summary['seconds'])}")
     if done.columns:
-        click.echo(f"  {told_columns(done.columns)}")
-    if left_out:
-        click.echo(f"  {told_left_out(left_out, facts)}")
-    for line in told(facts, noun) if done.trained else untrained(facts, noun):
+        click.echo(f"  {describe_columns(done.columns)}")
+    if skipped:
+        click.echo(f"  {describe_skipped(skipped, facts)}")
+    for line in describe_encoder(facts, noun) if done.trained else describe_untrained(facts, noun):
         click.echo(f"  {line}")
     if drift and drift.has_drifted:
         click.echo(f"  {drift}; --retrain would learn from them")
     click.echo(
-        f"  {amount(summary['bytes_on_disk'])} on disk, "
+        f"  {format_bytes(summary['bytes_on_disk'])} on disk, "
         f"{facts.engine['bytes_per_item']:.0f} bytes per code in memory"
     )

@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from aesearch.cli import DONE
-from aesearch.cli.console import amount, clock
-from aesearch.cli.format_check import epochs, reasons
-from aesearch.cli.format_skipped import left_out_of, listed
+from aesearch.cli.console import format_bytes, format_seconds
+from aesearch.cli.format_check import describe_limits, format_epochs
+from aesearch.cli.format_skipped import sections, skipped_files_of
 from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.encoders import is_trained
 from aesearch.search.index import Index
-from aesearch.settings import spelled
+from aesearch.settings import format_parameters
 from aesearch.storage.info import IndexInfo
 from aesearch.storage.places import find
 from aesearch.wording import counted
@@ -56,33 +56,33 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
         return DONE
     click.echo(f"{facts.name}: {counted(facts.items, noun)} of {facts.source}")
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(facts.changed_at))
-    engine, seen = facts.engine, facts.modality.describe_input(facts.features)
-    chosen = f" ({spelled(facts.chosen)})" if facts.chosen else ""
+    engine, input_form = facts.engine, facts.modality.describe_input(facts.features)
+    chosen = f" ({format_parameters(facts.chosen)})" if facts.chosen else ""
     lines = {
         "revision": f"{facts.revision}, {made}",
         "encoder": f"{facts.encoder}{chosen} {facts.fingerprint}, "
-        f"{counted(facts.code_size, 'number')} from {seen}",
-        "trained on": _trained(facts, noun),
+        f"{counted(facts.code_size, 'dimension')} from {input_form}",
+        "trained on": _format_training(facts, noun),
         "codes": f"{engine['factory']}, {engine['bytes_per_item']:.0f} bytes per item in memory",
-        "recall": f"{engine['recall']:.3f} of the exact ten nearest" + _effort(engine),
-        "on disk": amount(facts.bytes_on_disk),
+        "recall": f"{engine['recall']:.3f} of the exact ten nearest" + _format_effort(engine),
+        "on disk": format_bytes(facts.bytes_on_disk),
         "drift": facts.drift or f"none: no {noun} came after training",
     }
     if facts.training:
         lines["training"] = "unfinished; 'aesearch index' goes on with it"
     for name, text in lines.items():
         click.echo(f"  {name:<12} {text}")
-    for line in reasons(facts, noun):
+    for line in describe_limits(facts, noun):
         click.echo(f"  {line}")
-    _show_check(facts.check, noun, facts.modality.perturbed)
-    for heading, files in listed(left_out_of(facts), facts):
+    _print_check(facts.check, noun, facts.modality.perturbed)
+    for heading, files in sections(skipped_files_of(facts), facts):
         click.echo(f"\n{heading}")
         for file in files:
             click.echo(f"  {file.key}: {file.reason}")
     return DONE
 
 
-def _effort(engine: Mapping[str, Any]) -> str:
+def _format_effort(engine: Mapping[str, Any]) -> str:
     if not engine["probes"]:
         return ""
     return f", {counted(engine['probes'], 'step' if 'HNSW' in engine['factory'] else 'probe')}"
@@ -92,30 +92,34 @@ def _plot(index: Index, out: Path) -> None:
     from aesearch.reports.training import write_history
 
     manifest = index.encoder.manifest
-    # Where a baseline was better, what was trained is not what is searched with.
+    # Where a baseline was better, the trained encoder is not the one of the index.
     trained = (manifest.check or {}).get("learned") or manifest.kind
     title = f"How the encoder of {index.name} was trained ({trained})"
     write_history(manifest.history or [], out, title=title)
     click.echo(f"wrote {out}", err=True)
 
 
-def _trained(facts: IndexInfo, noun: str) -> str:
+def _format_training(facts: IndexInfo, noun: str) -> str:
     trained = facts.trained
-    told = counted(trained.get("items", 0), noun)
+    items = counted(trained.get("items", 0), noun)
     if "seconds" not in trained:
-        return told
-    ran = epochs(trained)
-    took = f"{ran} in {clock(trained['seconds'])}" if ran else clock(trained["seconds"])
+        return items
+    ran = format_epochs(trained)
+    took = (
+        f"{ran} in {format_seconds(trained['seconds'])}"
+        if ran
+        else format_seconds(trained["seconds"])
+    )
     loser = (facts.check or {}).get("learned")
     if loser and not is_trained(facts.encoder):
-        return f"{told} (and {loser}, which did not win: {took})"
-    return f"{told}, {took}"
+        return f"{items} (and {loser}, which did not win: {took})"
+    return f"{items}, {took}"
 
 
-def _show_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> None:
+def _print_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> None:
     if not check:
         return
-    click.echo(f"\ncheck on {counted(check['questions'], noun)} kept out of training")
+    click.echo(f"\ncheck on {counted(check['questions'], noun)} held out")
     for title, part in (("encoder", "candidates"), ("codes kept as", "forms")):
         rows = {**check[part], **check.get(OTHERS[part], {})}
         names = [c for c in COLUMNS if all(row.get(c) is not None for row in rows.values())]
@@ -125,10 +129,10 @@ def _show_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> N
             label = f"{check['form_bits']} bits" if name == "bits" else name
             mark = "*" if part == "candidates" and name == check["winner"] else " "
             click.echo(f"{mark} {label:<18}" + "".join(_cell(row.get(c)) for c in names))
-    meant = [f"recall@1, MRR: {perturbed} find their original"]
+    notes = [f"recall@1, MRR: {perturbed} find their original"]
     candidates = check["candidates"].values()
     if any(row["precision_at_10"] is not None for row in candidates):
-        meant.insert(0, "P@10, mAP: same folder or label")
+        notes.insert(0, "P@10, mAP: same folder or label")
     if any(row.get("opening_rank") is not None for row in candidates):
-        meant.append("openings: rank at which first words find the rest")
-    click.echo(f"  {'; '.join(meant)}")
+        notes.append("openings: rank at which first words find the rest")
+    click.echo(f"  {'; '.join(notes)}")

@@ -1,4 +1,4 @@
-"""``aesearch list``: which indexes there are."""
+"""``aesearch list``: the indexes in the home."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import click
 
 from aesearch.cli import DONE
-from aesearch.cli.console import amount
+from aesearch.cli.console import format_bytes
 from aesearch.errors import AesearchError
 from aesearch.search.index import Index
 from aesearch.storage.places import all_places, home
@@ -32,7 +32,7 @@ def list_(as_json: bool) -> int:
                     "source": str(index.source),
                     "training": folder.layout.plan.exists(),
                 }
-                line = _listed(index)
+                line = _format_line(index)
         except AesearchError as error:
             row = {"name": place.name, "error": str(error)}
             line = f"{place.name:<20} {error}"
@@ -42,11 +42,11 @@ def list_(as_json: bool) -> int:
     return DONE
 
 
-def _listed(index: Index) -> str:
+def _format_line(index: Index) -> str:
     """One line on an index."""
     folder = index.folder
     note = "  (training unfinished)" if folder.layout.plan.exists() else ""
-    size = amount(folder.layout.bytes_on_disk())
+    size = format_bytes(folder.layout.bytes_on_disk())
     items = counted(len(index), folder.modality.noun)
     encoder = folder.manifest.kind
     return f"{index.name:<20} {items:>18}  {encoder:<10} {size:>9}  {index.source}{note}"

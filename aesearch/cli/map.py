@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE
-from aesearch.cli.console import clock, progress_bars, quiet_decoders
+from aesearch.cli.console import format_seconds, progress_bars, quiet_decoders
 from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.reports.base import encoded, fitted, opened
 from aesearch.reports.map.figure import check_suffix, write_map
@@ -33,8 +33,8 @@ LONG = 160
     type=click.Choice(BY),
     default="auto",
     show_default=True,
-    help="code: the index's own code if it has two numbers, else one learned now; pca, tsne, umap "
-    "of the codes (umap needs umap-learn).",
+    help="code: the index's own code if it has two dimensions, else one learned now; pca, tsne, "
+    "umap of the codes (umap needs umap-learn).",
 )
 @output_option(
     default="map.html",
@@ -45,9 +45,9 @@ LONG = 160
 def map_(
     place: str | None, named: str | None, by: str, output: Path, show: bool, as_json: bool
 ) -> int:
-    """Draw all items in a plane: on the left a learned code of two numbers, on the right PCA.
+    """Draw all items in a plane: on the left a learned code of two dimensions, on the right PCA.
 
-    Of documents the right side is LSA. Items are coloured by folder or label, and a figure says how
+    Of documents the right side is LSA. Items are colored by folder or label, and a figure says how
     often the five nearest items in the plane tell the group of an item. The page shows what is
     pointed at, and the pictures themselves where few are in view (of up to 3,000).
     """
@@ -56,7 +56,7 @@ def map_(
     with Index(find(place or named)) as index, quiet_decoders():
         from aesearch.maps.map import map_of
 
-        words: list[str] = []
+        captions: list[str] = []
         pictures: dict[int, bytes] = {}
         with progress_bars(sys.stderr) as progress:
             found = map_of(index, by, progress)
@@ -64,8 +64,8 @@ def map_(
                 if index.folder.modality.visual:
                     pictures = _thumbnails(index, found.keys, progress)
                 else:
-                    words = _words(index, found.ids.tolist())
-        write_map(found, output, words=words, pictures=pictures)
+                    captions = _captions(index, found.ids.tolist())
+        write_map(found, output, words=captions, pictures=pictures)
         encoder = index.encoder.manifest.kind
     seconds = time.perf_counter() - started
     if as_json:
@@ -83,31 +83,31 @@ def map_(
         click.echo(json.dumps(made, ensure_ascii=False))
     else:
         for panel in found.panels:
-            told = "" if panel.accuracy is None else f": 5-NN accuracy {panel.accuracy:.3f}"
-            click.echo(f"{panel.title}{told}")
-    click.echo(f"wrote {output} in {clock(seconds)}", err=True)
+            accuracy = "" if panel.accuracy is None else f": 5-NN accuracy {panel.accuracy:.3f}"
+            click.echo(f"{panel.title}{accuracy}")
+    click.echo(f"wrote {output} in {format_seconds(seconds)}", err=True)
     if show:
         click.launch(str(output))
     return DONE
 
 
 def _thumbnails(index: Index, keys: Sequence[str], progress: Progress) -> dict[int, bytes]:
-    """Return a small JPEG of each picture that can be read, where they are not too many."""
-    found: dict[int, bytes] = {}
+    """A small JPEG of each picture that can be read, where they are not too many."""
+    thumbnails: dict[int, bytes] = {}
     if len(keys) > MOST_THUMBNAILS:
-        return found
-    by_hand = index.folder.kept()
+        return thumbnails
+    added = index.folder.added_contents()
     for row, key in enumerate(keys):
-        picture = opened(by_hand.get(key) or index.path_of(key))
+        picture = opened(added.get(key) or index.path_of(key))
         if not isinstance(picture, str):
             small = fitted(picture, THUMBNAIL, enlarge=False)
-            found[row] = encoded(small.convert("RGB"), "JPEG")
+            thumbnails[row] = encoded(small.convert("RGB"), "JPEG")
         progress("thumbnails", row + 1, len(keys))
-    return found
+    return thumbnails
 
 
-def _words(index: Index, ids: Sequence[int]) -> list[str]:
-    """Return the title of each document, or its first words."""
+def _captions(index: Index, ids: Sequence[int]) -> list[str]:
+    """Title of each document, or its first words."""
     most = SHORT if len(ids) > MANY else LONG
-    kept = {text.id: text.title or text.text[: 4 * most] for text in index.folder.store.texts()}
-    return [" ".join(kept.get(id, "").split())[:most] for id in ids]
+    titles = {text.id: text.title or text.text[: 4 * most] for text in index.folder.store.texts()}
+    return [" ".join(titles.get(id, "").split())[:most] for id in ids]

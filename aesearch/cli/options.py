@@ -1,4 +1,4 @@
-"""Where commands write what they draw: one option, refused at once where it cannot be written."""
+"""Options that several commands have: the file to draw to, and the index."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def output_option(
     *names: str, help: str, metavar: str = "OUT", default: str | None = None
 ) -> Callable[[Command], Command]:
-    """Return the option ``-o/--output`` for a file.
+    """The option ``-o/--output`` for a file.
 
-    Its folder is looked for while the command line is read: a training or a search whose result
-    cannot be kept is not begun.
+    Its folder is checked while the command line is read: a training or a search whose result
+    cannot be written is not begun.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def output_option(
 
 
 def refuse_undrawable(out: Path | None, modality: Modality) -> None:
-    """Refuse to draw what cannot be drawn, where it was asked for."""
+    """Refuse to draw an index whose items cannot be drawn."""
     if out is not None and not modality.visual:
         raise click.UsageError(f"-o draws pictures; this is an index of {modality.noun}s")
 
@@ -58,7 +58,7 @@ def refuse_undrawable(out: Path | None, modality: Modality) -> None:
 def _in_a_folder(
     _context: click.Context, _option: click.Parameter, out: Path | None
 ) -> Path | None:
-    """Return a path of which the folder is there."""
+    """The path, whose folder exists and can be written to."""
     if out is None:
         return None
     folder = out.parent

@@ -52,15 +52,15 @@ from aesearch.storage.places import find
     help="Rank documents by codes and words (BM25) together; scores are then from 0 to 1. "
     "Default for a text without --threshold, unless the check found that words do harm.",
 )
-@click.option("--json", "form", flag_value="json", help="One JSON object per hit and line.")
-@click.option("-0", "--print0", "form", flag_value="null", help="Paths only, each ended by NUL.")
+@click.option("--json", "format", flag_value="json", help="One JSON object per hit and line.")
+@click.option("-0", "--print0", "format", flag_value="null", help="Paths only, each ended by NUL.")
 @output_option("--sheet", "sheet", help="Also draw the query picture and its hits: .png or .html.")
 def query(
     words: tuple[str, ...],
     files: tuple[str, ...],
     keys: tuple[str, ...],
     place: str | None,
-    form: str | None,
+    format: str | None,
     sheet: Path | None,
     *,
     explain: bool,
@@ -78,35 +78,35 @@ def query(
     queries were asked, tab, the query). Higher is closer: a score is a cosine, 1 for the same; by
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
-    _require_question(words, files, keys, sheet, hybrid=hybrid)
+    _check_query(words, files, keys, sheet, hybrid=hybrid)
     named = next((name for name in (*files, *words) if name != "-"), None)
     near, kind = Path(named) if named else None, _kind(files, words)
     if explain or hybrid is not None:
         kind = _with_words().name
     with Index(find(place, near, kind)) as index, quiet_decoders():
         folder = index.folder
-        _require_sense(index, words, files, sheet, explain=explain, hybrid=hybrid)
-        answers = [_like(index, key, top, limits, explain=explain) for key in keys]
+        _check_modality(index, words, files, sheet, explain=explain, hybrid=hybrid)
+        answers = [_search_by_key(index, key, top, limits, explain=explain) for key in keys]
         if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
             hybrid = bool(hybrid)
         limits["hybrid"] = hybrid
-        questions = list(_questions(words, files, folder.modality))
-        asked = [_asked(index, *question, top, limits, explain=explain) for question in questions]
-        answers += [answer for answer in asked if answer is not None]
+        queries = list(_queries(words, files, folder.modality))
+        results = [_search(index, *one, top, limits, explain=explain) for one in queries]
+        answers += [answer for answer in results if answer is not None]
         tabular = folder.is_tabular
-        kept = folder.kept() if sheet is not None else {}
-    _tell_nothing(answers, limits["threshold"], limits["among"])
-    several = len(keys) + len(questions) > 1
+        added = folder.added_contents() if sheet is not None else {}
+    _explain_no_hits(answers, limits["threshold"], limits["among"])
+    several = len(keys) + len(queries) > 1
     for answer in answers:
-        print_answer(answer, form, several=several, tabular=tabular)
+        print_answer(answer, format, several=several, tabular=tabular)
     if sheet is not None and answers:
-        _draw(answers, kept, sheet)
-    if None in asked:
+        _draw_sheet(answers, added, sheet)
+    if None in results:
         return SOME_SKIPPED if answers else ERROR
     return DONE
 
 
-def _require_question(
+def _check_query(
     words: tuple[str, ...],
     files: tuple[str, ...],
     keys: tuple[str, ...],
@@ -114,7 +114,7 @@ def _require_question(
     *,
     hybrid: bool | None,
 ) -> None:
-    """Refuse what no index can be asked."""
+    """Refuse queries that no index can answer."""
     if not words and not files and not keys:
         raise click.UsageError("name a picture or a text to search with, or an item by --key")
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
@@ -123,14 +123,16 @@ def _require_question(
         raise click.UsageError("--hybrid takes a text or --file; a --key is searched by its code")
 
 
-def _like(index: Index, key: str, top: int, limits: Mapping[str, Any], *, explain: bool) -> Answer:
-    """Search with an item."""
-    found = index.similar(key, top, **limits)
-    why = [index.explain_similar(key, hit.key) for hit in found] if explain else []
-    return Answer(key, index.path_of(key), found, why)
+def _search_by_key(
+    index: Index, key: str, top: int, limits: Mapping[str, Any], *, explain: bool
+) -> Answer:
+    """Search with an item of the index."""
+    hits = index.similar(key, top, **limits)
+    why = [index.explain_similar(key, hit.key) for hit in hits] if explain else []
+    return Answer(key, index.path_of(key), hits, why)
 
 
-def _asked(
+def _search(
     index: Index,
     name: str,
     content: Any,
@@ -141,20 +143,20 @@ def _asked(
 ) -> Answer | None:
     """Search with a text, a file, or what was on standard input; None where that cannot be read."""
     try:
-        asked = index.prepare(content)
-        found = index.search(asked, top, **limits)
+        query = index.prepare(content)
+        hits = index.search(query, top, **limits)
     except ContentError as error:
         about = "" if isinstance(content, str) else f"{name}: "
         click.echo(f"aesearch: {about}{error}", err=True)
         return None
-    if asked.typed and (unknown := index.unknown_words(asked, hybrid=limits["hybrid"])):
+    if query.typed and (unknown := index.unknown_words(query, hybrid=limits["hybrid"])):
         click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
-    why = [index.explain(asked, hit.key) for hit in found] if explain else []
-    return Answer(name, content, found, why)
+    why = [index.explain(query, hit.key) for hit in hits] if explain else []
+    return Answer(name, content, hits, why)
 
 
-def _tell_nothing(answers: list[Answer], threshold: float | None, among: str | None) -> None:
-    """Say why nothing was found."""
+def _explain_no_hits(answers: list[Answer], threshold: float | None, among: str | None) -> None:
+    """Say why there are no hits."""
     if not answers or any(answer.hits for answer in answers):
         return
     if threshold is not None:
@@ -163,7 +165,7 @@ def _tell_nothing(answers: list[Answer], threshold: float | None, among: str | N
         click.echo(f"aesearch: nothing found among '{among}'; a folder is 'name/*'", err=True)
 
 
-def _require_sense(
+def _check_modality(
     index: Index,
     words: tuple[str, ...],
     files: tuple[str, ...],
@@ -172,7 +174,7 @@ def _require_sense(
     explain: bool,
     hybrid: bool | None,
 ) -> None:
-    """Refuse what an index of this kind cannot be asked."""
+    """Refuse queries that an index of this modality cannot answer."""
     modality = index.folder.modality
     refuse_undrawable(sheet, modality)
     if modality.has_words:
@@ -211,9 +213,9 @@ def _is_foreign(name: str) -> bool:
 
 
 def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
-    """The kind that is asked for, where it can be told: that of the files' names, or a text.
+    """The modality of the query, where it is known: that of the files' names, or a text.
 
-    Whether they exist is asked later: a name mistyped is no text.
+    Whether they exist is checked later: a name mistyped is no text.
     """
     named = [name for name in (*files, *words) if name != "-"]
     if not named:
@@ -222,10 +224,10 @@ def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
     return kinds.pop() if len(kinds) == 1 else _with_words().name
 
 
-def _questions(
+def _queries(
     words: tuple[str, ...], files: tuple[str, ...], modality: Modality
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the name of each query and its content: a path, bytes, a vector, or the text itself."""
+    """Name and content of each query: a path, bytes, a vector, or the text itself."""
     typed = modality.has_words
     for name in files if typed else (*files, *words):
         content = sys.stdin.buffer.read() if name == "-" else Path(name)
@@ -237,8 +239,8 @@ def _questions(
         yield " ".join(words), " ".join(words)
 
 
-def _draw(answers: list[Answer], kept: dict[str, bytes], out: Path) -> None:
-    """Draw queries and hits; of those without a file, the small picture that was kept."""
+def _draw_sheet(answers: list[Answer], added: dict[str, bytes], out: Path) -> None:
+    """Draw queries and hits; of those without a file, the small picture in the database."""
     from aesearch.modalities.images.pixels import open_picture
     from aesearch.reports.contact_sheet import Cell, Row, write_sheet
 
@@ -249,7 +251,7 @@ def _draw(answers: list[Answer], kept: dict[str, bytes], out: Path) -> None:
         except ContentError:
             picture = None
         cells = [
-            Cell(hit.score, hit.key, hit.path or kept.get(hit.key, b"")) for hit in answer.hits
+            Cell(hit.score, hit.key, hit.path or added.get(hit.key, b"")) for hit in answer.hits
         ]
         rows.append(Row(answer.name, picture, cells))
     write_sheet(rows, out)

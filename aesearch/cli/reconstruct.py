@@ -1,4 +1,4 @@
-"""``aesearch reconstruct``: what an encoder keeps of a picture."""
+"""``aesearch reconstruct``: pictures beside their reconstructions."""
 
 from __future__ import annotations
 

@@ -46,14 +46,14 @@ BESIDE: dict[str | None, tuple[str, ...]] = {
     "groups",
     multiple=True,
     metavar="NAME",
-    help="Only of this class, where the encoder has learned classes. May be repeated.",
+    help="Only of this class, where the encoder is conditional on classes. May be repeated.",
 )
 @click.option(
     "--plane",
     nargs=2,
     type=int,
     metavar="I J",
-    help="Instead a grid over two numbers of the code, counted from 0: I across, J down.",
+    help="Instead a grid over two dimensions of the code, counted from 0: I across, J down.",
 )
 @click.option(
     "--between",
@@ -75,7 +75,9 @@ BESIDE: dict[str | None, tuple[str, ...]] = {
 )
 @output_option(help=DRAWN_TO, default="samples.png")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as one JSON object.")
-def sample(place: str | None, named: str | None, output: Path, as_json: bool, **asked: Any) -> int:
+def sample(
+    place: str | None, named: str | None, output: Path, as_json: bool, **options: Any
+) -> int:
     """Draw pictures that the encoder generates: at random, by class, on a plane, on a way.
 
     Pictures drawn at random get a figure: the Fréchet distance between the codes of as many as
@@ -83,20 +85,20 @@ def sample(place: str | None, named: str | None, output: Path, as_json: bool, **
     encoder's own features, so compare the figure only within one index. The floor is what as many
     real pictures have.
     """
-    mode = _mode(asked)
+    mode = _mode(options)
     check_suffix(output)
     with Index(find(place or named, kind=drawable())) as index, quiet_decoders():
         made: dict[str, Any] = {"output": str(output), "encoder": index.encoder.manifest.kind}
         if mode == "plane":
-            heading, note, groups = _plane(index, asked)
+            heading, note, groups = _plane(index, options)
         elif mode == "between":
-            heading, note, groups = _between(index, asked)
+            heading, note, groups = _between(index, options)
         else:
-            heading, note, groups = _random(index, asked)
-            if not asked["groups"]:
-                distance = index.generate.distance(seed=asked["seed"] or 0)
+            heading, note, groups = _random(index, options)
+            if not options["groups"]:
+                distance = index.generate.distance(seed=options["seed"] or 0)
                 made["frechet"] = asdict(distance) if distance else None
-                note = _figure(index, distance)
+                note = _describe_distance(index, distance)
     write_tiles(heading, groups, output, note=note)
     made["pictures"] = sum(len(group.tiles) for group in groups)
     if as_json:
@@ -107,7 +109,7 @@ def sample(place: str | None, named: str | None, output: Path, as_json: bool, **
     return DONE
 
 
-def _figure(index: Index, distance: SampleDistance | None) -> str:
+def _describe_distance(index: Index, distance: SampleDistance | None) -> str:
     if distance is None:
         needed = 2 * index.encoder.code_size + 2
         return f"a Fréchet distance needs {needed:,} pictures; {index.name} holds {len(index):,}"
@@ -117,21 +119,21 @@ def _figure(index: Index, distance: SampleDistance | None) -> str:
     )
 
 
-def _mode(asked: dict[str, Any]) -> str | None:
-    """Return what is asked for, plane, between or None; refuse what does not go together."""
-    mode = next((name for name in ("plane", "between") if asked[name]), None)
+def _mode(options: dict[str, Any]) -> str | None:
+    """The mode, plane, between or None; refuses options that do not go together."""
+    mode = next((name for name in ("plane", "between") if options[name]), None)
     for other in BESIDE[mode]:
-        if asked[other] not in (None, ()):
+        if options[other] not in (None, ()):
             option = f"--{'group' if other == 'groups' else other}"
             beside = f"does not go with --{mode}" if mode else "needs --plane or --between"
             raise click.UsageError(f"{option} {beside}")
     return mode
 
 
-def _random(index: Index, asked: dict[str, Any]) -> tuple[str, str, list[Group]]:
-    count, seed = asked["number"] or NUMBER, asked["seed"] or 0
+def _random(index: Index, options: dict[str, Any]) -> tuple[str, str, list[Group]]:
+    count, seed = options["number"] or NUMBER, options["seed"] or 0
     groups = []
-    for name in asked["groups"] or (None,):
+    for name in options["groups"] or (None,):
         pictures = index.generate.sample(count, seed=seed, group=name)
         kind = f"sample of '{name}'" if name is not None else "sample"
         tiles = [Tile(picture_of(p), f"{kind} {n}") for n, p in enumerate(drawn(pictures), 1)]
@@ -141,27 +143,27 @@ def _random(index: Index, asked: dict[str, Any]) -> tuple[str, str, list[Group]]
     return f"{counted(count, 'sample')}{each} of {index.name}", "", groups
 
 
-def _plane(index: Index, asked: dict[str, Any]) -> tuple[str, str, list[Group]]:
-    (across, down), steps = asked["plane"], asked["steps"] or STEPS
+def _plane(index: Index, options: dict[str, Any]) -> tuple[str, str, list[Group]]:
+    (across, down), steps = options["plane"], options["steps"] or STEPS
     offsets = np.linspace(-REACH, REACH, steps)
     groups = []
-    for name in asked["groups"] or (None,):
+    for name in options["groups"] or (None,):
         grid = index.generate.plane(across, down, steps=steps, group=name)
         tiles = [
-            Tile(picture_of(picture), f"number {across} at {x:+.2f}, number {down} at {y:+.2f}")
+            Tile(picture_of(picture), f"dimension {across} at {x:+.2f}, {down} at {y:+.2f}")
             for y, row in zip(offsets, grid, strict=True)
             for x, picture in zip(offsets, drawn(row), strict=True)
         ]
         groups.append(Group(tiles, steps, title=name or ""))
     note = (
-        f"number {across} across, number {down} down, both from {-REACH:g} to {REACH:+g} standard "
+        f"dimension {across} across, {down} down, both from {-REACH:g} to {REACH:+g} standard "
         "deviations; all others at their mean"
     )
     return f"A plane through the codes of {index.name}", note, groups
 
 
-def _between(index: Index, asked: dict[str, Any]) -> tuple[str, str, list[Group]]:
-    (first, second), steps = asked["between"], asked["steps"] or STEPS
+def _between(index: Index, options: dict[str, Any]) -> tuple[str, str, list[Group]]:
+    (first, second), steps = options["between"], options["steps"] or STEPS
     ends = [index.generate.pixels(name) for name in (first, second)]
     way = drawn(index.generate.interpolate(*ends, steps=steps))
     tiles = [Tile(picture_of(ends[0]), f"{first} itself", "the first")]

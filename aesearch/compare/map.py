@@ -11,7 +11,7 @@ import xxhash
 
 from aesearch.compare.cache import StepResult, Work
 from aesearch.evaluation.tasks import label_numbers
-from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy
+from aesearch.maps.layouts import Panel, layout_of, neighbor_accuracy
 from aesearch.types import Ids, Progress, silent
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def panels_of(found: Comparison, work: Work, progress: Progress = silent) -> lis
         numbers = label_numbers([found.labels[item] for item in found.mapped])
         for number, row in enumerate(rows):
             progress("drawing the map", number, len(rows))
-            panel = laid_out(row.arrays["mapped"].astype(np.float32), "tsne", found.seed, silent)
-            accuracy = None if numbers is None else neighbour_accuracy(panel.places, numbers)
+            panel = layout_of(row.arrays["mapped"].astype(np.float32), "tsne", found.seed, silent)
+            accuracy = None if numbers is None else neighbor_accuracy(panel.coordinates, numbers)
             kept.rows.append({"method": panel.method, "title": panel.title, "accuracy": accuracy})
-            kept.arrays[str(number)] = panel.places
+            kept.arrays[str(number)] = panel.coordinates
         progress("drawing the map", len(rows), len(rows))
         work.write(STEP, key, kept)
     panels = [] if kept is None else _panels(kept)
@@ -67,7 +67,8 @@ def panels_of(found: Comparison, work: Work, progress: Progress = silent) -> lis
 
 def _panels(kept: StepResult) -> list[Panel]:
     return [
-        Panel(**facts, places=kept.arrays[str(number)]) for number, facts in enumerate(kept.rows)
+        Panel(**facts, coordinates=kept.arrays[str(number)])
+        for number, facts in enumerate(kept.rows)
     ]
 
 

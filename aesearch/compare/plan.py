@@ -20,7 +20,7 @@ from aesearch.encoders.info import current_name
 from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
 from aesearch.modalities import modality
-from aesearch.settings import FEWEST_TO_TRAIN, spelled, too_few_to_train
+from aesearch.settings import FEWEST_TO_TRAIN, format_parameters, too_few_to_train
 
 OWN = "index"  # the encoder of the index that is compared
 HYBRID = "hybrid"  # codes as floats, fused with BM25
@@ -59,7 +59,7 @@ class Step:
 
     def titled(self, title: str) -> str:
         """Return the title of a row, with the parameters that a user chose."""
-        return f"{title} ({spelled(dict(self.parameters))})" if self.parameters else title
+        return f"{title} ({format_parameters(dict(self.parameters))})" if self.parameters else title
 
 
 def choose_steps(

@@ -312,7 +312,7 @@ class Comparison:
                 {
                     "method": panel.method,
                     "title": panel.title,
-                    "items": len(panel.places),
+                    "items": len(panel.coordinates),
                     "accuracy": panel.accuracy,
                 }
                 for panel in self.panels

@@ -1,8 +1,8 @@
-"""Short codes in which a picture is near its distorted copies: what finds candidates.
+"""Descriptors of pictures, near for a picture and its distorted copies: they find candidate pairs.
 
 Gradients of 8 x 8 cells by direction (Dalal and Triggs 2005) and their brightness, projected by a
-linear discriminant analysis whose one class is one picture with its copies: directions in which
-copies differ count little, those in which pictures differ count much.
+linear discriminant analysis (LDA) in which a class is one picture with its copies: it weakens the
+directions in which copies differ, and keeps those in which pictures differ.
 """
 
 from __future__ import annotations
@@ -12,40 +12,41 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.duplicates.registration import shrunk_grey
+from aesearch.duplicates.registration import downsampled_gray
 from aesearch.types import Floats, Pixels
 
 SIDE = 64
 CELLS = 8
 DIRECTIONS = 8
-LENGTH = 96
-RIDGE = 0.1  # of the mean variance within a class
+LENGTH = 96  # dimensions of a descriptor
+RIDGE = 0.1  # regularization, of the mean variance within a class
 BLOCK = 256
 
 
-def described(rows: Pixels) -> Floats:
-    """Return gradients and brightness of packed pictures, of shape (n, 576)."""
+def gradient_features(rows: Pixels) -> Floats:
+    """Gradients and brightness of packed pictures, of shape (n, 576)."""
     parts = [
-        _described(shrunk_grey(rows[at : at + BLOCK], SIDE)) for at in range(0, len(rows), BLOCK)
+        _gradient_features(downsampled_gray(rows[at : at + BLOCK], SIDE))
+        for at in range(0, len(rows), BLOCK)
     ]
     return np.concatenate(parts) if parts else np.empty((0, CELLS**2 * 9), dtype=np.float32)
 
 
-def _described(grey: Floats) -> Floats:
-    down, right = np.zeros_like(grey), np.zeros_like(grey)
-    down[:, 1:-1] = grey[:, 2:] - grey[:, :-2]
-    right[:, :, 1:-1] = grey[:, :, 2:] - grey[:, :, :-2]
+def _gradient_features(gray: Floats) -> Floats:
+    down, right = np.zeros_like(gray), np.zeros_like(gray)
+    down[:, 1:-1] = gray[:, 2:] - gray[:, :-2]
+    right[:, :, 1:-1] = gray[:, :, 2:] - gray[:, :, :-2]
     strength = right * right + down * down + 1e-6
-    gradients = np.empty((len(grey), DIRECTIONS, CELLS, CELLS), dtype=np.float32)
+    gradients = np.empty((len(gray), DIRECTIONS, CELLS, CELLS), dtype=np.float32)
     for n in range(DIRECTIONS):
         angle = 2 * np.pi * n / DIRECTIONS
         along = np.float32(np.cos(angle)) * right + np.float32(np.sin(angle)) * down
         np.maximum(along, 0, out=along)
         gradients[:, n] = _cells(along * along * along / strength)
-    flat = np.sqrt(gradients).reshape(len(grey), -1)
-    level = _cells(grey).reshape(len(grey), -1)
-    level = level - level.mean(axis=1, keepdims=True)
-    return np.hstack([_unit(flat), _unit(level)])
+    flat = np.sqrt(gradients).reshape(len(gray), -1)
+    brightness = _cells(gray).reshape(len(gray), -1)
+    brightness = brightness - brightness.mean(axis=1, keepdims=True)
+    return np.hstack([_unit(flat), _unit(brightness)])
 
 
 def _cells(values: NDArray[np.floating]) -> Floats:
@@ -60,54 +61,56 @@ def _unit(values: Floats) -> Floats:
     return np.asarray(values / (norms + 1e-3), dtype=np.float32)
 
 
-def mirrored_description(described: Floats) -> Floats:
-    """Return what `described` would say of the pictures mirrored, left for right."""
-    n, cells = len(described), CELLS * CELLS
-    gradients = described[:, : DIRECTIONS * cells].reshape(n, DIRECTIONS, CELLS, CELLS)
+def mirrored_features(features: Floats) -> Floats:
+    """The `gradient_features` of the same pictures mirrored, left for right."""
+    n, cells = len(features), CELLS * CELLS
+    gradients = features[:, : DIRECTIONS * cells].reshape(n, DIRECTIONS, CELLS, CELLS)
     turned = [(DIRECTIONS // 2 - d) % DIRECTIONS for d in range(DIRECTIONS)]
-    level = described[:, DIRECTIONS * cells :].reshape(n, CELLS, CELLS)[:, :, ::-1]
+    brightness = features[:, DIRECTIONS * cells :].reshape(n, CELLS, CELLS)[:, :, ::-1]
     flipped = gradients[:, turned, :, ::-1].reshape(n, -1)
-    return np.hstack([flipped, level.reshape(n, -1)])
+    return np.hstack([flipped, brightness.reshape(n, -1)])
 
 
 @dataclass(frozen=True)
-class Sketcher:
-    """The projection: `mean` of shape (576,), `axes` of shape (576, length)."""
+class DescriptorProjection:
+    """Gradient features to descriptors: `mean` of shape (576,), `axes` of shape (576, length)."""
 
     mean: Floats
     axes: Floats
 
     @classmethod
-    def fit(cls, everything: Floats, originals: Floats, copies: Floats) -> Sketcher:
-        """Learn it.
+    def fit(cls, everything: Floats, originals: Floats, copies: Floats) -> DescriptorProjection:
+        """Fit the discriminant analysis.
 
         Parameters
         ----------
         everything : ndarray of shape (n, 576)
-            Descriptions of the collection, or of a sample of it.
+            Features of the collection, or of a sample of it.
         originals, copies : ndarray of shape (m, 576)
-            Row by row, pictures and distorted copies of them.
+            Features, row by row, of pictures and of distorted copies of them.
         """
-        change = (copies - originals).astype(np.float64)
-        within = change.T @ change / (2 * len(change))
+        difference = (copies - originals).astype(np.float64)
+        within = difference.T @ difference / (2 * len(difference))
         within += np.eye(len(within)) * (RIDGE * np.trace(within) / len(within) + 1e-9)
         mean = everything.mean(axis=0)
-        spread = (everything - mean).astype(np.float64)
+        centered = (everything - mean).astype(np.float64)
         values, vectors = np.linalg.eigh(within)
         whitening = vectors / np.sqrt(values)
-        between, turns = np.linalg.eigh(whitening.T @ (spread.T @ spread / len(spread)) @ whitening)
-        kept = slice(None, -LENGTH - 1, -1)
-        axes = whitening @ turns[:, kept] / np.sqrt(1 + np.maximum(between[kept], 0))
+        variances, rotation = np.linalg.eigh(
+            whitening.T @ (centered.T @ centered / len(centered)) @ whitening
+        )
+        largest = slice(None, -LENGTH - 1, -1)
+        axes = whitening @ rotation[:, largest] / np.sqrt(1 + np.maximum(variances[largest], 0))
         return cls(mean, axes.astype(np.float32))
 
-    def __call__(self, described: Floats) -> Floats:
-        """Return sketches of unit length, of shape (n, length)."""
-        codes = (described - self.mean) @ self.axes
-        norms = np.linalg.norm(codes, axis=1, keepdims=True)
-        return np.asarray(codes / (norms + 1e-9), dtype=np.float32)
+    def __call__(self, features: Floats) -> Floats:
+        """Descriptors of unit length, of shape (n, length)."""
+        descriptors = (features - self.mean) @ self.axes
+        norms = np.linalg.norm(descriptors, axis=1, keepdims=True)
+        return np.asarray(descriptors / (norms + 1e-9), dtype=np.float32)
 
 
 def similarity(one: Floats, other: Floats) -> Floats:
-    """Return the cosines of two arrays of sketches, row by row."""
+    """Cosines of two arrays of descriptors, row by row."""
     cosines: Floats = np.einsum("ij,ij->i", one, other)
     return cosines

@@ -1,6 +1,6 @@
-"""Groups of items that are the same, or nearly: exact copies, near-duplicates, mirrored copies.
+"""Groups of duplicates: exact copies, near-duplicates, mirrored copies.
 
-Nothing is ever deleted here: it is told what is alike, and how sure that is.
+Nothing is ever deleted here: duplicates are reported, and how sure that is.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.duplicates.pairs import Evidence, Pairs
-from aesearch.duplicates.threshold import Calibration, calibrated
+from aesearch.duplicates.pairs import Candidates, Pairs
+from aesearch.duplicates.threshold import Calibration, calibrate
 from aesearch.errors import ParameterError
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
 from aesearch.types import Progress, silent
 
 EXACT, NEAR, MIRRORED = "exact", "near", "mirrored"
-# Of two copies of one representative: both may have been changed, each in its own way.
-BETWEEN_COPIES = 0.75  # of the threshold
+# Least score of two copies of one representative, of the threshold: both may have been changed,
+# each in its own way.
+BETWEEN_COPIES = 0.75
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Member:
     pixels: tuple[int, int] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON."""
+        """The fields as JSON."""
         return {
             **asdict(self),
             "path": str(self.path),
@@ -93,7 +94,7 @@ class Group:
         return min(member.score for member in self.members)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """The fields as JSON."""
         return {
             "kind": self.kind,
             "score": round(self.score, 4),
@@ -102,8 +103,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Found:
-    """All groups, near ones first, and what they rest on.
+class Survey:
+    """All groups, and the calibration of the threshold that they rest on.
 
     Attributes
     ----------
@@ -123,7 +124,7 @@ class Found:
     items: int = 0
 
     def of(self, kind: str) -> list[Group]:
-        """Return the groups of a kind."""
+        """The groups of a kind."""
         return [group for group in self.groups if group.kind == kind]
 
 
@@ -134,7 +135,7 @@ def find(
     threshold: float | None = None,
     progress: Progress = silent,
 ) -> list[Group]:
-    """Return the groups of duplicates of an index; `survey` also tells what they rest on."""
+    """Groups of duplicates of an index; `survey` also gives the calibration of the threshold."""
     return survey(index, alarm=alarm, threshold=threshold, progress=progress).groups
 
 
@@ -144,7 +145,7 @@ def survey(
     alarm: float | None = None,
     threshold: float | None = None,
     progress: Progress = silent,
-) -> Found:
+) -> Survey:
     """Find exact copies, near-duplicates and mirrored copies.
 
     A group is made around its representative: each member is alike with it, and no two members
@@ -156,10 +157,11 @@ def survey(
     index : Index
         Of pictures, whose files are read, or of documents.
     alarm : float, optional
-        False pairs allowed for each item: by default the `false_positive_rate` of their kind.
-        The threshold follows from it, measured on this collection.
+        False-positive rate: false pairs allowed for each item, by default the
+        `false_positive_rate` of their kind. The threshold follows from it, calibrated on this
+        collection.
     threshold : float, optional
-        Least agreement, from 0 to 1, instead of a measured one.
+        Least agreement, from 0 to 1, instead of a calibrated one.
     progress : callable
 
     Raises
@@ -176,41 +178,41 @@ def survey(
         raise ParameterError(f"alarm must be above 0 and at most 1; got {alarm}")
     if threshold is not None and not 0 < threshold <= 1:
         raise ParameterError(f"threshold must be above 0 and at most 1; got {threshold}")
-    alike: dict[bytes, list[Item]] = defaultdict(list)
+    by_digest: dict[bytes, list[Item]] = defaultdict(list)
     for item in sorted(index.items(), key=lambda item: item.key):
-        alike[item.digest].append(item)
-    copies = list(alike.values())
-    evidence: Callable[..., Evidence] = modality.part("duplicates")
-    proof = evidence(index, [same[0] for same in copies], progress)
+        by_digest[item.digest].append(item)
+    copies = list(by_digest.values())
+    find_candidates: Callable[..., Candidates] = modality.part("duplicates")
+    candidates = find_candidates(index, [same[0] for same in copies], progress)
     calibration = None
-    pairs = proof.pairs
-    if len(proof.copies):
-        calibration = calibrated(
+    pairs = candidates.pairs
+    if len(candidates.copies):
+        calibration = calibrate(
             pairs.scores,
-            proof.copies,
+            candidates.copies,
             len(copies),
             alarm=alarm,
             threshold=threshold,
         )
         pairs = pairs[pairs.scores >= calibration.threshold]
-    groups = _Grouping(index, copies, proof, pairs, calibration).groups()
-    return Found(groups, calibration, proof.unread, sum(map(len, copies)))
+    groups = _Grouping(index, copies, candidates, pairs, calibration).groups()
+    return Survey(groups, calibration, candidates.unread, sum(map(len, copies)))
 
 
 class _Grouping:
-    """From pairs to groups."""
+    """From pairs to groups, each a star: a representative, and members that agree with it."""
 
     def __init__(
         self,
         index: Index,
         copies: Sequence[Sequence[Item]],
-        proof: Evidence,
+        candidates: Candidates,
         pairs: Pairs,
         calibration: Calibration | None,
     ) -> None:
-        self.index, self.copies, self.proof = index, copies, proof
+        self.index, self.copies, self.candidates = index, copies, candidates
         self.between = calibration.threshold * BETWEEN_COPIES if calibration else 1.0
-        self.known = {
+        self.scores = {
             (a, b, f): s
             for a, b, f, s in zip(
                 pairs.first.tolist(),
@@ -223,81 +225,83 @@ class _Grouping:
         self.pixels: dict[str, tuple[int, int] | None] = {}
 
     def groups(self) -> list[Group]:
-        """Return all groups, sorted."""
+        """All groups, sorted by kind and size."""
         near = self._stars(flipped=False)
         owner = {row: star[0][0] for star in near for row, _ in star}
-        mirrored = self._mirrored(owner)
-        found = [self._group(NEAR, star) for star in near]
-        found += [self._group(MIRRORED, star) for star in mirrored]
+        mirrored = self._mirrored_stars(owner)
+        groups = [self._group(NEAR, star) for star in near]
+        groups += [self._group(MIRRORED, star) for star in mirrored]
         in_near = {row for star in near for row, _ in star}
-        found += [
+        groups += [
             self._group(EXACT, [(row, 1.0)])
             for row, same in enumerate(self.copies)
             if len(same) > 1 and row not in in_near
         ]
         order = {EXACT: 0, NEAR: 1, MIRRORED: 2}
-        return sorted(found, key=lambda g: (order[g.kind], -len(g.members), g.keys))
+        return sorted(groups, key=lambda g: (order[g.kind], -len(g.members), g.keys))
 
     def _rank(self, row: int) -> tuple[int, int, str]:
-        """Sort the best representative first: most pixels, then most bytes, then by key."""
+        """Order of representatives: most pixels first, then most bytes, then by key."""
         item = self.copies[row][0]
         width, height = self._pixels(item) or (0, 0)
         return -width * height, -item.size, item.key
 
     def _pixels(self, item: Item) -> tuple[int, int] | None:
-        if self.proof.size_of is None:
+        if self.candidates.size_of is None:
             return None
         if item.key not in self.pixels:
-            self.pixels[item.key] = self.proof.size_of(self.index.path_of(item.key))
+            self.pixels[item.key] = self.candidates.size_of(self.index.path_of(item.key))
         return self.pixels[item.key]
 
     def _stars(self, *, flipped: bool) -> list[list[tuple[int, float]]]:
-        """Return groups as rows with scores, the representative first."""
-        beside: dict[int, dict[int, float]] = defaultdict(dict)
-        for (a, b, f), score in self.known.items():
+        """Groups as rows with scores, the representative first."""
+        neighbors: dict[int, dict[int, float]] = defaultdict(dict)
+        for (a, b, f), score in self.scores.items():
             if f == flipped:
-                beside[a][b] = beside[b][a] = score
-        taken: set[int] = set()
+                neighbors[a][b] = neighbors[b][a] = score
+        grouped: set[int] = set()
         stars = []
-        for row in sorted(beside, key=self._rank):
-            if row in taken:
+        for row in sorted(neighbors, key=self._rank):
+            if row in grouped:
                 continue
             star = [(row, 1.0)]
-            for other, score in sorted(beside[row].items(), key=lambda pair: (-pair[1], pair[0])):
-                if other not in taken and self._fits(other, [r for r, _ in star[1:]], beside):
+            for other, score in sorted(
+                neighbors[row].items(), key=lambda pair: (-pair[1], pair[0])
+            ):
+                if other not in grouped and self._fits(other, [r for r, _ in star[1:]], neighbors):
                     star.append((other, score))
             if len(star) > 1:
-                taken.update(r for r, _ in star)
+                grouped.update(r for r, _ in star)
                 stars.append(star)
         return stars
 
-    def _fits(self, row: int, members: list[int], beside: dict[int, dict[int, float]]) -> bool:
-        """Return whether a row is alike with all members of a group."""
-        unknown = [member for member in members if member not in beside[row]]
+    def _fits(self, row: int, members: list[int], neighbors: dict[int, dict[int, float]]) -> bool:
+        """Whether a row agrees with all members of a group."""
+        unknown = [member for member in members if member not in neighbors[row]]
         if not unknown:
             return True
         others = np.array(unknown, dtype=np.int64)
         same = np.full(len(others), row, dtype=np.int64)
-        scores = self.proof.score(others, same, np.zeros(len(others), dtype=bool))
+        scores = self.candidates.score(others, same, np.zeros(len(others), dtype=bool))
         return bool((scores >= self.between).all())
 
-    def _mirrored(self, owner: dict[int, int]) -> list[list[tuple[int, float]]]:
-        """Return representatives with the mirrored ones: of each near group one stands for all."""
+    def _mirrored_stars(self, owner: dict[int, int]) -> list[list[tuple[int, float]]]:
+        """Representatives with their mirrored copies: of each near group one stands for all."""
         best: dict[tuple[int, int], tuple[float, int, int]] = {}
-        for (a, b, f), score in self.known.items():
+        for (a, b, f), score in self.scores.items():
             ends = owner.get(a, a), owner.get(b, b)
             if f and ends[0] != ends[1]:  # a picture may well be its own mirror image
                 pair = min(ends), max(ends)
                 best[pair] = max(best.get(pair, (0.0, 0, 0)), (score, a, b))
         stars: dict[int, list[tuple[int, float]]] = {}
-        taken: set[int] = set()
+        grouped: set[int] = set()
         ranked = sorted(best, key=lambda pair: sorted(map(self._rank, pair)))
         for pair in ranked:
             row, other = sorted(pair, key=self._rank)
-            if other in taken or (row in taken and row not in stars):
+            if other in grouped or (row in grouped and row not in stars):
                 continue
             stars.setdefault(row, [(row, 1.0)]).append((other, best[pair][0]))
-            taken.update(pair)
+            grouped.update(pair)
         return list(stars.values())
 
     def _group(self, kind: str, star: list[tuple[int, float]]) -> Group:
@@ -305,7 +309,7 @@ class _Grouping:
         for row, score in star:
             for number, item in enumerate(self.copies[row]):
                 if kind == MIRRORED and number:
-                    continue  # exact copies are told where they are alike
+                    continue  # exact copies are listed in the near group
                 members.append(
                     Member(
                         item.key,

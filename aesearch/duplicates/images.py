@@ -1,4 +1,4 @@
-"""Pictures that are copies of one another: candidates by sketches, then each pair looked at."""
+"""Candidate pairs of pictures: nearest descriptors, then each pair registered and compared."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
-from aesearch.duplicates.descriptors import Sketcher, described, mirrored_description, similarity
-from aesearch.duplicates.pairs import NO_PAIRS, Evidence, Pairs, joined, unique_pairs
+from aesearch.duplicates.descriptors import (
+    DescriptorProjection,
+    gradient_features,
+    mirrored_features,
+    similarity,
+)
+from aesearch.duplicates.pairs import NO_PAIRS, Candidates, Pairs, joined, unique_pairs
 from aesearch.duplicates.perturb import distorted_copy
-from aesearch.duplicates.registration import ROW, STEPS, agreement, mirrored, packed
-from aesearch.engines.faiss import exact_neighbours
+from aesearch.duplicates.registration import ROW, STEPS, agreement, mirrored, pack
+from aesearch.engines.faiss import exact_neighbors
 from aesearch.errors import ContentError, SourceError
 from aesearch.ingest.decode import decode
 from aesearch.modalities.images.pixels import load_all_formats, open_picture, size_of
@@ -27,53 +32,53 @@ from aesearch.types import Bools, Floats, Ids, Pixels, Progress, silent
 
 FINEST = max(STEPS)
 IN_MEMORY = 2 << 30
-LEARNED, EACH = 1000, 3  # pictures whose copies the sketches learn from, and copies of each
+LEARNED, EACH = 1000, 3  # pictures whose copies the descriptors are fitted to, and copies of each
 MEASURED = 800  # copies to measure with, of other pictures where there are enough
 SHRUNK = 256  # pixels of the longest side from which copies are made
-FITTED = 20_000  # pictures that say how pictures differ
+FITTED = 20_000  # pictures of the covariance between pictures
 FEWEST = 400  # copies, however few the pictures
 NEAREST = 8  # candidates for each picture and for its mirror image; more where all are copies
-LOOKED_AT = 20_000  # pairs at least: sketches learned from few pictures are weak, and these cheap
+LEAST_PAIRS = 20_000  # candidates at least: descriptors fitted to few pictures are weak
 MOST_NEAREST = 1000
-OUTSIDE = 0.004  # share of distorted copies that each step may lose
-CLEAR = 0.8  # agreement of what counts as a copy when more are looked for
-STRETCH = 4096  # pictures described at a time
-HELD = 50_000  # neighbours at a time
-BATCH = 256  # pairs; most are given up at the coarsest size
+OUTSIDE = 0.004  # share of distorted copies that each step may miss
+CLEAR = 0.8  # agreement from which a pair counts as copies when more neighbors are taken
+STRETCH = 4096  # pictures whose descriptors are made at a time
+HELD = 50_000  # neighbors at a time
+BATCH = 256  # pairs; most are rejected at the coarsest size
 PER_THREAD = 4  # batches in flight
 
 
 class _Files(Folder):
-    """The files of an index; of an item added by hand without one, what was kept of it."""
+    """The files of an index; of one added manually, its contents in the database."""
 
-    def __init__(self, root: Path, kept: Mapping[str, bytes]) -> None:
+    def __init__(self, root: Path, added: Mapping[str, bytes]) -> None:
         super().__init__(root)
-        self.kept = kept
+        self.added = added
 
     def read(self, key: str) -> bytes:
         try:
             return super().read(key)
         except ContentError:
-            if key in self.kept:
-                return self.kept[key]
+            if key in self.added:
+                return self.added[key]
             raise
 
 
-def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -> Evidence:
-    """Compare the pictures of an index.
+def find_candidates(index: Index, items: Sequence[Item], progress: Progress = silent) -> Candidates:
+    """Find and score candidate pairs of the pictures of an index.
 
-    Their files are read: the codes of an index are made for what is similar, and know too little
-    of what is the same.
+    Their files are read: the codes of an index tell what is similar, and too little of what is
+    the same.
 
     Parameters
     ----------
     index : Index
     items : sequence of Item
-        To compare, no two of the same content. Rows of the result are places in it.
+        To compare, no two of the same content. Rows of the result are positions in it.
     progress : callable
     """
     load_all_formats()
-    files = _Files(index.source, index.folder.kept())
+    files = _Files(index.source, index.folder.added_contents())
     with tempfile.TemporaryFile() as scratch:
         shape = (len(items), ROW)
         squares: Pixels = (
@@ -84,10 +89,10 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
     unread = _read(files, items, squares, progress)
     good = np.array([n for n, item in enumerate(items) if item.key not in unread], dtype=np.int64)
     if len(good) < 2:
-        return Evidence(NO_PAIRS, np.empty(0, np.float32), _scorer(squares), unread, size_of)
+        return Candidates(NO_PAIRS, np.empty(0, np.float32), _scorer(squares), unread, size_of)
     mixed = np.random.default_rng(0).permutation(good)
     measured_on, learned_from = mixed[:MEASURED], mixed[MEASURED:][:LEARNED]
-    if len(learned_from) < LEARNED:  # too few to keep them apart
+    if len(learned_from) < LEARNED:  # too few for two disjoint parts
         measured_on, learned_from = mixed[: len(mixed) // 2], mixed[len(mixed) // 2 :]
     each = max(EACH, -(-FEWEST // len(learned_from)))
     originals, copies = _distorted(files, items, learned_from, each, 1, progress)
@@ -96,24 +101,24 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
     originals, copies = _distorted(files, items, measured_on, each, 2, progress)
     measured = _Measured(finder, squares, originals, copies)
     pairs = _all_pairs(finder, squares, measured, progress)
-    return Evidence(pairs, measured.scores, _scorer(squares), unread, size_of)
+    return Candidates(pairs, measured.scores, _scorer(squares), unread, size_of)
 
 
 def _read(
     files: Folder, items: Sequence[Item], squares: Pixels, progress: Progress
 ) -> dict[str, str]:
-    """Fill in what is kept of each picture; return those that cannot be compared, and why."""
+    """Pack each picture into its row; those that cannot be compared, and why."""
 
     def read(content: bytes, _name: str) -> Pixels:
-        return packed(open_picture(content))
+        return pack(open_picture(content))
 
     unread: dict[str, str] = {}
     decoded = decode(files, [Entry(i.key, i.size, i.mtime_ns) for i in items], read, progress)
-    kept = files.kept if isinstance(files, _Files) else {}
+    added = files.added if isinstance(files, _Files) else {}
     for row, (item, one) in enumerate(zip(items, decoded, strict=True)):
         if one.sample is None:
             unread[item.key] = one.reason
-        elif one.digest != item.digest and item.key not in kept:
+        elif one.digest != item.digest and item.key not in added:
             unread[item.key] = "changed since it was indexed: run 'aesearch index' again"
         else:
             squares[row] = one.sample
@@ -123,69 +128,73 @@ def _read(
 def _distorted(
     files: Folder, items: Sequence[Item], rows: Ids, each: int, seed: int, progress: Progress
 ) -> tuple[Ids, Pixels]:
-    """Return rows, `each` times, and as many distorted copies of them."""
+    """Rows, `each` times, and as many distorted copies of them."""
 
     def read(content: bytes, name: str) -> list[Pixels]:
         own = [seed, xxhash.xxh3_64_intdigest(name.encode())]
         picture = open_picture(content)
         picture.thumbnail((SHRUNK, SHRUNK))
         changed = (distorted_copy(picture, [*own, number]) for number in range(each))
-        return [packed(copy) for copy in changed]
+        return [pack(copy) for copy in changed]
 
-    def told(_stage: str, done: float, total: float) -> None:
+    def report(_stage: str, done: float, total: float) -> None:
         progress("distorting", (seed - 1) * total + done, 2 * total)
 
     entries = [Entry(items[row].key, 0, 0) for row in rows.tolist()]
-    kept = [one.sample for one in decode(files, entries, read, told)]
-    there = [row for row, copies in zip(rows.tolist(), kept, strict=True) if copies is not None]
-    copies = [copy for own in kept if own is not None for copy in own]
+    distorted = [one.sample for one in decode(files, entries, read, report)]
+    present = [
+        row for row, copies in zip(rows.tolist(), distorted, strict=True) if copies is not None
+    ]
+    copies = [copy for own in distorted if own is not None for copy in own]
     if not copies:
         raise SourceError(f"the files in {files.root} went away while they were compared")
-    return np.repeat(np.array(there, dtype=np.int64), each), np.stack(copies)
+    return np.repeat(np.array(present, dtype=np.int64), each), np.stack(copies)
 
 
 class _Finder:
-    """Sketches of all pictures, and what is near them."""
+    """Descriptors of all pictures, and their nearest neighbors."""
 
     def __init__(self, squares: Pixels, good: Ids, originals: Ids, copies: Pixels) -> None:
         self.good = good
         self.rows = np.full(len(squares), -1, dtype=np.int64)
         self.rows[good] = np.arange(len(good))
         sample = np.random.default_rng(1).permutation(good)[:FITTED]
-        self.sketcher = Sketcher.fit(
-            described(squares[np.sort(sample)]), described(squares[originals]), described(copies)
+        self.projection = DescriptorProjection.fit(
+            gradient_features(squares[np.sort(sample)]),
+            gradient_features(squares[originals]),
+            gradient_features(copies),
         )
-        self.plain = np.empty((len(good), self.sketcher.axes.shape[1]), dtype=np.float32)
+        self.plain = np.empty((len(good), self.projection.axes.shape[1]), dtype=np.float32)
         self.flipped = np.empty_like(self.plain)
         for at in range(0, len(good), STRETCH):
-            part = described(squares[good[at : at + STRETCH]])
-            self.plain[at : at + STRETCH] = self.sketcher(part)
-            self.flipped[at : at + STRETCH] = self.sketcher(mirrored_description(part))
+            part = gradient_features(squares[good[at : at + STRETCH]])
+            self.plain[at : at + STRETCH] = self.projection(part)
+            self.flipped[at : at + STRETCH] = self.projection(mirrored_features(part))
 
     def near(
         self, queries: Ids, k: int, radius: float, *, flipped: bool
     ) -> Iterator[tuple[Ids, Ids]]:
-        """Yield pairs of rows: of `queries`, and of the at most `k` nearest within the radius."""
-        sketches = self.flipped if flipped else self.plain
+        """Pairs of rows: of `queries`, and of the at most `k` nearest within the radius."""
+        descriptors = self.flipped if flipped else self.plain
         k = min(k + 1, len(self.good))  # itself is among them
         step = max(1, HELD // k)
         for at in range(0, len(queries), step):
             own = self.rows[queries[at : at + step]]
-            found = exact_neighbours(self.plain, sketches[own], k)
-            first, second = np.repeat(own, k), found.ravel()
+            nearest = exact_neighbors(self.plain, descriptors[own], k)
+            first, second = np.repeat(own, k), nearest.ravel()
             close = (second >= 0) & (second != first)
             first, second = first[close], second[close]
-            inside = similarity(sketches[first], self.plain[second]) >= radius
+            inside = similarity(descriptors[first], self.plain[second]) >= radius
             yield self.good[first[inside]], self.good[second[inside]]
 
 
 class _Measured:
-    """How far copies are from their originals: what candidates are, and what copies score."""
+    """Distances and scores of distorted copies: limits of candidates, and what copies score."""
 
     def __init__(self, finder: _Finder, squares: Pixels, originals: Ids, copies: Pixels) -> None:
-        sketches = finder.sketcher(described(copies))
-        nearness = similarity(sketches, finder.plain[finder.rows[originals]])
-        self.radius = float(np.quantile(nearness, OUTSIDE))
+        descriptors = finder.projection(gradient_features(copies))
+        cosines = similarity(descriptors, finder.plain[finder.rows[originals]])
+        self.radius = float(np.quantile(cosines, OUTSIDE))
         parts = [
             agreement(squares[originals[at : at + BATCH]], copies[at : at + BATCH])
             for at in range(0, len(copies), BATCH)
@@ -195,22 +204,22 @@ class _Measured:
             size: float(np.quantile(scores[size], OUTSIDE)) for size in STEPS if size != FINEST
         }
         k = min(_nearest(len(finder.good)), len(finder.good))
-        near = exact_neighbours(finder.plain, sketches, k)
+        near = exact_neighbors(finder.plain, descriptors, k)
         candidates = (finder.good[near] == originals[:, None]).any(axis=1)
         if _nearest(len(finder.good)) == NEAREST:
-            candidates &= nearness >= self.radius
+            candidates &= cosines >= self.radius
         for size, floor in self.floors.items():
             candidates &= scores[size] >= floor
         self.scores = np.where(candidates, scores[FINEST], -1).astype(np.float32)
 
 
 def _nearest(pictures: int) -> int:
-    return max(NEAREST, LOOKED_AT // pictures)
+    return max(NEAREST, LEAST_PAIRS // pictures)
 
 
 def _all_pairs(finder: _Finder, squares: Pixels, measured: _Measured, progress: Progress) -> Pairs:
-    """Return all candidates with their scores; where nearly all are copies, look further."""
-    found: list[Pairs] = []
+    """All candidate pairs with scores; where most neighbors are copies, more of them are taken."""
+    parts: list[Pairs] = []
     most = min(MOST_NEAREST, len(finder.good) - 1)
     queries, radius = finder.good, measured.radius
     k = min(_nearest(len(finder.good)), most)
@@ -226,15 +235,15 @@ def _all_pairs(finder: _Finder, squares: Pixels, measured: _Measured, progress: 
             np.repeat([False, True], [len(plain[0]), len(turned[0])]),
         )
         scores = _scored(squares, first, second, flipped, measured.floors, progress)
-        found.append(Pairs(first, second, flipped, scores))
-        alike = found[-1][(scores >= CLEAR) & ~flipped]
+        parts.append(Pairs(first, second, flipped, scores))
+        alike = parts[-1][(scores >= CLEAR) & ~flipped]
         copies = np.bincount(np.concatenate([alike.first, alike.second]), minlength=len(squares))
-        # With so many copies among as many as were looked at, there may be more.
+        # Where most of the neighbors are copies, there may be more beyond them.
         queries = np.flatnonzero((counts >= k) & (copies > k // 2))
         if k >= most:
             break
         k = min(4 * k, most)
-    return joined(found)
+    return joined(parts)
 
 
 def _gathered(parts: Iterator[tuple[Ids, Ids]]) -> tuple[Ids, Ids]:
@@ -257,7 +266,7 @@ def _scored(
     floors: dict[int, float] | None,
     progress: Progress,
 ) -> Floats:
-    """Return the agreement of pairs of pictures at the finest size; -1 where it was given up."""
+    """Agreement of pairs of pictures at the finest size; -1 where they were rejected earlier."""
 
     def run(at: int) -> Floats:
         part = slice(at, at + BATCH)

@@ -1,7 +1,7 @@
-"""Near-duplicates: copies of a picture or a document that was changed a little, and how sure.
+"""Candidate pairs of near-duplicates: two items, and a score of how well they agree.
 
-`pictures.py` and `texts.py` find pairs and score them, and score distorted copies of the
-collection's own items in the same way; `alarm.py` makes a threshold of both.
+`images.py` and `texts.py` find pairs and score them, and score distorted copies of the
+collection's own items in the same way; `threshold.py` makes a threshold of both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Pairs:
     first, second : ndarray of int64, shape (n,)
         Rows of the collection; first < second.
     flipped : ndarray of bool, shape (n,)
-        Whether the second is meant mirrored.
+        Whether the second is compared mirrored.
     scores : ndarray of float32, shape (n,)
         1 where both are the same.
     """
@@ -48,19 +48,19 @@ NO_PAIRS = Pairs(
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What was found out about a collection.
+class Candidates:
+    """The candidate pairs of a collection, and what a threshold is calibrated with.
 
     Attributes
     ----------
     pairs : Pairs
-        All candidates.
+        All candidate pairs.
     copies : ndarray of float32
         Scores of items with distorted copies of them; -1 where the copy was no candidate.
     score : callable
         Gives the scores of other pairs: rows, rows, and whether the latter are mirrored.
     unread : dict of key to str
-        Items that nothing can be said of, and why.
+        Items that could not be compared, and why.
     size_of : callable, optional
         Width and height of a file, where items have such.
     """
@@ -73,7 +73,7 @@ class Evidence:
 
 
 def unique_pairs(first: Ids, second: Ids, flipped: Bools) -> tuple[Ids, Ids, Bools]:
-    """Return pairs in order, each once, the lower row first, and none of a row with itself."""
+    """Pairs in order, each once, the lower row first, and none of a row with itself."""
     low, high = np.minimum(first, second), np.maximum(first, second)
     apart = low != high
     low, high, flipped = low[apart], high[apart], flipped[apart]
@@ -85,17 +85,17 @@ def unique_pairs(first: Ids, second: Ids, flipped: Bools) -> tuple[Ids, Ids, Boo
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
-    """Return the pairs of several parts, each once, in order."""
+    """The pairs of several parts, each once, in order."""
     names = ("first", "second", "flipped", "scores")
     first, second, flipped, scores = (
         np.concatenate([getattr(part, name) for part in parts]) for name in names
     )
     order = np.lexsort((scores, flipped, second, first))
-    whole = Pairs(first, second, flipped, scores)[order]
-    last = np.ones(len(whole), dtype=bool)
+    merged = Pairs(first, second, flipped, scores)[order]
+    last = np.ones(len(merged), dtype=bool)
     last[:-1] = (
-        (np.diff(whole.first) != 0)
-        | (np.diff(whole.second) != 0)
-        | (whole.flipped[1:] != whole.flipped[:-1])
+        (np.diff(merged.first) != 0)
+        | (np.diff(merged.second) != 0)
+        | (merged.flipped[1:] != merged.flipped[:-1])
     )
-    return whole[last]
+    return merged[last]

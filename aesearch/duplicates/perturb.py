@@ -1,4 +1,4 @@
-"""Distorted copies, to measure with: what people do to pictures and to texts."""
+"""Distorted copies of pictures and texts, as people make them, to calibrate the threshold with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = ("crop", "recompressed", "resized", "brightness", "caption", "several")
 
 
 def distorted_copy(picture: Image.Image, seed: Sequence[int]) -> Image.Image:
-    """Return a copy of an RGB picture, changed in one way of `KINDS`; equal for equal seeds."""
+    """A copy of an RGB picture, changed in one way of `KINDS`; equal for equal seeds."""
     rng = np.random.default_rng(seed)
     kind = KINDS[rng.integers(len(KINDS))]
     if kind in ("crop", "several"):
@@ -66,7 +66,7 @@ def _captioned(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def edited_copy(words: Sequence[str], others: Sequence[str], seed: Sequence[int]) -> list[str]:
-    """Return a copy of a text, word by word, edited in one way of `EDITS`; equal for equal seeds.
+    """A copy of a text, word by word, edited in one way of `EDITS`; equal for equal seeds.
 
     Words dropped and replaced, an end cut off, or words added at an end.
 

@@ -1,4 +1,11 @@
-"""The threshold: from how alike unlike items are in this collection, and how alike copies are."""
+"""The score threshold of duplicates, calibrated to a false-positive rate on the collection itself.
+
+The scores of unlike pairs are taken for an exponential tail in ``x = -log(1 - score)``. Among the
+candidate pairs are copies that nobody has marked; distorted copies of the collection's own items
+show how those score. Where enough of the tail lies below all copies, it is fitted there by maximum
+likelihood; else tail and copies are fitted as a mixture of two, by expectation maximization (EM).
+The threshold is where the tail promises no more false pairs than are allowed.
+"""
 
 from __future__ import annotations
 
@@ -10,41 +17,40 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.floating[Any]]
 
-# False pairs for each item. Where messages quote one another there is every degree of copying:
-# fewer would cost most of the copies.
-LEAST = 40  # candidate pairs, below which nothing is said of unlike ones
-MOST = 400  # of the best unlike pairs make the tail
-LOST = 0.01  # share of the copies that a threshold may lose where nothing else asks for one
+LEAST = 40  # candidate pairs; with fewer no tail is fitted
+MOST = 400  # best unlike pairs, which the tail is fitted to
+LOST = 0.01  # share of the distorted copies that the threshold misses at least
 HIGHEST = 0.995
-FARTHEST = 0.9999  # score from which all are as good as the same
-LIKE_COPIES = 0.1  # least share of the pairs taken for copies that score as the better half does
-HARDER = 0.85  # real copies may be changed more than those made here, and score less
-PRIOR = 5.0  # pairs, that what is believed of the tail beforehand weighs as much as
-BETTER = 0.98  # share of the copies
-BINS, ROUNDS = 80, 300
-SMOOTH = np.array([0.1, 0.2, 0.4, 0.2, 0.1])  # over bins: the copies are a sample
-RATES = (1.0, 3.0, 10.0, 30.0)  # to begin with; the likeliest end counts
+FARTHEST = 0.9999  # score at which x = -log(1 - score) is cut off
+LIKE_COPIES = 0.1  # least share of the pairs above the tail that score above the median copy
+HARDER = 0.85  # of x: real copies may be changed more than distorted ones, and score less
+PRIOR = 5.0  # weight of the prior of the rate, in pairs
+BETTER = 0.98  # quantile of the copies from which all scores are one bin
+BINS, ROUNDS = 80, 300  # of the histograms; of EM and of the bisection
+SMOOTH = np.array([0.1, 0.2, 0.4, 0.2, 0.1])  # kernel over bins: the copies are a sample
+RATES = (1.0, 3.0, 10.0, 30.0)  # starting points of EM; the likeliest result counts
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A threshold, and what is to be expected of it.
+    """A threshold, with its recall of copies and the false pairs that it lets through.
 
     Attributes
     ----------
     threshold : float
         Pairs that score at least this are taken for copies.
     found : float
-        Share of the distorted copies of the collection's own items that score so.
+        Recall: share of the distorted copies of the collection's own items that score so.
     false_pairs : float or None
-        False pairs to be expected in the whole collection, estimated; None where there were too
-        few pairs to tell.
+        Expected number of false pairs in the whole collection; None where there were too few
+        pairs to estimate it.
     alarm : float or None
-        The false pairs for each item that were asked for; None where the threshold was given.
+        False-positive rate that was asked for, in false pairs for each item; None where the
+        threshold was given.
     copies : int
-        Distorted copies that it was measured on.
+        Number of distorted copies.
     decided : {'alarm', 'copies', 'highest', 'given'}
-        What set the threshold: the alarm rate; the copies, where that rate would have allowed a
+        What set the threshold: the false-positive rate; the copies, where the rate would allow a
         lower one, which finds hardly any more of them; the highest there is, where the rate
         cannot be kept; or the user.
     """
@@ -57,11 +63,11 @@ class Calibration:
     decided: str = "alarm"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON."""
+        """The fields as JSON."""
         return asdict(self)
 
 
-def calibrated(
+def calibrate(
     pairs: Scores,
     copies: Scores,
     items: int,
@@ -71,31 +77,32 @@ def calibrated(
 ) -> Calibration:
     """Choose the threshold.
 
-    Among the pairs are copies that nobody has marked. How those score is known from the distorted
-    copies; how unlike pairs score is taken for an exponential tail in -log(1 - score). How many
-    there are of either, and how steep the tail is, follows from the pairs (by expectation and
-    maximisation; Dempster, Laird and Rubin 1977); the threshold is where the tail promises few
-    enough. Real near-duplicates that score less than distorted copies do count as unlike, so the
-    promise is rather kept too well.
+    Real near-duplicates that score less than distorted copies do count as unlike, so there are
+    rather fewer false pairs than allowed.
 
     Parameters
     ----------
     pairs : ndarray of shape (n,)
-        Scores of the candidate pairs of the whole collection; -1 where one was given up.
+        Scores of the candidate pairs of the whole collection; -1 where one was rejected early.
     copies : ndarray of shape (m,)
         Scores of items with distorted copies of them; what was never a candidate scores -1.
     items : int
         In the collection.
     alarm : float
-        False pairs allowed for each item.
+        False-positive rate: false pairs allowed for each item.
     threshold : float, optional
-        Given by hand: then only what to expect of it is measured.
+        Given by the user: then only its recall and false pairs are estimated.
+
+    References
+    ----------
+    A. Dempster, N. Laird, D. Rubin, Maximum likelihood from incomplete data via the EM algorithm,
+    Journal of the Royal Statistical Society B 1977.
     """
-    reached = copies[copies > -1]
-    tail = _Tail.fit(pairs, reached)
-    least = float(np.quantile(reached, LOST)) if len(reached) else HIGHEST
-    wanted = tail.where(alarm * items) if tail else 0.0
-    chosen, decided = max((wanted, "alarm"), (least, "copies"))
+    scored = copies[copies > -1]
+    tail = _Tail.fit(pairs, scored)
+    least = float(np.quantile(scored, LOST)) if len(scored) else HIGHEST
+    at_rate = tail.score_at(alarm * items) if tail else 0.0
+    chosen, decided = max((at_rate, "alarm"), (least, "copies"))
     if chosen > HIGHEST:
         chosen, decided = HIGHEST, "highest"
     if threshold is not None:
@@ -103,7 +110,7 @@ def calibrated(
     return Calibration(
         threshold=float(chosen),
         found=float((copies >= chosen).mean()) if len(copies) else 0.0,
-        false_pairs=tail.beyond(float(chosen)) if tail else None,
+        false_pairs=tail.count_above(float(chosen)) if tail else None,
         alarm=None if threshold is not None else alarm,
         copies=len(copies),
         decided=decided,
@@ -112,7 +119,10 @@ def calibrated(
 
 @dataclass(frozen=True)
 class _Tail:
-    """How many unlike pairs score above `start`, stretched, and how quickly they become fewer."""
+    """Exponential tail of the scores of unlike pairs, in ``x = -log(1 - score)``.
+
+    ``number * exp(-rate * (x - start))`` unlike pairs score above x.
+    """
 
     number: float
     start: float
@@ -120,83 +130,105 @@ class _Tail:
 
     @classmethod
     def fit(cls, pairs: Scores, copies: Scores) -> _Tail | None:
+        """The tail of the candidate pairs; None where there are too few of them."""
         if len(pairs) < LEAST or not len(copies):
             return None
-        best = np.sort(_stretched(pairs[pairs > 0]))[::-1]
-        told = _stretched(copies)
-        ceiling = float(np.quantile(told, LOST))
+        best = np.sort(_log_scale(pairs[pairs > 0]))[::-1]
+        copied = _log_scale(copies)
+        ceiling = float(np.quantile(copied, LOST))
         ceiling *= HARDER
         below = best[best < ceiling]
-        if len(below) >= 2 * LEAST:  # out of reach of copies: none is among them
+        if len(below) >= 2 * LEAST:  # below all copies: a tail cut off at the ceiling
             count = min(MOST, len(below) // 2)
             start = float(below[count])
             width = max(ceiling - start, 1e-6)
             rate = max(1.0, _truncated_rate(float(below[:count].mean()) - start, width))
             tail = cls(count / -float(np.expm1(-rate * width)), start, rate)
-            rest = float((best >= ceiling).sum()) - tail.beyond(-float(np.expm1(-ceiling)))
-            # What this does not explain must look like copies: half score above their median.
-            if (best >= np.median(told)).sum() >= LIKE_COPIES * rest:
+            rest = float((best >= ceiling).sum()) - tail.count_above(-float(np.expm1(-ceiling)))
+            # Pairs above the ceiling that are not of the tail must look like copies, half of which
+            # score above their median.
+            if (best >= np.median(copied)).sum() >= LIKE_COPIES * rest:
                 return tail
-        # Half of the copies score above their median: about so many of the best are copies.
-        marked = min(len(best), 2 * int((best >= np.median(told)).sum()))
-        unlike = len(best) - marked
-        # Where pairs were given up early the lowest are not all there: the better half counts.
-        count = min(len(best), marked + min(MOST, max(unlike // 2, 1)))
+        # Copies are about twice the pairs that score above the copies' median.
+        likely = min(len(best), 2 * int((best >= np.median(copied)).sum()))
+        unlike = len(best) - likely
+        # The lowest scores are incomplete where pairs were rejected early: the better half counts.
+        count = min(len(best), likely + min(MOST, max(unlike // 2, 1)))
         start = float(best[count - 1]) if unlike >= LEAST else min([ceiling, *best[-1:].tolist()])
-        # Before any pair is looked at: a tail that begins at 0 with all candidates.
-        steep = max(1.0, float(np.log(len(pairs) / (unlike + 1))) / max(start, 1e-6))
+        # Prior of the rate: a tail that begins at 0 with all candidates.
+        prior_rate = max(1.0, float(np.log(len(pairs) / (unlike + 1))) / max(start, 1e-6))
         if len(best) < LEAST:
-            return cls(unlike + 1, start, steep)
-        # What scores better than nearly all copies is one, however much better it is.
-        most = max(float(np.quantile(told, BETTER)), start + 1e-6)
+            return cls(unlike + 1, start, prior_rate)
+        # Above nearly all copies, all scores are one bin.
+        most = max(float(np.quantile(copied, BETTER)), start + 1e-6)
         edges = np.linspace(start, most + 1e-6, BINS + 1)
-        seen = np.histogram(np.minimum(best[:count], most), edges)[0]
-        known = np.histogram(np.minimum(told, most), edges)[0] + 0.5 / BINS
-        known[:-1] = np.convolve(known[:-1], SMOOTH, "same")
-        fits = (_fitted(seen, known / known.sum(), edges - start, rate, steep) for rate in RATES)
+        observed = np.histogram(np.minimum(best[:count], most), edges)[0]
+        copy_density = np.histogram(np.minimum(copied, most), edges)[0] + 0.5 / BINS
+        copy_density[:-1] = np.convolve(copy_density[:-1], SMOOTH, "same")
+        copy_density /= copy_density.sum()
+        fits = (
+            _fit_mixture(observed, copy_density, edges - start, rate, prior_rate) for rate in RATES
+        )
         _, number, rate = max(fits)
         return cls(number + 1, start, rate)
 
-    def beyond(self, score: float) -> float:
-        """Return how many unlike pairs are to be expected above a score."""
-        return float(self.number * np.exp(-self.rate * max(0.0, _stretched(score) - self.start)))
+    def count_above(self, score: float) -> float:
+        """Expected number of unlike pairs above a score."""
+        return float(self.number * np.exp(-self.rate * max(0.0, _log_scale(score) - self.start)))
 
-    def where(self, number: float) -> float:
-        """Return the score above which so many are to be expected."""
-        place = self.start + np.log(max(self.number / max(number, 1e-12), 1.0)) / self.rate
-        return float(-np.expm1(-place))
+    def score_at(self, number: float) -> float:
+        """The score above which so many are expected."""
+        x = self.start + np.log(max(self.number / max(number, 1e-12), 1.0)) / self.rate
+        return float(-np.expm1(-x))
 
 
-def _stretched(scores: Any) -> Any:
+def _log_scale(scores: Any) -> Any:
+    """``x = -log(1 - score)``, in which the tail of unlike pairs is exponential."""
     return -np.log1p(-np.minimum(scores, FARTHEST))
 
 
-def _fitted(
-    seen: NDArray[np.int64], known: Scores, edges: Scores, rate: float, steep: float
+def _fit_mixture(
+    observed: NDArray[np.int64], copies: Scores, edges: Scores, rate: float, prior_rate: float
 ) -> tuple[float, float, float]:
-    """Return likelihood, number of unlike pairs and rate, from a first guess of the rate.
+    """Fit the mixture of an exponential tail and copies to a histogram, by EM.
 
-    `steep` is what the rate is taken for without any pair (the mode of a gamma distribution).
+    Parameters
+    ----------
+    observed : ndarray of int64, shape (bins,)
+        Pairs in each bin.
+    copies : ndarray of shape (bins,)
+        Share of the copies in each bin.
+    edges : ndarray of shape (bins + 1,)
+        Of the bins, from the start of the tail.
+    rate : float
+        Starting point.
+    prior_rate : float
+        Mode of the gamma prior of the rate, which weighs as much as `PRIOR` pairs.
+
+    Returns
+    -------
+    likelihood, number, rate : float
+        Log-likelihood with the prior, number of unlike pairs, and rate of the tail.
     """
-    total = int(seen.sum())
-    above = (edges[:-1] + edges[1:]) / 2
+    total = int(observed.sum())
+    middles = (edges[:-1] + edges[1:]) / 2
     number = total / 2
     for _ in range(ROUNDS):
-        falls = np.exp(-rate * edges)
-        falls[-1] = 0  # the last bin has no end
-        tail = number * (falls[:-1] - falls[1:])
-        whole = tail + max(total - number, 0.5) * known + 1e-12
-        part = seen * tail / whole
-        number = float(part.sum())
-        # At 1 it falls as 1 - score does; below, unlike pairs would be the more, the more alike.
-        rate = max(1.0, (number + PRIOR) / (float((part * above).sum()) + PRIOR / steep))
-    prior = PRIOR * (np.log(rate) - rate / steep)
-    return float((seen * np.log(whole)).sum() - whole.sum() + prior), number, rate
+        survival = np.exp(-rate * edges)
+        survival[-1] = 0  # the last bin has no end
+        tail = number * (survival[:-1] - survival[1:])
+        mixture = tail + max(total - number, 0.5) * copies + 1e-12
+        unlike = observed * tail / mixture  # expectation
+        number = float(unlike.sum())  # maximization
+        # At a rate of 1 the density in score is level; below 1, higher scores would be commoner.
+        rate = max(1.0, (number + PRIOR) / (float((unlike * middles).sum()) + PRIOR / prior_rate))
+    prior = PRIOR * (np.log(rate) - rate / prior_rate)
+    return float((observed * np.log(mixture)).sum() - mixture.sum() + prior), number, rate
 
 
 def _truncated_rate(mean: float, width: float) -> float:
-    """Return the rate of an exponential distribution, cut off at `width`, that has this mean."""
-    low, high = 0.1 / width, 1e4 / width  # nearly level; and as steep as no tail is
+    """Rate of an exponential distribution, cut off at `width`, of this mean (by bisection)."""
+    low, high = 0.1 / width, 1e4 / width  # from nearly level to steeper than any tail
     for _ in range(ROUNDS):
         rate = float(np.sqrt(low * high))
         if 1 / rate - width / np.expm1(min(rate * width, 700)) > mean:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aesearch.duplicates.pairs import NO_PAIRS, Evidence, Pairs, unique_pairs
-from aesearch.engines.faiss import exact_neighbours
+from aesearch.duplicates.pairs import NO_PAIRS, Candidates, Pairs, unique_pairs
+from aesearch.engines.faiss import exact_neighbors
 from aesearch.indexing.datasets.vectors import noisy
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
@@ -15,10 +15,10 @@ from aesearch.types import Bools, Floats, Ids, Progress, silent
 
 NEAREST = 8
 COPIES = 1000
-NOISE = 0.3  # length of the noise of a copy, in median distances of nearest neighbours
+NOISE = 0.3  # length of the noise of a copy, in median distances of nearest neighbors
 
 
-def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -> Evidence:
+def find_candidates(index: Index, items: Sequence[Item], progress: Progress = silent) -> Candidates:
     """Compare the vectors of an index, by the cosine of their codes; no file is read.
 
     Parameters
@@ -37,14 +37,14 @@ def evidence(index: Index, items: Sequence[Item], progress: Progress = silent) -
         return scores
 
     if len(items) < 2:
-        return Evidence(NO_PAIRS, np.empty(0, np.float32), score)
+        return Candidates(NO_PAIRS, np.empty(0, np.float32), score)
     k = min(NEAREST + 1, len(items))
-    nearest = exact_neighbours(codes, codes, k)
+    nearest = exact_neighbors(codes, codes, k)
     first = np.repeat(np.arange(len(items)), k)
     pairs = unique_pairs(first, nearest.ravel(), np.zeros(nearest.size, dtype=bool))
     copies = _copies(codes, k)
     progress("comparing", len(items), len(items))
-    return Evidence(Pairs(*pairs, score(*pairs)), copies, score)
+    return Candidates(Pairs(*pairs, score(*pairs)), copies, score)
 
 
 def _codes(index: Index, items: Sequence[Item]) -> Floats:
@@ -59,6 +59,6 @@ def _copies(codes: Floats, k: int) -> Floats:
     """Return what noisy copies score with their original; -1 where it is none of their nearest."""
     chosen = np.sort(np.random.default_rng(0).permutation(len(codes))[:COPIES])
     copies = noisy(codes, chosen, 0, NOISE)
-    met = (exact_neighbours(copies, codes, k) == chosen[:, None]).any(axis=1)
+    met = (exact_neighbors(copies, codes, k) == chosen[:, None]).any(axis=1)
     scores = np.einsum("ij,ij->i", copies, codes[chosen])
     return np.where(met, scores, -1).astype(np.float32)

@@ -13,14 +13,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from aesearch.encoders import ENCODERS, LEARNED, EncoderInfo
+from aesearch.encoders import ENCODERS, EncoderInfo
 from aesearch.encoders.autoencoders.base import Autoencoder
 from aesearch.encoders.base import Encoder
 from aesearch.encoders.info import CHOSEN_ELSEWHERE
 from aesearch.encoders.parameters import Parameter, parameters_of
 from aesearch.encoders.torch_encoder import TrainedEncoder
-from aesearch.modalities import modality
-from aesearch.settings import spelled
+from aesearch.modalities import MODALITIES, modality
+from aesearch.settings import format_parameters
 
 BEGIN = "<!-- from here on: python -m aesearch.encoders.document docs/encoders.md -->"
 END = "<!-- up to here -->"
@@ -48,7 +48,7 @@ def rewritten(page: str) -> str:
 
 def _in_order() -> list[EncoderInfo]:
     """Sort what `auto` trains first, then what is trained, then the baselines."""
-    defaults = LEARNED.values()
+    defaults = [modality(kind).default_encoder for kind in MODALITIES]
     return sorted(ENCODERS.values(), key=lambda i: (i.name not in defaults, not i.trains))
 
 
@@ -106,7 +106,7 @@ def _others(parent: type, more: bool) -> str:
 
 
 def _row(encoder: type, parameter: Parameter) -> str:
-    default = spelled({parameter.name: parameter.default})
+    default = format_parameters({parameter.name: parameter.default})
     meaning = describe_parameters(encoder).get(parameter.name, "")
     allowed = parameter.allowed.replace(" or None", " or none")
     return f"| `{default}` | {_cell(allowed)} | {_cell(meaning)} |"

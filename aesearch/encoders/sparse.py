@@ -1,4 +1,4 @@
-"""Sparse tables, CSR matrices of scipy: from and to bags, looked at, and densified by the batch."""
+"""CSR matrices of scipy: from and to `SparseRows`, looked at, and densified by the batch."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any, TypeGuard
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.types import Floats
 
 
-def csr_of(bags: Bags) -> csr_matrix:
-    """Return bags as a CSR matrix, float32 of the same shape, that shares their memory.
+def csr_of(rows: SparseRows) -> csr_matrix:
+    """Return sparse rows as a CSR matrix, float32 of the same shape, that shares their memory.
 
     A matrix and not a `csr_array`: rows that are sliced or chosen stay two-dimensional in all
     versions of scipy, and scikit-learn takes both.
     """
-    return csr_matrix((bags.values, bags.indices, bags.indptr), shape=bags.shape)
+    return csr_matrix((rows.values, rows.indices, rows.indptr), shape=rows.shape)
 
 
-def bags_of(csr: Any) -> Bags:
-    """Return a CSR matrix or array as bags; memory is shared where numbers have their types.
+def sparse_rows_of(csr: Any) -> SparseRows:
+    """Return a CSR matrix or array as sparse rows; memory is shared where the types agree.
 
-    Columns are sorted within a row and values at one place added up, as bags want it.
+    Columns are sorted within a row and values at one place added up, as `SparseRows` wants it.
     """
     csr = canonical(csr)
-    return Bags(
+    return SparseRows(
         csr.indptr.astype(np.int64, copy=False),
         csr.indices.astype(np.int32, copy=False),
         csr.data,

@@ -24,7 +24,7 @@ class Engine(Protocol):
 
     @classmethod
     def build(cls, plan: Plan, ids: Ids, codes: Floats, rotation: Floats | None) -> Self:
-        """Make an engine of these codes; `rotation` turns them into bits where the plan does."""
+        """Build an engine of these codes; `rotation` makes them binary where the plan does."""
 
     @classmethod
     def load(cls, path: Path, plan: Plan, rotation: Floats | None, *, writable: bool) -> Self:
@@ -35,7 +35,7 @@ class Engine(Protocol):
 
     @property
     def can_remove(self) -> bool:
-        """Whether `remove` works; where it does not, build anew."""
+        """Whether `remove` works; where it does not, build a new one."""
 
     def __len__(self) -> int:
         """Codes held."""
@@ -47,17 +47,17 @@ class Engine(Protocol):
         """Remove codes by id."""
 
     def tune(self, ids: Ids, codes: Floats, recall: float) -> None:
-        """Set the least effort that finds this share of the exact nearest, on these codes."""
+        """Set the least effort (nprobe, efSearch) that reaches this recall on these codes."""
 
     def search(self, codes: Floats, k: int, *, among: Ids | None = None) -> tuple[Ids, Floats]:
-        """Return ids and scores, both (n, k), best first; -1, of score -inf, pads short rows.
+        """Ids and scores, both (n, k), best first; -1, of score -inf, pads short rows.
 
         With `among`, only these ids are looked at, and min(k, len(among)) of them come back.
         """
 
 
 def engine_class(name: str = "faiss") -> type[Engine]:
-    """Return the class registered under ``name``."""
+    """The class registered under ``name``."""
     if name not in ENGINES:
         raise ParameterError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
     module, _, attribute = ENGINES[name].partition(":")

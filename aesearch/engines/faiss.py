@@ -1,4 +1,4 @@
-"""FAISS as an engine (Douze et al., The Faiss library, 2024): real codes and bits."""
+"""FAISS as an engine (Douze et al., The Faiss library, 2024): real and binary codes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ITQ_STEPS, ITQ_SAMPLE = 50, 20_000
 
 
 def learn_rotation(codes: Floats, bits: int) -> Floats:
-    """Learn how real codes become bits: PCA to `bits` dimensions, then the ITQ rotation.
+    """Learn how real codes become binary: PCA to `bits` dimensions, then the ITQ rotation.
 
     Parameters
     ----------
@@ -50,45 +50,45 @@ def learn_rotation(codes: Floats, bits: int) -> Floats:
     # FAISS's own PCA refuses fewer codes than bits.
     _, components = np.linalg.eigh((sample - mean).T @ (sample - mean))
     matrix = components[:, ::-1][:, :bits]
-    turn = _turned((sample - mean) @ matrix)
-    rotation: Floats = (np.vstack([matrix, -mean @ matrix]) @ turn).astype(np.float32)
+    itq = _itq_rotation((sample - mean) @ matrix)
+    rotation: Floats = (np.vstack([matrix, -mean @ matrix]) @ itq).astype(np.float32)
     return rotation
 
 
-def _turned(projected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rotation, (bits, bits), that brings points nearest to the corners of a cube.
+def _itq_rotation(projected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotation, (bits, bits), of least quantization error: points come near the corners of a cube.
 
     FAISS has an ITQMatrix, but in as many steps it is hardly better than a random rotation.
     """
     sample = projected[:: max(1, len(projected) // ITQ_SAMPLE)]
     bits = sample.shape[1]
-    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(bits, bits)))[0]
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(bits, bits)))[0]
     for _ in range(ITQ_STEPS):
-        left, _, right = np.linalg.svd(np.sign(sample @ turn).T @ sample)
-        turn = (left @ right).T
-    return turn
+        left, _, right = np.linalg.svd(np.sign(sample @ rotation).T @ sample)
+        rotation = (left @ right).T
+    return rotation
 
 
 def to_bits(codes: Floats, rotation: Floats) -> NDArray[np.uint8]:
-    """Return the packed bits of `codes`, uint8 of shape (n, bits / 8)."""
+    """Binary codes, packed: uint8 of shape (n, bits / 8)."""
     return np.packbits(codes @ rotation[:-1] + rotation[-1] > 0, axis=1)
 
 
-def as_stored(codes: Floats, form: str, rotation: Floats | None) -> Floats:
-    """Return what codes become in a form, as unit-length floats: for measuring its loss.
+def quantized(codes: Floats, dtype: str, rotation: Floats | None) -> Floats:
+    """Codes quantized to a data type and back to unit-length floats, to measure what is lost.
 
     Parameters
     ----------
     codes : ndarray of shape (n, code_size)
-    form : {'float', 'int8', 'bits'}
+    dtype : {'float', 'int8', 'bits'}
     rotation : ndarray of shape (code_size + 1, bits), optional
         For 'bits': a bit becomes +1 or -1, whose inner product ranks as Hamming distance does.
     """
-    if form == "bits" and rotation is not None:
+    if dtype == "bits" and rotation is not None:
         stored = np.where(codes @ rotation[:-1] + rotation[-1] > 0, 1, -1).astype(np.float32)
         unit: Floats = stored / np.float32(np.sqrt(rotation.shape[1]))
         return unit
-    if form == "int8":
+    if dtype == "int8":
         quantizer = faiss.index_factory(codes.shape[1], "SQ8", faiss.METRIC_INNER_PRODUCT)
         quantizer.train(codes)
         decoded: Floats = quantizer.sa_decode(quantizer.sa_encode(codes))
@@ -107,7 +107,7 @@ class FaissEngine:
 
     @classmethod
     def build(cls, plan: Plan, ids: Ids, codes: Floats, rotation: Floats | None) -> Self:
-        """Make an index after the plan, train it where its kind needs that, and fill it."""
+        """Build the index of a plan, train it where its kind needs that, and add the codes."""
         size = codes.shape[1]
         index: Any
         if plan.bits:
@@ -116,7 +116,7 @@ class FaissEngine:
             index = faiss.index_factory(size, plan.factory, faiss.METRIC_INNER_PRODUCT)
         engine = cls(plan, index, rotation)
         if len(codes) and not plan.bits and not index.is_trained:
-            wanted = max(TRAINING_PER_LIST * plan_lists(plan), 20_000)
+            wanted = max(TRAINING_PER_LIST * nlist_of(plan), 20_000)
             index.train(np.ascontiguousarray(codes[:: max(1, len(codes) // wanted)]))
         engine.add(ids, codes)
         return engine
@@ -136,7 +136,7 @@ class FaissEngine:
         return engine
 
     def tune(self, ids: Ids, codes: Floats, recall: float) -> None:
-        """Set the least effort that reaches the recall target; see `tune`."""
+        """Set the least nprobe or efSearch that reaches the recall; see `tune`."""
         tune(self, ids, codes, recall)
 
     def save(self, path: Path) -> None:
@@ -159,7 +159,7 @@ class FaissEngine:
         """Add codes under new ids."""
         self._check_writable()
         if len(ids):
-            self._index.add_with_ids(self._stored(codes), np.ascontiguousarray(ids, np.int64))
+            self._index.add_with_ids(self._as_stored(codes), np.ascontiguousarray(ids, np.int64))
 
     def remove(self, ids: Ids) -> None:
         """Remove codes by id; unknown ids are passed over."""
@@ -170,10 +170,10 @@ class FaissEngine:
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
 
     def search(self, codes: Floats, k: int, *, among: Ids | None = None) -> tuple[Ids, Floats]:
-        """Return ids and scores of the nearest, best first; -1, of score -inf, pads short rows.
+        """Ids and scores of the nearest, best first; -1, of score -inf, pads short rows.
 
-        Where lists or a graph hold fewer than `k` within the effort of the plan, it is doubled
-        until they do.
+        Where a search with the nprobe or efSearch of the plan finds fewer than `k`, these are
+        doubled until it does.
         """
         if among is not None:
             among = np.unique(np.asarray(among, np.int64))
@@ -182,21 +182,21 @@ class FaissEngine:
             return np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)
         if among is not None and not self._can_filter:
             return self._search_exactly(codes, k, among)
-        stored, last = self._stored(codes), min(k, len(self)) - 1
+        stored, last = self._as_stored(codes), min(k, len(self)) - 1
         effort, most = self._efforts(among)
         while True:
-            found, ids = self._index.search(stored, k, params=self._parameters(among, effort))
+            distances, ids = self._index.search(stored, k, params=self._parameters(among, effort))
             if effort >= most or (ids[:, last] >= 0).all():
                 break
             effort = min(2 * effort, most)
-        scores = 1 - 2 * found / self.plan.bits if self.plan.bits else found
+        scores = 1 - 2 * distances / self.plan.bits if self.plan.bits else distances
         return ids, np.where(ids < 0, -np.inf, scores).astype(np.float32)
 
     def _check_writable(self) -> None:
         if not self._writable:
             raise RuntimeError("this index was opened for searching; load it with writable=True")
 
-    def _stored(self, codes: Floats) -> NDArray[Any]:
+    def _as_stored(self, codes: Floats) -> NDArray[Any]:
         if not self.plan.bits:
             return np.ascontiguousarray(codes, np.float32)
         if self._rotation is None:
@@ -209,15 +209,15 @@ class FaissEngine:
         return "HNSW" not in self.plan.factory
 
     def _efforts(self, among: Ids | None) -> tuple[int, int]:
-        """Return the lists, or steps through a graph, that a search looks at, and all there are."""
+        """nprobe, or efSearch, that a search starts with, and the most there can be."""
         if "IVF" in self.plan.factory:
-            lists = plan_lists(self.plan)
-            # With a filter every list is looked into: k hits come back when k exist.
-            return (self.plan.probes, lists) if among is None else (lists, lists)
+            nlist = nlist_of(self.plan)
+            # With a filter every list is probed: k hits come back when k exist.
+            return (self.plan.probes, nlist) if among is None else (nlist, nlist)
         return self.plan.probes, len(self) if "HNSW" in self.plan.factory else 0
 
     def _parameters(self, among: Ids | None, effort: int) -> Any:
-        """Give FAISS's parameters with the query, or it keeps them as state of the index."""
+        """Search parameters, given with each query; else FAISS keeps them as state of the index."""
         make: Any = faiss  # its stubs know nothing of keywords
         selector = None if among is None else make.IDSelectorBatch(among)
         if "IVF" in self.plan.factory:
@@ -239,14 +239,14 @@ class FaissEngine:
         return ids, np.pad(scores, padding, constant_values=-np.inf)
 
 
-def plan_lists(plan: Plan) -> int:
-    """Return the number of inverted lists that the plan's name says, or 1."""
+def nlist_of(plan: Plan) -> int:
+    """Number of inverted lists (nlist) in the factory string of a plan, or 1."""
     head = plan.factory.partition(",")[0]
     return int(head[3:]) if head.startswith("IVF") else 1
 
 
-def exact_neighbours(codes: Floats, queries: Floats, k: int) -> Ids:
-    """Return the rows of the exact `k` nearest by inner product, of shape (queries, k)."""
+def exact_neighbors(codes: Floats, queries: Floats, k: int) -> Ids:
+    """Rows of the exact `k` nearest by inner product, of shape (queries, k)."""
     rows: Ids = faiss.knn(
         np.ascontiguousarray(queries), np.ascontiguousarray(codes), k, faiss.METRIC_INNER_PRODUCT
     )[1]
@@ -254,29 +254,29 @@ def exact_neighbours(codes: Floats, queries: Floats, k: int) -> Ids:
 
 
 def measure_recall(
-    engine: FaissEngine, ids: Ids, codes: Floats, probes: int | None = None
+    engine: FaissEngine, ids: Ids, codes: Floats, nprobe: int | None = None
 ) -> float:
-    """Return the share of the exact ten nearest that the engine finds, on a sample of its codes."""
-    if probes is not None:
-        engine.plan = replace(engine.plan, probes=probes)
+    """Recall at 10 against exact search, on a sample of the engine's codes."""
+    if nprobe is not None:
+        engine.plan = replace(engine.plan, probes=nprobe)
     if not len(codes):
         return 1.0
     queries = codes[:: max(1, len(codes) // RECALL_SAMPLE)]
     k = min(RECALL_AT, len(codes))
-    exact = ids[exact_neighbours(codes, queries, k)]
-    found, _ = engine.search(queries, k)
-    hits = [len(np.intersect1d(a, b)) for a, b in zip(exact, found, strict=True)]
+    exact = ids[exact_neighbors(codes, queries, k)]
+    retrieved, _ = engine.search(queries, k)
+    hits = [len(np.intersect1d(a, b)) for a, b in zip(exact, retrieved, strict=True)]
     return float(np.mean(hits) / k)
 
 
 def tune(engine: FaissEngine, ids: Ids, codes: Floats, target: float) -> None:
-    """Set the least effort that reaches the recall target, and keep the recall it has."""
+    """Set the least nprobe or efSearch that reaches the recall, and note the recall it has."""
     recall = 1.0
     if engine.plan.probes:
-        most = plan_lists(engine.plan) if "IVF" in engine.plan.factory else 1024
-        probes = 1 if "IVF" in engine.plan.factory else 16
-        while (recall := measure_recall(engine, ids, codes, probes)) < target and probes < most:
-            probes = min(most, probes * 2)
-    elif engine.plan.form != "float":
+        most = nlist_of(engine.plan) if "IVF" in engine.plan.factory else 1024
+        nprobe = 1 if "IVF" in engine.plan.factory else 16
+        while (recall := measure_recall(engine, ids, codes, nprobe)) < target and nprobe < most:
+            nprobe = min(most, nprobe * 2)
+    elif engine.plan.dtype != "float":
         recall = measure_recall(engine, ids, codes)
     engine.plan = replace(engine.plan, recall=recall)

@@ -41,7 +41,7 @@ class Queries:
 
     Attributes
     ----------
-    samples : ndarray or Bags
+    samples : ndarray or SparseRows
         Pixels, or counts of terms.
     names : list of str
         Of each query: the key of an item, or what was asked.

@@ -1,4 +1,4 @@
-"""An encoder in a folder of its own: two ONNX graphs, what prepares their input, and what is what.
+"""An encoder in a folder of its own: two ONNX graphs, and the preprocessing of their input.
 
 Nothing of it needs aesearch. Pictures are prepared by a few lines of Pillow; texts by the very
 modules that aesearch uses, copied beside the graphs, which need numpy alone.
@@ -33,7 +33,7 @@ WEIGHED = {
     "counts": "how often each term occurs",
 }
 PACKAGE = "text_input"
-# From a text to the encoder's input; they use numpy and the standard library.
+# Preprocessing of texts; they use numpy and the standard library.
 MODULES = (
     "errors",
     "sparse",
@@ -62,19 +62,19 @@ def prepare(texts):
 
 
 def write_encoder(encoder: FrozenEncoder, folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    """Copy an encoder and what prepares its input into a folder.
+    """Copy an encoder and the preprocessing of its input into a folder.
 
     Parameters
     ----------
     encoder : FrozenEncoder
     folder : Path
-        Must exist; its ``export.json``, which the caller writes, must hold the cards.
+        Must exist; its ``export.json``, which the caller writes, must hold the metadata.
 
     Returns
     -------
     files : dict of str to str
         What each file holds.
-    cards : dict
+    metadata : dict
         Of 'encoder' and 'decoder': file, inputs and outputs with shapes, types and units; of the
         encoder also how its input is prepared.
     """
@@ -90,16 +90,16 @@ def write_encoder(encoder: FrozenEncoder, folder: Path) -> tuple[dict[str, str],
         "code": f"unit length; {SCORE}",
         "latent": "for the decoder alone; not comparable as codes are",
     }
-    cards = {
+    metadata = {
         part: {"file": name, **_signature(folder / name, units_of)}
         for part, name in (("encoder", ENCODER), ("decoder", DECODER))
     }
-    cards["encoder"]["prepare"] = {**features, **prepared.steps}
-    return files, cards
+    metadata["encoder"]["prepare"] = {**features, **prepared.steps}
+    return files, metadata
 
 
 class Preparation(ABC):
-    """How an item becomes the input of an exported encoder; `Modality.parts` names each kind's.
+    """Preprocessing of the input of an exported encoder; `Modality.parts` names that of each kind.
 
     Parameters
     ----------
@@ -120,10 +120,10 @@ class Preparation(ABC):
     @property
     @abstractmethod
     def steps(self) -> dict[str, str]:
-        """How an item becomes it."""
+        """Steps of the preprocessing."""
 
     def write(self, folder: Path) -> dict[str, str]:
-        """Write a program that does it, where prose is not enough; what is in each file."""
+        """Write a program that does it, where prose is not enough; the content of each file."""
         return {}
 
 
@@ -193,7 +193,7 @@ class VectorInput(Preparation):
 
 
 def _signature(path: Path, units: dict[str, str]) -> dict[str, Any]:
-    """Return inputs and outputs of a graph, each with its shape, type and units."""
+    """Inputs and outputs of a graph, each with its shape, type and units."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -41,7 +41,7 @@ from aesearch.types import Floats
 
 PARTS = ("codes", "encoder", "faiss")
 FORMATS = ("npy", "parquet")
-CARD = "export.json"
+METADATA = "export.json"
 
 Bits = NDArray[np.uint8]
 Columns = dict[str, list[Any]]
@@ -65,8 +65,8 @@ def export(
     folder : str or Path
         Made; it may exist if it is empty.
     parts : collection of {'codes', 'encoder', 'faiss'}
-        Codes with their keys; the encoder and decoder with what prepares their input; the FAISS
-        file with the keys of its ids.
+        Codes with their keys; the encoder and decoder with the preprocessing of their input; the
+        FAISS file with the keys of its ids.
     format : {'npy', 'parquet'}, default='npy'
         Of the codes; parquet needs pyarrow.
     replace : bool, default=False
@@ -89,8 +89,8 @@ def export(
         If the index holds nothing yet, is damaged, or the disk is full.
     """
     target = Path(folder).resolve()
-    _require(parts, format)
-    _require_place(index, target, replace=replace)
+    _check_parts(parts, format)
+    _check_target(index, target, replace=replace)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def export(
     return files
 
 
-def _require(parts: Collection[str], format: str) -> None:
+def _check_parts(parts: Collection[str], format: str) -> None:
     unknown = [part for part in parts if part not in PARTS]
     if unknown or not parts:
         raise ParameterError(
@@ -119,7 +119,7 @@ def _require(parts: Collection[str], format: str) -> None:
         raise UnsupportedError("parquet needs pyarrow: pip install 'aesearch[parquet]'")
 
 
-def _require_place(index: Index, target: Path, *, replace: bool) -> None:
+def _check_target(index: Index, target: Path, *, replace: bool) -> None:
     for place, what in ((index.source, "source"), (index.folder.layout.root.resolve(), "index")):
         if target.is_relative_to(place):
             raise ParameterError(f"{target} is inside the {what}, {place}; export to another place")
@@ -132,7 +132,7 @@ def _require_place(index: Index, target: Path, *, replace: bool) -> None:
     names = sorted(path.name for path in target.iterdir())
     if not names:
         return
-    if CARD not in names or Layout(target).exists():
+    if METADATA not in names or Layout(target).exists():
         raise IndexExistsError(
             f"{target} holds {names[0]} and is no earlier export; name another folder"
         )
@@ -144,7 +144,7 @@ def _require_place(index: Index, target: Path, *, replace: bool) -> None:
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:
-    """Let a complete folder stand where it is meant to; what it replaces goes last."""
+    """Rename a complete folder to its target; what it replaces is removed last."""
     for path in [*temporary.rglob("*"), temporary]:
         sync_to_disk(path)
     # Killed between the two renames, the earlier export lies beside the new one, under this name.
@@ -188,7 +188,7 @@ def _write_one_revision(
 
 
 class _Export:
-    """One revision on its way into a folder."""
+    """Writes one revision into a folder."""
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class _Export:
         self.revision, self.rotation = revision, rotation
         self.layout = index.folder.layout
         self.files: dict[str, str] = {}
-        self.card: dict[str, Any] = {
+        self.metadata: dict[str, Any] = {
             "made_by": f"aesearch {__version__}",
             "index": index.name,
             "kind": index.kind,
@@ -224,8 +224,8 @@ class _Export:
                 self.rotation,
                 "what makes bits of a code: packbits(code @ rotation[:-1] + rotation[-1] > 0)",
             )
-        self.files[CARD] = "what is in each file: names, shapes, units"
-        self._json(CARD, {**self.card, "files": self.files}, self.files[CARD], indent=1)
+        self.files[METADATA] = "what is in each file: names, shapes, units"
+        self._json(METADATA, {**self.metadata, "files": self.files}, self.files[METADATA], indent=1)
         return self.files
 
     # -- codes -----------------------------------------------------------------------------------
@@ -257,9 +257,9 @@ class _Export:
                 self._parquet(name, columns, rows, bits)
             else:
                 self._arrays(name, columns, rows, bits)
-            self.card[name] = {"shape": list(rows.shape), "type": "float32", "score": SCORE}
+            self.metadata[name] = {"shape": list(rows.shape), "type": "float32", "score": SCORE}
             if bits is not None:
-                self.card[name]["bits"] = {
+                self.metadata[name]["bits"] = {
                     "shape": list(bits.shape),
                     "type": "uint8",
                     "score": f"1 - 2 * Hamming distance / {bits.shape[1] * 8}",
@@ -318,9 +318,9 @@ class _Export:
         encoder = FrozenEncoder(self.layout.encoder(self.revision.fingerprint))
         if problems := encoder.damage():
             raise DamagedError(f"{problems[0]}; 'aesearch verify' says more")
-        files, cards = write_encoder(encoder, self.folder)
+        files, metadata = write_encoder(encoder, self.folder)
         self.files |= files
-        self.card |= cards
+        self.metadata |= metadata
 
     # -- FAISS -----------------------------------------------------------------------------------
 
@@ -336,7 +336,7 @@ class _Export:
             rows |= {id: keys[id & DOCUMENT] for id in self.store.passages_in(keys).tolist()}
         self._json("faiss-keys.json", rows, "key of each id that the FAISS index returns")
         bits = plan.get("bits", 0)
-        self.card["faiss"] = {
+        self.metadata["faiss"] = {
             "file": "codes.faiss",
             "factory": plan["factory"],
             "read_with": "faiss.read_index_binary" if bits else "faiss.read_index",

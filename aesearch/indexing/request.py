@@ -16,7 +16,7 @@ from aesearch.encoders.factory import chosen_parameters, kind_learned_from, lear
 from aesearch.encoders.info import current_name
 from aesearch.errors import ParameterError, SourceError
 from aesearch.modalities import modality
-from aesearch.settings import Settings, parse_seconds, plain, spelled
+from aesearch.settings import Settings, format_parameters, parse_seconds, plain
 from aesearch.sources.arrays import open_array
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
@@ -161,7 +161,10 @@ def _refuse_new_codes(before: Settings, chosen: Settings) -> None:
         old, new = getattr(before, name), getattr(chosen, name)
         if old != new:
             if name == "parameters":
-                old, new = spelled(old) or "by default", spelled(new) or "the default"
+                old, new = (
+                    format_parameters(old) or "by default",
+                    format_parameters(new) or "the default",
+                )
             raise ParameterError(
                 f"this index has {name} {old}; {new} needs new codes: add --retrain"
             )

@@ -191,10 +191,10 @@ def stored_as(codes: Floats, form: str, bits: int, training: int) -> tuple[Float
     The rotation before bits is learned from the training set alone, which comes first; 8-bit codes
     are searched with floats.
     """
-    from aesearch.engines.faiss import as_stored, learn_rotation
+    from aesearch.engines.faiss import learn_rotation, quantized
 
     rotation = learn_rotation(codes[: max(2, training)], bits) if form == "bits" else None
-    stored = partial(as_stored, form=form, rotation=rotation)
+    stored = partial(quantized, dtype=form, rotation=rotation)
     return stored(codes), stored if form == "bits" else lambda queries: queries
 
 

@@ -21,7 +21,7 @@ from aesearch.evaluation.tasks import (
 from aesearch.indexing.datasets.base import Dataset
 from aesearch.ingest.passages import BATCH, PassageCodes
 from aesearch.modalities.texts.passages import Passage
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.types import Floats, Ids, Ints
 
 
@@ -69,7 +69,7 @@ class InverseCloze:
     ----------
     task : KnownItem
         Its queries are the openings.
-    rests : Bags
+    rests : SparseRows
         What takes the place of these documents among all.
     """
 
@@ -95,13 +95,13 @@ class Passages:
     ----------
     owners : ndarray of int64, shape (p,)
         The item of each passage, ascending.
-    counts : Bags or None
+    counts : SparseRows or None
         How often each term occurs in each.
     spans : list of Passage
     """
 
     owners: Ids
-    counts: Bags | None = None
+    counts: SparseRows | None = None
     spans: list[Passage] = field(default_factory=list)
 
     @classmethod
@@ -111,7 +111,9 @@ class Passages:
         parts = (texts[row][span.start : span.end] for row, span in found)
         counts = [corpus.features.count(islice(parts, BATCH)) for _ in range(0, len(found), BATCH)]
         owners = np.array([row for row, _ in found], dtype=np.int64)
-        return cls(owners, Bags.stack(counts) if counts else None, [span for _, span in found])
+        return cls(
+            owners, SparseRows.stack(counts) if counts else None, [span for _, span in found]
+        )
 
     def coded(self, codes: Floats) -> PassageCodes:
         """Return them with their codes, to be written into an index."""

@@ -29,12 +29,12 @@ ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
 WEIGHTS = "weights.safetensors"
 BATCH = 64  # as quick as 256, and the runtime keeps a quarter of the memory
-# Optimising a graph takes longer than it saves on so few pictures: half of opening it.
+# Optimizing a graph takes longer than it saves on so few pictures: half of opening it.
 FEW = 16
 
 
 def checksum(path: Path) -> str:
-    """Return the xxh3-128 of a file, as 32 hexadecimal digits."""
+    """The xxh3-128 of a file, as 32 hexadecimal digits."""
     digest = xxhash.xxh3_128()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -43,10 +43,10 @@ def checksum(path: Path) -> str:
 
 
 def seal(folder: Path, manifest: Manifest, files: Sequence[str] = ()) -> str:
-    """Write ``encoder.json`` beside the graphs and return the fingerprint.
+    """Write ``encoder.json`` beside the graphs; the fingerprint of the encoder.
 
-    The fingerprint covers what decides a code: the graph, and the way items are prepared, `files`
-    of the features among it.
+    The fingerprint is a hash of all that decides a code: the graph, and the configuration and
+    `files` of the features.
     """
     sums = {name: checksum(folder / name) for name in (ENCODER, DECODER, WEIGHTS, *files)}
     features = json.dumps(manifest.features, sort_keys=True)
@@ -62,7 +62,7 @@ class FrozenEncoder:
     Parameters
     ----------
     folder : Path
-        What `seal` left.
+        Written by `seal`.
     threads : int, default=0
         Threads of one run; 0 lets onnxruntime use all cores, unless OMP_NUM_THREADS is 1.
 
@@ -82,39 +82,39 @@ class FrozenEncoder:
         self.code_size = self.manifest.code_size
 
     def damage(self) -> list[str]:
-        """Return a line for each file that is missing or not what was written."""
-        found = []
+        """Faults of the files: a line for each that is missing or not what was written."""
+        problems = []
         for name, expected in self.manifest.checksums.items():
             path = self.folder / name
             if not path.exists():
-                found.append(f"{path} is missing")
+                problems.append(f"{path} is missing")
             elif checksum(path) != expected:
-                found.append(f"{path} is damaged (its checksum does not match)")
-        return found
+                problems.append(f"{path} is damaged (its checksum does not match)")
+        return problems
 
     def encode(self, X: Rows) -> Floats:
-        """Return the comparable codes, unit length, float32 of shape (n, code_size).
+        """Normalized codes, of unit length, float32 of shape (n, code_size).
 
         Parameters
         ----------
-        X : ndarray, or Bags
-            Pictures (n, side, side, channels) or rows (n, features); sparse ones are filled in
-            batch by batch.
+        X : ndarray, or SparseRows
+            Pictures (n, side, side, channels) or rows (n, features); sparse ones are
+            densified batch by batch.
         """
         session = self._quick_encoder if len(X) < FEW else self._encoder
         return self._run(session, X, ["code"])[0]
 
     def encode_with_latents(self, X: Rows) -> tuple[Floats, Floats]:
-        """Return comparable codes and the latent ones that the decoder takes."""
+        """Normalized codes, and the latent codes that the decoder takes."""
         codes, latents = self._run(self._encoder, X, ["code", "latent"])
         return codes, latents
 
     def decode(self, latents: NDArray[Any]) -> Floats:
-        """Return what latent codes decode to, float32 in the units of the input."""
+        """Reconstructions from latent codes, float32 in the units of the input."""
         return self._run(self._decoder, latents, ["x"])[0]
 
     def errors(self, X: Rows) -> tuple[Floats, Floats]:
-        """Return the codes of `X` and the reconstruction error of each.
+        """Normalized codes of `X`, and the reconstruction error of each.
 
         In the measure of the kind of data; see `Modality.reconstruction_errors`.
         """
@@ -125,7 +125,7 @@ class FrozenEncoder:
         return np.concatenate(codes), np.concatenate(errors)
 
     def reconstruct(self, X: Rows) -> tuple[Floats, Floats]:
-        """Return what `X` becomes when it is encoded and decoded, and the error of each.
+        """Reconstructions of `X`, and the error of each.
 
         Returns
         -------
@@ -149,12 +149,12 @@ class FrozenEncoder:
 
     @cached_property
     def prior(self) -> Prior:
-        """Where its latent codes lie, for generating.
+        """Distribution of its latent codes, to generate from.
 
         Raises
         ------
         UnsupportedError
-            If it was made by a version that did not keep this.
+            If it was made by a version that did not save this.
         DamagedError
             If the file is missing or damaged.
         """
@@ -191,7 +191,7 @@ class FrozenEncoder:
 
     @cached_property
     def _quick_encoder(self) -> Any:
-        return self.__dict__.get("_encoder") or self._session(ENCODER, optimised=False)
+        return self.__dict__.get("_encoder") or self._session(ENCODER, optimized=False)
 
     @cached_property
     def _encoder(self) -> Any:
@@ -201,19 +201,19 @@ class FrozenEncoder:
     def _decoder(self) -> Any:
         return self._session(DECODER)
 
-    def _session(self, name: str, *, optimised: bool = True) -> Any:
+    def _session(self, name: str, *, optimized: bool = True) -> Any:
         import onnxruntime
 
         content = self._content(name)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
-        if not optimised:
+        if not optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def _content(self, name: str) -> bytes:
-        """Return a file of the folder, once its checksum is found right."""
+        """Content of a file of the folder; its checksum is verified."""
         path = self.folder / name
         try:
             content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""How far apart two clouds of codes lie: the figure for generated pictures."""
+"""The Fréchet distance of codes: how near generated pictures come to real ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAMPLES = 1_000
 
 
 def frechet_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Return the Fréchet distance between the normal distributions fitted to two sets of codes.
+    """Fréchet distance between the normal distributions fitted to two sets of codes.
 
     |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2): 0 for equal means and covariances, and in the
     squared unit of the codes. It is biased upwards for few codes, so compare only figures that
@@ -53,12 +53,12 @@ def frechet_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
     (root_one, trace_one), (root_two, trace_two) = _root(one), _root(two)
     # (C1 C2)^1/2 has the trace of the singular values of C1^1/2 C2^1/2, which are found without
     # the square root of a rounding error that eigenvalues of C1 C2 would bring.
-    shared = np.linalg.svd(root_one @ root_two, compute_uv=False).sum()
-    return max(0.0, float(gap @ gap + trace_one + trace_two - 2 * shared))
+    cross_trace = np.linalg.svd(root_one @ root_two, compute_uv=False).sum()
+    return max(0.0, float(gap @ gap + trace_one + trace_two - 2 * cross_trace))
 
 
 def _root(codes: Doubles) -> tuple[Doubles, float]:
-    """Return the symmetric square root of the covariance, and the covariance's trace."""
+    """Symmetric square root of the covariance, and the covariance's trace."""
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(codes.T)))
     values = np.maximum(values, 0)  # of a covariance without full rank some come out at -1e-17
     return (vectors * np.sqrt(values)) @ vectors.T, float(values.sum())
@@ -66,16 +66,16 @@ def _root(codes: Doubles) -> tuple[Doubles, float]:
 
 @dataclass(frozen=True)
 class SampleDistance:
-    """How near generated pictures come to the real ones, in an encoder's own codes.
+    """Fréchet distance of generated pictures to real ones, in an encoder's own codes.
 
     Attributes
     ----------
     samples : float
         Fréchet distance from the codes of generated pictures to those of real ones.
     floor : float
-        The same from as many other real pictures: what perfect samples would have.
+        The same of as many other real pictures: that of perfect samples.
     count : int
-        How many were generated.
+        Number of generated pictures.
     """
 
     samples: float
@@ -86,23 +86,23 @@ class SampleDistance:
 def sample_distance(
     encoder: FrozenEncoder, codes: NDArray[Any], *, seed: int = 0
 ) -> SampleDistance | None:
-    """Measure how near samples, decoded and encoded again, come to the codes of real pictures.
+    """Fréchet distance of samples, decoded and encoded again, to the codes of real pictures.
 
-    The real ones are split at random. One half is what is compared with; out of the other come as
-    many as are sampled, for the floor.
+    The real ones are split at random. One half is the reference; as many as are sampled
+    come out of the other, for the floor.
 
     Parameters
     ----------
     encoder : FrozenEncoder
     codes : ndarray of float32, shape (n, code_size)
-        Comparable codes of real pictures, as the store has them.
+        Normalized codes of real pictures, as the store has them.
     seed : int
 
     Returns
     -------
     SampleDistance or None
-        None where a half has no more codes than a code has numbers: covariances of so few say
-        nothing.
+        None where a half has no more codes than a code has dimensions: the covariance of so few
+        has not full rank.
     """
     half = len(codes) // 2
     if half <= encoder.code_size:

@@ -1,11 +1,9 @@
-"""Pictures out of codes: samples, planes through the space of codes, lines between two pictures.
+"""Pictures out of latent codes: samples, planes through the latent space, interpolations.
 
 The functions take a frozen encoder, so that generating needs neither torch nor scikit-learn.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,16 +12,12 @@ from aesearch.inference.encoder import FrozenEncoder
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats, Pixels
 
-if TYPE_CHECKING:
-    pass
-
-
 REACH = 2.0  # standard deviations: 95 % of codes lie within it, and beyond it pictures dissolve
 MOST_STEPS = 100
 
 
 def decode(encoder: FrozenEncoder, latents: Array) -> Array:
-    """Return the pictures that latent codes decode to.
+    """Pictures decoded from latent codes.
 
     Parameters
     ----------
@@ -51,7 +45,7 @@ def decode(encoder: FrozenEncoder, latents: Array) -> Array:
 def sample(
     encoder: FrozenEncoder, count: int = 1, *, seed: int = 0, group: str | None = None
 ) -> Array:
-    """Return new pictures, decoded from codes drawn at random where those of real ones lie.
+    """New pictures, decoded from latent codes drawn from the prior.
 
     Parameters
     ----------
@@ -60,7 +54,7 @@ def sample(
     seed : int
         The same seed draws the same pictures.
     group : str, optional
-        Only of this class, where the encoder has learned classes.
+        Only of this class, where the encoder is conditional on classes.
 
     Returns
     -------
@@ -82,7 +76,7 @@ def plane(
     steps: int = 8,
     group: str | None = None,
 ) -> Array:
-    """Return a grid of pictures over two numbers of the code, all others at their mean.
+    """A grid of pictures over two dimensions of the latent code, all others at their mean.
 
     Both go from -2 to +2 standard deviations around their mean, in equal steps.
 
@@ -90,7 +84,7 @@ def plane(
     ----------
     encoder : FrozenEncoder
     across, down : int
-        Which numbers of the code, counted from 0.
+        The two dimensions, counted from 0.
     steps : int
         Pictures along each side, 2 to 100.
     group : str, optional
@@ -104,18 +98,20 @@ def plane(
     Raises
     ------
     ParameterError
-        If a number is outside the code, both are the same, or there is no such group.
+        If a dimension is outside the code, both are the same, or there is no such group.
     """
     _check_steps(steps)
     for name, dimension in (("across", across), ("down", down)):
         if not 0 <= dimension < encoder.code_size:
             raise ParameterError(
-                f"{name} must be one of the {encoder.code_size} numbers of a code, 0 to "
+                f"{name} must be one of the {encoder.code_size} dimensions of a code, 0 to "
                 f"{encoder.code_size - 1}; got {dimension}"
             )
     if across == down:
-        raise ParameterError(f"a plane needs two different numbers of a code; got {across} twice")
-    mean, deviations = _centre(encoder.prior, group)
+        raise ParameterError(
+            f"a plane needs two different dimensions of a code; got {across} twice"
+        )
+    mean, deviations = _center(encoder.prior, group)
     offsets = np.linspace(-REACH, REACH, steps)
     latents = np.tile(mean, (steps, steps, 1))
     latents[..., across] += offsets * deviations[across]
@@ -124,8 +120,8 @@ def plane(
     return pictures.reshape(steps, steps, *pictures.shape[1:])
 
 
-def _centre(prior: Prior, group: str | None) -> tuple[Floats, Floats]:
-    """Return mean and standard deviations of a group, or of all together."""
+def _center(prior: Prior, group: str | None) -> tuple[Floats, Floats]:
+    """Mean and standard deviations of a group, or of all together."""
     if group is not None:
         prior.draw(1, group=group)  # says what is wrong with a group that there is not
         return prior.means[prior.names.index(group)], prior.deviations
@@ -137,7 +133,7 @@ def _centre(prior: Prior, group: str | None) -> tuple[Floats, Floats]:
 
 
 def interpolate(encoder: FrozenEncoder, first: Array, second: Array, *, steps: int = 8) -> Array:
-    """Return pictures on the straight line between the latent codes of two pictures.
+    """Pictures on the straight line between the latent codes of two pictures.
 
     Parameters
     ----------
@@ -157,7 +153,7 @@ def interpolate(encoder: FrozenEncoder, first: Array, second: Array, *, steps: i
 
 
 def reconstruct(encoder: FrozenEncoder, X: Array) -> tuple[Array, Floats]:
-    """Return what pictures become when they are encoded and decoded.
+    """Reconstructions of pictures: encoded and decoded again.
 
     Parameters
     ----------

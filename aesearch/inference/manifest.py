@@ -1,4 +1,4 @@
-"""``encoder.json``: what an encoder is, how it was made, and what the check found."""
+"""``encoder.json``, the metadata of an encoder: parameters, training, results of the check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MANIFEST = "encoder.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of ``encoder.json``.
+    """The metadata of an encoder, the content of ``encoder.json``.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Manifest:
     trained : mapping
         items, seconds, epochs, planned, budget; items alone where nothing was trained.
     check : mapping or None
-        What the check found; None where there was none.
+        Results of the check; None where there was none.
     history : sequence of mapping
         Losses by epoch.
     error : float or None
@@ -40,7 +40,7 @@ class Manifest:
     made_at : float
         Seconds since 1970.
     fingerprint : str
-        16 hexadecimal digits of what decides a code.
+        16 hexadecimal digits, a hash of all that decides a code.
     checksums : mapping of str to str
         Of the files beside it.
     """
@@ -68,9 +68,9 @@ class Manifest:
         DamagedError
         """
         try:
-            found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             known = {one.name for one in fields(cls)}
-            manifest = cls(**{name: value for name, value in found.items() if name in known})
+            manifest = cls(**{name: value for name, value in content.items() if name in known})
             if not manifest.fingerprint or not manifest.checksums:
                 raise KeyError("fingerprint, checksums")
             return manifest

@@ -1,4 +1,4 @@
-"""Where codes lie: what is needed to draw new ones, and so to generate."""
+"""The prior: a normal distribution of latent codes, from which new ones are drawn."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from aesearch.errors import ParameterError
 from aesearch.types import Floats
 
-LARGEST_FULL = 512  # numbers in a code, up to which the covariance is kept whole
-NAME = "prior."  # what the arrays are called in the weights, with a dot behind
+LARGEST_FULL = 512  # dimensions up to which the covariance is not diagonal
+NAME = "prior."  # prefix of the names of its arrays in the weights
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Prior:
 
     @classmethod
     def standard(cls, code_size: int) -> Self:
-        """Return N(0, I), which a variational autoencoder is trained towards."""
+        """N(0, I), which a variational autoencoder is trained towards."""
         return cls(np.zeros((1, code_size), np.float32), np.ones(code_size, np.float32))
 
     @classmethod
     def fitted(cls, latents: NDArray[Any]) -> Self:
-        """Return the normal distribution with the mean and covariance of `latents`, (n, d)."""
+        """The normal distribution with the mean and covariance of `latents`, (n, d)."""
         latents = np.asarray(latents, dtype=np.float64)
         mean, size = latents.mean(axis=0), latents.shape[1]
         deviations = latents.std(axis=0)
@@ -59,19 +59,19 @@ class Prior:
 
     @property
     def code_size(self) -> int:
-        """Numbers in a code."""
+        """Dimensions of a code."""
         return int(self.means.shape[1])
 
     @property
     def deviations(self) -> Floats:
-        """Standard deviation of each number of a code, within one group."""
+        """Standard deviation of each dimension, within one group."""
         if self.factor.ndim == 1:
             return self.factor
-        found: Floats = np.sqrt(np.square(self.factor).sum(axis=1))
-        return found
+        deviations: Floats = np.sqrt(np.square(self.factor).sum(axis=1))
+        return deviations
 
     def draw(self, count: int, seed: int = 0, group: str | None = None) -> Floats:
-        """Return `count` latent codes, float32 of shape (count, code_size).
+        """Draw `count` latent codes, float32 of shape (count, code_size).
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class Prior:
         return self.names.index(group)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return everything as arrays, to be kept beside the weights."""
+        """Everything as arrays, to be saved beside the weights."""
         groups = json.dumps({"names": self.names, "shares": self.shares}).encode()
         return {
             f"{NAME}means": self.means,
@@ -121,7 +121,7 @@ class Prior:
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Self:
-        """Return the prior that `state` was taken from.
+        """The prior that `state` holds.
 
         Raises
         ------

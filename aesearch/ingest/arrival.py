@@ -1,4 +1,4 @@
-"""New items with their codes, and what their kind keeps beside these."""
+"""New items with their codes, and what their modality stores beside these."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Arrival:
             return cls([], none, np.empty(0, np.float32))
         return cls(samples, *encoder.errors(snapshot.features.stack(samples)))
 
-    def keep(self, store: Store, ids: Ids, labels: Sequence[str], fields: Sequence[str]) -> None:
-        """Write what is kept beside the codes: of pictures, nothing.
+    def write(self, store: Store, ids: Ids, labels: Sequence[str], fields: Sequence[str]) -> None:
+        """Write what is stored beside the codes: of pictures, nothing.
 
         Parameters
         ----------

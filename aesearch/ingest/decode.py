@@ -25,7 +25,7 @@ WINDOW = 4  # chunks in flight per worker, so that memory stays bounded
 
 @dataclass(slots=True)
 class Decoded:
-    """One file after reading: what is kept of it, or the reason why there is nothing."""
+    """One file after reading: its sample, or the reason why there is none."""
 
     entry: Entry
     digest: bytes
@@ -34,12 +34,12 @@ class Decoded:
     ignored: bool = False
 
     def item(self, *, added: bool = False, error: float | None = None) -> NewItem:
-        """Return the row of this file."""
+        """The item of this file, to be written."""
         entry = self.entry
         return NewItem(entry.key, entry.size, entry.mtime_ns, self.digest, added, error)
 
     def skipped(self) -> Skipped:
-        """Return the line of the ledger for this file."""
+        """The note that this file was skipped."""
         entry = self.entry
         return Skipped(entry.key, self.reason, self.ignored, entry.size, entry.mtime_ns)
 
@@ -63,7 +63,7 @@ def decode(
     read: Read,
     progress: Progress = silent,
 ) -> Iterator[Decoded]:
-    """Decode files in their order, in threads: Pillow lets go of the interpreter's lock."""
+    """Decode files in their order, in threads: Pillow releases the global interpreter lock."""
     from concurrent.futures import ThreadPoolExecutor
 
     workers = os.cpu_count() or 1

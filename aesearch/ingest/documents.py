@@ -1,4 +1,4 @@
-"""New documents: their passages have codes too, and their texts are kept."""
+"""New documents: their passages have codes too, and their texts are stored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DocumentArrival(Arrival):
             made.passages = encode_passages(samples, snapshot.features, snapshot.encoder)
         return made
 
-    def keep(  # documents have no fields
+    def write(  # documents have no fields
         self,
         store: Store,
         ids: Ids,

@@ -29,7 +29,7 @@ class PassageCodes:
     Attributes
     ----------
     owners : list of int
-        Place of the document that each passage belongs to.
+        Row of the document that each passage belongs to.
     spans : list of Passage
     codes : ndarray of float32, shape (n, code_size)
     """
@@ -39,7 +39,7 @@ class PassageCodes:
     codes: Floats
 
     def write(self, store: Store, ids: Mapping[int, int]) -> None:
-        """Write them into the store; `ids` holds the ids of the documents by their places.
+        """Write them into the store; `ids` holds the ids of the documents by their rows.
 
         Documents without passages lose those that they had.
         """
@@ -55,14 +55,14 @@ class PassageCodes:
 def encode_passages(
     documents: Sequence[Document], features: Any, encoder: FrozenEncoder
 ) -> PassageCodes:
-    """Find and encode the passages of those documents that are long."""
-    found = PassageCodes([], [], np.empty((0, encoder.code_size), dtype=np.float32))
+    """Split long documents into passages, and encode these."""
+    passages = PassageCodes([], [], np.empty((0, encoder.code_size), dtype=np.float32))
     texts: list[str] = []
     parts: list[Floats] = []
-    for place, document in enumerate(documents):
+    for row, document in enumerate(documents):
         for span in passages_of(document.text):
-            found.owners.append(place)
-            found.spans.append(span)
+            passages.owners.append(row)
+            passages.spans.append(span)
             texts.append(document.text[span.start : span.end])
         if len(texts) >= BATCH:
             parts.append(encoder.encode(features.transform(texts)))
@@ -70,5 +70,5 @@ def encode_passages(
     if texts:
         parts.append(encoder.encode(features.transform(texts)))
     if parts:
-        found.codes = np.concatenate(parts)
-    return found
+        passages.codes = np.concatenate(parts)
+    return passages

@@ -1,4 +1,4 @@
-"""Bringing an index up to date: what is new is encoded by the encoder that is there."""
+"""Synchronizing an index with its source: new items are encoded by its present encoder."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ REMOVED = "removed by hand"
 
 
 def source_of(folder: IndexFolder) -> Source:
-    """Return the source of an index, to be walked again."""
+    """The source of an index, to be scanned again."""
     return open_source(folder.source, folder.card.columns or None, kind=folder.card.kind)
 
 
 def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
-    """Return what distinguishes the source from the index; nothing is written."""
+    """Differences of the source from the index; nothing is written."""
     source = source or source_of(folder)
     store = folder.store
 
@@ -59,7 +59,7 @@ def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
     entries = entries if first is None else chain([first], entries)
     changes = compare(entries, items, store.known_skipped(), digest)
     if not source.plain:
-        _read_other_forms_anew(changes, folder.modality)
+        _reread_other_formats(changes, folder.modality)
     unreadable = {key for key, _ in source.unreadable}
     # Files below a folder that cannot be read just now are not gone.
     changes.removed = [key for key in changes.removed if not _below(key, unreadable)]
@@ -68,8 +68,8 @@ def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
     return changes
 
 
-def _read_other_forms_anew(changes: Changes, modality: Modality) -> None:
-    """Take an item that was renamed to another form, a.txt to a.html say, for a new one."""
+def _reread_other_formats(changes: Changes, modality: Modality) -> None:
+    """Take an item that was renamed to another file format, a.txt to a.html say, for a new one."""
     renamed, changes.renamed = changes.renamed, []
     for old, entry in renamed:
         if modality.reads_alike(old, entry.key):
@@ -105,11 +105,14 @@ def synchronize(
         if entries:
             decoded = decode(source, entries, _reader(folder, source), progress)
         batch = list(islice(decoded, BATCH))
-        changes.failed |= _take_up(
-            folder, source, batch, lambda store: _tidy(folder, store, source, changes, unreadable)
+        changes.failed |= _ingest(
+            folder,
+            source,
+            batch,
+            lambda store: _apply_unread(folder, store, source, changes, unreadable),
         )
         while batch := list(islice(decoded, BATCH)):
-            changes.failed |= _take_up(folder, source, batch)
+            changes.failed |= _ingest(folder, source, batch)
     return changes
 
 
@@ -118,12 +121,12 @@ def _reader(folder: IndexFolder, source: Source) -> Read:
     return folder.modality.reader(folder.snapshot().features, plain=source.plain)
 
 
-def _tidy(
+def _apply_unread(
     folder: IndexFolder, store: Store, source: Source, changes: Changes, unreadable: list[Skipped]
 ) -> tuple[Ids, Ids]:
-    """Do what needs no reading: removed, renamed and touched files."""
-    taken = [entry.key for _, entry in changes.renamed]
-    gone = list(store.ids_of([*changes.removed, *taken]).values())
+    """Apply changes that need no content: removed, renamed and touched files."""
+    new_keys = [entry.key for _, entry in changes.renamed]
+    gone = list(store.ids_of([*changes.removed, *new_keys]).values())
     store.remove(changes.removed)
     store.forget(changes.forgotten)
     store.rename((old, entry.key, entry.mtime_ns) for old, entry in changes.renamed)
@@ -136,42 +139,44 @@ def _tidy(
     return NO_IDS, np.array(gone, dtype=np.int64)
 
 
-def _take_up(
+def _ingest(
     folder: IndexFolder, source: Source, batch: Sequence[Decoded], before: Edit = nothing
 ) -> set[str]:
-    """Encode one batch and publish it; return the keys that could not be read.
+    """Encode one batch and publish it; the keys that could not be read.
 
     A changed file that became unreadable leaves the index.
     """
-    good = [one for one in batch if one.sample is not None]
-    bad = [one for one in batch if one.sample is None]
-    fresh = _arrived(folder, [one.sample for one in good])
-    items = [one.item(error=float(error)) for one, error in zip(good, fresh.errors, strict=True)]
-    keys = [one.entry.key for one in good]
+    good = [file for file in batch if file.sample is not None]
+    bad = [file for file in batch if file.sample is None]
+    encoded = _encoded(folder, [file.sample for file in good])
+    items = [
+        file.item(error=float(error)) for file, error in zip(good, encoded.errors, strict=True)
+    ]
+    keys = [file.entry.key for file in good]
     labels, fields = source.labels(keys), source.fields(keys)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         _, removed = before(store)
-        broken = [one.entry.key for one in bad]
+        broken = [file.entry.key for file in bad]
         gone = np.array(list(store.ids_of(broken).values()), dtype=np.int64)
         store.remove(broken)
-        store.skip(one.skipped() for one in bad)
-        ids = store.put(items, fresh.codes)
-        fresh.keep(store, ids, labels, fields)
+        store.skip(file.skipped() for file in bad)
+        ids = store.put(items, encoded.codes)
+        encoded.write(store, ids, labels, fields)
         return ids, np.concatenate([removed, gone])
 
     folder.publish(edit)
-    return {one.entry.key for one in bad}
+    return {file.entry.key for file in bad}
 
 
-def _arrived(folder: IndexFolder, samples: Sequence[Any]) -> Arrival:
-    """Encode new items, with what their kind keeps beside their codes."""
-    kind: type[Arrival] = folder.modality.part("arrival")
-    return kind.of(folder.snapshot(), samples)
+def _encoded(folder: IndexFolder, samples: Sequence[Any]) -> Arrival:
+    """New items, encoded, with what their modality stores beside the codes."""
+    arrival: type[Arrival] = folder.modality.part("arrival")
+    return arrival.of(folder.snapshot(), samples)
 
 
 def add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]) -> list[str]:
-    """Add pictures or documents by hand; see `Index.add`."""
+    """Add pictures or documents manually; see `Index.add`."""
     with hold(folder.layout):  # from the start: a training may end, and bring another encoder
         return _add(folder, contents)
 
@@ -181,7 +186,7 @@ def _add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]
     modality.warm_up()
     rows: list[NewItem] = []
     samples: list[Any] = []
-    kept: list[bytes] = []
+    contents_kept: list[bytes] = []
     for key, content in _named(folder, contents):
         if not key or "\0" in key or not is_valid_text(key):
             raise ContentError(f"{key!r} cannot be added: a key is text of at least one letter")
@@ -190,23 +195,23 @@ def _add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]
         except ContentError as error:
             raise ContentError(f"'{key}' cannot be added: {error}") from error
         mtime = path.stat().st_mtime_ns if path is not None else 0
-        walked = (folder.source / key).exists() and not Path(key).is_absolute()
-        rows.append(NewItem(key, len(raw), mtime, digest_of(raw), added=not walked))
+        scanned = (folder.source / key).exists() and not Path(key).is_absolute()
+        rows.append(NewItem(key, len(raw), mtime, digest_of(raw), added=not scanned))
         samples.append(sample)
-        kept.append(b"" if walked else modality.as_kept(sample))
+        contents_kept.append(b"" if scanned else modality.as_kept(sample))
     if not rows:
         return []
-    fresh = _arrived(folder, samples)
+    encoded = _encoded(folder, samples)
     rows = [
         NewItem(r.key, r.size, r.mtime_ns, r.digest, r.added, float(error))
-        for r, error in zip(rows, fresh.errors, strict=True)
+        for r, error in zip(rows, encoded.errors, strict=True)
     ]
 
     def edit(store: Store) -> tuple[Ids, Ids]:
-        ids = store.put(rows, fresh.codes)
-        store.keep(ids, kept)
+        ids = store.put(rows, encoded.codes)
+        store.put_contents(ids, contents_kept)
         none = [""] * len(ids)
-        fresh.keep(store, ids, none, none)
+        encoded.write(store, ids, none, none)
         return ids, NO_IDS
 
     folder.publish(edit)
@@ -224,7 +229,7 @@ def _named(
 
 
 def remove(folder: IndexFolder, keys: list[str]) -> int:
-    """Remove items by hand; see `Index.remove`."""
+    """Remove items manually; see `Index.remove`."""
     with hold(folder.layout):
         ids = folder.store.ids_of(keys)
         missing = [key for key in keys if key not in ids]
@@ -233,12 +238,12 @@ def remove(folder: IndexFolder, keys: list[str]) -> int:
                 f"there is no item '{missing[0]}' in {folder.name}; nothing was removed"
             )
         notes = []
-        walked = folder.store.known() if folder.is_tabular else {}
+        scanned = folder.store.known() if folder.is_tabular else {}
         for key in ids:
             path = folder.path_of(key)
             if folder.is_tabular:  # a row is still there, and must not return
-                if key in walked:
-                    item = walked[key]
+                if key in scanned:
+                    item = scanned[key]
                     notes.append(Skipped(key, REMOVED, True, item.size, item.mtime_ns))
             elif not Path(key).is_absolute() and path.exists():  # nor must a file
                 status = path.stat()

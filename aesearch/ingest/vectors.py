@@ -16,7 +16,7 @@ from aesearch.types import Ids
 class VectorArrival(Arrival):
     """New vectors, encoded."""
 
-    def keep(self, store: Store, ids: Ids, labels: Sequence[str], fields: Sequence[str]) -> None:
+    def write(self, store: Store, ids: Ids, labels: Sequence[str], fields: Sequence[str]) -> None:
         """Write labels and fields."""
         keep_fields(store, ids.tolist(), labels, fields)
 

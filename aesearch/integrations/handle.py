@@ -1,4 +1,4 @@
-"""An index by its place: opened at first use, shared by threads, copied and pickled as a path."""
+"""An index by its path: opened at first use, shared by threads, copied and pickled as a path."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from aesearch.storage.places import find
 
 
 class Retrieved(NamedTuple):
-    """One found document as a pipeline takes it.
+    """One retrieved document as a pipeline takes it.
 
     Attributes
     ----------
     hit : Hit
     text : str
-        The passage that was nearest, or all of the document where it is short.
-    facts : dict
+        The nearest passage, or all of the document where it is short.
+    metadata : dict
         As JSON: key, score, path; title and label where it has them; of a passage, where in the
         document's text it begins and ends (start, stop).
     """
 
     hit: Hit
     text: str
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 class Handle:
-    """Where an index is, and the index once it is needed.
+    """The path of an index, and the index once it is needed.
 
     Safe to use from several threads. A process that was forked opens its own, because neither
     SQLite nor onnxruntime survives a fork.
@@ -57,7 +57,7 @@ class Handle:
         self._process = os.getpid()
 
     def open(self) -> Index:
-        """Return the index; opened again after `close`."""
+        """The index; opened again after `close`."""
         if self._process != os.getpid():
             self._start(self.path)  # of the parent's index nothing is touched, not even closed
         with self._lock:
@@ -79,7 +79,7 @@ class Handle:
         self._start(state["path"])
 
     def retrieve(self, query: str, k: int, **limits: Any) -> list[Retrieved]:
-        """Return the best documents for a text, each with what is to be read of it.
+        """The best documents for a text, each with its nearest passage.
 
         Parameters
         ----------
@@ -110,20 +110,20 @@ class Handle:
             hits = index.search(query, k, **limits)
         except ContentError:
             return []
-        found = []
+        retrieved = []
         for hit in hits:
             try:
-                found.append(_retrieved(index, hit))
+                retrieved.append(_retrieved(index, hit))
             except UnknownKeyError:  # removed since it was found
                 continue
-        return found
+        return retrieved
 
 
 def _retrieved(index: Index, hit: Hit) -> Retrieved:
-    kept = index.text_of(hit.key)
-    facts = {"key": hit.key, "score": hit.score, "path": hit.path and str(hit.path)}
-    facts |= {name: text for name in ("title", "label") if (text := getattr(kept, name))}
+    document = index.text_of(hit.key)
+    metadata = {"key": hit.key, "score": hit.score, "path": hit.path and str(hit.path)}
+    metadata |= {name: text for name in ("title", "label") if (text := getattr(document, name))}
     if hit.passage is None:
-        return Retrieved(hit, kept.text, facts)
+        return Retrieved(hit, document.text, metadata)
     start, stop = hit.passage.start, hit.passage.end
-    return Retrieved(hit, kept.text[start:stop], {**facts, "start": start, "stop": stop})
+    return Retrieved(hit, document.text[start:stop], {**metadata, "start": start, "stop": stop})

@@ -24,9 +24,9 @@ except ImportError as error:
 class AesearchRetriever:
     """Find the documents of an index for a query.
 
-    Of a long document, ``content`` is the passage that was nearest, else all of its text. ``meta``
+    Of a long document, ``content`` is the nearest passage, else all of its text. ``meta``
     holds key and path, title and label where there are any, and of a passage start and stop, its
-    place in the document's text. A query without any word that the index knows finds nothing.
+    position in the document's text. A query without any word that the index knows finds nothing.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class AesearchRetriever:
     among : str, optional
         Glob on keys; the search looks only at these.
     threshold : float, optional
-        Lowest score.
+        Least score.
     hybrid : bool, optional
         Rank by codes and words (BM25) together; by default where the index found that clearly
         better and no threshold, which is a cosine, is asked for.
@@ -75,34 +75,36 @@ class AesearchRetriever:
 
     @component.output_types(documents=list[Document])
     def run(self, query: str, top_k: int | None = None) -> dict[str, Any]:
-        """Return {'documents': [...]}, best first.
+        """Retrieve {'documents': [...]}, best first.
 
         Parameters
         ----------
         query : str
         top_k : int, optional
-            Documents wanted, where it is not what was chosen at first.
+            Documents wanted, instead of the number chosen at first.
         """
         if self._handle is None:
             self._handle = Handle(self.index)
-        found = self._handle.retrieve(query, self.top_k if top_k is None else top_k, **self.limits)
+        retrieved = self._handle.retrieve(
+            query, self.top_k if top_k is None else top_k, **self.limits
+        )
         documents = []
-        for one in found:
-            meta = {name: value for name, value in one.facts.items() if name != "score"}
+        for one in retrieved:
+            meta = {name: value for name, value in one.metadata.items() if name != "score"}
             documents.append(Document(content=one.text, meta=meta, score=one.hit.score))
         return {"documents": documents}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the component as Haystack writes it into a pipeline's file."""
+        """The component as Haystack writes it into a pipeline's file."""
         index = None if self.index is None else str(self.index)
-        made: dict[str, Any] = default_to_dict(self, index=index, top_k=self.top_k, **self.limits)
-        return made
+        config: dict[str, Any] = default_to_dict(self, index=index, top_k=self.top_k, **self.limits)
+        return config
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> AesearchRetriever:
         """Make a component from what `to_dict` returned."""
-        made: AesearchRetriever = default_from_dict(cls, data)
-        return made
+        retriever: AesearchRetriever = default_from_dict(cls, data)
+        return retriever
 
     def close(self) -> None:
         """Close the index; it is opened again where it is needed."""

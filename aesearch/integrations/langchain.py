@@ -23,9 +23,9 @@ except ImportError as error:
 class AesearchRetriever(BaseRetriever):
     """Find the documents of an index for a query.
 
-    Of a long document, ``page_content`` is the passage that was nearest, else all of its text.
+    Of a long document, ``page_content`` is the nearest passage, else all of its text.
     ``metadata`` holds key, score and path, title and label where there are any, and of a passage
-    start and stop, its place in the document's text. A query without any word that the index
+    start and stop, its position in the document's text. A query without any word that the index
     knows finds nothing.
 
     Parameters
@@ -37,7 +37,7 @@ class AesearchRetriever(BaseRetriever):
     among : str, optional
         Glob on keys; the search looks only at these.
     threshold : float, optional
-        Lowest score.
+        Least score.
     hybrid : bool, optional
         Rank by codes and words (BM25) together; by default where the index found that clearly
         better and no threshold, which is a cosine, is asked for.
@@ -67,10 +67,10 @@ class AesearchRetriever(BaseRetriever):
         self._handle = Handle(self.index)
 
     def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:  # noqa: ARG002 - LangChain's
-        found = self._handle.retrieve(
+        retrieved = self._handle.retrieve(
             query, self.k, among=self.among, threshold=self.threshold, hybrid=self.hybrid
         )
-        return [Document(page_content=one.text, metadata=one.facts) for one in found]
+        return [Document(page_content=one.text, metadata=one.metadata) for one in retrieved]
 
     def close(self) -> None:
         """Close the index; it is opened again where it is needed."""

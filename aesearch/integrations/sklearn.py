@@ -1,8 +1,8 @@
-"""An index as steps of scikit-learn pipelines: pictures or texts to codes, and to neighbours.
+"""An index as steps of scikit-learn pipelines: pictures or texts to codes, and to neighbors.
 
 >>> make_pipeline(Codes("indexes/images"), LogisticRegression())       # doctest: +SKIP
 >>> make_pipeline(                                                     # doctest: +SKIP
-...     Neighbours("indexes/images", n_neighbors=5),
+...     Neighbors("indexes/images", n_neighbors=5),
 ...     KNeighborsClassifier(n_neighbors=5, metric="precomputed"),
 ... )
 """
@@ -45,19 +45,19 @@ class Codes(TransformerMixin, BaseEstimator):
         Path of the index or its name in the home; without one, the only one there is.
     by : {'content', 'key'}, default='content'
         What X holds. 'content': pictures (paths, bytes, PIL images, arrays) or texts (str; bytes
-        or a Path stand for a document). 'key': keys of items in the index, whose codes are taken
-        as they are kept.
+        or a Path stand for a document). 'key': keys of items in the index, whose stored codes
+        are taken.
 
     Attributes
     ----------
     n_features_out_ : int
-        Numbers in a code.
+        Dimensions of a code.
     fingerprint_ : str
         Of the encoder at the time of `fit`.
 
     Notes
     -----
-    A text without any word that the index knows becomes zeros, as near to all as to none. When
+    A text without any known term becomes zeros, as near to all as to none. When
     the index was trained anew after `fit`, codes would not mean what they did: `transform` raises
     EncoderMismatchError.
     """
@@ -78,7 +78,7 @@ class Codes(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """Return codes, float32 of shape (n, code_size), unit length.
+        """Codes, float32 of shape (n, code_size), unit length.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class Codes(TransformerMixin, BaseEstimator):
         Raises
         ------
         ContentError
-            If a picture cannot be read; the message names its place in X.
+            If a picture cannot be read; the message names its position in X.
         UnknownKeyError
             If one is not the key of an item.
         EncoderMismatchError
@@ -103,10 +103,10 @@ class Codes(TransformerMixin, BaseEstimator):
         for start in range(0, len(X), BATCH):
             part = X[start : start + BATCH]
             if self.by == "key":
-                parts.append(_kept_codes(index, [str(key) for key in part]))
+                parts.append(_stored_codes(index, [str(key) for key in part]))
             else:
                 parts.append(_new_codes(index, part, start))
-            # Asked after each batch: of what another encoder made, nothing is returned.
+            # Checked after each batch: codes of another encoder are never returned.
             if index.encoder.fingerprint != self.fingerprint_:
                 raise EncoderMismatchError(
                     f"{index.name} was trained anew since fit: its encoder is "
@@ -115,7 +115,7 @@ class Codes(TransformerMixin, BaseEstimator):
         return np.concatenate(parts)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002 - scikit-learn's
-        """Return 'code0', 'code1', ..."""
+        """Names of the dimensions: 'code0', 'code1', ..."""
         check_is_fitted(self, "fingerprint_")
         return np.array([f"code{n}" for n in range(self.n_features_out_)], dtype=object)
 
@@ -132,11 +132,11 @@ class Codes(TransformerMixin, BaseEstimator):
         return tags
 
 
-class Neighbours(Codes):
-    """Pictures or texts to the graph of their nearest ones among those it was fitted on.
+class Neighbors(Codes):
+    """Pictures or texts to the graph of their nearest neighbors among the fitted samples.
 
     As scikit-learn's KNeighborsTransformer with the cosine distance, which is 1 less the score:
-    for estimators that take ``metric="precomputed"``. FAISS finds the exact neighbours.
+    for estimators that take ``metric="precomputed"``. FAISS finds the exact neighbors.
 
     Parameters
     ----------
@@ -145,12 +145,12 @@ class Neighbours(Codes):
     n_neighbors : int, default=5
     mode : {'distance', 'connectivity'}, default='distance'
         What the graph holds: distances, of n_neighbors + 1 samples because each sample is its own
-        nearest neighbour in `fit_transform`; or ones.
+        nearest neighbor in `fit_transform`; or ones.
 
     Attributes
     ----------
     codes_ : ndarray of shape (n_samples, code_size)
-        Of the samples it was fitted on.
+        Of the fitted samples.
     n_samples_fit_ : int
     """
 
@@ -167,7 +167,7 @@ class Neighbours(Codes):
         self.mode = mode
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Encode the samples among which neighbours are looked for."""
+        """Encode the samples among which neighbors are searched."""
         if self.mode not in ("distance", "connectivity"):
             raise ParameterError(f"mode must be 'distance' or 'connectivity'; got {self.mode!r}")
         super().fit(X, y)
@@ -184,27 +184,27 @@ class Neighbours(Codes):
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **_: Any) -> csr_matrix:
-        """Fit, and return the graph of the samples themselves; each is encoded once."""
+        """Fit, and the graph of the samples themselves; each is encoded once."""
         return self.fit(X, y)._graph(self.codes_)
 
     def transform(self, X: Any) -> csr_matrix:
-        """Return the graph of `X`, sparse of shape (n, n_samples_fit_), nearest first in a row."""
+        """The graph of `X`, sparse of shape (n, n_samples_fit_), nearest first in a row."""
         return self._graph(super().transform(X))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002 - scikit-learn's
-        """Return 'neighbours0', 'neighbours1', ... one for each sample it was fitted on."""
+        """Names of the columns: 'neighbors0', 'neighbors1', ... one for each fitted sample."""
         check_is_fitted(self, "codes_")
-        return np.array([f"neighbours{n}" for n in range(self.n_samples_fit_)], dtype=object)
+        return np.array([f"neighbors{n}" for n in range(self.n_samples_fit_)], dtype=object)
 
     def _graph(self, codes: Floats) -> csr_matrix:
-        wanted = self.n_neighbors + (self.mode == "distance")
-        found, scores = self._built().search(codes, wanted)
+        k = self.n_neighbors + (self.mode == "distance")
+        rows, scores = self._engine_of_samples().search(codes, k)
         values = np.ones_like(scores) if self.mode == "connectivity" else np.clip(1 - scores, 0, 2)
-        starts = np.arange(0, found.size + 1, wanted)
+        starts = np.arange(0, rows.size + 1, k)
         shape = len(codes), self.n_samples_fit_
-        return csr_matrix((values.astype(np.float64).ravel(), found.ravel(), starts), shape=shape)
+        return csr_matrix((values.astype(np.float64).ravel(), rows.ravel(), starts), shape=shape)
 
-    def _built(self) -> Engine:
+    def _engine_of_samples(self) -> Engine:
         with self._lock:
             if self._engine is None:
                 plan = choose(*self.codes_.shape, kind="flat")
@@ -222,8 +222,11 @@ class Neighbours(Codes):
         self._lock = threading.Lock()
 
 
+Neighbours = Neighbors  # its first name
+
+
 def _listed(X: Any) -> Sequence[Any]:
-    """Return samples as a sequence; of a table with one column, the column.
+    """Samples as a sequence; of a table with one column, the column.
 
     Raises
     ------
@@ -248,16 +251,16 @@ def _listed(X: Any) -> Sequence[Any]:
 
 
 def _new_codes(index: Index, part: Sequence[Any], first: int) -> Floats:
-    """Return the codes of pictures or texts, which are samples number `first` and after."""
+    """Codes of pictures or texts, which are samples number `first` and after."""
     features = index.features
     samples = []
-    for place, content in enumerate(part, first):
+    for position, content in enumerate(part, first):
         try:
             samples.append(index.prepare(content).sample)
         except ContentError as error:
             blank = index.folder.modality.blank(content)
             if blank is None:
-                raise ContentError(f"X[{place}]: {error}") from error
+                raise ContentError(f"X[{position}]: {error}") from error
             samples.append(blank)
     rows = features.stack(samples)
     codes = index.encoder.encode(rows)
@@ -265,10 +268,10 @@ def _new_codes(index: Index, part: Sequence[Any], first: int) -> Floats:
     return codes
 
 
-def _kept_codes(index: Index, keys: Sequence[str]) -> Floats:
-    """Return the codes of items, in the order of `keys`."""
+def _stored_codes(index: Index, keys: Sequence[str]) -> Floats:
+    """Codes of items, in the order of `keys`."""
     ids = index.folder.store.ids_of(keys)
     if missing := [key for key in keys if key not in ids]:
         raise UnknownKeyError(f"there is no item '{missing[0]}' in {index.name}")
-    found, codes = index.folder.store.codes(set(ids.values()))
-    return codes[np.searchsorted(found, [ids[key] for key in keys])]
+    stored, codes = index.folder.store.codes(set(ids.values()))
+    return codes[np.searchsorted(stored, [ids[key] for key in keys])]

@@ -14,7 +14,7 @@ from aesearch.errors import (
     SourceError,
 )
 from aesearch.ingest.decode import decode
-from aesearch.maps.layouts import Panel, laid_out, plane_of
+from aesearch.maps.layouts import Panel, coordinates_of, layout_of
 from aesearch.maps.material import FEWEST, Material
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.sources.base import Entry
@@ -40,10 +40,10 @@ class ImageMaterial(Material):
 
     def _read_store(self) -> None:
         super()._read_store()
-        self.by_hand = self.index.folder.kept()
+        self.added = self.index.folder.added_contents()
 
     def own(self) -> Panel:
-        """The codes of two numbers, from the pixels read again."""
+        """Layout by codes of two dimensions, from the pixels read again."""
         latents = np.full((len(self.items), 2), np.nan, dtype=np.float32)
         for rows, pixels in self._read():
             latents[rows] = self.encoder.encode_with_latents(pixels)[1]
@@ -57,20 +57,20 @@ class ImageMaterial(Material):
         return self._own_panel(latents)
 
     def baseline(self) -> Panel:
-        """PCA of the pixels, or of the codes where these are not to be had."""
+        """PCA of the pixels, or of the codes where few pictures can be read."""
         if len(self.items) <= MOST_PICTURES:
             parts = list(self._read())
             rows = np.concatenate([np.empty(0, dtype=np.int64), *(rows for rows, _ in parts)])
             if len(rows) > len(self.items) // 2:
                 pixels = np.concatenate([pixels for _, pixels in parts])
                 pca = PCAEncoder(2, whiten=0, random_state=self.seed).fit(pixels)
-                places = np.full((len(self.items), 2), np.nan, dtype=np.float32)
-                places[rows] = plane_of(pca, pixels)
-                return Panel("pca", "PCA of the pixels, 2 components", places)
-        return laid_out(self.codes, "pca", self.seed, self.progress)
+                coordinates = np.full((len(self.items), 2), np.nan, dtype=np.float32)
+                coordinates[rows] = coordinates_of(pca, pixels)
+                return Panel("pca", "PCA of the pixels, 2 components", coordinates)
+        return layout_of(self.codes, "pca", self.seed, self.progress)
 
     def _read(self) -> Iterator[tuple[Ids, Pixels]]:
-        """Yield the rows and pixels of the pictures that can be read, in batches."""
+        """The rows and pixels of the pictures that can be read, in batches."""
         rows: list[int] = []
         samples: list[Pixels] = []
         read = 0
@@ -91,10 +91,10 @@ class ImageMaterial(Material):
 
     def _samples(self) -> Iterator[tuple[int, Pixels]]:
         numbers = {item.key: row for row, item in enumerate(self.items)}
-        for key, png in self.by_hand.items():
+        for key, png in self.added.items():
             yield numbers[key], self._pixels.transform(png)
-        walked = [item for item in self.items if item.key not in self.by_hand]
-        entries = [Entry(item.key, item.size, item.mtime_ns) for item in walked]
+        scanned = [item for item in self.items if item.key not in self.added]
+        entries = [Entry(item.key, item.size, item.mtime_ns) for item in scanned]
         try:
             source = Folder(self.index.source)
         except SourceError:

@@ -1,4 +1,4 @@
-"""The map of a collection: all its items in a plane, learned, beside the linear baseline."""
+"""The map of a collection: a learned layout of its items in two dimensions, and a linear one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aesearch.errors import ParameterError, UnsupportedError
 from aesearch.evaluation.tasks import label_numbers
-from aesearch.maps.layouts import Panel, laid_out, neighbour_accuracy
+from aesearch.maps.layouts import Panel, layout_of, neighbor_accuracy
 from aesearch.maps.material import FEWEST, Material
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.types import Floats, Ids, Progress, silent
@@ -21,7 +21,7 @@ METHODS = ("auto", "code", "pca", "tsne", "umap")
 
 @dataclass(frozen=True)
 class Map:
-    """All items of an index in a plane.
+    """All items of an index in two dimensions.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Map:
         Name of the modality.
     ids : ndarray of int64, shape (n,)
     keys : list of str
-        Of the items, in the order of the rows of all places.
+        Of the items, in the order of the rows of all coordinates.
     groups : list of str
         Folder or label of each; "" where it has none.
     panels : tuple of Panel
@@ -46,9 +46,9 @@ class Map:
     panels: tuple[Panel, ...]
 
     @property
-    def places(self) -> Floats:
-        """Where the items are in the first panel, of shape (n, 2)."""
-        return self.panels[0].places
+    def coordinates(self) -> Floats:
+        """Coordinates of the items in the first panel, of shape (n, 2)."""
+        return self.panels[0].coordinates
 
     @property
     def accuracy(self) -> float | None:
@@ -65,20 +65,20 @@ class Map:
 
 
 def map_of(index: Index, by: str = "auto", progress: Progress = silent) -> Map:
-    """Lay out all items of an index in a plane, beside a linear baseline.
+    """Lay out all items of an index in two dimensions, beside a linear baseline.
 
-    Equal for equal indexes: what is drawn at random has the seed of the index.
+    Equal for equal indexes: random numbers have the seed of the index.
 
     Parameters
     ----------
     index : Index
         Of pictures, or of documents.
     by : {"auto", "code", "pca", "tsne", "umap"}
-        "code" is the index's own encoder where its codes have two numbers, else an encoder to two
-        numbers that is trained now: on the words of up to 10,000 documents, on the codes of all
-        else. The others lay out the codes; "auto" is "pca" for fewer than 32 items, else "code".
+        "code" is the index's own encoder where its codes have two dimensions, else an encoder to
+        two dimensions that is trained now: on the words of up to 10,000 documents, else on the
+        codes. The others lay out the codes; "auto" is "pca" for fewer than 32 items, else "code".
     progress : callable
-        Told the stage, how much of it is done, and how much there is.
+        Called with the stage, how much of it is done, and how much there is.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def map_of(index: Index, by: str = "auto", progress: Progress = silent) -> Map:
     Examples
     --------
     >>> with aesearch.open("indexes/images") as index:      # doctest: +SKIP
-    ...     map_of(index, "tsne").places
+    ...     map_of(index, "tsne").coordinates
     """
     if by not in METHODS:
         raise ParameterError(f"by must be one of {', '.join(METHODS)}; got {by!r}")
@@ -122,7 +122,7 @@ def map_of(index: Index, by: str = "auto", progress: Progress = silent) -> Map:
     if by == "code":
         first = material.own() if own else material.learned()
     else:
-        first = laid_out(material.codes, by, material.seed, progress)
+        first = layout_of(material.codes, by, material.seed, progress)
     panels, baseline = [first], material.baseline()
     if (first.method, first.title) != (baseline.method, baseline.title):
         panels.append(baseline)
@@ -130,7 +130,7 @@ def map_of(index: Index, by: str = "auto", progress: Progress = silent) -> Map:
     numbers = label_numbers(groups)
     if numbers is not None:
         panels = [
-            Panel(p.method, p.title, p.places, neighbour_accuracy(p.places, numbers))
+            Panel(p.method, p.title, p.coordinates, neighbor_accuracy(p.coordinates, numbers))
             for p in panels
         ]
     keys = [item.key for item in material.items]

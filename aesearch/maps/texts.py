@@ -1,4 +1,4 @@
-"""Documents on a map: laid out by their words."""
+"""Documents on a map: layouts of their document-term matrix."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from aesearch.errors import LockedError
 from aesearch.indexing.baselines import features_for
 from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.maps.images import BATCH
-from aesearch.maps.layouts import Panel, laid_out, plane_of
+from aesearch.maps.layouts import Panel, coordinates_of, layout_of
 from aesearch.maps.material import Material
 from aesearch.modalities.texts.features import TextFeatures
 
-# Documents whose words the map is learned from, and not from their codes (LSA-64 here): of 2,000 in
+# Documents up to which the map is learned from words, and not from codes (LSA-64 here): of 2,000 in
 # 5 groups .974 in 22 s against .965 in 15 s; of 11,314 in 20 groups .805 in 5 min against .699 in
 # 45 s (5-NN accuracy; one core).
 MOST_LEARNED = 10_000
 
 
-MOST_COUNTED = 100_000  # documents whose words are counted again for their latent semantics
+MOST_COUNTED = 100_000  # documents whose words are counted again, for LSA
 
 
 class TextMaterial(Material):
-    """Documents, whose texts the index keeps."""
+    """Documents, whose texts are in the index."""
 
     @property
     def _terms(self) -> TextFeatures:
@@ -36,7 +36,7 @@ class TextMaterial(Material):
 
     @cached_property
     def words(self) -> Any:
-        """The weighted words of all documents, a row each: a CSR matrix."""
+        """The weighted document-term matrix, in CSR format."""
         self.progress("counting words", 0, len(self.items))
         features = self._terms
         corpus = TextDataset.again(self.index.folder, features)
@@ -50,26 +50,28 @@ class TextMaterial(Material):
         return csr_of(corpus.seen(corpus.samples, features)[order])
 
     def own(self) -> Panel:
-        """The codes of two numbers, from the texts that the index keeps."""
+        """Layout by codes of two dimensions, from the texts in the index."""
         parts = []
         items = self.items
         for start in range(0, len(items), BATCH):
             ids = [item.id for item in items[start : start + BATCH]]
-            kept = self.index.folder.store.texts_of(ids)
-            if len(kept) < len(ids):
+            texts = self.index.folder.store.texts_of(ids)
+            if len(texts) < len(ids):
                 raise self._changed()
-            rows = self._terms.transform([kept[id].text for id in ids])
+            rows = self._terms.transform([texts[id].text for id in ids])
             parts.append(self.encoder.encode_with_latents(rows)[1])
             self.progress("encoding", start + len(ids), len(items))
         return self._own_panel(np.concatenate(parts))
 
     def learned(self) -> Panel:
-        """Train an encoder to two numbers on the words, or of very many documents on the codes."""
+        """Layout by an encoder to two dimensions, trained on the words, or on very many codes."""
         if len(self.items) > MOST_LEARNED:
             return super().learned()
         encoder = TextEncoder(2, random_state=self.seed)
         encoder.fit(self.words, session=self._session())
-        return Panel("learned", "autoencoder, code of 2 numbers", plane_of(encoder, self.words))
+        return Panel(
+            "learned", "autoencoder, code of 2 dimensions", coordinates_of(encoder, self.words)
+        )
 
     def _changed(self) -> LockedError:
         return LockedError(f"{self.index.name} was changed while it was read; try again")
@@ -77,6 +79,6 @@ class TextMaterial(Material):
     def baseline(self) -> Panel:
         """LSA of the words, or PCA of the codes of very many."""
         if len(self.items) > MOST_COUNTED:
-            return laid_out(self.codes, "pca", self.seed, self.progress)
+            return layout_of(self.codes, "pca", self.seed, self.progress)
         lsa = LSAEncoder(2, random_state=self.seed).fit(self.words)
-        return Panel("lsa", "LSA, 2 components", plane_of(lsa, self.words))
+        return Panel("lsa", "LSA, 2 components", coordinates_of(lsa, self.words))

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from aesearch.indexing.datasets.vectors import VectorDataset
-from aesearch.maps.layouts import Panel, laid_out
+from aesearch.maps.layouts import Panel, layout_of
 from aesearch.maps.material import Material
 from aesearch.modalities.vectors.features import VectorFeatures
 
@@ -29,4 +29,4 @@ class VectorMaterial(Material):
 
     def baseline(self) -> Panel:
         """PCA of the codes."""
-        return laid_out(self.codes, "pca", self.seed, self.progress)
+        return layout_of(self.codes, "pca", self.seed, self.progress)

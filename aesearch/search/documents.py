@@ -17,7 +17,7 @@ from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
 from aesearch.search.ranker import Ranker
 from aesearch.search.unknown_words import shared_unlearned, unknown_words, why_nothing_is_known
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class DocumentRanker(Ranker):
         text = self.text_of(key).text
         return Query(text, b"", text=text)
 
-    def rows(self, snapshot: Snapshot, query: Query) -> Bags:
+    def rows(self, snapshot: Snapshot, query: Query) -> SparseRows:
         """The weighted terms of a query, one row."""
         features = _features(snapshot)
         return features.weigh(features.count_tokens([query.tokens]))
@@ -75,7 +75,7 @@ class DocumentRanker(Ranker):
         which the code knows no word is ranked by words alone.
         """
         found: list[list[Found]] = []
-        dense: list[tuple[int, Bags]] = []  # those that are ranked by their codes alone
+        dense: list[tuple[int, SparseRows]] = []  # those that are ranked by their codes alone
         usual = _words_check(snapshot).prefers_both and limits.threshold is None
         for query in queries:
             row = self.rows(snapshot, query)
@@ -92,7 +92,7 @@ class DocumentRanker(Ranker):
             else:
                 found.append(self._same(snapshot, query, limits))
         if dense:
-            codes = snapshot.encoder.encode(Bags.stack([row for _, row in dense]))
+            codes = snapshot.encoder.encode(SparseRows.stack([row for _, row in dense]))
             exact = [self.exact(queries[place]) for place, _ in dense]
             nearest = self.nearest(snapshot, codes, limits, exact)
             for (place, _), best in zip(dense, nearest, strict=True):
@@ -180,7 +180,7 @@ class DocumentRanker(Ranker):
 
         if self._lexical is None or self._lexical[0] != snapshot.revision.number:
             made = words_of(
-                self.backend.words_folder(snapshot.revision.number),
+                self.backend.lexical_folder(snapshot.revision.number),
                 self.backend.texts(),
                 _features(snapshot).language,
             )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.features import TextFeatures
-    from aesearch.sparse import Bags
+    from aesearch.sparse import SparseRows
 
 
 class Term(NamedTuple):
@@ -50,8 +50,8 @@ class Explanation:
 def explain(
     features: TextFeatures,
     encoder: FrozenEncoder,
-    query: Bags,
-    hit: Bags,
+    query: SparseRows,
+    hit: SparseRows,
     top: int = 8,
     unlearned: Iterable[str] = (),
 ) -> Explanation:
@@ -61,7 +61,7 @@ def explain(
     ----------
     features : TextFeatures
     encoder : FrozenEncoder
-    query, hit : Bags of one row
+    query, hit : SparseRows of one row
         Weighted words of both.
     top : int, default=8
         Most terms of each kind.

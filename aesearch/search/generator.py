@@ -136,4 +136,4 @@ class Generator:
         path = self._folder.path_of(key)
         if path.exists():
             return path
-        return self._folder.kept().get(key, path)
+        return self._folder.added_contents().get(key, path)

@@ -1,4 +1,4 @@
-"""What a search needs of where an index is kept, be it a folder or an engine elsewhere."""
+"""Interface between a search and the storage of an index, be it a folder or a cluster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """What the index is called."""
+        """Name of the index."""
 
     @property
     def modality(self) -> Modality:
@@ -28,7 +28,7 @@ class Backend(Protocol):
 
     @property
     def source(self) -> Path:
-        """What was indexed."""
+        """Folder, or table, that was indexed."""
 
     @property
     def is_tabular(self) -> bool:
@@ -36,7 +36,7 @@ class Backend(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """What was chosen."""
+        """Settings of the index."""
 
     @property
     def revision(self) -> Revision:
@@ -82,25 +82,25 @@ class Backend(Protocol):
         """The texts of some items."""
 
     def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
-        """Where passages begin and stop."""
+        """Start and stop of passages in their documents."""
 
     def passages_in(self, documents: Iterable[int]) -> Ids:
         """The ids of all passages of some documents."""
 
-    def kept(self) -> dict[str, bytes]:
-        """What is kept of items that were added by hand."""
+    def added_contents(self) -> dict[str, bytes]:
+        """Contents of the items that were added manually, by key."""
 
     def path_of(self, key: str) -> Path:
-        """Where the file of a key is."""
+        """Path of the file of a key."""
 
     def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:
-        """Where the files of items are, by id."""
+        """Paths of the files of items by id."""
 
-    def words_folder(self, number: int) -> Path:
-        """Where the lexical index of a revision is cached."""
+    def lexical_folder(self, number: int) -> Path:
+        """Folder of the lexical index (BM25) of a revision."""
 
     def publish(self, edit: Edit, *, fingerprint: str | None = None) -> None:
         """Make one change of the rows the current revision."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""

@@ -1,4 +1,4 @@
-"""``index.json``: what an index is of, and what was chosen for it. Its presence makes a folder one.
+"""``index.json``, the metadata of an index: its source and settings. It makes a folder an index.
 
 Formats: 1 had pictures only, and called the kind of FAISS index ``kind``; 2 has documents too; 3
 has vectors. An index is written in the first format that can hold its kind, so that older
@@ -24,7 +24,7 @@ FORMAT = 3  # the newest that can be read
 
 @dataclass(frozen=True)
 class Card:
-    """The content of ``index.json``.
+    """The metadata of an index, the content of ``index.json``.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Card:
         Folder or file that was indexed; '-' for standard input.
     settings : Settings
     columns : Columns or None
-        Of a table: those that were chosen; None where the source is no table.
+        Columns of a table that were chosen; None where the source is no table.
     created_at : float
         Seconds since 1970.
     version : str
@@ -55,7 +55,7 @@ class Card:
 
     @classmethod
     def read(cls, path: Path) -> Card:
-        """Read a card.
+        """Read ``index.json``.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class Card:
             ) from error
 
     def write(self, path: Path) -> None:
-        """Write it in one step."""
+        """Write ``index.json`` in one step."""
         card = {
             "format": self.modality.format,
             "aesearch": self.version,

@@ -109,16 +109,16 @@ def _changed_engine(
     removed: Ids,
     settings: Settings,
 ) -> tuple[Engine, Floats | None]:
-    """Return the engine for the rows as they now are: changed where that is cheaper."""
+    """The engine for the rows as they now are: changed where that is cheaper."""
     count = store.count()
     old = layout.root / before.codes_file
     changed = len(written) + len(removed)
-    whole = store.has_passages()  # of which the edit tells nothing
+    has_passages = store.has_passages()  # whose codes the edit does not name
     if (
         count >= INCREMENTAL_FROM
         and changed < LARGEST_CHANGE * count
         and old.is_file()
-        and not whole
+        and not has_passages
     ):
         engine = engine_class().load(old, Plan(**before.plan), rotation, writable=True)
         if engine.can_remove and len(engine) == before.items:
@@ -146,15 +146,15 @@ def clean(layout: Layout, revision: Revision) -> None:
 
 
 def build_engine(store: Store, settings: Settings) -> tuple[Engine, Floats | None]:
-    """Make the engine of all codes in the store; returns it and the rotation of its bits."""
+    """Engine of all codes in the store, and the rotation that makes these binary, if any."""
     from aesearch.engines.faiss import learn_rotation
 
     ids, codes = store.codes()
     size = codes.shape[1]
     bits = min(settings.bits, size - size % 8)
-    form = settings.form if settings.form != "bits" or bits else "float"
+    dtype = settings.form if settings.form != "bits" or bits else "float"
     plan = choose(
-        len(ids), size, form=form, bits=bits, kind=settings.engine, max_memory=settings.max_memory
+        len(ids), size, dtype=dtype, bits=bits, kind=settings.engine, max_memory=settings.max_memory
     )
     rotation = learn_rotation(codes, bits) if plan.bits and len(codes) else None
     engine = engine_class().build(plan, ids, codes, rotation)

@@ -1,4 +1,4 @@
-"""SQLite: items, codes, skipped files and the revision. The truth; all else is made from it."""
+"""SQLite: items, codes, texts, skipped files and the revision: the source of truth of an index."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import re
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +20,25 @@ import numpy as np
 
 from aesearch.errors import DamagedError, StorageError
 from aesearch.sources.changes import Known
-from aesearch.storage.schema import SCHEMA, Item, NewItem, Revision, Skipped
-from aesearch.storage.text_rows import TextRows
+from aesearch.storage.schema import SCHEMA, Item, KeptText, NewItem, Revision, Skipped
 from aesearch.types import Floats, Ids
 from aesearch.wording import counted
+
+PassageRow = tuple[int, int, int, int, Floats]  # id, that of the document, start, stop, code
+CHUNK = 500  # SQLite allows 999 variables in one statement even in old builds
 
 # In a glob: [ab], [!ab], []a] or, where it is never closed, [ alone.
 BRACKET = re.compile(r"\[(?:([!^]?+)(\][^\]]*|[^\]]+)\])?")
 
 
 def _cannot_write(error: sqlite3.Error) -> bool:
-    """Return whether SQLite complains of the place, and not of the database."""
-    places = ("disk I/O error", "full", "readonly", "unable to open")
-    return isinstance(error, sqlite3.OperationalError) and any(p in str(error) for p in places)
+    """Whether SQLite complains of the disk, and not of the database."""
+    complaints = ("disk I/O error", "full", "readonly", "unable to open")
+    return isinstance(error, sqlite3.OperationalError) and any(c in str(error) for c in complaints)
 
 
 def is_valid_text(text: str) -> bool:
-    """Return whether a text can be written as UTF-8; names of files need not be such."""
+    """Whether a text can be written as UTF-8; names of files need not be such."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -43,12 +47,12 @@ def is_valid_text(text: str) -> bool:
 
 
 def _as_sqlite_reads_it(bracket: re.Match[str]) -> str:
-    """Return a bracket of a glob in SQLite's words: not is ^, and [ alone matches nothing."""
+    """A bracket of a glob in SQLite's syntax: not is ^, and [ alone matches nothing."""
     inside = bracket[2]
     return f"[{'^' if bracket[1] else ''}{inside}]" if inside else "[[]"
 
 
-class Store(TextRows):
+class Store:
     """The database of one index. Safe to read from several threads.
 
     Parameters
@@ -111,7 +115,7 @@ class Store(TextRows):
         return db
 
     def _is_settled(self) -> bool:
-        """Return whether nothing stands in the log beside the database, or nobody can add to it."""
+        """Whether the write-ahead log beside the database is empty, or nobody can add to it."""
         log = self.path.with_name(self.path.name + "-wal")
         empty = not log.exists() or not log.stat().st_size
         return self.path.exists() and (empty or not os.access(self.path.parent, os.W_OK))
@@ -163,10 +167,23 @@ class Store(TextRows):
             except sqlite3.DatabaseError as error:
                 raise DamagedError(f"{self.path} cannot be read: {error}") from error
 
+    def _in(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        """The rows that a statement finds for many values, which stand for its ``{}``."""
+        rows: list[tuple[Any, ...]] = []
+        for start in range(0, len(values), CHUNK):
+            part = values[start : start + CHUNK]
+            rows += self._rows(sql.format(",".join("?" * len(part))), part)
+        return rows
+
+    @cached_property
+    def _knows_texts(self) -> bool:
+        """Whether it has the tables of documents; indexes of the first format have not."""
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'passages'"))
+
     # -- reading ---------------------------------------------------------------------------------
 
     def revision(self) -> tuple[Revision, Floats | None]:
-        """Return the current revision, and the rotation that makes bits of its codes, if any."""
+        """The current revision, and the rotation that makes its codes binary, if any."""
         rows = self._rows("SELECT document, rotation FROM revision")
         if not rows:
             return Revision(), None
@@ -181,32 +198,32 @@ class Store(TextRows):
             raise DamagedError(f"the revision in {self.path} cannot be read: {error}") from error
 
     def data_version(self) -> int:
-        """Return a number that changes when another connection has committed."""
+        """A number that changes when another connection has committed."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
     def count(self) -> int:
-        """Return the number of items."""
+        """Number of items."""
         return int(self._rows("SELECT count(*) FROM items")[0][0])
 
     def known(self, *, added: bool = False) -> dict[str, Known]:
-        """Return what is needed to compare a source with; hand-added items only if asked for."""
+        """Size, time and digest of the items by key; those added manually only if asked for."""
         rows = self._rows(
             "SELECT key, size, mtime_ns, digest FROM items WHERE added = 0 OR ?", (int(added),)
         )
         return {row[0]: Known._make(row[1:]) for row in rows}
 
     def known_skipped(self) -> dict[str, Known]:
-        """Return the ledger in the form that `sources.compare` takes."""
+        """Size and time of the skipped files by key, as `sources.compare` takes them."""
         rows = self._rows("SELECT key, size, mtime_ns FROM skipped")
         return {key: Known(size, mtime) for key, size, mtime in rows}
 
     def skipped(self) -> list[Skipped]:
-        """Return the ledger: files that are not in the index, and why."""
+        """The skipped files: those that are not in the index, and why."""
         rows = self._rows("SELECT key, reason, ignored, size, mtime_ns FROM skipped ORDER BY key")
         return [Skipped(k, r, bool(i), s, m) for k, r, i, s, m in rows]
 
     def items(self) -> Iterator[Item]:
-        """Yield all items in the order of their ids."""
+        """All items in the order of their ids."""
         sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id > ? ORDER BY id"
         last = 0
         while rows := self._rows(sql + " LIMIT 10000", (last,)):
@@ -215,26 +232,26 @@ class Store(TextRows):
             last = rows[-1][0]
 
     def keys_of(self, ids: Iterable[int]) -> dict[int, str]:
-        """Return the keys of ids; unknown ids are left out."""
+        """The keys of ids; unknown ids are left out."""
         return dict(self._in("SELECT id, key FROM items WHERE id IN ({})", [int(i) for i in ids]))
 
-    def by_hand(self, ids: Iterable[int]) -> set[int]:
-        """Return those of some ids that were added by hand, not found in the source."""
+    def added_manually(self, ids: Iterable[int]) -> set[int]:
+        """Those of some ids that were added manually, not found in the source."""
         sql = "SELECT id FROM items WHERE added = 1 AND id IN ({})"
         return {id for (id,) in self._in(sql, [int(i) for i in ids])}
 
     def ids_of(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return the ids of keys; unknown keys are left out."""
+        """The ids of keys; unknown keys are left out."""
         wanted = [key for key in keys if is_valid_text(key)]  # no other can be there
         return dict(self._in("SELECT key, id FROM items WHERE key IN ({})", wanted))
 
     def same_content(self, digest: bytes) -> list[tuple[int, str]]:
-        """Return id and key of the items whose file has exactly this content."""
+        """Id and key of the items whose file has exactly this content."""
         rows = self._rows("SELECT id, key FROM items WHERE digest = ? ORDER BY id", (digest,))
         return [(int(i), str(k)) for i, k in rows]
 
     def matching(self, pattern: str) -> Ids:
-        """Return the ids of keys that match a glob, as `fnmatch.fnmatchcase` has it.
+        """The ids of keys that match a glob, as `fnmatch.fnmatchcase` has it.
 
         * is any run of characters, ? is one, [ab] one of some, [!ab] or [^ab] one of the others.
         """
@@ -245,7 +262,7 @@ class Store(TextRows):
         return np.array([row[0] for row in rows], dtype=np.int64)
 
     def codes(self, ids: Iterable[int] | None = None) -> tuple[Ids, Floats]:
-        """Return ids and codes, all or some, in the order of ids; of all, passages come last."""
+        """Ids and codes, all or some, in the order of ids; of all, passages come last."""
         if ids is None:
             rows = self._rows("SELECT id, code FROM codes ORDER BY id")
             if self.has_passages():
@@ -253,15 +270,15 @@ class Store(TextRows):
         else:
             wanted = [int(i) for i in ids]
             rows = sorted(self._in("SELECT id, code FROM codes WHERE id IN ({})", wanted))
-        found = np.array([row[0] for row in rows], dtype=np.int64)
+        selected = np.array([row[0] for row in rows], dtype=np.int64)
         lengths = {len(row[1]) for row in rows}
         if len(lengths) > 1 or any(length % 4 for length in lengths):
             raise DamagedError(f"codes in {self.path} differ in length, or are cut off")
         flat = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float32)
-        return found, flat.reshape(len(rows), -1) if rows else flat.reshape(0, 1)
+        return selected, flat.reshape(len(rows), -1) if rows else flat.reshape(0, 1)
 
-    def kept(self) -> list[tuple[NewItem, bytes]]:
-        """Return the items that were added by hand, each with its picture as PNG."""
+    def added_contents(self) -> list[tuple[NewItem, bytes]]:
+        """The items that were added manually, each with its picture as PNG."""
         rows = self._rows(
             "SELECT key, size, mtime_ns, digest, png FROM items JOIN kept USING (id) "
             "WHERE added = 1"
@@ -272,30 +289,79 @@ class Store(TextRows):
         ]
 
     def drift(self) -> tuple[int, float]:
-        """Return how many items came after training, and their mean reconstruction error."""
+        """How many items came after training, and their mean reconstruction error."""
         number, mean = self._rows("SELECT count(error), avg(error) FROM items")[0]
         return int(number), float(mean or 0.0)
 
     def problems(self) -> list[str]:
-        """Return what SQLite's own check and the rules between the tables find wrong."""
-        found = [row[0] for row in self._rows("PRAGMA quick_check(5)") if row[0] != "ok"]
+        """Faults that SQLite's own check and the rules between the tables find, a line each."""
+        problems = [row[0] for row in self._rows("PRAGMA quick_check(5)") if row[0] != "ok"]
         without = self._rows(
             "SELECT count(*) FROM items LEFT JOIN codes USING (id) WHERE codes.id IS NULL"
         )[0][0]
         if without:
-            found.append(f"{counted(without, 'item')} without a code")
+            problems.append(f"{counted(without, 'item')} without a code")
         orphans = self._rows("SELECT count(*) FROM codes WHERE id NOT IN (SELECT id FROM items)")
         if orphans[0][0]:
-            found.append(f"{counted(orphans[0][0], 'code')} without an item")
+            problems.append(f"{counted(orphans[0][0], 'code')} without an item")
         lengths = self._rows("SELECT count(DISTINCT length(code)) FROM codes")[0][0]
         if lengths > 1:
-            found.append(f"codes have {lengths} different lengths")
-        return found
+            problems.append(f"codes have {lengths} different lengths")
+        return problems
+
+    # -- reading what only documents have --------------------------------------------------------
+
+    def texts_of(self, ids: Iterable[int]) -> dict[int, KeptText]:
+        """The texts of some documents by id; those without one are left out."""
+        sql = "SELECT id, title, label, body FROM texts WHERE id IN ({})"
+        rows = self._in(sql, [int(i) for i in ids]) if self._knows_texts else []
+        return {row[0]: _text(*row) for row in rows}
+
+    def texts(self) -> Iterator[KeptText]:
+        """The texts of all documents, in the order of their ids."""
+        last = -1
+        sql = "SELECT id, title, label, body FROM texts WHERE id > ? ORDER BY id LIMIT 1000"
+        while rows := self._rows(sql, (last,)):
+            for row in rows:
+                yield _text(*row)
+            last = rows[-1][0]
+
+    def documents(self) -> list[tuple[NewItem, KeptText]]:
+        """All documents, with their texts."""
+        texts = {text.id: text for text in self.texts()}
+        rows = self._rows("SELECT id, key, size, mtime_ns, digest, added FROM items ORDER BY id")
+        return [
+            (NewItem(key, size, mtime, digest, added=bool(added)), texts[id])
+            for id, key, size, mtime, digest, added in rows
+            if id in texts
+        ]
+
+    def labels(self) -> dict[int, str]:
+        """The label of each document by id, "" where it has none."""
+        return dict(self._rows("SELECT id, label FROM texts")) if self._knows_texts else {}
+
+    def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Start and stop of passages in their documents, by the ids of the passages."""
+        rows = self._in(
+            "SELECT id, start, stop FROM passages WHERE id IN ({})", [int(i) for i in ids]
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def passages_in(self, documents: Iterable[int]) -> Ids:
+        """The ids of all passages of some documents."""
+        if not self._knows_texts:
+            return np.empty(0, dtype=np.int64)
+        rows = self._in("SELECT id FROM passages WHERE item IN ({})", [int(i) for i in documents])
+        return np.array([row[0] for row in rows], dtype=np.int64)
+
+    def has_passages(self) -> bool:
+        """Whether any document is long enough to have passages."""
+        return self._knows_texts and bool(self._rows("SELECT 1 FROM passages LIMIT 1"))
 
     # -- writing, inside a transaction -----------------------------------------------------------
 
     def put(self, items: Sequence[NewItem], codes: Floats) -> Ids:
-        """Write items with their codes; a key that exists keeps its id. Returns the ids."""
+        """Write items with their codes; a key that exists keeps its id. The ids."""
         self._db.executemany(
             "INSERT INTO items (key, size, mtime_ns, digest, added, error) "
             "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET size=excluded.size, "
@@ -310,13 +376,13 @@ class Store(TextRows):
             "INSERT OR REPLACE INTO codes VALUES (?, ?)", zip(ids, blobs, strict=True)
         )
         self.forget(known)
-        walked = [(id,) for id, item in zip(ids, items, strict=True) if not item.added]
-        self._db.executemany("DELETE FROM kept WHERE id = ?", walked)  # it has a file now
+        scanned = [(id,) for id, item in zip(ids, items, strict=True) if not item.added]
+        self._db.executemany("DELETE FROM kept WHERE id = ?", scanned)  # it has a file now
         return np.array(ids, dtype=np.int64)
 
-    def keep(self, ids: Ids, pictures: Sequence[bytes]) -> None:
-        """Keep small pictures of items that were added by hand; an empty one is passed over."""
-        rows = [(int(i), png) for i, png in zip(ids, pictures, strict=True) if png]
+    def put_contents(self, ids: Ids, contents: Sequence[bytes]) -> None:
+        """Write pictures (PNG) of items that were added manually; empty ones are passed over."""
+        rows = [(int(i), png) for i, png in zip(ids, contents, strict=True) if png]
         self._db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
 
     def recode(self, ids: Ids, codes: Floats) -> None:
@@ -334,9 +400,9 @@ class Store(TextRows):
         pairs = list(pairs)
         aside = [(f"\0{n}", old) for n, (old, _, _) in enumerate(pairs)]
         self._db.executemany("UPDATE items SET key = ? WHERE key = ?", aside)
-        taken = [(new,) for _, new, _ in pairs]
-        self._db.executemany("DELETE FROM items WHERE key = ?", taken)
-        self._db.executemany("DELETE FROM skipped WHERE key = ?", taken)
+        replaced = [(new,) for _, new, _ in pairs]
+        self._db.executemany("DELETE FROM items WHERE key = ?", replaced)
+        self._db.executemany("DELETE FROM skipped WHERE key = ?", replaced)
         self._db.executemany(
             "UPDATE items SET key = ?, mtime_ns = ? WHERE key = ?",
             [(new, mtime, f"\0{n}") for n, (_, new, mtime) in enumerate(pairs)],
@@ -353,14 +419,14 @@ class Store(TextRows):
         self._db.executemany("DELETE FROM items WHERE key = ?", [(key,) for key in keys])
 
     def skip(self, files: Iterable[Skipped]) -> None:
-        """Write files into the ledger."""
+        """Note files as skipped."""
         self._db.executemany(
             "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
             [(f.key, f.reason, int(f.ignored), f.size, f.mtime_ns) for f in files],
         )
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Remove files from the ledger."""
+        """Take files from the list of skipped ones."""
         self._db.executemany("DELETE FROM skipped WHERE key = ?", [(key,) for key in keys])
 
     def set_revision(self, revision: Revision, rotation: Floats | None) -> None:
@@ -368,3 +434,42 @@ class Store(TextRows):
         document = json.dumps({**asdict(revision), "changed_at": time.time()})
         blob = None if rotation is None else rotation.astype(np.float32).tobytes()
         self._db.execute("INSERT OR REPLACE INTO revision VALUES (1, ?, ?)", (document, blob))
+
+    # -- writing what only documents have --------------------------------------------------------
+
+    def keep_texts(self, texts: Iterable[KeptText]) -> None:
+        """Write the texts of documents."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor() as pool:  # zlib lets go of the interpreter's lock
+            self._db.executemany(
+                "INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?)", pool.map(_row, texts)
+            )
+
+    def relabel(self, labels: Iterable[tuple[str, str]]) -> None:
+        """Give documents other labels: (key, label); what is no document is passed over."""
+        if self._knows_texts:
+            self._db.executemany(
+                "UPDATE texts SET label = ? WHERE id = (SELECT id FROM items WHERE key = ?)",
+                [(label, key) for key, label in labels],
+            )
+
+    def put_passages(self, documents: Iterable[int], rows: Iterable[PassageRow]) -> None:
+        """Write passages with their codes, in place of those that these documents had."""
+        if not self._knows_texts:
+            return
+        gone = [(int(id),) for id in documents]
+        self._db.executemany("DELETE FROM passages WHERE item = ?", gone)
+        self._db.executemany(
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?)",
+            ((id, item, start, stop, code.tobytes()) for id, item, start, stop, code in rows),
+        )
+
+
+def _row(text: KeptText) -> tuple[int, str, str, bytes]:
+    body = zlib.compress(text.text.encode(errors="replace"), 1)
+    return text.id, text.title, text.label, body
+
+
+def _text(id: int, title: str, label: str, body: bytes) -> KeptText:
+    return KeptText(id, title, zlib.decompress(body).decode(), label)

@@ -40,7 +40,7 @@ class IndexFolder:
     layout : Layout
         Its paths.
     card : Card
-        ``index.json``.
+        Its metadata, ``index.json``.
     store : Store
         The database.
 
@@ -82,11 +82,11 @@ class IndexFolder:
 
     @property
     def settings(self) -> Settings:
-        """What was chosen."""
+        """Settings of the index."""
         return self.card.settings
 
     def write_card(self, card: Card) -> None:
-        """Let another card hold from now on. The caller holds the lock."""
+        """Replace the metadata. The caller holds the lock."""
         card.write(self.layout.card)
         self.card = card
 
@@ -156,7 +156,7 @@ class IndexFolder:
         return self.store.texts_of(ids)
 
     def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
-        """Where passages begin and stop in their documents, by the ids of the passages."""
+        """Start and stop of passages in their documents, by the ids of the passages."""
         return self.store.passages_of(ids)
 
     def passages_in(self, documents: Iterable[int]) -> Ids:
@@ -172,20 +172,22 @@ class IndexFolder:
             return {item.id: known.get(item.id, "") for item in items}
         return {item.id: folder for item, folder in zip(items, folders, strict=True)}
 
-    def kept(self) -> dict[str, bytes]:
-        """What the database keeps of items that were added by hand, by key."""
-        return {item.key: content for item, content in self.store.kept()}
+    def added_contents(self) -> dict[str, bytes]:
+        """Contents of the items that were added manually, by key."""
+        return {item.key: content for item, content in self.store.added_contents()}
 
     def path_of(self, key: str) -> Path:
-        """Where the file of a key is; of a row, the table."""
+        """Path of the file of a key; of a row, of the table."""
         return self.source if self.is_tabular else self.source / key
 
     def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:
-        """Where the files of items are, by id; None of what was added without a file."""
+        """Paths of the files of items by id; None of what was added without a file."""
         if self.card.source == IN_MEMORY:
             return dict.fromkeys(keys)
-        alone = {id for id in self.store.by_hand(keys) if not Path(keys[id]).is_absolute()}
-        return {id: None if id in alone else self.path_of(key) for id, key in keys.items()}
+        without_file = {
+            id for id in self.store.added_manually(keys) if not Path(keys[id]).is_absolute()
+        }
+        return {id: None if id in without_file else self.path_of(key) for id, key in keys.items()}
 
     # -- the revision that is open ---------------------------------------------------------------
 
@@ -196,7 +198,7 @@ class IndexFolder:
 
     @property
     def manifest(self) -> Manifest:
-        """What ``encoder.json`` says of the encoder; neither it nor the engine is opened."""
+        """Metadata of the encoder, ``encoder.json``; neither it nor the engine is opened."""
         return Manifest.read(self.layout.encoder(self.revision.fingerprint))
 
     def reading(self) -> AbstractContextManager[None]:
@@ -225,9 +227,9 @@ class IndexFolder:
         with self._lock:
             self._opened = None
 
-    def words_folder(self, number: int) -> Path:
-        """Where the lexical index of a revision is kept."""
-        return self.layout.words(number)
+    def lexical_folder(self, number: int) -> Path:
+        """Folder of the lexical index (BM25) of a revision."""
+        return self.layout.lexical_index(number)
 
     # -- changing and checking -------------------------------------------------------------------
 
@@ -240,7 +242,7 @@ class IndexFolder:
             self.forget()
 
     def drift(self) -> Drift | None:
-        """How the collection has changed since training, or None if nothing came later."""
+        """Change of the collection since training, or None if nothing came later."""
         return drift_of(self.store, self.snapshot().encoder)
 
     def info(self) -> IndexInfo:
@@ -284,16 +286,16 @@ class IndexFolder:
         Returns
         -------
         list of str
-            What is wrong, a line each.
+            Faults, a line each.
         """
-        from aesearch.storage.verify import problem_of_cache, problems_of_truth
+        from aesearch.storage.verify import database_problems, engine_file_problem
 
-        problems = problems_of_truth(self.layout, self.store, self.modality)
-        cache = problem_of_cache(self.layout, self.store)
-        if cache and repair:
+        problems = database_problems(self.layout, self.store, self.modality)
+        stale = engine_file_problem(self.layout, self.store)
+        if stale and repair:
             self.publish(nothing, fingerprint=self.revision.fingerprint)
-        elif cache:
-            problems.append(cache)
+        elif stale:
+            problems.append(stale)
         return problems
 
     def close(self) -> None:

@@ -18,14 +18,14 @@ DRIFT_RATIO = 1.3
 
 @dataclass(frozen=True)
 class Drift:
-    """How pictures that came after training differ from those that were kept out of it.
+    """How items that came after training differ from the held-out ones.
 
     Attributes
     ----------
     items, share : int, float
-        How many came later, and their share of the index.
+        How many came after training, and their share of the index.
     ratio : float
-        Their reconstruction error over that of the kept-out ones.
+        Their mean reconstruction error over that of the held-out items.
     """
 
     items: int
@@ -34,7 +34,7 @@ class Drift:
 
     @property
     def has_drifted(self) -> bool:
-        """Whether a training would learn something new."""
+        """Whether training again would learn something new."""
         return self.items >= DRIFT_ITEMS and self.ratio > DRIFT_RATIO
 
     def __str__(self) -> str:
@@ -45,12 +45,12 @@ class Drift:
 
 
 def drift_of(store: Store, encoder: FrozenEncoder) -> Drift | None:
-    """Return how the collection has changed since training, or None if nothing came later."""
+    """Change of the collection since training, or None if nothing came later."""
     items, error = store.drift()
-    usual = encoder.manifest.error
-    if not items or not usual:
+    held_out_error = encoder.manifest.error
+    if not items or not held_out_error:
         return None
-    return Drift(items, items / max(store.count(), 1), error / usual)
+    return Drift(items, items / max(store.count(), 1), error / held_out_error)
 
 
 class SkippedFile(NamedTuple):
@@ -60,7 +60,7 @@ class SkippedFile(NamedTuple):
     ----------
     key, reason : str
     ignored : bool
-        Whether that is no damage: it is no item of this kind, or was removed by hand.
+        Whether that is no damage: it is no item of this kind, or was removed by the user.
     """
 
     key: str
@@ -83,15 +83,15 @@ class IndexInfo:
     changed_at : float
         Seconds since 1970.
     encoder, fingerprint : str
-        Name in the registry, and what tells it from every other one.
+        Name in the registry, and a hash of what decides its codes.
     parameters, chosen : mapping
         All of the encoder's, and those that differ from the defaults.
     features : mapping
-        How items become what the encoder takes.
+        Configuration of the features.
     code_size : int
         Dimensions of a code.
     trained : mapping
-        items, seconds, epochs: what the encoder has learned from, and for how long.
+        items, seconds, epochs: size of the training set, and how long it was trained.
     training : bool
         Whether a training is unfinished.
     engine : mapping
@@ -138,7 +138,7 @@ class IndexInfo:
         return "row" if self.tabular else "file"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """The fields as JSON."""
         skipped = [file._asdict() for file in self.skipped]
         return {**vars(self), "settings": self.settings.as_dict(), "skipped": skipped}
 

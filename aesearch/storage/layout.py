@@ -17,7 +17,7 @@ class Layout:
 
     @property
     def card(self) -> Path:
-        """``index.json``: format, source, settings. Its presence makes a folder an index."""
+        """``index.json``, the metadata. Its presence makes a folder an index."""
         return self.root / "index.json"
 
     @property
@@ -53,16 +53,16 @@ class Layout:
         """FAISS file of a revision."""
         return self.root / f"codes-{number}.faiss"
 
-    def words(self, number: int) -> Path:
-        """Folder of BM25 of a revision."""
+    def lexical_index(self, number: int) -> Path:
+        """Folder of the lexical index (BM25) of a revision."""
         return self.root / f"words-{number}"
 
     def exists(self) -> bool:
-        """Return whether there is an index here."""
+        """Whether there is an index here."""
         return self.card.is_file()
 
     def bytes_on_disk(self) -> int:
-        """Return the size of all files below the folder, less what SQLite has while it is open."""
+        """Bytes of all files below the folder, without the journals of an open database."""
         files = (path for path in self.root.rglob("*") if not path.name.endswith(JOURNALS))
         return sum(path.stat().st_size for path in files if path.is_file())
 

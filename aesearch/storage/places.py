@@ -13,19 +13,19 @@ HOME_VARIABLE = "AESEARCH_HOME"
 
 
 def key_for(source: Path, path: Path) -> str:
-    """Return the key of a file: relative inside the source, else absolute."""
+    """Key of a file: relative inside the source, else absolute."""
     absolute = path.resolve()
     inside = absolute.is_relative_to(source)
     return (absolute.relative_to(source) if inside else absolute).as_posix()
 
 
 def home() -> Path:
-    """Return the folder that holds indexes: AESEARCH_HOME, or ``indexes`` in the working folder."""
+    """Folder that holds indexes: AESEARCH_HOME, or ``indexes`` in the working folder."""
     return Path(os.environ.get(HOME_VARIABLE) or "indexes")
 
 
 def place_for(source: Path, name: str | Path | None = None) -> Path:
-    """Return where the index of `source` goes: `name` as a path or a name in the home.
+    """Place of the index of `source`: `name` as a path or a name in the home.
 
     By default it has the name of the source as the user wrote it, also where that is a link.
     """
@@ -44,19 +44,19 @@ def _named(name: str | Path) -> Path:
 
 
 def card_of(place: Path) -> Card:
-    """What ``index.json`` of a folder says; raises as `Card.read` does."""
+    """Metadata of an index, ``index.json``; raises as `Card.read` does."""
     return Card.read(Layout(place).card)
 
 
 def all_places() -> list[Path]:
-    """Return the folders in the home that are indexes, by name."""
+    """The folders in the home that are indexes, by name."""
     if not home().is_dir():
         return []
     return sorted(path for path in home().iterdir() if Layout(path).exists())
 
 
 def find(name: str | Path | None = None, near: Path | None = None, kind: str | None = None) -> Path:
-    """Return the folder of the index that is meant.
+    """The folder of the index that is meant.
 
     Parameters
     ----------
@@ -83,11 +83,11 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
         )
     if len(places) > 1 and near is not None:
         near = near.resolve()
-        holding = [p for p in places if near.is_relative_to(card_of(p).source)]
-        places = holding or places
+        containing = [p for p in places if near.is_relative_to(card_of(p).source)]
+        places = containing or places
     if len(places) > 1 and kind is not None:
-        alike = [p for p in places if card_of(p).kind == kind]
-        places = alike or places
+        of_kind = [p for p in places if card_of(p).kind == kind]
+        places = of_kind or places
     if len(places) > 1:
         names = ", ".join(path.name for path in places)
         raise IndexNotFoundError(f"several indexes fit: {names}; choose one with --index NAME")

@@ -12,18 +12,18 @@ CREATE TABLE items (
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     digest BLOB NOT NULL,
-    added INTEGER NOT NULL DEFAULT 0,  -- 1: by hand, not found by walking the source
+    added INTEGER NOT NULL DEFAULT 0,  -- 1: manually, not found in the source
     error REAL                         -- of reconstruction, where it came after training
 );
 CREATE INDEX items_digest ON items(digest);
 CREATE TABLE codes (id INTEGER PRIMARY KEY REFERENCES items(id) ON DELETE CASCADE,
                     code BLOB NOT NULL);
 CREATE TABLE kept (id INTEGER PRIMARY KEY REFERENCES items(id) ON DELETE CASCADE,
-                   png BLOB NOT NULL);  -- pictures added by hand, which have no file to go back to
+                   png BLOB NOT NULL);  -- pictures added manually, which have no file to go back to
 CREATE TABLE skipped (
     key TEXT PRIMARY KEY,
     reason TEXT NOT NULL,
-    ignored INTEGER NOT NULL,          -- 1: not a picture, or removed by hand; no damage
+    ignored INTEGER NOT NULL,          -- 1: not a picture, or removed by the user; no damage
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL
 );
@@ -70,7 +70,19 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item as the index keeps it."""
+    """One item of an index, without its code.
+
+    Attributes
+    ----------
+    id : int
+    key : str
+    size, mtime_ns : int
+        Bytes and time stamp of its file.
+    digest : bytes
+        Of its content (`digest_of`).
+    added : bool
+        Whether it was added manually, not found in the source.
+    """
 
     id: int
     key: str

@@ -30,7 +30,7 @@ class Snapshot:
     revision : Revision
     encoder : FrozenEncoder
     features : Features
-        How an item becomes what the encoder takes.
+        From items to the input of the encoder.
     engine : Engine
         Codes to nearest ids.
     """
@@ -97,7 +97,7 @@ def _open_engine(
 
 
 def file_problem(path: Path, revision: Revision) -> str | None:
-    """Return what is wrong with the FAISS file, if anything. FAISS itself takes a flipped byte."""
+    """Fault of the FAISS file, or None. FAISS itself does not notice a flipped byte."""
     if not path.is_file():
         return f"{path} is missing"
     try:

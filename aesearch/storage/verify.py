@@ -18,8 +18,8 @@ SAMPLE = 100
 LONGEST = 1.001
 
 
-def problems_of_truth(layout: Layout, store: Store, modality: Modality) -> list[str]:
-    """Return what is wrong with the database and the encoder, a line for each."""
+def database_problems(layout: Layout, store: Store, modality: Modality) -> list[str]:
+    """Faults of the database and the encoder, the source of truth, a line each."""
     problems = store.problems()
     revision, _ = store.revision()
     ids, codes = store.codes()
@@ -29,7 +29,7 @@ def problems_of_truth(layout: Layout, store: Store, modality: Modality) -> list[
         if encoder.fingerprint != revision.fingerprint:
             problems.append(f"encoder {encoder.fingerprint} is not the codes' encoder")
         if len(ids) and codes.shape[1] != encoder.code_size:
-            problems.append(f"codes have {codes.shape[1]} numbers, not {encoder.code_size}")
+            problems.append(f"codes have {codes.shape[1]} dimensions, not {encoder.code_size}")
     except DamagedError as error:
         problems.append(str(error))
     lost = store.count() - len(store.labels())
@@ -40,8 +40,8 @@ def problems_of_truth(layout: Layout, store: Store, modality: Modality) -> list[
     return problems
 
 
-def problem_of_cache(layout: Layout, store: Store) -> str | None:
-    """Return what is wrong with the FAISS file: its bytes, its count, or a code in a sample."""
+def engine_file_problem(layout: Layout, store: Store) -> str | None:
+    """Fault of the FAISS file, or None: its bytes, its count, or a code in a sample."""
     revision, rotation = store.revision()
     path = layout.root / revision.codes_file
     if problem := file_problem(path, revision):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.maps.layouts import Panel, neighbour_accuracy
+from aesearch.maps.layouts import Panel, neighbor_accuracy
 from aesearch.maps.map import Map
 from aesearch.reports.map.figure import write_map
 from benchmarks.literature import text_codes
@@ -141,11 +141,11 @@ def plane(work: Work) -> dict[str, Any]:
         for name, (kind, encoder, weighting) in encoders.items():
             codes, seconds = coder(name, kind, encoder, weighting)
             numbers = np.array([sorted(set(topics)).index(topics[n]) for n in found.query_labels])
-            kept = neighbour_accuracy(codes.query_latents, numbers)
+            kept = neighbor_accuracy(codes.query_latents, numbers)
             row = {
                 "code": name,
                 "topic": kept,
-                "group": neighbour_accuracy(codes.query_latents, found.query_labels),
+                "group": neighbor_accuracy(codes.query_latents, found.query_labels),
                 "seconds": seconds,
             }
             rows.append(row)

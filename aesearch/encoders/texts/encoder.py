@@ -21,10 +21,10 @@ from aesearch.encoders.sparse import canonical, is_sparse
 from aesearch.encoders.texts.network import (
     COSINE,
     MULTINOMIAL,
-    SparseRows,
     TextDecoderModule,
     TextEncoderModule,
     TextNetwork,
+    WordRows,
 )
 from aesearch.encoders.texts.tasks import PLANE, RefiningTask, TextTask
 from aesearch.encoders.torch_encoder import LOOKED_AT, TrainedEncoder
@@ -235,7 +235,7 @@ class TextEncoder(TrainedEncoder):
 
     @torch.inference_mode()
     def _latents_of(self, rows: Any, chosen: Array) -> Tensor:
-        kept = SparseRows(rows, order=2)
+        kept = WordRows(rows, order=2)
         parts = np.array_split(chosen, -(-len(chosen) // BATCH))
         return torch.cat([self.network_.encode_sparse(kept.batch(part)) for part in parts])
 
@@ -245,7 +245,7 @@ class TextEncoder(TrainedEncoder):
         chosen = spread_rows(rows.shape[0], LOOKED_AT)
         self._finalize(self._latents_of(rows, chosen))
         order = 2 if self.loss_ == COSINE else 1
-        lengths = SparseRows(rows, order=order).lengths(chosen, order)
+        lengths = WordRows(rows, order=order).lengths(chosen, order)
         self.length_ = float(lengths.mean())
 
     def _finalize(self, latents: Tensor) -> None:

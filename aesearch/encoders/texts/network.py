@@ -47,7 +47,7 @@ class WordBatch:
         )
 
 
-class SparseRows:
+class WordRows:
     """A sparse table whose rows are taken out in batches, some of their words left out.
 
     Parameters

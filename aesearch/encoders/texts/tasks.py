@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aesearch.encoders.texts.network import COSINE, SparseRows, TextNetwork
+from aesearch.encoders.texts.network import COSINE, TextNetwork, WordRows
 from aesearch.encoders.training import losses
 from aesearch.encoders.training.task import Task
 from aesearch.types import Array
@@ -27,7 +27,7 @@ class TextTask(Task):
         Rows of the nearest documents of each.
     noise : str or None
     noise_level : float
-        What is done to the words, see `SparseRows.batch`.
+        What is done to the words, see `WordRows.batch`.
     shared : float
         How often the target is a neighbor.
     contrast, temperature : float
@@ -50,8 +50,8 @@ class TextTask(Task):
         temperature: float = 0.2,
     ) -> None:
         self.module = self.network = network
-        self.rows = SparseRows(X, order=2)
-        self.targets = SparseRows(X, order=2 if network.loss == COSINE else 1)
+        self.rows = WordRows(X, order=2)
+        self.targets = WordRows(X, order=2 if network.loss == COSINE else 1)
         self.pairs, self.samples = pairs, X.shape[0]
         self.noise, self.noise_level, self.shared = noise, noise_level, shared
         self.contrast, self.temperature = contrast, temperature

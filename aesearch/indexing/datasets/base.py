@@ -96,7 +96,7 @@ class Dataset(ABC):
         if source is None:
             columns = folder.card.columns or None
             source = open_source(folder.source, columns, kind=folder.card.kind)
-        by_hand = folder.store.kept()
+        by_hand = folder.store.added_contents()
         return cls.read(Reading.of(source, entries, folder.settings, features, by_hand, progress))
 
     def __len__(self) -> int:
@@ -139,7 +139,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def seen(self, samples: Any, features: Any) -> Any:
-        """Return samples as an encoder sees them: an array of pictures, or Bags."""
+        """Return samples as an encoder sees them: an array of pictures, or SparseRows."""
 
     def own_codes(self, samples: Any) -> Floats | None:
         """Return what samples would be compared by without an encoder, if they can be."""

@@ -15,7 +15,7 @@ from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.passages import Passage, half_of, passages_of
 from aesearch.modalities.texts.snippets import opening
 from aesearch.settings import FEWEST_TO_FIT
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.storage.schema import KeptText
 from aesearch.types import Floats, Ids, Progress, silent
 
@@ -34,7 +34,7 @@ class TextDataset(Dataset):
 
     kind: ClassVar[str] = Texts.name
     documents: list[Document] = field(default_factory=list)
-    counts: Bags = field(default_factory=lambda: Bags.stack([]))
+    counts: SparseRows = field(default_factory=lambda: SparseRows.stack([]))
 
     @classmethod
     def read(cls, reading: Reading) -> Self:
@@ -72,13 +72,13 @@ class TextDataset(Dataset):
         return cls(items, [], training, labels, features, documents, counts)
 
     @property
-    def samples(self) -> Bags:
+    def samples(self) -> SparseRows:
         """The counts."""
         return self.counts
 
-    def distorted(self, rows: Ids, seed: int) -> Bags:
+    def distorted(self, rows: Ids, seed: int) -> SparseRows:
         """Return the counts of a random half of the sentences of each document."""
-        counts: Bags = self.features.count(self.perturbed_texts(rows, seed))
+        counts: SparseRows = self.features.count(self.perturbed_texts(rows, seed))
         return counts
 
     def perturbed_texts(self, rows: Ids, seed: int) -> list[str]:
@@ -100,14 +100,14 @@ class TextDataset(Dataset):
         texts = enumerate(self.texts())
         return [(row, span) for row, text in texts for span in passages_of(text)]
 
-    def openings(self, rows: Ids) -> tuple[Ids, Bags, Bags] | None:
+    def openings(self, rows: Ids) -> tuple[Ids, SparseRows, SparseRows] | None:
         """Return the counts of the first words of long documents, and of the rests of them."""
         cut = openings_of(self.documents, rows, self.features.language)
         if cut is None:
             return None
         return cut.rows, self.features.count(cut.questions), self.features.count(cut.rests)
 
-    def seen(self, samples: Bags, features: TextFeatures) -> Bags:
+    def seen(self, samples: SparseRows, features: TextFeatures) -> SparseRows:
         """Return the counts, weighted."""
         return features.weigh(samples)
 
@@ -135,7 +135,7 @@ def _counted(
     training: int,
     settings: Settings,
     features: TextFeatures | None,
-) -> tuple[TextFeatures, Bags]:
+) -> tuple[TextFeatures, SparseRows]:
     """The features, fitted where there are none, and the counts of all documents."""
     from aesearch.modalities.texts.features import fit_features
 

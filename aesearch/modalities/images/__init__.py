@@ -38,7 +38,7 @@ class Images(Modality):
         "ranker": "aesearch.search.ranker:Ranker",
         "arrival": "aesearch.ingest.arrival:Arrival",
         "dataset": "aesearch.indexing.datasets.images:ImageDataset",
-        "duplicates": "aesearch.duplicates.images:evidence",
+        "duplicates": "aesearch.duplicates.images:find_candidates",
         "map": "aesearch.maps.images:ImageMaterial",
         "export": "aesearch.export.encoder:ImageInput",
     }

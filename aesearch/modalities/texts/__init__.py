@@ -12,7 +12,7 @@ from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.extract import Document
-    from aesearch.sparse import Bags
+    from aesearch.sparse import SparseRows
     from aesearch.types import Array, Bools, Floats
 
 
@@ -37,7 +37,7 @@ class Texts(Modality):
         "ranker": "aesearch.search.documents:DocumentRanker",
         "arrival": "aesearch.ingest.documents:DocumentArrival",
         "dataset": "aesearch.indexing.datasets.texts:TextDataset",
-        "duplicates": "aesearch.duplicates.texts:evidence",
+        "duplicates": "aesearch.duplicates.texts:find_candidates",
         "map": "aesearch.maps.texts:TextMaterial",
         "export": "aesearch.export.encoder:TextInput",
     }
@@ -91,7 +91,7 @@ class Texts(Modality):
         errors: Floats = (1 - products / np.maximum(lengths, 1e-12)).astype(np.float32)
         return errors
 
-    def is_empty(self, rows: Bags) -> Bools:
+    def is_empty(self, rows: SparseRows) -> Bools:
         """Rows without any known term."""
         empty: Bools = rows.lengths() == 0
         return empty

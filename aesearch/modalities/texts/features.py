@@ -22,7 +22,7 @@ from aesearch.modalities.texts.tokenizer import (
     term_of,
     tokenize,
 )
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 from aesearch.types import Floats, Ints
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class TextFeatures:
 
         return extract(content, name)
 
-    def stack(self, samples: Sequence[Document]) -> Bags:
+    def stack(self, samples: Sequence[Document]) -> SparseRows:
         """Return documents as an encoder takes them, one row each."""
         return self.transform(document.text for document in samples)
 
@@ -154,13 +154,13 @@ class TextFeatures:
     def _columns(self) -> _Columns:
         return _Columns(self.terms, self.language)
 
-    def count(self, texts: Iterable[str]) -> Bags:
+    def count(self, texts: Iterable[str]) -> SparseRows:
         """Return how often each known term occurs in each text, (n, V)."""
         if isinstance(texts, str):
             raise ParameterError("texts must be several; put a single one into a list")
         return _counted(texts, self._columns, len(self.terms))
 
-    def count_tokens(self, texts: Iterable[Sequence[str]]) -> Bags:
+    def count_tokens(self, texts: Iterable[Sequence[str]]) -> SparseRows:
         """Return how often each known term occurs in texts that are tokenized already, (n, V)."""
         return _counted_tokens(texts, self._columns, len(self.terms))
 
@@ -170,7 +170,7 @@ class TextFeatures:
         found = dict.fromkeys(columns[token] for token in tokens)
         return [column for column in found if column >= 0]
 
-    def weigh(self, counts: Bags) -> Bags:
+    def weigh(self, counts: SparseRows) -> SparseRows:
         """Return counts weighted, rows of unit length; a row without any stays so.
 
         What a row becomes does not depend, to the last bit, on the rows around it.
@@ -188,11 +188,11 @@ class TextFeatures:
         norms[norms == 0] = 1
         return counts.with_values((weighted / norms[counts.rows()]).astype(np.float32))
 
-    def transform(self, texts: Iterable[str]) -> Bags:
+    def transform(self, texts: Iterable[str]) -> SparseRows:
         """Return texts as weighted terms, (n, V)."""
         return self.weigh(self.count(texts))
 
-    def reweighted(self, weighting: str, counts: Bags) -> TextFeatures:
+    def reweighted(self, weighting: str, counts: SparseRows) -> TextFeatures:
         """Return features of the same terms with other weights, learned from these counts."""
         _require("weighting", weighting, WEIGHTINGS)
         if counts.width != len(self.terms):
@@ -226,7 +226,7 @@ def fit_features(
     vocabulary: int = 30_000,
     weighting: str = "log-entropy",
     language: str = "auto",
-) -> tuple[TextFeatures, Bags]:
+) -> tuple[TextFeatures, SparseRows]:
     """Learn which terms count and how much, and count them; goes through the texts once.
 
     Parameters
@@ -245,7 +245,7 @@ def fit_features(
     -------
     features : TextFeatures
         Without any term if there was no word to learn.
-    counts : Bags of shape (n_texts, V)
+    counts : SparseRows of shape (n_texts, V)
         Of all texts, also of those behind the first.
 
     Raises
@@ -286,15 +286,17 @@ def fit_features(
         language,
     )
     others = features.count(rest)
-    return features, Bags.stack([kept, others]) if len(others) else kept
+    return features, SparseRows.stack([kept, others]) if len(others) else kept
 
 
-def _counted(texts: Iterable[str], numbers: Mapping[str, int], width: int) -> Bags:
+def _counted(texts: Iterable[str], numbers: Mapping[str, int], width: int) -> SparseRows:
     """Count the tokens of texts by their numbers, which are below `width`; -1 is left out."""
     return _counted_tokens(map(raw_tokens, texts), numbers, width)
 
 
-def _counted_tokens(texts: Iterable[Sequence[str]], numbers: Mapping[str, int], width: int) -> Bags:
+def _counted_tokens(
+    texts: Iterable[Sequence[str]], numbers: Mapping[str, int], width: int
+) -> SparseRows:
     rest = iter(texts)
     parts = []
     while block := list(islice(rest, BLOCK)):
@@ -306,8 +308,12 @@ def _counted_tokens(texts: Iterable[Sequence[str]], numbers: Mapping[str, int], 
         places = np.sort((rows * width + columns)[columns >= 0])
         first = np.flatnonzero(np.diff(places, prepend=-1))
         often = np.diff(first, append=len(places))
-        parts.append(_bags(places[first], often, len(block), width))
-    return Bags.stack(parts) if parts else _bags(np.empty(0, np.int64), np.empty(0), 0, width)
+        parts.append(_sparse_rows(places[first], often, len(block), width))
+    return (
+        SparseRows.stack(parts)
+        if parts
+        else _sparse_rows(np.empty(0, np.int64), np.empty(0), 0, width)
+    )
 
 
 def _noting(lists: Iterable[Sequence[str]], lengths: list[int]) -> Iterator[Sequence[str]]:
@@ -317,7 +323,7 @@ def _noting(lists: Iterable[Sequence[str]], lengths: list[int]) -> Iterator[Sequ
         yield one
 
 
-def _renumbered(counts: Bags, numbers: Ints, width: int) -> Bags:
+def _renumbered(counts: SparseRows, numbers: Ints, width: int) -> SparseRows:
     """Return counts with other columns, below `width`; those of one number are added up."""
     columns = numbers[counts.indices]
     known = columns >= 0
@@ -326,13 +332,13 @@ def _renumbered(counts: Bags, numbers: Ints, width: int) -> Bags:
     places, values = places[order], counts.values[known][order]
     first = np.flatnonzero(np.diff(places, prepend=-1))
     sums = np.add.reduceat(values, first) if len(first) else values
-    return _bags(places[first], sums, len(counts), width)
+    return _sparse_rows(places[first], sums, len(counts), width)
 
 
-def _bags(places: Ints, values: NDArray[Any], rows: int, width: int) -> Bags:
-    """Return bags of values at places, row * width + column, which are sorted."""
+def _sparse_rows(places: Ints, values: NDArray[Any], rows: int, width: int) -> SparseRows:
+    """Sparse rows of values at places, row * width + column, which are sorted."""
     row, column = np.divmod(places, max(1, width))
-    return Bags(
+    return SparseRows(
         np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))]).astype(np.int64),
         column.astype(np.int32),
         values.astype(np.float32, copy=False),
@@ -340,7 +346,7 @@ def _bags(places: Ints, values: NDArray[Any], rows: int, width: int) -> Bags:
     )
 
 
-def _choice(terms: Sequence[str], counts: Bags, vocabulary: int) -> list[int]:
+def _choice(terms: Sequence[str], counts: SparseRows, vocabulary: int) -> list[int]:
     """Return the terms to keep, those in most texts first, then by the alphabet."""
     documents = np.bincount(counts.indices, minlength=len(terms))
     least = MIN_DOCUMENTS if len(counts) >= FEW_DOCUMENTS else 1
@@ -358,7 +364,7 @@ def _commonest(
     return tuple(spellings[best[term]] for term in chosen)
 
 
-def _global_weights(weighting: str, counts: Bags) -> Floats:
+def _global_weights(weighting: str, counts: SparseRows) -> Floats:
     """Return how much each term says about the texts that contain it, (V,)."""
     texts, width = counts.shape
     if weighting == "tf-idf":

@@ -36,7 +36,7 @@ class Vectors(Modality):
         "ranker": "aesearch.search.vectors:VectorRanker",
         "arrival": "aesearch.ingest.vectors:VectorArrival",
         "dataset": "aesearch.indexing.datasets.vectors:VectorDataset",
-        "duplicates": "aesearch.duplicates.vectors:evidence",
+        "duplicates": "aesearch.duplicates.vectors:find_candidates",
         "map": "aesearch.maps.vectors:VectorMaterial",
         "export": "aesearch.export.encoder:VectorInput",
     }

@@ -84,7 +84,7 @@ def _note(found: Comparison, count: int) -> str:
 
 def _height(panels: Sequence[Panel]) -> float:
     """Return how high all panels are, so that each shows its items by one scale."""
-    spans = [np.maximum(np.ptp(panel.places, axis=0), 1e-12) for panel in panels]
+    spans = [np.maximum(np.ptp(panel.coordinates, axis=0), 1e-12) for panel in panels]
     free = SIDE - 2 * EDGE
     tall = max(free * min(1.0, float(span[1] / span[0])) for span in spans)
     return round(max(tall, LEAST * free)) + 2 * EDGE
@@ -106,14 +106,16 @@ def _drawn(
         axes.set_aspect("equal", adjustable="datalim")
         axes.margins(EDGE / SIDE, EDGE / height)
         for number, style in enumerate(styles):
-            x, y = panel.places[numbers == number].T
+            x, y = panel.coordinates[numbers == number].T
             axes.scatter(
                 x, y, s=size**2, marker=SHAPES[style.shape], color=style.colour, linewidths=0,
                 alpha=0.8, clip_on=False, gid=f"group{number}",
             )  # fmt: skip
         figure.draw_without_rendering()  # only now the axes have their limits
         if len(styles) > 1:
-            name_groups(figure, axes, styles, numbers, panel.places, letters=LETTERS, halo=False)
+            name_groups(
+                figure, axes, styles, numbers, panel.coordinates, letters=LETTERS, halo=False
+            )
         for text in axes.texts:
             text.set_gid("name")
         marks = {f"group{number}": {"data-g": str(number)} for number in range(len(styles))}

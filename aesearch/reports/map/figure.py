@@ -127,7 +127,7 @@ def _figure(found: Map, styles: Sequence[Style], numbers: NDArray[np.uint8]) -> 
                 columnspacing=1.2,
             )
             figure.draw_without_rendering()  # only now the panels have their places
-            name_groups(figure, figure.axes[0], shown, numbers, panels[0].places)
+            name_groups(figure, figure.axes[0], shown, numbers, panels[0].coordinates)
     return figure
 
 
@@ -144,7 +144,7 @@ def _plain(text: str) -> str:
 
 
 def _draw(axes: Axes, panel: Panel, styles: Sequence[Style], numbers: NDArray[np.uint8]) -> None:
-    visible = np.flatnonzero(np.isfinite(panel.places).all(axis=1))
+    visible = np.flatnonzero(np.isfinite(panel.coordinates).all(axis=1))
     # In a random order, so that no group lies on top of all others.
     order = np.random.default_rng(0).permutation(visible)
     dot = float(np.clip(150 / np.sqrt(max(1, len(order))), SMALLEST_DOT, LARGEST_DOT))
@@ -153,7 +153,7 @@ def _draw(axes: Axes, panel: Panel, styles: Sequence[Style], numbers: NDArray[np
     shapes = np.array([style.shape for style in styles] or [0])
     for shape in np.unique(shapes):
         rows = order[shapes[numbers[order]] == shape]
-        x, y = panel.places[rows].T
+        x, y = panel.coordinates[rows].T
         axes.scatter(x, y, c=colours[numbers[rows]].tolist(), marker=SHAPES[shape], **options)
     axes.set_title(plain(panel.title), loc="left", fontsize=11)
     axes.set_xlabel(figure_of_merit(panel), fontsize=11, labelpad=8)

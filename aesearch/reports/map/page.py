@@ -37,7 +37,11 @@ def page_of(
         ],
         "groups": _packed(numbers),
         "panels": [
-            {"title": p.title, "accuracy": p.accuracy, "places": _packed(p.places.astype("<f4"))}
+            {
+                "title": p.title,
+                "accuracy": p.accuracy,
+                "places": _packed(p.coordinates.astype("<f4")),
+            }
             for p in found.panels
         ],
         "pictures": {row: base64.b64encode(jpeg).decode() for row, jpeg in pictures.items()},

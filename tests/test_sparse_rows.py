@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from aesearch.errors import ParameterError
-from aesearch.sparse import Bags
+from aesearch.sparse import SparseRows
 
 
-def bags_of(full: np.ndarray) -> Bags:
+def sparse_rows_of(full: np.ndarray) -> SparseRows:
     rows, columns = np.nonzero(full)
     sizes = np.bincount(rows, minlength=len(full))
-    return Bags(
+    return SparseRows(
         np.concatenate([[0], np.cumsum(sizes)]),
         columns.astype(np.int32),
         full[rows, columns].astype(np.float32),
@@ -29,13 +29,13 @@ def full() -> np.ndarray:
 
 
 def test_there_and_back(full: np.ndarray) -> None:
-    bags = bags_of(full)
-    assert bags.shape == full.shape
-    assert len(bags) == 12
-    assert bags.toarray().dtype == np.float32
-    np.testing.assert_array_equal(bags.toarray(), full)
-    np.testing.assert_array_equal(bags.lengths(), full.sum(axis=1))
-    np.testing.assert_array_equal(np.concatenate([row.toarray() for row in bags]), full)
+    sparse_rows = sparse_rows_of(full)
+    assert sparse_rows.shape == full.shape
+    assert len(sparse_rows) == 12
+    assert sparse_rows.toarray().dtype == np.float32
+    np.testing.assert_array_equal(sparse_rows.toarray(), full)
+    np.testing.assert_array_equal(sparse_rows.lengths(), full.sum(axis=1))
+    np.testing.assert_array_equal(np.concatenate([row.toarray() for row in sparse_rows]), full)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_there_and_back(full: np.ndarray) -> None:
 )
 def test_rows_are_taken_as_numpy_takes_them(full: np.ndarray, rows: object) -> None:
     wanted = full[rows] if len(full[rows]) or isinstance(rows, slice) else full[:0]
-    taken = bags_of(full)[rows]
+    taken = sparse_rows_of(full)[rows]
     assert taken.shape == wanted.shape
     np.testing.assert_array_equal(taken.toarray(), wanted)
 
@@ -66,30 +66,30 @@ def test_rows_are_taken_as_numpy_takes_them(full: np.ndarray, rows: object) -> N
 @pytest.mark.parametrize("rows", [[12], [-13], [0.5], [[1]], [True, False]], ids=str)
 def test_rows_that_are_not_there(full: np.ndarray, rows: object) -> None:
     with pytest.raises(IndexError):
-        bags_of(full)[rows]
+        sparse_rows_of(full)[rows]
 
 
 def test_a_slice_shares_memory(full: np.ndarray) -> None:
-    bags = bags_of(full)
-    assert np.shares_memory(bags[2:9].values, bags.values)
+    sparse_rows = sparse_rows_of(full)
+    assert np.shares_memory(sparse_rows[2:9].values, sparse_rows.values)
 
 
 def test_stacked(full: np.ndarray) -> None:
-    bags = bags_of(full)
-    again = Bags.stack([bags[:5], bags[5:5], bags[5:]])
+    sparse_rows = sparse_rows_of(full)
+    again = SparseRows.stack([sparse_rows[:5], sparse_rows[5:5], sparse_rows[5:]])
     np.testing.assert_array_equal(again.toarray(), full)
-    assert Bags.stack([]).shape == (0, 0)
+    assert SparseRows.stack([]).shape == (0, 0)
     with pytest.raises(ParameterError, match="one width"):
-        Bags.stack([bags, bags_of(full[:, :3])])
+        SparseRows.stack([sparse_rows, sparse_rows_of(full[:, :3])])
 
 
 def test_arrays_that_do_not_belong_together() -> None:
     pointers = np.array([0, 1], dtype=np.int64)
     one = np.zeros(1, dtype=np.int32), np.ones(1, dtype=np.float32)
-    assert Bags(pointers, *one, 1).shape == (1, 1)
+    assert SparseRows(pointers, *one, 1).shape == (1, 1)
     with pytest.raises(ParameterError, match="begin with 0"):
-        Bags(pointers[1:], *one, 1)
+        SparseRows(pointers[1:], *one, 1)
     with pytest.raises(ParameterError, match="must end with"):
-        Bags(pointers[:1], *one, 1)
+        SparseRows(pointers[:1], *one, 1)
     with pytest.raises(ParameterError, match="float64"):
-        Bags(pointers, one[0], one[1].astype(np.float64), 1)
+        SparseRows(pointers, one[0], one[1].astype(np.float64), 1)
