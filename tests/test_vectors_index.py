@@ -304,3 +304,14 @@ def test_a_step_of_a_pipeline(tmp_path: Path, rows: Rows) -> None:
         codes = index.encode(rows[:5])
     found = Codes(tmp_path / "index").fit(rows).transform(rows[:5])
     np.testing.assert_allclose(found, codes, atol=1e-5)
+
+
+def test_vectors_of_another_width_change_nothing(tmp_path: Path, rows: Rows) -> None:
+    built(rows, tmp_path / "index", budget=0).close()
+    for retrain in (False, True):
+        with pytest.raises(SourceError, match=r"0: it has 5 numbers; .* Nothing was changed; for"):
+            built(rows[:, :5], tmp_path / "index", retrain=retrain)
+    with pytest.raises(SourceError, match="a0: it has 5 numbers"):
+        built(rows[:, :5], tmp_path / "index", keys=[f"a{n}" for n in range(COUNT)])
+    with aesearch.open(tmp_path / "index") as index:
+        assert (len(index), index.verify()) == (COUNT, [])
