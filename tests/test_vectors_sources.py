@@ -81,6 +81,8 @@ def test_keys_and_labels_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         list(source.walk())
     with pytest.raises(SourceError, match=r"nope cannot be read: No such file"):
         opened(path, Columns(key="nope"))
+    with pytest.raises(SourceError, match="leave out --vector"):
+        opened(path, Columns(vector="a"))
     with pytest.raises(SourceError, match="leave out --text"):
         opened(path, Columns(text=("body",)))
 

@@ -15,7 +15,7 @@ from aesearch.types import Bools, Floats, Ids, Progress, silent
 
 NEAREST = 8
 COPIES = 1000
-NOISE = 0.3  # length of the noise of a copy, in median distances of nearest neighbours
+NOISE = 0.3  # length of the noise of a copy, in median distances of nearest neighbors
 
 
 def find_candidates(index: Index, items: Sequence[Item], progress: Progress = silent) -> Candidates:

@@ -98,21 +98,12 @@ class ArraySource:
     def rows(self) -> ArrayRows:
         """The rows as they were last read."""
         if self._rows is None:
-            self._rows = rows = self._load()
+            rows = self._load()
             rows.require_one_each(str(self.root))
-            self.used_columns, self.unreadable = rows.used_columns, list(rows.refused)
-            self._number(rows)
+            self._numbers, unreadable = _numbered(rows.keys or ())
+            self.used_columns, self.unreadable = rows.used_columns, rows.refused + unreadable
+            self._rows = rows  # last: other threads may read meanwhile
         return self._rows
-
-    def _number(self, rows: ArrayRows) -> None:
-        """Find out which row a key means; a key counts once."""
-        self._numbers = {}
-        for row, key in enumerate(rows.keys or ()):
-            if not key:
-                self.unreadable.append((f"row {row}", "has no key"))
-            elif self._numbers.setdefault(key, row) != row:
-                first = self._numbers[key]
-                self.unreadable.append((f"row {row}", f"{REPEATED}'{key}' of row {first}"))
 
     def walk(self) -> Iterator[Entry]:
         """Yield every row; those that cannot be used are kept in `unreadable`."""
@@ -160,6 +151,18 @@ class ArraySource:
             return self._numbers.get(key)
         row = int(key) if key.isdecimal() and key.isascii() else -1
         return row if 0 <= row < len(rows) and str(row) == key else None
+
+
+def _numbered(keys: Sequence[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Find out which row a key means, and which rows it does not: a key counts once."""
+    rows: dict[str, int] = {}
+    refused: list[tuple[str, str]] = []
+    for row, key in enumerate(keys):
+        if not key:
+            refused.append((f"row {row}", "has no key"))
+        elif rows.setdefault(key, row) != row:
+            refused.append((f"row {row}", f"{REPEATED}'{key}' of row {rows[key]}"))
+    return rows, refused
 
 
 def kind_of_array(array: Array, place: str) -> str:

@@ -90,6 +90,8 @@ def _whole(path: Path, columns: Columns) -> Columns:
         raise SourceError(f"{path} is an array and has no column of text; leave out --text")
     if path.name.lower().endswith(NPZ):
         return columns
+    if columns.vector:
+        raise SourceError(f"{path} is one array and has no columns; leave out --vector")
     key, label = (
         None if name is None else str(Path(name).resolve()) for name in (columns.key, columns.label)
     )
