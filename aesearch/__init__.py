@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aesearch import _renamed
 from aesearch._door import door
 from aesearch._version import __version__
 
@@ -40,3 +41,5 @@ __getattr__, __dir__ = door(
         "open": "search.index:open_index",
     },
 )
+
+_renamed.install()
