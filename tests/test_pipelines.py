@@ -406,7 +406,7 @@ def test_haystack_retrieves_what_a_search_finds(made: Path, haystack: Any) -> No
         one.close()
 
 
-# -- the snippets of docs/integrations.md -------------------------------------------------------------
+# -- the snippets of docs/integrations.md ----------------------------------------------------------
 
 
 def said(title: str, made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> str:
