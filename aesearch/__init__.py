@@ -6,7 +6,7 @@
     ...         print(f"{hit.score:.3f} {hit.key}")
     >>> with aesearch.build("papers") as index:        # doctest: +SKIP
     ...     for hit in index.search("heat transfer in laminar flow"):
-    ...         print(f"{hit.score:.3f} {hit.key}: {hit.snippet.text}")
+    ...         print(f"{hit.score:.3f} {hit.key}: {hit.title}")
 
 Names are resolved on first use, so that ``import aesearch`` costs nothing and searching never
 imports torch.
