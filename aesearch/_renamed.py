@@ -19,6 +19,7 @@ RENAMED = {
     "encoders.cvae": "encoders.autoencoders.cvae",
     "encoders.dbn": "encoders.autoencoders.dbn",
     "encoders.mlp": "encoders.autoencoders.mlp",
+    "encoders.neighbours": "encoders.autoencoders.neighbors",
     "encoders.text": "encoders.texts.encoder",
     "encoders.vae": "encoders.autoencoders.vae",
     "encoders.vaegan": "encoders.autoencoders.vaegan",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import assert_type
 
 import aesearch
+from aesearch.encoders import MLPEncoder, VAEEncoder
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import Snippet
 from aesearch.storage.info import IndexInfo
@@ -42,6 +43,13 @@ def changes(index: aesearch.Index) -> None:
     assert_type(index.add({"upload/1": b"..."}), list[str])
     assert_type(index.remove(["upload/1"]), int)
     assert_type(index.sync(), dict[str, int])
+
+
+def encoders(X: Floats) -> None:
+    """Encoders come from their room, and are what they are called."""
+    assert_type(VAEEncoder(20, beta=2), VAEEncoder)
+    assert_type(VAEEncoder(20, beta=2).fit(X), VAEEncoder)
+    assert_type(MLPEncoder(8, hidden=(16,)).fit(X).transform(X), Floats)
 
 
 def settings() -> None:
