@@ -30,16 +30,17 @@ if TYPE_CHECKING:
 
 __all__ = ["AesearchError", "Hit", "Index", "Settings", "__version__", "build", "open"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "AesearchError": "errors",
-        "build": "indexing.build",
-        "Hit": "search.hits",
-        "Index": "search.index",
-        "Settings": "settings",
-        "open": "search.index:open_index",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "AesearchError": "errors",
+            "build": "indexing.build",
+            "Hit": "search.hits",
+            "Index": "search.index",
+            "Settings": "settings",
+            "open": "search.index:open_index",
+        },
+    )
 
 _renamed.install()

@@ -42,14 +42,17 @@ def test_mypy_reads_the_types_of_the_package(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
         "import aesearch\n"
+        "from aesearch.encoders import Nothing\n"
         "with aesearch.open('x') as index:\n"
         "    print(index.search('x', k='five'))\n"
         "    print(index.search('x')[0].snippet.text)\n"
         "    print(index.nothing)\n"
+        "print(aesearch.nothing, Nothing)\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "mypy", wrong], cwd=ROOT, capture_output=True, text=True, timeout=600
     )
     assert re.findall(r":(\d): error: .*\[([\w-]+)\]", done.stdout) == [
-        ("3", "arg-type"), ("4", "union-attr"), ("5", "attr-defined")
+        ("2", "attr-defined"), ("4", "arg-type"), ("5", "union-attr"), ("6", "attr-defined"),
+        ("7", "attr-defined"),
     ]  # fmt: skip
