@@ -55,8 +55,8 @@ def _in_order() -> list[EncoderInfo]:
 def _overview() -> str:
     lines = ["| encoder | what it is | learns from |", "|---|---|---|"]
     for info in _in_order():
-        sources = " and ".join(f"{modality(kind).noun}s" for kind in info.modalities)
-        labels = ", with their folders as labels" if info.uses_labels else ""
+        sources = ", ".join(f"{modality(kind).noun}s" for kind in info.modalities)
+        labels = "; folders are labels" if info.uses_labels else ""
         name = f"[`{info.name}`](#{info.name})"
         lines.append(f"| {name} | {_cell(_summary(info.load()))} | {sources}{labels} |")
     return "\n".join(lines)
