@@ -6,7 +6,7 @@
     ...         print(f"{hit.score:.3f} {hit.key}")
     >>> with aesearch.build("papers") as index:        # doctest: +SKIP
     ...     for hit in index.search("heat transfer in laminar flow"):
-    ...         print(f"{hit.score:.3f} {hit.key}: {hit.snippet.text}")
+    ...         print(f"{hit.score:.3f} {hit.key}: {hit.title}")
     >>> with aesearch.build(array, "indexes/vectors") as index:    # doctest: +SKIP
     ...     index.search(array[0], k=5)
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aesearch import _renamed
 from aesearch._door import door
 from aesearch._version import __version__
 
@@ -31,14 +32,17 @@ if TYPE_CHECKING:
 
 __all__ = ["AesearchError", "Hit", "Index", "Settings", "__version__", "build", "open"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "AesearchError": "errors",
-        "build": "indexing.build",
-        "Hit": "search.hits",
-        "Index": "search.index",
-        "Settings": "settings",
-        "open": "search.index:open_index",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "AesearchError": "errors",
+            "build": "indexing.build",
+            "Hit": "search.hits",
+            "Index": "search.index",
+            "Settings": "settings",
+            "open": "search.index:open_index",
+        },
+    )
+
+_renamed.install()

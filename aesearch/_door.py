@@ -13,6 +13,8 @@ def door(
     """Make ``__getattr__`` and ``__dir__`` of a package.
 
     Importing the package then costs nothing, and a query never pays for what only training needs.
+    Where types are checked it is not called: a checker that sees a ``__getattr__`` takes any name
+    for one of the package.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ ORDER = (
     "errors",
     "_version",
     "_door",
+    "_renamed",
     "types",
     "wording",
     "sparse",

@@ -406,12 +406,12 @@ def test_haystack_retrieves_what_a_search_finds(made: Path, haystack: Any) -> No
         one.close()
 
 
-# -- the snippets of docs/pipelines.md -------------------------------------------------------------
+# -- the snippets of docs/integrations.md ----------------------------------------------------------
 
 
 def said(title: str, made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> str:
     monkeypatch.chdir(made)
-    exec(compile(snippet("pipelines.md", title), "pipelines.md", "exec"), {})
+    exec(compile(snippet("integrations.md", title), "integrations.md", "exec"), {})
     return str(capsys.readouterr().out)
 
 

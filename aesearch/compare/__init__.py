@@ -18,4 +18,5 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-__getattr__, __dir__ = door(__name__, {"compare": "run"})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(__name__, {"compare": "run"})

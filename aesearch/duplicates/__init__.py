@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 __all__ = ["find", "survey"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "find": "groups",
-        "survey": "groups",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "find": "groups",
+            "survey": "groups",
+        },
+    )

@@ -89,14 +89,15 @@ ENCODERS: dict[str, EncoderInfo] = {
     )
 }
 
-__getattr__, __dir__ = door(
-    ROOM,
-    {
-        **{info.class_name: info.path.removeprefix(".") for info in ENCODERS.values()},
-        "Encoder": "base",
-        "Session": "training.session",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        ROOM,
+        {
+            **{info.class_name: info.path.removeprefix(".") for info in ENCODERS.values()},
+            "Encoder": "base",
+            "Session": "training.session",
+        },
+    )
 
 
 def encoder_info(name: str) -> EncoderInfo:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["decide", "evaluate", "select"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "decide": "decision",
-        "evaluate": "tasks",
-        "select": "decision",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "decide": "decision",
+            "evaluate": "tasks",
+            "select": "decision",
+        },
+    )

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["export"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "export": "index",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "export": "index",
+        },
+    )

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["build", "foretell", "update"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "build": "build",
-        "foretell": "preflight",
-        "update": "build",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "build": "build",
+            "foretell": "preflight",
+            "update": "build",
+        },
+    )

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FrozenEncoder", "Prior"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "FrozenEncoder": "encoder",
-        "Prior": "prior",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "FrozenEncoder": "encoder",
+            "Prior": "prior",
+        },
+    )

@@ -14,6 +14,7 @@ from aesearch.integrations.handle import Handle
 try:
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
+    from pydantic import PrivateAttr
 except ImportError as error:
     raise ImportError(
         "aesearch.integrations.langchain needs langchain-core: pip install 'aesearch[langchain]'"
@@ -59,7 +60,7 @@ class AesearchRetriever(BaseRetriever):
     threshold: float | None = None
     hybrid: bool | None = None
 
-    _handle: Handle
+    _handle: Handle = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Look for the index, which is opened at the first search."""

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["map_of"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "map_of": "map",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "map_of": "map",
+        },
+    )

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["write_comparison", "write_history", "write_map", "write_sheet", "write_tiles"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "write_comparison": "comparison.page",
-        "write_history": "training",
-        "write_map": "map.figure",
-        "write_sheet": "contact_sheet",
-        "write_tiles": "grid",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "write_comparison": "comparison.page",
+            "write_history": "training",
+            "write_map": "map.figure",
+            "write_sheet": "contact_sheet",
+            "write_tiles": "grid",
+        },
+    )

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Hit", "Index", "open_index"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "Hit": "hits",
-        "Index": "index",
-        "open_index": "index",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "Hit": "hits",
+            "Index": "index",
+            "open_index": "index",
+        },
+    )

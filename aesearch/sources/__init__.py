@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Columns", "Entry", "Folder", "Source", "Table", "open_source"]
 
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "Columns": "columns",
-        "Entry": "base",
-        "Folder": "folder",
-        "Source": "base",
-        "Table": "table",
-        "open_source": "open",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "Columns": "columns",
+            "Entry": "base",
+            "Folder": "folder",
+            "Source": "base",
+            "Table": "table",
+            "open_source": "open",
+        },
+    )

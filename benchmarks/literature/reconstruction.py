@@ -22,7 +22,7 @@ from benchmarks.fitting import Fit, fitted, written
 from benchmarks.reporting import say, show
 
 CODE_SIZE = 30
-# Found by trying; see docs/recipes.md.
+# Found by trying; see docs/development/recipes.md.
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "mnist": {
         "pca": {"whiten": 0.0, "resolution": None},

@@ -20,7 +20,7 @@ from benchmarks.fitting import Fit, fitted, written
 from benchmarks.reporting import say, show
 
 CODE_SIZE, DRAWS = 20, 5
-# Found by trying; see docs/recipes.md.
+# Found by trying; see docs/development/recipes.md.
 RECIPES: dict[str, dict[str, Any]] = {
     "784-400-20": {
         "hidden": (400,),
