@@ -1,4 +1,4 @@
-"""aesearch: similarity search that learns from your own pictures or documents.
+"""aesearch: similarity search that learns from your own pictures, documents or vectors.
 
     >>> import aesearch
     >>> with aesearch.build("images") as index:        # doctest: +SKIP
@@ -7,6 +7,8 @@
     >>> with aesearch.build("papers") as index:        # doctest: +SKIP
     ...     for hit in index.search("heat transfer in laminar flow"):
     ...         print(f"{hit.score:.3f} {hit.key}: {hit.title}")
+    >>> with aesearch.build(array, "indexes/vectors") as index:    # doctest: +SKIP
+    ...     index.search(array[0], k=5)
 
 Names are resolved on first use, so that ``import aesearch`` costs nothing and searching never
 imports torch.

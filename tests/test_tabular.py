@@ -14,10 +14,10 @@ from aesearch.indexing.build import build
 from aesearch.modalities.texts import Texts
 from aesearch.modalities.texts.extract import Document
 from aesearch.sources.base import STANDARD_INPUT
-from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.folder import Folder
 from aesearch.sources.open import open_source
-from aesearch.sources.table import Table, columns_taken
+from aesearch.sources.table import Table, used_columns
 
 COLUMNS = Columns(("body",), "id", "topic")
 
@@ -74,15 +74,15 @@ def test_rows_that_are_refused_are_kept_with_their_lines(tmp_path: Path) -> None
 
 def test_what_columns_were_taken(tmp_path: Path) -> None:
     table = Table(write_table(tmp_path / "a.csv", table_rows(1)))
-    assert columns_taken(table) is None  # nothing was read yet
+    assert used_columns(table) is None  # nothing was read yet
     list(table.walk())
-    assert columns_taken(table) == Taken(("body",), "id", "topic")
+    assert used_columns(table) == UsedColumns(("body",), "id", "topic")
     table = Table(tmp_path / "a.csv", Columns(("topic",), "body"))
     list(table.walk())
-    assert columns_taken(table) == Taken(("topic",), "body", None, ("id",))
+    assert used_columns(table) == UsedColumns(("topic",), "body", None, ("id",))
     lines = Table(None, None, io.StringIO("one\ntwo\n"))
     list(lines.walk())
-    assert columns_taken(lines) is columns_taken(Folder(tmp_path)) is None
+    assert used_columns(lines) is used_columns(Folder(tmp_path)) is None
 
 
 def test_standard_input_is_read_once() -> None:

@@ -119,3 +119,21 @@ def test_duplicates_a_map_and_an_export(here: Path) -> None:
     assert json.loads((here / "out/export.json").read_text())["kind"] == "vectors"
     wrong = command("query", "v.npy", "--sheet", "a.png")
     assert "this is an index of vectors" in wrong.err
+
+
+def test_a_comparison(here: Path) -> None:
+    write_lines(here / "v.jsonl", make_rows(80))
+    options = ("--encoders", "raw,pca", "--code-sizes", "4", "--report", "a.html")
+    done = command("compare", "v.jsonl", "--vector", "vector", *options)
+    assert done.code == 0, done.err
+    assert done.out.startswith("v.jsonl: 80 vectors")
+    assert "PCA half-whitened" in done.out
+    assert "page" in (here / "a.html").read_text(encoding="utf-8")  # the fields, as a text
+
+
+def test_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (write_lines(here / "v.jsonl", make_rows(COUNT))).read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    done = command("index", "-", "--kind", "vectors", "--index", "mine", "--budget", "0")
+    assert (done.code, done.out.splitlines()[0][:29]) == (0, "mine: 40 vectors (40 new) in ")
+    assert command("query", "--key", "r3", "-k", "1").out == "1.0000\tr3\n"

@@ -19,7 +19,7 @@ from aesearch.modalities import modality
 from aesearch.modalities.vectors.features import VectorFeatures, unit_rows
 from aesearch.sources import open_source
 from aesearch.sources.arrays import ArraySource, open_array
-from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.rows import REPEATED
 from aesearch.sources.table import Table
 
@@ -81,6 +81,8 @@ def test_keys_and_labels_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         list(source.walk())
     with pytest.raises(SourceError, match=r"nope cannot be read: No such file"):
         opened(path, Columns(key="nope"))
+    with pytest.raises(SourceError, match="leave out --vector"):
+        opened(path, Columns(vector="a"))
     with pytest.raises(SourceError, match="leave out --text"):
         opened(path, Columns(text=("body",)))
 
@@ -115,7 +117,7 @@ def test_named_arrays(tmp_path: Path) -> None:
     source = opened(path)
     assert [entry.key for entry in source.walk()] == ["a", "b", "c", "d"]
     assert source.labels(["a", "d"]) == ["1", "2"]
-    assert source.taken == Taken((), "keys", "labels", ("other",), "vectors")
+    assert source.used_columns == UsedColumns((), "keys", "labels", ("other",), "vectors")
     np.testing.assert_array_equal(vector_of(source, "b"), rows[1])
     with pytest.raises(SourceError, match=r"of shape \(4,\)"):
         opened(path, Columns(vector="labels"))
@@ -200,7 +202,7 @@ def test_a_table_of_vectors(name: str, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", make_rows(6, name))
     source = opened(path)
     assert [entry.key for entry in source.walk()] == [f"r{n}" for n in range(6)]
-    assert source.taken == Taken((), "id", "label", (), name, ("page",))
+    assert source.used_columns == UsedColumns((), "id", "label", (), name, ("page",))
     assert source.labels(["r0", "r1"]) == groups_of(2)
     assert [json.loads(own) for own in source.fields(["r0", "r5"])] == [{"page": 0}, {"page": 5}]
     np.testing.assert_allclose(vector_of(source, "r4"), make_vectors(6)[4], rtol=1e-6)

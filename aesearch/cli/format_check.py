@@ -14,6 +14,8 @@ from aesearch.storage.info import IndexInfo
 from aesearch.wording import counted
 
 MEASURES = {"reciprocal_rank": "MRR of perturbed queries", "by_folder": "mean of P@10 and mAP"}
+# What a handful of items, too few for PCA, has for codes, by the encoder.
+FEW = {"thumbnail": "thumbnails are the codes", "raw": "the vectors themselves are the codes"}
 # Where the budget left less of the epochs than this, more time is likely to help.
 ENOUGH = 1 / 3
 
@@ -29,7 +31,7 @@ def describe_encoder(facts: IndexInfo, noun: str) -> Iterator[str]:
     """
     if facts.check:
         yield describe_decision(facts.check, noun)
-        yield from _beside(facts.check)
+        yield from _describe_references(facts.check)
     yield from describe_limits(facts, noun)
 
 
@@ -67,8 +69,8 @@ def describe_decision(check: Mapping[str, Any], noun: str) -> str:
     )
 
 
-def _beside(check: Mapping[str, Any]) -> Iterator[str]:
-    """Say what the items reach without an encoder, where that can be: what a code loses."""
+def _describe_references(check: Mapping[str, Any]) -> Iterator[str]:
+    """Lines on what items reach without an encoder, where that can be: what a code loses."""
     for name, row in check.get("references", {}).items():
         lost = _value(check["candidates"][check["winner"]], check["measure"])
         change = lost / max(_value(row, check["measure"]), 1e-9) - 1
@@ -128,10 +130,10 @@ def describe_untrained(facts: IndexInfo, noun: str) -> Iterator[str]:
     if "seconds" in facts.trained or facts.settings.encoder != "auto":
         return
     count, kind = facts.items, facts.encoder
-    name = kind if kind == "thumbnail" else kind.upper()
+    name = kind if kind in FEW else kind.upper()
     few = f"{counted(count, noun)} {'is' if count == 1 else 'are'} too few to"
-    if count < FEWEST_TO_FIT and kind == "thumbnail":
-        yield f"{few} fit PCA, which takes {FEWEST_TO_FIT}: {name}s are the codes"
+    if count < FEWEST_TO_FIT and kind in FEW:
+        yield f"{few} fit PCA, which takes {FEWEST_TO_FIT}: {FEW[kind]}"
     elif count < FEWEST_TO_TRAIN:
         yield f"{few} learn from, which takes {FEWEST_TO_TRAIN}: {name} makes the codes"
     elif not facts.training:

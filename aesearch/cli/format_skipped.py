@@ -12,7 +12,7 @@ from aesearch.storage.info import IndexInfo, SkippedFile
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
-    from aesearch.sources.columns import Taken
+    from aesearch.sources.columns import UsedColumns
 
 MOST_NAMED = 6  # unused columns
 
@@ -85,7 +85,7 @@ def sections(skipped: SkippedFiles, facts: IndexInfo) -> Iterator[tuple[str, lis
         yield f"{counted(len(skipped.ignored), thing)} passed over", skipped.ignored
 
 
-def describe_columns(columns: Taken) -> str:
+def describe_columns(columns: UsedColumns) -> str:
     """A line on the columns of a table: those of text, key and label, and unused ones."""
     usual = [name for name in columns.unused if name.strip().lower() in KEYS]
     why = f" ({_named(usual[0])} repeats itself, or has gaps)" if usual else ""

@@ -40,7 +40,7 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
         super().__init__(["auto", *ENCODERS])
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name of today."""
+        """The name of today."""
         name: str = super().convert(current_name(value, note=True), param, ctx)
         return name
 

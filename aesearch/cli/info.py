@@ -121,7 +121,7 @@ def _print_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> 
         return
     click.echo(f"\ncheck on {counted(check['questions'], noun)} held out")
     for title, part in (("encoder", "candidates"), ("codes kept as", "forms")):
-        rows = {**check[part], **check.get(OTHERS[part], {})}
+        rows = {**check[part], **check.get(OTHERS[part], {}), **check[part]}  # candidates first
         names = [c for c in COLUMNS if all(row.get(c) is not None for row in rows.values())]
         heads = "".join(f"{COLUMNS[c]:>10}" for c in names)
         click.echo(f"  {title:<18}{heads}")

@@ -15,7 +15,7 @@ from aesearch.types import Bools, Floats, Ids, Progress, silent
 
 NEAREST = 8
 COPIES = 1000
-NOISE = 0.3  # length of the noise of a copy, in median distances of nearest neighbours
+NOISE = 0.3  # length of the noise of a copy, in median distances of nearest neighbors
 
 
 def find_candidates(index: Index, items: Sequence[Item], progress: Progress = silent) -> Candidates:
@@ -48,7 +48,7 @@ def find_candidates(index: Index, items: Sequence[Item], progress: Progress = si
 
 
 def _codes(index: Index, items: Sequence[Item]) -> Floats:
-    """Return the codes of items, in their order."""
+    """The codes of items, in their order."""
     ids, codes = index.folder.store.codes([item.id for item in items])
     places = {id: place for place, id in enumerate(ids.tolist())}
     found: Floats = codes[[places[item.id] for item in items]]
@@ -56,7 +56,7 @@ def _codes(index: Index, items: Sequence[Item]) -> Floats:
 
 
 def _copies(codes: Floats, k: int) -> Floats:
-    """Return what noisy copies score with their original; -1 where it is none of their nearest."""
+    """Scores of noisy copies with their original; -1 where it is none of their nearest."""
     chosen = np.sort(np.random.default_rng(0).permutation(len(codes))[:COPIES])
     copies = noisy(codes, chosen, 0, NOISE)
     met = (exact_neighbors(copies, codes, k) == chosen[:, None]).any(axis=1)

@@ -11,6 +11,7 @@ from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
 from aesearch.modalities import modality
 from aesearch.settings import plain
+from aesearch.wording import listed
 
 if TYPE_CHECKING:
     from aesearch.encoders.base import Encoder
@@ -106,7 +107,7 @@ def require_kind(name: str, kind: str) -> None:
     able = encoders_for(kind)
     if name == "auto" or current_name(name) in able:
         return
-    kinds = " and ".join(f"{modality(one).noun}s" for one in encoder_info(name).modalities)
+    kinds = listed([f"{modality(one).noun}s" for one in encoder_info(name).modalities])
     raise ParameterError(
         f"encoder {name} learns from {kinds}; for {modality(kind).noun}s choose auto, "
         f"{', '.join(able)}"

@@ -16,8 +16,8 @@ from aesearch.indexing.request import Request
 from aesearch.ingest.update import synchronize
 from aesearch.search.index import Index
 from aesearch.settings import FEWEST_TO_FIT, Settings
-from aesearch.sources.columns import Columns, Taken
-from aesearch.sources.table import columns_taken
+from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.table import used_columns
 from aesearch.storage.commit import nothing, publish
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
@@ -36,14 +36,14 @@ class Summary:
         Whether an encoder was trained and the check was made.
     stages : dict
         Seconds of each step.
-    columns : Taken, optional
+    columns : UsedColumns, optional
         Of a table: what was taken for text, key and label.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     trained: bool = False
     stages: dict[str, float] = field(default_factory=dict)
-    columns: Taken | None = None
+    columns: UsedColumns | None = None
 
 
 def build(
@@ -140,7 +140,7 @@ def update(
         summary.counts = counts_of_new(len(dataset))
         index = Index(request.layout.root)
         _finish(index, request, dataset, summary)
-    summary.columns = columns_taken(request.source)
+    summary.columns = used_columns(request.source)
     return index, summary
 
 

@@ -14,9 +14,9 @@ from aesearch.indexing.request import Choices, Request
 from aesearch.ingest.update import differences
 from aesearch.settings import FEWEST_TO_TRAIN, Settings
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
-from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.detect import kind_of
-from aesearch.sources.table import columns_taken
+from aesearch.sources.table import used_columns
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout
 
@@ -36,14 +36,14 @@ class Forecast:
         are.
     trains : {None, 'anew', 'on'}
         Whether an index that exists would be trained anew, or its training gone on with.
-    columns : Taken, optional
+    columns : UsedColumns, optional
         Of a table: what would be taken for text, key and label.
     """
 
     layout: Layout
     counts: dict[str, int]
     trains: str | None = None
-    columns: Taken | None = None
+    columns: UsedColumns | None = None
 
 
 def foretell(
@@ -68,7 +68,7 @@ def foretell(
         entries = walk(request.source)
         require_choices(request.source, entries, request.choices)
         counts = counts_of_new(len(entries))
-        return Forecast(request.layout, counts, columns=columns_taken(request.source))
+        return Forecast(request.layout, counts, columns=used_columns(request.source))
     folder = reopen(request)
     try:
         chosen = request.choices.over(folder.settings, folder.card.kind, retrain=retrain)
@@ -77,7 +77,7 @@ def foretell(
             require_labels(chosen, list(folder.labels().values()))
         goes_on = "on" if folder.layout.plan.exists() else None
         counts = differences(folder, request.source).counts()
-        taken = columns_taken(request.source)
+        taken = used_columns(request.source)
         return Forecast(folder.layout, counts, "anew" if trains else goes_on, taken)
     finally:
         folder.close()

@@ -105,6 +105,7 @@ def synchronize(
         if entries:
             decoded = decode(source, entries, _reader(folder, source), progress)
         batch = list(islice(decoded, BATCH))
+        _require_readable(folder, source, changes, batch)
         changes.failed |= _ingest(
             folder,
             source,
@@ -114,6 +115,24 @@ def synchronize(
         while batch := list(islice(decoded, BATCH)):
             changes.failed |= _ingest(folder, source, batch)
     return changes
+
+
+def _require_readable(
+    folder: IndexFolder, source: Source, changes: Changes, batch: Sequence[Decoded]
+) -> None:
+    """Raise SourceError where no row of a table can be read any more: it holds something else."""
+    stay = changes.unchanged + len(changes.touched) + len(changes.renamed)
+    gone = changes.changed or changes.removed
+    if folder.is_tabular and gone and not stay and _is_lost(batch):
+        first = batch[0]
+        raise SourceError(
+            f"no row of {source.root} can be used any more: {first.entry.key}: {first.reason}. "
+            "Nothing was changed; for other data name another place with --index"
+        )
+
+
+def _is_lost(batch: Sequence[Decoded]) -> bool:
+    return bool(batch) and all(file.sample is None for file in batch)
 
 
 def _reader(folder: IndexFolder, source: Source) -> Read:

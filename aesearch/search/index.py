@@ -182,7 +182,8 @@ class Index:
         content : object
             Of pictures: path, bytes, PIL image, or array (height, width[, channels]), uint8 or
             floats in [0, 1]. Of documents: a str is always text, even where a file has this name;
-            a Path names a document, and bytes are the content of one.
+            a Path names a document, and bytes are the content of one. Of vectors: numbers of
+            shape (size,), or the path or content of an .npy file of such.
         k : int, default=10
             Hits wanted; fewer come back where there are fewer items.
         among : str, optional

@@ -12,7 +12,7 @@ import xxhash
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities import MODALITIES, modality
 from aesearch.sources.base import IN_MEMORY, Entry
-from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.rows import REPEATED
 from aesearch.types import Array
 
@@ -32,8 +32,8 @@ class ArrayRows:
         Of each row, "" where it has none; empty where no row has one. Fields are JSON.
     refused : list of (str, str)
         Rows that are not in the array, each with the reason.
-    taken : Taken, optional
-        Of a table: what was taken for what.
+    used_columns : UsedColumns, optional
+        Of a table: the columns that are used.
     """
 
     array: Array
@@ -41,7 +41,7 @@ class ArrayRows:
     labels: Sequence[str] = ()
     fields: Sequence[str] = ()
     refused: list[tuple[str, str]] = field(default_factory=list)
-    taken: Taken | None = None
+    used_columns: UsedColumns | None = None
 
     def __len__(self) -> int:
         return len(self.array)
@@ -71,7 +71,7 @@ class ArraySource:
 
     Attributes
     ----------
-    taken : Taken or None
+    used_columns : UsedColumns or None
         What the last walk took for what; None before it, and of what has no columns.
     """
 
@@ -88,7 +88,7 @@ class ArraySource:
         self.kind: str | None = kind
         self.columns: Columns | None = columns or Columns()
         self.unreadable: list[tuple[str, str]] = []
-        self.taken: Taken | None = None
+        self.used_columns: UsedColumns | None = None
         self._content = modality(kind).as_kept
         self._load = load
         self._rows: ArrayRows | None = None
@@ -98,21 +98,12 @@ class ArraySource:
     def rows(self) -> ArrayRows:
         """The rows as they were last read."""
         if self._rows is None:
-            self._rows = rows = self._load()
+            rows = self._load()
             rows.require_one_each(str(self.root))
-            self.taken, self.unreadable = rows.taken, list(rows.refused)
-            self._number(rows)
+            self._numbers, unreadable = _numbered(rows.keys or ())
+            self.used_columns, self.unreadable = rows.used_columns, rows.refused + unreadable
+            self._rows = rows  # last: other threads may read meanwhile
         return self._rows
-
-    def _number(self, rows: ArrayRows) -> None:
-        """Find out which row a key means; a key counts once."""
-        self._numbers = {}
-        for row, key in enumerate(rows.keys or ()):
-            if not key:
-                self.unreadable.append((f"row {row}", "has no key"))
-            elif self._numbers.setdefault(key, row) != row:
-                first = self._numbers[key]
-                self.unreadable.append((f"row {row}", f"{REPEATED}'{key}' of row {first}"))
 
     def walk(self) -> Iterator[Entry]:
         """Yield every row; those that cannot be used are kept in `unreadable`."""
@@ -136,18 +127,18 @@ class ArraySource:
         return digest.intdigest() >> 1
 
     def read(self, key: str) -> bytes:
-        """Return the content of a row, as its kind keeps it; raises ContentError."""
+        """The content of a row, as its kind keeps it; raises ContentError."""
         row = self._row(key)
         if row is None:
             raise ContentError("there is no such row any more")
         return self._content(self.rows.array[row])
 
     def labels(self, keys: Sequence[str]) -> list[str]:
-        """Return the label of each row; "" where it has none."""
+        """The label of each row; "" where it has none."""
         return self._of(self.rows.labels, keys)
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Return the fields of each row as JSON; "" where it has none."""
+        """The fields of each row as JSON; "" where it has none."""
         return self._of(self.rows.fields, keys)
 
     def _of(self, texts: Sequence[str], keys: Sequence[str]) -> list[str]:
@@ -162,8 +153,20 @@ class ArraySource:
         return row if 0 <= row < len(rows) and str(row) == key else None
 
 
+def _numbered(keys: Sequence[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Find out which row a key means, and which rows it does not: a key counts once."""
+    rows: dict[str, int] = {}
+    refused: list[tuple[str, str]] = []
+    for row, key in enumerate(keys):
+        if not key:
+            refused.append((f"row {row}", "has no key"))
+        elif rows.setdefault(key, row) != row:
+            refused.append((f"row {row}", f"{REPEATED}'{key}' of row {rows[key]}"))
+    return rows, refused
+
+
 def kind_of_array(array: Array, place: str) -> str:
-    """Return the modality whose items the rows of an array are.
+    """The modality whose items the rows of an array are.
 
     Raises
     ------
@@ -185,7 +188,7 @@ def kind_of_array(array: Array, place: str) -> str:
 def open_array(
     array: Array, keys: Sequence[object] | None = None, labels: Sequence[object] | None = None
 ) -> ArraySource:
-    """Return an array in memory as a source.
+    """An array in memory as a source.
 
     Parameters
     ----------
@@ -210,7 +213,7 @@ def open_array(
 
 
 def as_lines(values: Sequence[object]) -> list[str]:
-    """Return keys or labels as texts of one line each."""
+    """Keys or labels as texts of one line each."""
     if isinstance(values, str):
         raise ParameterError(f"keys and labels are several, one for each row; got '{values}'")
     return ["" if value is None else " ".join(str(value).split()) for value in values]

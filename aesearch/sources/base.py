@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import xxhash
 
 if TYPE_CHECKING:
-    from aesearch.sources.columns import Columns, Taken
+    from aesearch.sources.columns import Columns, UsedColumns
 
 MAX_BYTES = 512 << 20
 
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 
 def digest_of(content: bytes) -> bytes:
-    """Return the 16 bytes that tell whether two files have the same content (xxh3-128)."""
+    """Digest of a content, 16 bytes (xxh3-128): equal for equal contents."""
     return xxhash.xxh3_128_digest(content)
 
 
@@ -42,7 +42,7 @@ class Source(Protocol):
         The modality of its items, where there is no choice.
     columns : Columns or None
         What was chosen of a table, or of an array; None where items are files.
-    taken : Taken or None
+    used_columns : UsedColumns or None
         Which columns the last walk took for what; None where there are none.
     """
 
@@ -51,19 +51,19 @@ class Source(Protocol):
     plain: bool
     kind: str | None
     columns: Columns | None
-    taken: Taken | None
+    used_columns: UsedColumns | None
 
     def walk(self) -> Iterator[Entry]:
         """Yield what there is."""
 
     def read(self, key: str) -> bytes:
-        """Return the content of one; raises ContentError."""
+        """Content of one item; raises ContentError."""
 
     def labels(self, keys: Sequence[str]) -> list[str]:
-        """Return the label of each, "" where it has none."""
+        """Label of each, "" where it has none."""
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Return what else is said of each, as a JSON object; "" where nothing is."""
+        """Further fields of each, as a JSON object; "" where there are none."""
 
 
 STANDARD_INPUT = "-"

@@ -10,7 +10,7 @@ from aesearch.sources.base import Entry
 
 
 class Known(NamedTuple):
-    """What the index remembers of one item or of one skipped file."""
+    """Size, time and digest of an item, or of a skipped file, as the index has them."""
 
     size: int
     mtime_ns: int
@@ -19,7 +19,7 @@ class Known(NamedTuple):
 
 @dataclass
 class Changes:
-    """What distinguishes a source from an index of it.
+    """Differences of a source from an index of it.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Changes:
     unreadable : list of (str, str)
         Folders and files that could not even be listed, each with its reason.
     failed : set of str
-        Keys of those new and changed ones that could not be read, once that was tried.
+        Keys of new and changed files that could not be read.
     """
 
     new: list[Entry] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Changes:
         )
 
     def counts(self) -> dict[str, int]:
-        """Return how many of each kind; what has changed and cannot be read any more is removed."""
+        """Number of files of each kind; changed files that cannot be read any more are removed."""
         new = sum(entry.key not in self.failed for entry in self.new)
         changed = sum(entry.key not in self.failed for entry in self.changed)
         return {
@@ -80,14 +80,14 @@ def compare(
     skipped: Mapping[str, Known],
     digest: Callable[[str], bytes | None],
 ) -> Changes:
-    """Find out what changed, reading only files whose size or time differ.
+    """Compare a source with an index of it; only files whose size or time differ are read.
 
     Parameters
     ----------
     entries : iterable of Entry
-        What the source holds now.
+        Files of the source.
     items, skipped : mapping of key to Known
-        What the index holds, and what it could not read and tries again only when it changes.
+        Items of the index, and files it skipped, which are read again only when they change.
     digest : callable
         Reads the file of a key and returns its digest, or None where it cannot be read.
     """

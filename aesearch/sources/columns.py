@@ -31,20 +31,20 @@ class Columns:
 
     @classmethod
     def of(cls, config: Mapping[str, Any] | None) -> Columns:
-        """Return the columns that ``index.json`` holds."""
+        """The columns that ``index.json`` holds."""
         config = config or {}
         names = (config.get(name) for name in ("key", "label", "vector"))
         return cls(tuple(config.get("text", ())), *names)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what ``index.json`` holds; documents have no vector there."""
+        """The columns as ``index.json`` holds them; documents have no vector there."""
         columns = asdict(self)
         if self.vector is None:
             del columns["vector"]
         return columns
 
     def over(self, known: Columns | None) -> Columns:
-        """Return these columns; of those that are not named, the known ones."""
+        """These columns; of those that are not named, the known ones."""
         known = known or Columns()
         return Columns(
             self.text or known.text,
@@ -55,8 +55,8 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Which columns of a table were taken for what, chosen or guessed.
+class UsedColumns:
+    """The columns of a table that are used, chosen or guessed.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Taken:
     fields: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON; what documents do not have only of vectors."""
+        """The fields as JSON; what documents do not have only of vectors."""
         taken = asdict(self)
         if self.vector is None:
             del taken["vector"], taken["fields"]

@@ -1,4 +1,4 @@
-"""One item that a person or a program hands over: a file's path, or the content itself."""
+"""One item handed over from outside a source: a file's path, or the content itself."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from aesearch.sources.folder import read_file
 
 
 class Content(NamedTuple):
-    """What was handed over, read.
+    """The content of an item that was handed over.
 
     Attributes
     ----------
     sample : object
         As the features take it.
     raw : bytes
-        By which it is known whether two are the same.
+        Bytes whose digest tells whether two items have the same content.
     path : Path or None
         Of the file, if it came from one.
     """

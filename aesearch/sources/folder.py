@@ -1,4 +1,4 @@
-"""Where items come from: a folder is walked, and compared with what the index knows."""
+"""A folder as a source: it is scanned, and each file is an item."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from aesearch.errors import ContentError, SourceError
 from aesearch.sources.base import MAX_BYTES, Entry
 
 if TYPE_CHECKING:
-    from aesearch.sources.columns import Columns, Taken
+    from aesearch.sources.columns import Columns, UsedColumns
 
 # Folders that hold no pictures of the user's: thumbnails of a NAS, version control, packages.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules", "__pycache__", "System Volume Information"})
 
 
 def folder_names(keys: Sequence[str]) -> list[str]:
-    """Return the folder of each key, such as ``cats`` for ``cats/a.jpg``; "" where it is in none.
+    """Folder of each key, such as ``cats`` for ``cats/a.jpg``; "" where it is in none.
 
     Sub-folders keep the names of those above: ``cats/indoors``. Whole paths, which lie outside
     the source, are in none.
@@ -43,7 +43,7 @@ class Folder:
     plain = False
     kind: str | None = None
     columns: Columns | None = None
-    taken: Taken | None = None
+    used_columns: UsedColumns | None = None
 
     def __init__(self, root: Path) -> None:
         if not root.exists():
@@ -86,10 +86,10 @@ class Folder:
                     self._note(item.path[prefix:], f"cannot be examined: {error.strerror}")
 
     def _listing(self, folder: str) -> list[os.DirEntry[str]]:
-        """Return what is in a folder; one that cannot be read is noted."""
+        """Entries of a folder; one that cannot be read is noted."""
         try:
-            with os.scandir(folder) as found:
-                return list(found)
+            with os.scandir(folder) as entries:
+                return list(entries)
         except OSError as error:
             if folder == str(self.root):
                 raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
@@ -98,11 +98,11 @@ class Folder:
             return []
 
     def path(self, key: str) -> Path:
-        """Return the path of a key."""
+        """Path of a key."""
         return self.root / key
 
     def read(self, key: str) -> bytes:
-        """Return the content of a file.
+        """Content of a file.
 
         Raises
         ------
@@ -113,11 +113,11 @@ class Folder:
         return read_file(f"{self._prefix}/{key}")
 
     def labels(self, keys: Sequence[str]) -> list[str]:
-        """Return the folder of each key."""
+        """Folder of each key."""
         return folder_names(keys)
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Return nothing: a file has no fields."""
+        """Nothing: a file has no fields."""
         return [""] * len(keys)
 
     def _note(self, path: str, reason: str) -> None:
@@ -126,7 +126,7 @@ class Folder:
 
 
 def read_file(path: str | Path) -> bytes:
-    """Return the content of a file of at most 512 MiB, or raise ContentError with the reason."""
+    """Content of a file of at most 512 MiB; raises ContentError with the reason."""
     try:
         with open(path, "rb", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size

@@ -18,7 +18,7 @@ def open_source(
     stream: TextIO | None = None,
     kind: str = "auto",
 ) -> Source:
-    """Return the source that a path means: a folder, one file, or '-' for standard input.
+    """The source that a path means: a folder, one file, or '-' for standard input.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def open_source(
 def _opened(
     path: Path | None, columns: Columns | None, stream: TextIO | None, kind: str
 ) -> Source | None:
-    """Return what the kinds that can be in one file make of it: those of the latest kind first.
+    """Sources that the kinds which can be in one file make of it: those of the latest kind first.
 
     A table that holds vectors may be one of documents as well, but not the other way round.
     """

@@ -60,7 +60,7 @@ def _records(table: Any) -> Records:
 
 
 def _values(column: Any) -> list[Any]:
-    """Return one column of a batch; a list of numbers without gaps as an array."""
+    """One column of a batch; a list of numbers without gaps as an array."""
     from pyarrow import types
 
     kind = column.type

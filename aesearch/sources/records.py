@@ -31,14 +31,14 @@ SNIFFED, SNIFFED_CHARACTERS = 200, 1 << 20  # lines from which the delimiter is
 
 
 def is_table(name: str) -> bool:
-    """Return whether the suffix is one of tables."""
+    """Whether the suffix is one of tables."""
     return name.lower().endswith(tuple(SUFFIXES))
 
 
 def open_records(
     path: Path | None, stream: IO[Any] | None, header: list[str]
 ) -> tuple[Records, bool]:
-    """Return the records of a table, and whether they are plain lines.
+    """The records of a table, and whether they are plain lines.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def _separated_records(lines: Iterator[str], header: list[str], tabs: bool) -> R
 
 
 def _head_of(lines: Iterator[str]) -> list[str]:
-    """Return the first lines, which are then taken from `lines`."""
+    """The first lines, which are consumed from `lines`."""
     head: list[str] = []
     for line in islice(lines, SNIFFED):
         head.append(line)
@@ -183,7 +183,7 @@ def _record_of(line: int, header: list[str], fields: list[str]) -> Record:
 
 
 def _sniffed(head: list[str], tabs: bool) -> tuple[str, Literal[0, 3]]:
-    """Return the delimiter, and whether quotation marks mean anything, from the first lines."""
+    """The delimiter, and whether quotation marks mean anything, from the first lines."""
     best = (0.0, 0, 0)
     found: tuple[str, Literal[0, 3]] = NO_DELIMITER, csv.QUOTE_MINIMAL
     ways: list[tuple[str, Literal[0, 3]]] = [(one, csv.QUOTE_MINIMAL) for one in DELIMITERS]

@@ -99,7 +99,7 @@ class Rows(Iterator[Row | Refused]):
         return text, key, label
 
     def _wordiest(self, sample: list[dict[str, Any]], taken: set[str]) -> str:
-        """Return the column with the longest strings; a key or label only if nothing else is."""
+        """The column with the longest strings; a key or label only if nothing else is."""
         lengths = {
             name: sum(_words(values.get(name)) for values in sample) for name in self.columns
         }
@@ -149,7 +149,7 @@ def read_table(
     key: str | None = None,
     label: str | None = None,
 ) -> Rows:
-    """Return an iterator over the rows of a table; its attributes say which columns it uses.
+    """An iterator over the rows of a table; its attributes say which columns it uses.
 
     Parameters
     ----------
@@ -186,12 +186,12 @@ def read_table(
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
-    """Return the columns of a table: its header, or what the first 100 lines of JSON hold."""
+    """The columns of a table: its header, or what the first 100 lines of JSON hold."""
     return read_table(path).columns
 
 
 def folded_names(columns: Sequence[str]) -> dict[str, str]:
-    """Return columns by their names in small letters; of two alike the first."""
+    """Columns by their names in small letters; of two alike the first."""
     return {name.strip().lower(): name for name in reversed(columns)}
 
 
@@ -210,7 +210,7 @@ def choose_columns(
     label: str | None,
     taken: Sequence[str] = (),
 ) -> tuple[str, str]:
-    """Return the columns of key and label, "" for none, where these were not named.
+    """The columns of key and label, "" for none, where these were not named.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def choose_columns(
         The first rows: a key must tell them apart.
     key, label : str or None
         As they were named.
-    taken : sequence of str
+    used_columns : sequence of str
         Columns that hold something else.
     """
     folded = folded_names(columns)
@@ -234,18 +234,18 @@ def choose_columns(
 
 
 def one_line(value: Any) -> str:
-    """Return a value of JSON as a key or a label: in one line, without needless spaces."""
+    """A value of JSON as a key or a label: in one line, without needless spaces."""
     return " ".join(_as_text(value).split())
 
 
 def _is_unique(name: str, sample: list[dict[str, Any]]) -> bool:
-    """Return whether a column tells all of these rows apart."""
+    """Whether a column tells all of these rows apart."""
     keys = {_as_text(values.get(name)) for values in sample}
     return len(keys) == len(sample) and "" not in keys
 
 
 def _words(value: Any) -> int:
-    """Return how long a string is; 0 for whatever is no string, or a number written as one."""
+    """Length of a string; 0 for what is no string, or a number written as one."""
     if not isinstance(value, str):
         return 0
     try:
@@ -256,7 +256,7 @@ def _words(value: Any) -> int:
 
 
 def _as_text(value: Any) -> str:
-    """Return a value of JSON as a reader would see it: what has no words of its own is empty."""
+    """A value of JSON as a reader would see it: what has no words of its own is empty."""
     if isinstance(value, str):
         return tidy(value).strip()
     if isinstance(value, list):

@@ -10,7 +10,7 @@ import xxhash
 
 from aesearch.errors import SourceError
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
-from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.record import Refused
 from aesearch.sources.records import is_table
 from aesearch.sources.rows import read_table
@@ -30,7 +30,7 @@ class Table:
 
     Attributes
     ----------
-    taken : Taken or None
+    used_columns : UsedColumns or None
         What the last walk took for text, key and label; None before it, and of plain lines, which
         have no columns.
 
@@ -51,7 +51,7 @@ class Table:
         self.root = path.resolve() if path is not None else Path(STANDARD_INPUT)
         self.columns: Columns | None = columns or Columns()
         self.unreadable: list[tuple[str, str]] = []
-        self.taken: Taken | None = None
+        self.used_columns: UsedColumns | None = None
         self._path, self._stream = path, stream
         self._rows: dict[str, tuple[str, str]] = {}
 
@@ -69,7 +69,9 @@ class Table:
             used = {*found.text, *filter(None, (found.key, found.label))}
             rest = tuple(name for name in found.columns if name not in used)
             if found.columns:
-                self.taken = Taken(found.text, found.key or None, found.label or None, rest)
+                self.used_columns = UsedColumns(
+                    found.text, found.key or None, found.label or None, rest
+                )
             for row in found:
                 if isinstance(row, Refused):
                     self.unreadable.append((f"line {row.line}", row.reason))
@@ -82,15 +84,15 @@ class Table:
             yield Entry(key, len(content), stamp)
 
     def read(self, key: str) -> bytes:
-        """Return the text of a row, in UTF-8."""
+        """Text of a row, in UTF-8."""
         return self._rows[key][0].encode(errors="replace")
 
     def labels(self, keys: Sequence[str]) -> list[str]:
-        """Return the label of each row; "" where it has none."""
+        """Label of each row; "" where it has none."""
         return [self._rows[key][1] if key in self._rows else "" for key in keys]
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Return nothing: of documents only the text is kept."""
+        """Nothing: of documents only the text is kept."""
         return [""] * len(keys)
 
 
@@ -101,12 +103,12 @@ def open_table(
     *,
     wanted: bool,  # noqa: ARG001 - every table may be one of documents
 ) -> Table | None:
-    """Return a table of documents, or standard input, as a source; None of another file."""
+    """A table of documents, or standard input, as a source; None of another file."""
     if path is not None and not is_table(path.name):
         return None
     return Table(path, columns, stream)
 
 
-def columns_taken(source: Source) -> Taken | None:
-    """Return which columns a source was found to have; None of what has none."""
-    return source.taken
+def used_columns(source: Source) -> UsedColumns | None:
+    """The columns of a source that are used; None of a source without columns."""
+    return source.used_columns

@@ -20,7 +20,7 @@ import numpy as np
 from aesearch.errors import AesearchError, ContentError, ParameterError, SourceError
 from aesearch.sources.arrays import ArrayRows, ArraySource, as_lines, kind_of_array
 from aesearch.sources.base import STANDARD_INPUT
-from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import JSON_LINES, PARQUET, open_records
 from aesearch.sources.rows import (
@@ -46,7 +46,7 @@ Read = Record | Refused
 def open_vectors(
     path: Path | None, columns: Columns, stream: TextIO | None, *, wanted: bool
 ) -> ArraySource | None:
-    """Return a file, or standard input, as a source of vectors; None where it holds none.
+    """A file, or standard input, as a source of vectors; None where it holds none.
 
     Parameters
     ----------
@@ -85,11 +85,13 @@ def open_vectors(
 
 
 def _whole(path: Path, columns: Columns) -> Columns:
-    """Return columns with whole paths, where they name files."""
+    """Columns with whole paths, where they name files."""
     if columns.text:
         raise SourceError(f"{path} is an array and has no column of text; leave out --text")
     if path.name.lower().endswith(NPZ):
         return columns
+    if columns.vector:
+        raise SourceError(f"{path} is one array and has no columns; leave out --vector")
     key, label = (
         None if name is None else str(Path(name).resolve()) for name in (columns.key, columns.label)
     )
@@ -125,7 +127,7 @@ def _npy(path: Path, columns: Columns) -> ArrayRows:
 
 
 def _lines(path: Path, beside: Path, rows: ArrayRows) -> list[str]:
-    """Return the lines of a file, one for each row of an array."""
+    """The lines of a file, one for each row of an array."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -157,7 +159,7 @@ def _npz(path: Path, columns: Columns) -> ArrayRows:
         if label is not None:
             rows.labels = as_lines(arrays[label].tolist())
     unused = tuple(name for name in names if name not in (vector, key, label))
-    rows.taken = Taken((), key, label, unused, vector)
+    rows.used_columns = UsedColumns((), key, label, unused, vector)
     return rows
 
 
@@ -167,7 +169,7 @@ def _usual(usual: Sequence[str], names: Sequence[str]) -> str | None:
 
 
 def _only(place: str, found: Sequence[str], names: Sequence[str]) -> str:
-    """Return the only name of vectors, or raise ParameterError."""
+    """The only name of vectors, or raise ParameterError."""
     if len(found) != 1:
         what = f"vectors in {', '.join(found)}" if found else "no lists of numbers"
         todo = f"name one with --vector, such as --vector {found[0]}" if found else "name another"
@@ -193,7 +195,7 @@ def _holds_vectors(path: Path, columns: Columns) -> bool:
 def _begun(
     path: Path | None, stream: TextIO | None
 ) -> tuple[tuple[str, ...], list[Mapping[str, Any]], Iterator[Read]]:
-    """Return the columns of a table, its first rows, and all of them."""
+    """The columns of a table, its first rows, and all of them."""
     place = str(path or "standard input")
     header: list[str] = []
     try:
@@ -210,12 +212,12 @@ def _begun(
 
 
 def _vector_columns(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the columns of which most rows hold a list of numbers, of one length."""
+    """The columns of which most rows hold a list of numbers, of one length."""
     return [name for name in names if _width(name, sample)]
 
 
 def _width(name: str, sample: Sequence[Mapping[str, Any]]) -> int:
-    """Return the length of most lists of numbers in a column; 0 where few rows have one."""
+    """The length of most lists of numbers in a column; 0 where few rows have one."""
     found = Counter(len(v) for row in sample if (v := numbers_of(row.get(name))) is not None)
     width, count = found.most_common(1)[0] if found else (0, 0)
     return width if width > 1 and 2 * count >= len(sample) else 0
@@ -228,7 +230,7 @@ def _has_text(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> bool
 
 
 def numbers_of(value: Any) -> Array | None:
-    """Return a list of numbers as a float32 array of shape (d,), or None where it is none."""
+    """A list of numbers as a float32 array of shape (d,), or None where it is none."""
     if not isinstance(value, list | np.ndarray):
         return None
     try:
@@ -274,7 +276,7 @@ class _Table:
         refused: list[tuple[str, str]] = []
         first: dict[str, int] = {}
         for number, record in enumerate(records, 1):
-            own = self._taken(record, number, vector, width, key, first)
+            own = self._checked(record, number, vector, width, key, first)
             if isinstance(own, str):
                 refused.append((f"line {record.line}", own))
                 continue
@@ -285,10 +287,10 @@ class _Table:
             labels.append(one_line(record.values.get(label)) if label else "")
             fields.append(_as_fields(record.values, rest))
         rows = np.frombuffer(values, np.float32).reshape(len(keys), width)
-        taken = Taken((), key or None, label or None, (), vector, tuple(rest))
-        return ArrayRows(rows, keys, labels, fields, refused, taken)
+        columns = UsedColumns((), key or None, label or None, (), vector, tuple(rest))
+        return ArrayRows(rows, keys, labels, fields, refused, columns)
 
-    def _taken(
+    def _checked(
         self,
         record: Read,
         number: int,
@@ -297,7 +299,7 @@ class _Table:
         key: str,
         first: dict[str, int],
     ) -> tuple[str, Array] | str:
-        """Return key and vector of a row, or why there are none."""
+        """Key and vector of a row, or why there are none."""
         if isinstance(record, Refused):
             return record.reason
         row = numbers_of(record.values.get(vector))
@@ -314,13 +316,13 @@ class _Table:
 
 
 def _plain_one(place: str, names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> str:
-    """Return the column of vectors that needs no choice, or raise ParameterError."""
+    """The column of vectors that needs no choice, or raise ParameterError."""
     found = _vector_columns(names, sample)
     return _usual(VECTORS, found) or _only(place, found, names)
 
 
 def _as_fields(values: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Return some values of a row as a JSON object, "" where it has none of them."""
+    """Some values of a row as a JSON object, "" where it has none of them."""
     own = {name: _jsonable(values[name]) for name in names if values.get(name) is not None}
     return json.dumps(own, ensure_ascii=False, default=str) if own else ""
 

@@ -26,7 +26,7 @@ PROBED = 64  # files from which the width is told
 MIXED = 32  # vectors of which a random direction is made
 MEASURED = 2000  # vectors between which distances are measured
 COMPARED = 512 << 20  # bytes of vectors that are compared as they are
-NOISE = 1.0  # length of the noise, in median distances of nearest neighbours
+NOISE = 1.0  # length of the noise, in median distances of nearest neighbors
 
 
 @dataclass
@@ -124,7 +124,7 @@ def noisy(vectors: Floats, rows: Ids, seed: int, share: float = NOISE) -> Floats
     """Return copies of some vectors with noise that points where the vectors differ.
 
     The noise is normal, with the covariance of the vectors (a random combination of some of
-    them), and as long as the median distance between nearest neighbours: noise of equal size in
+    them), and as long as the median distance between nearest neighbors: noise of equal size in
     all dimensions would mostly lie where a code of fewer dimensions does not even look.
 
     Parameters
@@ -151,12 +151,12 @@ def noisy(vectors: Floats, rows: Ids, seed: int, share: float = NOISE) -> Floats
     chosen = rng.integers(len(sample), size=(len(rows), MIXED))
     noise = np.stack([w @ centred[c] for w, c in zip(weights, chosen, strict=True)])
     usual = float(np.sqrt(np.square(noise).sum(axis=1).mean()))
-    length = share * neighbour_distance(sample)
+    length = share * neighbor_distance(sample)
     copies = vectors[rows] + noise * (length / max(usual, 1e-12))
     return unit_rows(copies.astype(np.float32))
 
 
-def neighbour_distance(sample: Floats) -> float:
+def neighbor_distance(sample: Floats) -> float:
     """Return the median distance of unit vectors to the nearest other that differs."""
     if len(sample) < 2:
         return 0.0
