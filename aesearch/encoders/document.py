@@ -21,6 +21,7 @@ from aesearch.encoders.parameters import Parameter, parameters_of
 from aesearch.encoders.torch_encoder import TrainedEncoder
 from aesearch.modalities import MODALITIES, modality
 from aesearch.settings import format_parameters
+from aesearch.wording import listed
 
 BEGIN = "<!-- from here on: python -m aesearch.encoders.document docs/encoders.md -->"
 END = "<!-- up to here -->"
@@ -55,8 +56,8 @@ def _in_order() -> list[EncoderInfo]:
 def _overview() -> str:
     lines = ["| encoder | what it is | learns from |", "|---|---|---|"]
     for info in _in_order():
-        sources = ", ".join(f"{modality(kind).noun}s" for kind in info.modalities)
-        labels = "; folders are labels" if info.uses_labels else ""
+        sources = listed([f"{modality(kind).noun}s" for kind in info.modalities])
+        labels = ", with their folders as labels" if info.uses_labels else ""
         name = f"[`{info.name}`](#{info.name})"
         lines.append(f"| {name} | {_cell(_summary(info.load()))} | {sources}{labels} |")
     return "\n".join(lines)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import aesearch
 from aesearch.encoders import MLPEncoder, VAEEncoder
@@ -36,6 +37,7 @@ def hits(index: aesearch.Index) -> None:
         assert_type(hit.title, str | None)
         assert_type(hit.snippet, Snippet | None)
         assert_type(hit.passage, Passage | None)
+        assert_type(hit.fields, Mapping[str, Any] | None)
 
 
 def changes(index: aesearch.Index) -> None:
