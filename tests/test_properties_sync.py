@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import make_picture
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -281,8 +281,13 @@ class Syncing(RuleBasedStateMachine):
         exact = index.search(content, k=len(self.items))
         assert {hit.key for hit in exact[: len(copies)]} == copies
         assert {hit.key for hit in exact} <= self.items.keys()
-        # By its code, or by its words: not by its bytes.
-        found = {hit.key: hit.score for hit in index.search(self.kind.as_query(content), k=99)}
+        # By its code, or by its words where no code knows one of them: not by its bytes.
+        query = index.prepare(self.kind.as_query(content))
+        try:
+            hits = index.search(query, k=99, hybrid=False)
+        except ContentError:
+            hits = index.search(query, k=99)
+        found = {hit.key: hit.score for hit in hits}
         assert found.keys() <= self.items.keys()
         assert found[key] > 0.999
 
@@ -303,5 +308,9 @@ def test_it_is_a_dict_of_its_source(
         shutil.copytree(tmp_path / name, tmp_path / "kept" / name)
     run_state_machine_as_test(
         lambda: Syncing(kind, tmp_path),
-        settings=settings(max_examples=settings().max_examples // 6, stateful_step_count=25),
+        settings=settings(
+            max_examples=settings().max_examples // 6,
+            stateful_step_count=25,
+            phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink takes minutes
+        ),
     )
