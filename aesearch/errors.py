@@ -12,11 +12,11 @@ class ParameterError(AesearchError, ValueError):
 
 
 class SourceError(AesearchError):
-    """The source cannot be indexed at all: missing, not a folder, or without a single picture."""
+    """The source cannot be indexed at all: missing, of no kind, or without one item."""
 
 
 class ContentError(AesearchError):
-    """One file cannot be read as a picture; the message says why."""
+    """One item cannot be read; the message says why."""
 
 
 class NotAPictureError(ContentError):
@@ -60,4 +60,4 @@ class StorageError(AesearchError, OSError):
 
 
 class UnsupportedError(AesearchError):
-    """An engine of this kind cannot do this; the caller takes another way."""
+    """What was asked means nothing for this kind of data, or cannot be done here."""

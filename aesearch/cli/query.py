@@ -94,13 +94,13 @@ def query(
         results = [_search(index, *one, top, limits, explain=explain) for one in queries]
         answers += [answer for answer in results if answer is not None]
         tabular = folder.is_tabular
-        added = folder.added_contents() if sheet is not None else {}
+        contents = _contents_of(index, answers) if sheet is not None else {}
     _explain_no_hits(answers, limits["threshold"], limits["among"])
     several = len(keys) + len(queries) > 1
     for answer in answers:
         print_answer(answer, format, several=several, tabular=tabular)
     if sheet is not None and answers:
-        _draw_sheet(answers, added, sheet)
+        _draw_sheet(answers, contents, sheet)
     if None in results:
         return SOME_SKIPPED if answers else ERROR
     return DONE
@@ -239,8 +239,20 @@ def _queries(
         yield " ".join(words), " ".join(words)
 
 
-def _draw_sheet(answers: list[Answer], added: dict[str, bytes], out: Path) -> None:
-    """Draw queries and hits; of those without a file, the small picture in the database."""
+def _contents_of(index: Index, answers: list[Answer]) -> dict[str, bytes]:
+    """Pictures that are in no file of their own: in the database, or rows of an array."""
+    contents = index.folder.added_contents()
+    if index.is_tabular:
+        from aesearch.ingest.update import source_of
+
+        source = source_of(index.folder)
+        keys = {hit.key for answer in answers for hit in answer.hits} - contents.keys()
+        contents |= {key: source.read(key) for key in keys}
+    return contents
+
+
+def _draw_sheet(answers: list[Answer], contents: dict[str, bytes], out: Path) -> None:
+    """Draw queries and hits; of those without a file of their own, what `contents` has."""
     from aesearch.modalities.images.pixels import open_picture
     from aesearch.reports.contact_sheet import Cell, Row, write_sheet
 
@@ -251,7 +263,8 @@ def _draw_sheet(answers: list[Answer], added: dict[str, bytes], out: Path) -> No
         except ContentError:
             picture = None
         cells = [
-            Cell(hit.score, hit.key, hit.path or added.get(hit.key, b"")) for hit in answer.hits
+            Cell(hit.score, hit.key, contents.get(hit.key) or hit.path or b"")
+            for hit in answer.hits
         ]
         rows.append(Row(answer.name, picture, cells))
     write_sheet(rows, out)

@@ -23,9 +23,10 @@ from aesearch.duplicates.registration import ROW, STEPS, agreement, mirrored, pa
 from aesearch.engines.faiss import exact_neighbors
 from aesearch.errors import ContentError, SourceError
 from aesearch.ingest.decode import decode
+from aesearch.ingest.update import source_of
 from aesearch.modalities.images.pixels import load_all_formats, open_picture, size_of
 from aesearch.search.index import Index
-from aesearch.sources.base import Entry
+from aesearch.sources.base import Entry, Source
 from aesearch.sources.folder import Folder
 from aesearch.storage.schema import Item
 from aesearch.types import Bools, Floats, Ids, Pixels, Progress, silent
@@ -78,7 +79,11 @@ def find_candidates(index: Index, items: Sequence[Item], progress: Progress = si
     progress : callable
     """
     load_all_formats()
-    files = _Files(index.source, index.folder.added_contents())
+    files: Source = (
+        source_of(index.folder)
+        if index.is_tabular
+        else _Files(index.source, index.folder.added_contents())
+    )
     with tempfile.TemporaryFile() as scratch:
         shape = (len(items), ROW)
         squares: Pixels = (
@@ -105,7 +110,7 @@ def find_candidates(index: Index, items: Sequence[Item], progress: Progress = si
 
 
 def _read(
-    files: Folder, items: Sequence[Item], squares: Pixels, progress: Progress
+    files: Source, items: Sequence[Item], squares: Pixels, progress: Progress
 ) -> dict[str, str]:
     """Pack each picture into its row; those that cannot be compared, and why."""
 
@@ -126,7 +131,7 @@ def _read(
 
 
 def _distorted(
-    files: Folder, items: Sequence[Item], rows: Ids, each: int, seed: int, progress: Progress
+    files: Source, items: Sequence[Item], rows: Ids, each: int, seed: int, progress: Progress
 ) -> tuple[Ids, Pixels]:
     """Rows, `each` times, and as many distorted copies of them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from aesearch._version import __version__
@@ -64,10 +64,9 @@ def _make(request: Request, stages: dict[str, float]) -> Dataset:
     started = time.perf_counter()
     progress("components", 0, 1)
     _clear(layout)
-    store = Store(layout.database, create=True)
     goes_on = len(dataset) >= FEWEST_TO_FIT or settings.encoder == "raw"
-    _publish_first(layout, store, dataset, settings, goes_on=goes_on)
-    store.close()
+    with closing(Store(layout.database, create=True)) as store:
+        _publish_first(layout, store, dataset, settings, goes_on=goes_on)
     if goes_on:
         from aesearch.indexing.train import Plan
 

@@ -12,6 +12,7 @@ from aesearch.encoders.factory import require_folders
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.indexing.request import Choices, Request
 from aesearch.ingest.update import differences
+from aesearch.modalities import modality
 from aesearch.settings import FEWEST_TO_TRAIN, Settings
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
 from aesearch.sources.columns import Columns, UsedColumns
@@ -107,6 +108,12 @@ def reopen(request: Request) -> IndexFolder:
     folder = IndexFolder(request.layout.root)
     try:
         folder.check_source(request.source.root)
+        kind = request.source.kind
+        if kind not in (None, folder.card.kind):
+            raise IndexExistsError(
+                f"{folder.layout.root} is an index of {folder.modality.noun}s, and the source "
+                f"holds {modality(kind).noun}s; name another place with --index"
+            )
     except IndexExistsError:
         folder.close()
         raise

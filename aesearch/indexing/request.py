@@ -132,7 +132,7 @@ def _opened(
     if not isinstance(source, str | Path):
         if path is None:
             raise ParameterError("an array has no name; give the index a place: build(array, path)")
-        return Layout(place_for(Path(), path)), open_array(np.asarray(source), keys, labels)
+        return Layout(place_for(Path(), path)), open_array(_array(source), keys, labels)
     if keys is not None or labels is not None:
         raise ParameterError(f"keys and labels go with an array; {source} has its own")
     if str(source) == STANDARD_INPUT and path is None:
@@ -228,3 +228,13 @@ class Request:
                 "is written; name another place with --index"
             )
         return cls(opened, layout, choices, seconds, retrain, progress)
+
+
+def _array(rows: object) -> Array:
+    """Rows as an array."""
+    try:
+        return np.asarray(rows)
+    except ValueError:
+        raise SourceError(
+            "the rows of the array have different lengths; give numbers of shape (n, d)"
+        ) from None

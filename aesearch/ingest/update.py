@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.errors import ContentError, SourceError, UnknownKeyError
+from aesearch.errors import ContentError, SourceError, UnknownKeyError, UnsupportedError
 from aesearch.ingest.arrival import Arrival
 from aesearch.ingest.decode import Decoded, decode
 from aesearch.modalities import Modality, Read
-from aesearch.sources.base import Source, digest_of
+from aesearch.sources.base import IN_MEMORY, Source, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.content import read_content
 from aesearch.sources.open import open_source
@@ -32,7 +32,18 @@ REMOVED = "removed by hand"
 
 
 def source_of(folder: IndexFolder) -> Source:
-    """The source of an index, to be scanned again."""
+    """The source of an index, to be scanned again.
+
+    Raises
+    ------
+    UnsupportedError
+        If the items came as an array, which is not kept.
+    """
+    if folder.card.source == IN_MEMORY:
+        raise UnsupportedError(
+            f"the items of {folder.name} came as an array, which is not kept; give it to "
+            "aesearch.build again"
+        )
     return open_source(folder.source, folder.card.columns or None, kind=folder.card.kind)
 
 
@@ -206,7 +217,7 @@ def _add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]
     rows: list[NewItem] = []
     samples: list[Any] = []
     contents_kept: list[bytes] = []
-    for key, content in _named(folder, contents):
+    for key, content in dict(_named(folder, contents)).items():
         if not key or "\0" in key or not is_valid_text(key):
             raise ContentError(f"{key!r} cannot be added: a key is text of at least one letter")
         try:

@@ -12,13 +12,14 @@ from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.errors import (
     ContentError,
     SourceError,
+    UnsupportedError,
 )
 from aesearch.ingest.decode import decode
+from aesearch.ingest.update import source_of
 from aesearch.maps.layouts import Panel, coordinates_of, layout_of
 from aesearch.maps.material import FEWEST, Material
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.sources.base import Entry
-from aesearch.sources.folder import Folder
 from aesearch.types import Ids
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ class ImageMaterial(Material):
         scanned = [item for item in self.items if item.key not in self.added]
         entries = [Entry(item.key, item.size, item.mtime_ns) for item in scanned]
         try:
-            source = Folder(self.index.source)
-        except SourceError:
+            source = source_of(self.index.folder)
+        except (SourceError, UnsupportedError):
             return
         for one in decode(source, entries, self._pixels.read, self.progress):
             if one.sample is not None:

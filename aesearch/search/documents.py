@@ -132,7 +132,7 @@ class DocumentRanker(Ranker):
         found: list[list[Found]] = [[] for _ in codes]
         if not k:
             return found
-        if allowed is not None:
+        if allowed is not None and any(exact):
             kept = set(allowed.tolist())
             exact = [[id for id in first if id in kept] for first in exact]
         left = list(range(len(codes)))

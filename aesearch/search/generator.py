@@ -11,6 +11,7 @@ import numpy as np
 from aesearch.errors import ContentError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.inference.generate import decode, interpolate, plane, reconstruct, sample
+from aesearch.ingest.update import source_of
 from aesearch.modalities.images.pixels import Content, ImageFeatures
 from aesearch.sources.folder import read_file
 from aesearch.types import Array, Floats, Pixels
@@ -133,6 +134,8 @@ class Generator:
 
     def _content_of(self, key: str) -> Content:
         """Return the file of an item, or the small picture kept of one that was added by hand."""
+        if self._folder.is_tabular and key not in self._folder.added_contents():
+            return source_of(self._folder).read(key)
         path = self._folder.path_of(key)
         if path.exists():
             return path

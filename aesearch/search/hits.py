@@ -23,7 +23,8 @@ class Hit:
     key : str
         Path relative to the source, with forward slashes; of a table, the key of the row.
     path : Path or None
-        Where the file is; None of what was added under a key of your own, which has none.
+        Where the file is, of a row the table; None of what has none: added under a key of your own,
+        or given as an array.
     title : str or None
         Of a document; where it has none, its first words. None of what is no document.
     snippet : Snippet or None

@@ -153,7 +153,7 @@ def _best(
     ids: Ids, scores: Floats, exact: Sequence[int], allowed: Ids | None, k: int
 ) -> list[Found]:
     """The best `k` of one query: `exact` first, and what was found after them."""
-    if allowed is not None:
+    if allowed is not None and exact:
         kept = set(allowed.tolist())
         exact = [id for id in exact if id in kept]
     best = {id: Found(id, 1.0, id) for id in exact[:k]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -214,6 +214,6 @@ def open_array(
 
 def as_lines(values: Sequence[object]) -> list[str]:
     """Keys or labels as texts of one line each."""
-    if isinstance(values, str):
+    if isinstance(values, str) or not isinstance(values, Iterable):
         raise ParameterError(f"keys and labels are several, one for each row; got '{values}'")
     return ["" if value is None else " ".join(str(value).split()) for value in values]

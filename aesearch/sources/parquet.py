@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.errors import ContentError, SourceError
+from aesearch.errors import SourceError
 from aesearch.sources.record import Record, Records
 
 AT_ONCE = 1024  # rows
@@ -40,10 +40,10 @@ def parquet_records(path: Path, header: list[str]) -> Records:
     except (ArrowException, OSError) as error:
         raise SourceError(f"{path} is no parquet file, or is damaged: {error}") from None
     header += table.schema_arrow.names
-    return _records(table)
+    return _records(path, table)
 
 
-def _records(table: Any) -> Records:
+def _records(path: Path, table: Any) -> Records:
     from pyarrow import ArrowException
 
     number = 0
@@ -54,7 +54,8 @@ def _records(table: Any) -> Records:
                 number += 1
                 yield Record(number, {name: values[row] for name, values in columns.items()})
     except (ArrowException, OSError) as error:
-        raise ContentError(f"damaged: {error}; what follows cannot be read") from error
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"{path} is damaged after row {number:,}: {reason}") from error
     finally:
         table.close()
 

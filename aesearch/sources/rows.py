@@ -220,7 +220,7 @@ def choose_columns(
         The first rows: a key must tell them apart.
     key, label : str or None
         As they were named.
-    used_columns : sequence of str
+    taken : sequence of str
         Columns that hold something else.
     """
     folded = folded_names(columns)

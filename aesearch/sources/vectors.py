@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tokenize
 import zipfile
 import zlib
 from array import array
@@ -98,6 +99,13 @@ def _whole(path: Path, columns: Columns) -> Columns:
     return replace(columns, key=key, label=label)
 
 
+# What numpy and zipfile raise of files that are damaged, encrypted or packed in other ways.
+UNREADABLE = (
+    *(ValueError, EOFError, KeyError, MemoryError, RuntimeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Turn whatever numpy raises into a SourceError."""
@@ -107,7 +115,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         if "object" in str(error).lower() or "pickle" in str(error).lower():
             reason = "it holds Python objects, which are never loaded; save an array of numbers"
         else:
@@ -129,7 +137,8 @@ def _npy(path: Path, columns: Columns) -> ArrayRows:
 def _lines(path: Path, beside: Path, rows: ArrayRows) -> list[str]:
     """The lines of a file, one for each row of an array."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
+        lines = text.removesuffix("\n").split("\n") if text else []
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise SourceError(f"{path} cannot be read: {reason}; name a file of lines") from None
@@ -155,12 +164,19 @@ def _npz(path: Path, columns: Columns) -> ArrayRows:
         label = columns.label or _usual(LABELS, names)
         rows = ArrayRows(arrays[vector])
         if key is not None:
-            rows.keys = as_lines(arrays[key].tolist())
+            rows.keys = _column(arrays[key], key)
         if label is not None:
-            rows.labels = as_lines(arrays[label].tolist())
+            rows.labels = _column(arrays[label], label)
     unused = tuple(name for name in names if name not in (vector, key, label))
     rows.used_columns = UsedColumns((), key, label, unused, vector)
     return rows
+
+
+def _column(values: Array, name: str) -> list[str]:
+    """Keys or labels of an archive."""
+    if values.ndim != 1:
+        raise ParameterError(f"{name} is of shape {values.shape}; give one for each row")
+    return as_lines((values.astype(str) if values.dtype.kind == "S" else values).tolist())
 
 
 def _usual(usual: Sequence[str], names: Sequence[str]) -> str | None:

@@ -164,6 +164,8 @@ class Store:
         with self._lock:
             try:
                 return self._db.execute(sql, values).fetchall()
+            except sqlite3.ProgrammingError as error:
+                raise StorageError(f"the index of {self.path} was closed; open it again") from error
             except sqlite3.DatabaseError as error:
                 raise DamagedError(f"{self.path} cannot be read: {error}") from error
 
@@ -278,7 +280,7 @@ class Store:
         return selected, flat.reshape(len(rows), -1) if rows else flat.reshape(0, 1)
 
     def added_contents(self) -> list[tuple[NewItem, bytes]]:
-        """The items that were added manually, each with its picture as PNG."""
+        """The items that were added manually, each with what its modality keeps of it."""
         rows = self._rows(
             "SELECT key, size, mtime_ns, digest, png FROM items JOIN kept USING (id) "
             "WHERE added = 1"
@@ -381,7 +383,7 @@ class Store:
         return np.array(ids, dtype=np.int64)
 
     def put_contents(self, ids: Ids, contents: Sequence[bytes]) -> None:
-        """Write pictures (PNG) of items that were added manually; empty ones are passed over."""
+        """Write what is kept of items that were added manually; empty contents are passed over."""
         rows = [(int(i), png) for i, png in zip(ids, contents, strict=True) if png]
         self._db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
 

@@ -182,12 +182,11 @@ class IndexFolder:
 
     def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:
         """Paths of the files of items by id; None of what was added without a file."""
-        if self.card.source == IN_MEMORY:
-            return dict.fromkeys(keys)
-        without_file = {
-            id for id in self.store.added_manually(keys) if not Path(keys[id]).is_absolute()
+        added, in_memory = self.store.added_manually(keys), self.card.source == IN_MEMORY
+        return {
+            id: _path_of_added(key) if id in added else None if in_memory else self.path_of(key)
+            for id, key in keys.items()
         }
-        return {id: None if id in without_file else self.path_of(key) for id, key in keys.items()}
 
     # -- the revision that is open ---------------------------------------------------------------
 
@@ -237,6 +236,7 @@ class IndexFolder:
         """Make one change of the rows the current revision; see `commit.publish`."""
         try:
             with hold(self.layout):
+                self.card = Card.read(self.layout.card)  # another writer may have chosen anew
                 publish(self.layout, self.store, edit, self.settings, fingerprint=fingerprint)
         finally:
             self.forget()
@@ -293,7 +293,8 @@ class IndexFolder:
         problems = database_problems(self.layout, self.store, self.modality)
         stale = engine_file_problem(self.layout, self.store)
         if stale and repair:
-            self.publish(nothing, fingerprint=self.revision.fingerprint)
+            with hold(self.layout):  # or a training that ends now would get codes of this encoder
+                self.publish(nothing, fingerprint=self.revision.fingerprint)
         elif stale:
             problems.append(stale)
         return problems
@@ -302,3 +303,9 @@ class IndexFolder:
         """Close the database."""
         self.store.close()
         self._opened = None
+
+
+def _path_of_added(key: str) -> Path | None:
+    """Path of an item that was added manually: its key, unless that is one of the user's own."""
+    path = Path(key)
+    return path if path.is_absolute() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import KeysView, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -141,6 +141,13 @@ class IndexInfo:
         """The fields as JSON."""
         skipped = [file._asdict() for file in self.skipped]
         return {**vars(self), "settings": self.settings.as_dict(), "skipped": skipped}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.as_dict()
+
+    def keys(self) -> KeysView[str]:
+        """Names of the parts."""
+        return self.as_dict().keys()
 
     def __getitem__(self, name: str) -> Any:
         """A part as JSON, by its name: what `Index.info` returned was a dict once."""

@@ -67,12 +67,12 @@ def open_snapshot(layout: Layout, store: Store, settings: Settings) -> Snapshot:
                     "'aesearch index SOURCE --retrain'"
                 )
             engine = _open_engine(layout, store, settings, revision, rotation)
+            features = load_features(encoder.folder, encoder.manifest.features)
         except DamagedError:
             # A writer may have replaced the files between two reads.
             if attempt + 1 < TRIES and store.revision()[0].number != revision.number:
                 continue
             raise
-        features = load_features(encoder.folder, encoder.manifest.features)
         return Snapshot(revision, encoder, features, engine)
     raise DamagedError(f"{layout.root} changes too quickly to be opened; try again")
 

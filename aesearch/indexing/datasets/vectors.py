@@ -117,7 +117,8 @@ def _length_of_row(content: bytes, _: str) -> int:
 
 def _length_of_file(content: bytes, _: str) -> int:
     array = array_of(content)
-    return array.size if array.ndim == 1 or len(array) == 1 else 0
+    is_one = array.ndim == 1 or (array.ndim == 2 and len(array) == 1)
+    return array.size if is_one else 0
 
 
 def noisy(vectors: Floats, rows: Ids, seed: int, share: float = NOISE) -> Floats:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tokenize import TokenError  # numpy raises it of a damaged header
 from typing import Any, Self
 
 import numpy as np
@@ -65,6 +66,10 @@ class VectorFeatures:
 
     def read_row(self, content: bytes, name: str = "") -> Floats:
         """Return the vector that bytes are; see `as_bytes`."""
+        if len(content) % 4:
+            raise ContentError(
+                f"it has {len(content)} bytes, which are no numbers of four bytes each"
+            )
         return self._checked(np.frombuffer(content, DTYPE))
 
     def transform(self, content: Content) -> Floats:
@@ -135,11 +140,11 @@ def array_of(content: bytes) -> Array:
     if not content.startswith(MAGIC):
         try:
             return _numbers(json.loads(content))
-        except ValueError:  # no text, or no JSON
+        except (ValueError, RecursionError):  # no text, or no JSON
             raise ContentError("it holds no vector: give .npy, or a list of numbers") from None
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, MemoryError, TokenError) as error:
         if "pickle" in str(error):
             raise ContentError("it holds Python objects, which are never loaded") from None
         raise ContentError(f"damaged: {error}") from None
