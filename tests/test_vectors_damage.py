@@ -20,7 +20,6 @@ from aesearch.errors import (
     ParameterError,
     SourceError,
     StorageError,
-    UnsupportedError,
 )
 from aesearch.sources import Columns
 
@@ -97,7 +96,7 @@ def test_pictures_of_an_array_are_not_kept_and_that_is_said(tmp_path: Path) -> N
             lambda: index.generate.reconstruct(["3"]),
             index.sync,
         ):
-            with pytest.raises(UnsupportedError, match="came as an array, which is not kept"):
+            with pytest.raises(SourceError, match="an array in memory, which is gone"):
                 asked()
     np.save(tmp_path / "a.npy", pictures)
     with made(tmp_path / "a.npy", tmp_path / "file") as index:

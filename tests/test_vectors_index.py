@@ -85,7 +85,7 @@ def test_another_array_is_synced_by_key(rows: Rows, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match=r"an array in memory, which is gone; .*build"):
             index.sync()
     np.save(tmp_path / "a.npy", rows)
-    with pytest.raises(IndexExistsError, match="is the index of <array>, not of"):
+    with pytest.raises(IndexExistsError, match=r"is the index of \(array\), not of"):
         built(tmp_path / "a.npy", tmp_path / "index")
 
 

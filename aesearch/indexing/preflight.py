@@ -109,7 +109,8 @@ def reopen(request: Request) -> IndexFolder:
     try:
         folder.check_source(request.source.root)
         kind = request.source.kind
-        if kind not in (None, folder.card.kind):
+        chosen = request.choices.kind  # another one is refused by its name later
+        if chosen in ("auto", folder.card.kind) and kind not in (None, folder.card.kind):
             raise IndexExistsError(
                 f"{folder.layout.root} is an index of {folder.modality.noun}s, and the source "
                 f"holds {modality(kind).noun}s; name another place with --index"

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.errors import ContentError, SourceError, UnknownKeyError, UnsupportedError
+from aesearch.errors import ContentError, SourceError, UnknownKeyError
 from aesearch.ingest.arrival import Arrival
 from aesearch.ingest.decode import Decoded, decode
 from aesearch.modalities import Modality, Read
-from aesearch.sources.base import IN_MEMORY, Source, digest_of
+from aesearch.sources.base import Source, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.content import read_content
 from aesearch.sources.open import open_source
@@ -36,14 +36,9 @@ def source_of(folder: IndexFolder) -> Source:
 
     Raises
     ------
-    UnsupportedError
-        If the items came as an array, which is not kept.
+    SourceError
+        If it is gone, as an array in memory is.
     """
-    if folder.card.source == IN_MEMORY:
-        raise UnsupportedError(
-            f"the items of {folder.name} came as an array, which is not kept; give it to "
-            "aesearch.build again"
-        )
     return open_source(folder.source, folder.card.columns or None, kind=folder.card.kind)
 
 

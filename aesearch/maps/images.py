@@ -12,7 +12,6 @@ from aesearch.encoders.linear.pca import PCAEncoder
 from aesearch.errors import (
     ContentError,
     SourceError,
-    UnsupportedError,
 )
 from aesearch.ingest.decode import decode
 from aesearch.ingest.update import source_of
@@ -98,7 +97,7 @@ class ImageMaterial(Material):
         entries = [Entry(item.key, item.size, item.mtime_ns) for item in scanned]
         try:
             source = source_of(self.index.folder)
-        except (SourceError, UnsupportedError):
+        except SourceError:
             return
         for one in decode(source, entries, self._pixels.read, self.progress):
             if one.sample is not None:

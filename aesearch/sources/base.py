@@ -67,4 +67,4 @@ class Source(Protocol):
 
 
 STANDARD_INPUT = "-"
-IN_MEMORY = "<array>"  # the source of what was given as an array
+IN_MEMORY = "(array)"  # the source of what was given as an array
