@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aesearch.sources.base import Entry, digest_of
-from aesearch.sources.changes import Changes, Known, compare
+from aesearch.sources.base import Entry, Known, digest_of
+from aesearch.sources.changes import Changes, compare
 
 KEYS = st.sampled_from(["a", "b", "c", "d", "e/a", "e/b"])
 # Few contents, two of a size, so that files are copies of one another.

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from aesearch.sources.changes import Known
+from aesearch.sources.base import Known
 from aesearch.storage.database import Store
 from aesearch.storage.schema import NewItem, Skipped
 

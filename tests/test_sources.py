@@ -12,8 +12,8 @@ import pytest
 
 from aesearch.errors import ContentError, SourceError
 from aesearch.sources import folder as sources
-from aesearch.sources.base import Entry, digest_of
-from aesearch.sources.changes import Changes, Known, compare
+from aesearch.sources.base import Entry, Known, digest_of
+from aesearch.sources.changes import Changes, compare
 from aesearch.sources.folder import Folder, read_file
 
 

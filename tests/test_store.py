@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from aesearch.errors import DamagedError, StorageError
-from aesearch.sources.changes import Known
+from aesearch.sources.base import Known
 from aesearch.storage.database import CHUNK, Store
 from aesearch.storage.schema import NewItem, Revision, Skipped
 

@@ -68,3 +68,11 @@ class Source(Protocol):
 
 STANDARD_INPUT = "-"
 IN_MEMORY = "(array)"  # the source of what was given as an array
+
+
+class Known(NamedTuple):
+    """Size, time and digest of an item, or of a skipped file, as the index has them."""
+
+    size: int
+    mtime_ns: int
+    digest: bytes = b""

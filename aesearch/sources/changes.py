@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from aesearch.sources.base import Entry
-
-
-class Known(NamedTuple):
-    """Size, time and digest of an item, or of a skipped file, as the index has them."""
-
-    size: int
-    mtime_ns: int
-    digest: bytes = b""
+from aesearch.sources.base import Entry, Known
 
 
 @dataclass

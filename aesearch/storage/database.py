@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from aesearch.errors import DamagedError, StorageError
-from aesearch.sources.changes import Known
+from aesearch.sources.base import Known
 from aesearch.storage.schema import SCHEMA, Item, KeptText, NewItem, Revision, Skipped
 from aesearch.types import Floats, Ids
 from aesearch.wording import counted

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aesearch.errors import IndexExistsError, UnknownKeyError
 from aesearch.inference.manifest import Manifest
@@ -17,12 +18,14 @@ from aesearch.sources.folder import folder_names
 from aesearch.storage.card import Card
 from aesearch.storage.commit import Edit, nothing, publish
 from aesearch.storage.database import Store
-from aesearch.storage.info import Drift, IndexInfo, SkippedFile, drift_of
 from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import Snapshot, open_snapshot
 from aesearch.types import Floats, Ids
+
+if TYPE_CHECKING:
+    from aesearch.storage.info import Drift, IndexInfo
 
 
 class IndexFolder:
@@ -243,10 +246,14 @@ class IndexFolder:
 
     def drift(self) -> Drift | None:
         """Change of the collection since training, or None if nothing came later."""
+        from aesearch.storage.info import drift_of  # which searching never needs
+
         return drift_of(self.store, self.snapshot().encoder)
 
     def info(self) -> IndexInfo:
         """Everything there is to know about it, of one revision."""
+        from aesearch.storage.info import IndexInfo, SkippedFile, drift_of
+
         opened = self.snapshot()
         manifest, revision = opened.encoder.manifest, opened.revision
         drift = drift_of(self.store, opened.encoder)
