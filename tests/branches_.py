@@ -11,7 +11,7 @@ NAMES = {"IMAGES", "TEXTS", "VECTORS"}
 # Classes that only one kind has; their names at ae6142a are among them.
 CLASSES = {
     *("TextCorpus", "PictureCorpus", "TextDataset", "ImageDataset", "VectorDataset"),
-    *("TextIndex", "TextHit", "SparseRows", "SparseRows", "TextFeatures", "ImageFeatures"),
+    *("TextIndex", "TextHit", "SparseRows", "TextFeatures", "ImageFeatures"),
 }
 
 
