@@ -21,12 +21,16 @@ from aesearch.errors import (
     SourceError,
     StorageError,
 )
+from aesearch.modalities.vectors.features import VectorFeatures
 from aesearch.sources import Columns
 
 CUT = b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f4', "
 HUGE = b"\x93NUMPY\x01\x00v\x00" + (
     b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999, 9), }".ljust(117) + b"\n"
 )
+# More rows than an int64 counts; a shape that is a calculation.
+BEYOND = HUGE.replace(b"(99999999999999, 9), }         ", b"(99999999999999999999, 9), }   ")
+POWER = HUGE.replace(b"99999999999999, 9", b"10**9, 9".ljust(17))
 
 
 def made(source: Any, path: Path, **options: Any) -> aesearch.Index:
@@ -43,19 +47,26 @@ def test_one_bad_file_does_not_end_a_run(tmp_path: Path) -> None:
     np.save(folder / "empty.npy", np.empty(0, np.float32))
     (folder / "cut.npy").write_bytes(CUT)
     (folder / "huge.npy").write_bytes(HUGE)
+    (folder / "beyond.npy").write_bytes(BEYOND)
     with made(folder, tmp_path / "ix") as index:
         assert len(index) == len(rows)
         skipped = {file.key: file.reason for file in index.skipped()}
-        assert set(skipped) == {"scalar.npy", "empty.npy", "cut.npy", "huge.npy"}
+        assert set(skipped) == {"scalar.npy", "empty.npy", "cut.npy", "huge.npy", "beyond.npy"}
 
 
-@pytest.mark.parametrize("content", [CUT, HUGE, b"", b"no array"])
+@pytest.mark.parametrize("content", [CUT, HUGE, BEYOND, POWER, b"", b"no array"])
 def test_a_damaged_array_is_said_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.npy"
     path.write_bytes(content)
     with pytest.raises(SourceError, match=r"a\.npy") as raised:
         made(path, tmp_path / "ix")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [CUT, HUGE, BEYOND, POWER])
+def test_a_damaged_query_is_refused_as_damaged(content: bytes) -> None:
+    with pytest.raises(ContentError, match=r"damaged: ."):
+        VectorFeatures(9).read(content)
 
 
 def test_keys_and_labels_are_one_for_each_row(tmp_path: Path) -> None:

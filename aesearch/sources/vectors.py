@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tokenize
 import zipfile
 import zlib
 from array import array
@@ -19,6 +18,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from aesearch.errors import AesearchError, ContentError, ParameterError, SourceError
+from aesearch.modalities.vectors.features import UNREADABLE, is_of_objects
 from aesearch.sources.arrays import ArrayRows, ArraySource, as_lines, kind_of_array
 from aesearch.sources.base import STANDARD_INPUT
 from aesearch.sources.columns import Columns, UsedColumns
@@ -99,11 +99,8 @@ def _whole(path: Path, columns: Columns) -> Columns:
     return replace(columns, key=key, label=label)
 
 
-# What numpy and zipfile raise of files that are damaged, encrypted or packed in other ways.
-UNREADABLE = (
-    *(ValueError, EOFError, KeyError, MemoryError, RuntimeError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
-)
+# What zipfile raises, besides, of files that are damaged, encrypted or packed in other ways.
+NO_ARCHIVE = (KeyError, zipfile.BadZipFile, zlib.error)
 
 
 @contextmanager
@@ -115,11 +112,11 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from None
-    except UNREADABLE as error:
-        if "object" in str(error).lower() or "pickle" in str(error).lower():
+    except (*UNREADABLE, *NO_ARCHIVE) as error:
+        if is_of_objects(error):
             reason = "it holds Python objects, which are never loaded; save an array of numbers"
         else:
-            reason = f"it is damaged, or no array: {error}"
+            reason = f"it is damaged, or no array: {str(error) or type(error).__name__}"
         raise SourceError(f"{path} cannot be read: {reason}") from None
 
 

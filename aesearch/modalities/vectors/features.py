@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tokenize import TokenError  # numpy raises it of a damaged header
+from tokenize import TokenError
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,9 @@ from aesearch.types import Array, Floats
 
 MAGIC = b"\x93NUMPY"  # how an .npy file begins
 DTYPE = np.dtype("<f4")  # of a vector as bytes
+
+# What numpy raises of an array that is damaged, or whose header states what cannot be.
+UNREADABLE = (ValueError, OverflowError, EOFError, MemoryError, RuntimeError, TokenError)
 
 # A vector itself, the bytes of a file that holds one, or its path.
 Content = Array | Sequence[float] | bytes | str | Path
@@ -144,11 +147,16 @@ def array_of(content: bytes) -> Array:
             raise ContentError("it holds no vector: give .npy, or a list of numbers") from None
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError, TokenError) as error:
-        if "pickle" in str(error):
+    except (OSError, *UNREADABLE) as error:
+        if is_of_objects(error):
             raise ContentError("it holds Python objects, which are never loaded") from None
-        raise ContentError(f"damaged: {error}") from None
+        raise ContentError(f"damaged: {str(error) or type(error).__name__}") from None
     return _numbers(array)
+
+
+def is_of_objects(error: Exception) -> bool:
+    """Whether numpy refused an array because it holds Python objects."""
+    return "pickle" in str(error) or "Python objects" in str(error)  # the latter of a memory map
 
 
 def rows_of(content: object) -> Array | None:
