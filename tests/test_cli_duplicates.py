@@ -48,7 +48,7 @@ def test_groups_are_printed_one_item_to_a_line(place: Path) -> None:
     assert [kind for kind, *_ in lines[4:]] == ["mirrored", "mirrored"]
     assert {Path(path).name for *_, path in lines[4:]} == {"04-mirrored.png", "04.png"}
     assert "1 group the same, byte for byte; 1 group near-duplicates; 1 group mirrored" in done.err
-    assert "distorted copies of your own pictures" in done.err
+    assert "perturbed copies of your own pictures" in done.err
 
 
 def test_json_is_one_object_for_each_group(place: Path) -> None:

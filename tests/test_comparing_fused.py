@@ -39,13 +39,13 @@ def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coll
 
 
 def stage_of(collection: Collection, *forms: str) -> Stage:
-    corpus = collection.read(Settings(), silent)
+    dataset = collection.read(Settings(), silent)
     more: Any = (collection.own, collection.own_features)
-    return Stage(corpus, 0, forms, collection.index.folder.layout.root, lambda _: None, *more)  # type: ignore[union-attr]
+    return Stage(dataset, 0, forms, collection.index.folder.layout.root, lambda _: None, *more)  # type: ignore[union-attr]
 
 
 def asked(stage: Stage, texts: list[str]) -> Queries:
-    counts = stage.corpus.features.count(texts)
+    counts = stage.dataset.features.count(texts)
     return Queries(counts, texts, np.full(len(texts), -1), texts)
 
 
@@ -56,7 +56,7 @@ def test_documents_are_ranked_as_the_search_of_the_index_ranks_them(
     stage = stage_of(collection, form)
     (one,) = stage.searchers(Step("index"))
     scores = one.score(one.prepare(asked(stage, QUERIES))[0:4])
-    keys = [item.key for item in stage.corpus.items]
+    keys = [item.key for item in stage.dataset.items]
     assert collection.index is not None
     by_passage = 0
     for query, row in zip(QUERIES, scores, strict=True):
@@ -85,10 +85,10 @@ def test_an_item_scores_as_its_best_row_does() -> None:
 def test_a_fusion_is_of_what_is_searched_alone(collection: Collection) -> None:
     stage = stage_of(collection, HYBRID)
     (one,) = stage.searchers(Step("index"))
-    task = same_label_task(stage.corpus, 0)
+    task = same_label_task(stage.dataset, 0)
     assert task is not None
     scores = one.score(one.prepare(task.queries))
-    assert (scores[:, stage.corpus.kept_out] == NOT_FOUND).all()
+    assert (scores[:, stage.dataset.held_out] == NOT_FOUND).all()
     # The best of both has the whole of the highest score, although the query itself has more.
     assert scores.max(axis=1).min() > 0.8
 
@@ -103,14 +103,14 @@ def test_unknown_words_are_ranked_by_words_alone(collection: Collection) -> None
 
 def test_passages_and_words_count_among_the_bytes(collection: Collection) -> None:
     stage = stage_of(collection, "float", "int8", HYBRID)
-    assert isinstance(stage.corpus, TextDataset)
+    assert isinstance(stage.dataset, TextDataset)
     exact, integers, hybrid = stage.searchers(Step("index"))
-    rows = (len(stage.corpus) + len(Passages.of(stage.corpus).owners)) / len(stage.corpus)
+    rows = (len(stage.dataset) + len(Passages.of(stage.dataset).owners)) / len(stage.dataset)
     assert rows > 1
     assert exact.bytes_per_item == pytest.approx(4 * 8 * rows)
     assert integers.bytes_per_item == pytest.approx(8 * rows)
-    texts = [document.text for document in stage.corpus.documents]
-    words = LexicalIndex.of(texts, stage.corpus.features.language).bytes_per_item
+    texts = [document.text for document in stage.dataset.documents]
+    words = LexicalIndex.of(texts, stage.dataset.features.language).bytes_per_item
     assert hybrid.bytes_per_item == pytest.approx(4 * 8 * rows + words)
 
 
@@ -134,8 +134,8 @@ def test_a_comparison_has_a_row_with_words_for_each_code(tmp_path: Path) -> None
 
 def test_halves_find_long_documents_by_their_passages(collection: Collection) -> None:
     stage = stage_of(collection, "float")
-    task = known_item_task(stage.corpus, 0)
+    task = known_item_task(stage.dataset, 0)
     (one,) = stage.searchers(Step("index"))
     scores = one.score(one.prepare(task.queries))
-    assert scores.shape == (len(task.queries), len(stage.corpus))
+    assert scores.shape == (len(task.queries), len(stage.dataset))
     assert task.judge(scores[:, task.searched], slice(None)).values["recall_at_10"].mean() > 0.5

@@ -28,7 +28,7 @@ from aesearch.sources.folder import Folder
 from aesearch.storage.schema import NewItem
 
 
-def picture_corpus(count: int = 60, training: int = 48, side: int = 32) -> ImageDataset:
+def picture_dataset(count: int = 60, training: int = 48, side: int = 32) -> ImageDataset:
     pixels = make_pictures(count, side)
     items = [NewItem(f"{n % 3}/{n:03}.png", 1, 1, b"") for n in range(count)]
     labels = [str(n % 3) for n in range(count)]
@@ -39,13 +39,13 @@ def picture_corpus(count: int = 60, training: int = 48, side: int = 32) -> Image
 def texts(tmp_path: Path) -> TextDataset:
     write_notes(tmp_path / "notes")
     source = Folder(tmp_path / "notes")
-    corpus = read_dataset(source, sorted(source.walk()), "texts", Settings())
-    assert isinstance(corpus, TextDataset)
-    return corpus
+    dataset = read_dataset(source, sorted(source.walk()), "texts", Settings())
+    assert isinstance(dataset, TextDataset)
+    return dataset
 
 
-def stage_of(corpus: ImageDataset | TextDataset, place: Path) -> Stage:
-    return Stage(corpus, 0, ("float", "int8", "bits"), place, lambda _: None)
+def stage_of(dataset: ImageDataset | TextDataset, place: Path) -> Stage:
+    return Stage(dataset, 0, ("float", "int8", "bits"), place, lambda _: None)
 
 
 def test_raw_pixels_are_compared_as_brute_force_does() -> None:
@@ -106,10 +106,10 @@ def test_words_find_the_document_that_holds_them(texts: TextDataset, tmp_path: P
 
 
 def test_copies_find_their_originals_among_all() -> None:
-    corpus = picture_corpus()
-    task = known_item_task(corpus, 0)
+    dataset = picture_dataset()
+    task = known_item_task(dataset, 0)
     assert sorted(task.searched) == list(range(60))
-    assert sorted(task.queries.rows) == corpus.kept_out.tolist()
+    assert sorted(task.queries.rows) == dataset.held_out.tolist()
     assert task.queries.names == sorted(task.queries.names)
     np.testing.assert_array_equal(task.searched[task.targets], task.queries.rows)
     scores = np.zeros((12, 60), dtype=np.float32)
@@ -124,12 +124,12 @@ def test_copies_find_their_originals_among_all() -> None:
     assert nothing.values["reciprocal_rank"].max() == pytest.approx(1 / 60)
 
 
-def test_what_was_kept_out_asks_and_what_was_learned_from_is_searched() -> None:
-    corpus = picture_corpus()
-    task = same_label_task(corpus, 0)
+def test_what_was_held_out_asks_and_what_was_learned_from_is_searched() -> None:
+    dataset = picture_dataset()
+    task = same_label_task(dataset, 0)
     assert isinstance(task, SameLabel)
     assert sorted(task.searched) == list(range(48))
-    assert set(task.queries.rows) == set(corpus.kept_out)
+    assert set(task.queries.rows) == set(dataset.held_out)
     assert task.chance == pytest.approx(1 / 3)
     perfect = (task.own[:, None] == task.labels).astype(np.float32)
     found = task.judge(perfect, slice(0, 12))
@@ -140,15 +140,15 @@ def test_what_was_kept_out_asks_and_what_was_learned_from_is_searched() -> None:
 
 
 def test_without_folders_nothing_is_asked_by_them() -> None:
-    corpus = picture_corpus()
-    corpus.labels = [""] * 60
-    assert same_label_task(corpus, 0) is None
+    dataset = picture_dataset()
+    dataset.labels = [""] * 60
+    assert same_label_task(dataset, 0) is None
 
 
 def test_a_judged_item_does_not_find_itself() -> None:
-    corpus = picture_corpus()
-    keys = [item.key for item in corpus.items]
-    task = qrels_task(corpus, {keys[3]: {keys[3]: 1, keys[9]: 2, keys[6]: 1}}, {}, 0)
+    dataset = picture_dataset()
+    keys = [item.key for item in dataset.items]
+    task = qrels_task(dataset, {keys[3]: {keys[3]: 1, keys[9]: 2, keys[6]: 1}}, {}, 0)
     assert isinstance(task, Qrels)
     scores = np.zeros((1, 60), dtype=np.float32)
     scores[0, np.argsort(task.searched)[[3, 9, 6]]] = 5, 4, 3
@@ -157,7 +157,7 @@ def test_a_judged_item_does_not_find_itself() -> None:
     assert found.values["average_precision"].tolist() == [1]
     assert found.values["ndcg_at_10"].tolist() == [1]
     with pytest.raises(ParameterError, match="query 'red' is no picture"):
-        qrels_task(corpus, {"red": {keys[0]: 1}}, {}, 0)
+        qrels_task(dataset, {"red": {keys[0]: 1}}, {}, 0)
 
 
 def test_queries_of_documents_are_texts_keys_or_words(texts: TextDataset) -> None:
@@ -170,10 +170,10 @@ def test_queries_of_documents_are_texts_keys_or_words(texts: TextDataset) -> Non
 
 
 def test_answers_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = picture_corpus()
-    task = same_label_task(corpus, 0)
+    dataset = picture_dataset()
+    task = same_label_task(dataset, 0)
     assert task is not None
-    searcher = perceptual_hash(corpus.pixels)
+    searcher = perceptual_hash(dataset.pixels)
     whole = answer(searcher, task)[0]
     monkeypatch.setattr("aesearch.evaluation.tasks.BLOCK", 100)
     parts = answer(searcher, task)[0]
@@ -183,10 +183,10 @@ def test_answers_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_pca_comes_in_three_whitenings_and_three_forms(tmp_path: Path) -> None:
-    corpus = picture_corpus()
-    tasks = {COPIES: known_item_task(corpus, 0)}
+    dataset = picture_dataset()
+    tasks = {COPIES: known_item_task(dataset, 0)}
     found = [
-        measure(one, tasks, 0)[0] for one in stage_of(corpus, tmp_path).searchers(Step("pca", 20))
+        measure(one, tasks, 0)[0] for one in stage_of(dataset, tmp_path).searchers(Step("pca", 20))
     ]
     assert [(row["title"], row["form"], row["size"]) for row in found] == [
         (title, form, size)
@@ -203,7 +203,7 @@ def test_pca_comes_in_three_whitenings_and_three_forms(tmp_path: Path) -> None:
 
 
 def test_more_numbers_reconstruct_better(tmp_path: Path) -> None:
-    stage = stage_of(picture_corpus(), tmp_path)
+    stage = stage_of(picture_dataset(), tmp_path)
     errors = [next(stage.searchers(Step("pca", size))).error for size in (4, 16)]
     assert errors[1] < errors[0]
 
@@ -213,4 +213,4 @@ def test_lsa_comes_in_both_weightings(texts: TextDataset, tmp_path: Path) -> Non
     assert {one.title for one in found} == {"LSA log-entropy", "LSA tf-idf"}
     facts, arrays = measure(found[0], {COPIES: known_item_task(texts, 0)}, 0)
     assert facts["measures"]["copies"]["reciprocal_rank"][0] > 0.3
-    assert len(arrays["copies/reciprocal_rank"]) == len(texts.kept_out)
+    assert len(arrays["copies/reciprocal_rank"]) == len(texts.held_out)

@@ -14,7 +14,7 @@ from aesearch.duplicates import images
 from aesearch.duplicates.descriptors import gradient_features, mirrored_features
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Survey, find, survey
 from aesearch.duplicates.pairs import Pairs, joined, unique_pairs
-from aesearch.duplicates.perturb import distorted_copy
+from aesearch.duplicates.perturb import perturbed_copy
 from aesearch.duplicates.registration import STEPS, agreement, mirrored, pack
 from aesearch.errors import ParameterError
 
@@ -259,9 +259,9 @@ def test_a_mirrored_description_is_that_of_the_mirrored_picture() -> None:
     np.testing.assert_array_equal(mirrored(mirrored(rows)), rows)
 
 
-def test_distorted_copies_are_the_same_for_the_same_seed() -> None:
+def test_perturbed_copies_are_the_same_for_the_same_seed() -> None:
     one = scene(3)
-    first, again, other = (distorted_copy(one, [n]).tobytes() for n in (1, 1, 2))
+    first, again, other = (perturbed_copy(one, [n]).tobytes() for n in (1, 1, 2))
     assert first == again
     assert first != other
 

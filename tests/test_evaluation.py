@@ -273,7 +273,7 @@ def test_the_same_items_ask_whatever_order_they_were_read_in(monkeypatch):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_distorted_copies_are_reproducible_and_alike(channels):
+def test_perturbed_copies_are_reproducible_and_alike(channels):
     y, x = np.mgrid[:32, :32]
     picture = np.stack([x * 6, y * 6, 180 - x * 3][:channels], axis=2).astype(np.uint8)
     pictures = np.stack([picture] * 40)
@@ -320,7 +320,7 @@ def test_some_copies_are_blurred_and_the_others_recompressed(monkeypatch):
     assert 1.1 < max(radii) <= 1.2
 
 
-def test_distorted_refuses_other_arrays():
+def test_perturbed_refuses_other_arrays():
     for wrong in (np.zeros((2, 8, 8, 3), np.float32), np.zeros((2, 8, 8, 4), np.uint8)):
         with pytest.raises(ParameterError, match="images must be uint8"):
             perturbed(wrong)

@@ -269,7 +269,7 @@ def test_large_groups_come_first_and_the_rest_share_a_colour() -> None:
     groups = [f"g{n:02}" for n in range(60) for _ in range(60 - n)] + [""] * 3
     styles, numbers = styles_of(groups)
     assert [style.name for style in styles[:2]] == ["g00", "g01"]
-    looks = [(style.colour, style.shape) for style in styles[:-2]]
+    looks = [(style.color, style.shape) for style in styles[:-2]]
     assert len(set(looks)) == len(looks) == 47
     assert [style.name for style in styles[-2:]] == [looks_of.OTHERS, looks_of.NO_GROUP]
     assert sum(style.count for style in styles) == len(groups)

@@ -118,4 +118,4 @@ def test_what_is_held_out_is_the_same_when_documents_are_taken_from_the_index(
     with Index(tmp_path / "index") as index:
         again = TextDataset.again(index.folder, index.features)
     assert (keys_of(again), again.training) == (keys_of(read), read.training)
-    assert 0 < len(again.kept_out) < 0.15 * len(again)
+    assert 0 < len(again.held_out) < 0.15 * len(again)

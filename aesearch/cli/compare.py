@@ -103,7 +103,7 @@ def compare_(
 
     A part, a fifth or less, is held out and gives the queries; the rest is the training set and
     is searched. Relevant are items of the same folder or label, or those that a file of qrels
-    names; without either, the original of a distorted copy. Figures stand with their 95 %
+    names; without either, the original of a perturbed copy. Figures stand with their 95 %
     intervals over the queries.
 
     A comparison that is stopped goes on where it was when the same command is run again, and what

@@ -19,7 +19,7 @@ STAGES = {
     "preparing": "searchable; checking the baselines",
     "training": "training",
     "checking": "checking and publishing",
-    "distorting": "making distorted copies",
+    "perturbing": "making perturbed copies",
 }
 
 

@@ -75,7 +75,7 @@ def duplicates(
     Mirrored copies are listed apart. The first of each group is the largest; the others are scored
     against it.
 
-    The threshold is measured: distorted copies of the collection's own pictures say what copies
+    The threshold is measured: perturbed copies of the collection's own pictures say what copies
     score, and pairs that are merely alike how often one would be taken for a copy.
     """
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
@@ -147,7 +147,7 @@ def _describe(found: Survey, noun: str) -> list[str]:
             )
         lines.append(
             f"threshold {calibration.threshold:.3f}{DECIDED[calibration.decided]}: "
-            f"of {calibration.copies:,} distorted copies of your own {noun}s "
+            f"of {calibration.copies:,} perturbed copies of your own {noun}s "
             f"{calibration.found:.1%} would be found; false pairs: {false_pairs}"
         )
     return lines

@@ -146,9 +146,9 @@ def hash_bits(pixels: Pixels) -> Any:
     return frequencies > np.median(frequencies, axis=1, keepdims=True)
 
 
-def weighted_words(corpus: TextDataset, features: Any) -> Searcher:
+def weighted_words(dataset: TextDataset, features: Any) -> Searcher:
     """Compare weighted words by cosine: the vector space model."""
-    rows = csr_of(features.weigh(corpus.counts))
+    rows = csr_of(features.weigh(dataset.counts))
     turned = rows.T.tocsc()
 
     def prepare(queries: Queries) -> Any:

@@ -80,7 +80,7 @@ class Stage:
 
     Attributes
     ----------
-    corpus : Dataset
+    dataset : Dataset
     seed : int
     forms : sequence of str
         Of 'float', 'int8', 'bits', 'hybrid'.
@@ -98,7 +98,7 @@ class Stage:
         Items whose reconstructions are kept, and those whose codes are.
     """
 
-    corpus: Dataset
+    dataset: Dataset
     seed: int
     forms: Sequence[str]
     place: Path
@@ -112,19 +112,19 @@ class Stage:
     @cached_property
     def selection(self) -> Selection:
         """Model selection as an index has it: its tasks, and which weighting of words is best."""
-        return Selection(self.corpus, self.seed)
+        return Selection(self.dataset, self.seed)
 
     def searchers(self, step: Step) -> Iterator[Searcher]:
         """Fit what a step says, and yield a row of the table for each form of it."""
-        corpus: Any = self.corpus
+        dataset: Any = self.dataset
         started = time.perf_counter()
         made: list[Searcher]
-        if step.method == "raw" and corpus.modality.visual:
-            made = [raw_pixels(corpus.pixels, corpus.training, cosine=c) for c in (False, True)]
+        if step.method == "raw" and dataset.modality.visual:
+            made = [raw_pixels(dataset.pixels, dataset.training, cosine=c) for c in (False, True)]
         elif step.method == "phash":
-            made = [perceptual_hash(corpus.pixels)]
+            made = [perceptual_hash(dataset.pixels)]
         elif step.method == "tf-idf":
-            made = [weighted_words(corpus, features_for(corpus, "tf-idf"))]
+            made = [weighted_words(dataset, features_for(dataset, "tf-idf"))]
         elif step.method == "bm25":
             made = [self._words()]
         else:
@@ -138,7 +138,7 @@ class Stage:
     def _codes(self, step: Step) -> Iterator[Encoding]:
         if step.method == "pca":
             yield from self._pca(step)
-        elif step.method == "lsa" and self.corpus.modality.has_words:
+        elif step.method == "lsa" and self.dataset.modality.has_words:
             for weighting in LSA_WEIGHTINGS:
                 yield from self._lsa(step, weighting)
         elif step.method == OWN and self.own is not None:
@@ -150,21 +150,21 @@ class Stage:
         else:
             parameters, started = dict(step.parameters), time.perf_counter()
             encoder = make_encoder(step.method, parameters, step.size, self.seed)
-            features = learned_features(self.corpus, step.method, parameters, self.weighting)
-            fit(encoder, self.corpus, features, self.session(step) if step.learned else None)
+            features = learned_features(self.dataset, step.method, parameters, self.weighting)
+            fit(encoder, self.dataset, features, self.session(step) if step.learned else None)
             with self._frozen(encoder, step, features) as frozen:
                 title = step.titled(step.method)
                 yield self._of(title, frozen, features, started, learned=step.learned)
 
     def _pca(self, step: Step) -> Iterator[Encoding]:
         """Yield the three whitenings of one PCA, from one pass over the pictures."""
-        corpus, started = self.corpus, time.perf_counter()
+        dataset, started = self.dataset, time.perf_counter()
         pca = PCAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
-        fit(pca, corpus, corpus.features)
-        with self._frozen(pca, step, corpus.features) as frozen:
-            latents = frozen.encode_with_latents(corpus.samples)[1]
+        fit(pca, dataset, dataset.features)
+        with self._frozen(pca, step, dataset.features) as frozen:
+            latents = frozen.encode_with_latents(dataset.samples)[1]
             seconds = time.perf_counter() - started
-            error, rebuilt = self._reconstructions(frozen, corpus.features)
+            error, rebuilt = self._reconstructions(frozen, dataset.features)
             for name, one, whitened in whitenings(pca):
 
                 def encode(queries: Queries, whitened: Transform = whitened) -> Floats:
@@ -177,9 +177,9 @@ class Stage:
     def _lsa(self, step: Step, weighting: str) -> Iterator[Encoding]:
         """Yield LSA of a weighting; which is best is found out as an index does."""
         started = time.perf_counter()
-        features = features_for(self.corpus, weighting)
+        features = features_for(self.dataset, weighting)
         lsa = LSAEncoder(step.size, random_state=self.seed, **dict(step.parameters))
-        fit(lsa, self.corpus, features)
+        fit(lsa, self.dataset, features)
         with self._frozen(lsa, step, features) as frozen:
             candidate = Candidate("lsa", lsa, features, frozen)
             coded = self.selection.coded(candidate.codes, features)
@@ -198,20 +198,20 @@ class Stage:
         learned: bool = False,
     ) -> Encoding:
         """Return the codes of a frozen encoder, which was `started` to be made then."""
-        corpus = self.corpus
+        dataset = self.dataset
         if codes is None:
             codes = self.selection.coded(frozen.encode, features).rows
         seconds = time.perf_counter() - started
 
         def encode(queries: Queries) -> Floats:
-            return frozen.encode(corpus.seen(queries.samples, features))
+            return frozen.encode(dataset.seen(queries.samples, features))
 
         def weight() -> float:
             """Return how much words count beside these codes, as an index finds it out."""
             found = WordsCheck.of(frozen.manifest.check)
             if not found.questions:
                 found = WordsCheck.of(
-                    corpus.notes(codes[: len(corpus)], features, frozen, self.seed)
+                    dataset.notes(codes[: len(dataset)], features, frozen, self.seed)
                 )
             return found.weight
 
@@ -220,7 +220,7 @@ class Stage:
 
     def _stored(self, encoding: Encoding) -> Iterator[Searcher]:
         """Yield searchers of codes as floats, 8-bit integers and bits, and of floats with words."""
-        size, rows = encoding.codes.shape[1], len(encoding.codes) / len(self.corpus)
+        size, rows = encoding.codes.shape[1], len(encoding.codes) / len(self.dataset)
         bits = size - size % 8 if size <= MOST_TURNED else 0
         mapped: Floats | None = encoding.codes[self.mapped]  # of the first form alone
         for form in self.forms:
@@ -229,7 +229,7 @@ class Stage:
             if form == HYBRID:
                 one = self._hybrid(encoding, 4 * size * rows)
             else:
-                stored, fit_to = stored_as(encoding.codes, form, bits, self.corpus.training)
+                stored, fit_to = stored_as(encoding.codes, form, bits, self.dataset.training)
 
                 def prepare(queries: Queries, fit_to: Transform = fit_to) -> Floats:
                     return fit_to(encoding.encode(queries))
@@ -255,7 +255,7 @@ class Stage:
 
     def _hybrid(self, encoding: Encoding, taken: float) -> Searcher:
         (lexical, seconds), started = self._lexical, time.perf_counter()
-        items, score = encoding.codes[: len(self.corpus)], self._ranking(encoding.codes)
+        items, score = encoding.codes[: len(self.dataset)], self._ranking(encoding.codes)
         fusion = Fusion(lexical, items, score, encoding.weight())
         return Searcher(
             f"{encoding.title} + BM25",
@@ -279,19 +279,19 @@ class Stage:
     def _lexical(self) -> tuple[LexicalIndex, float]:
         """The lexical index, and how many seconds it took."""
         started = time.perf_counter()
-        lexical = LexicalIndex.of(self.corpus.texts(), self.corpus.features.language)
+        lexical = LexicalIndex.of(self.dataset.texts(), self.dataset.features.language)
         return lexical, time.perf_counter() - started
 
     def _reconstructions(
         self, frozen: FrozenEncoder, features: Any
     ) -> tuple[float | None, Pixels | None]:
         """Return the mean error of held-out items, and some pictures as they come back."""
-        corpus: Any = self.corpus
-        kept = corpus.samples[corpus.kept_out]
-        error = float(frozen.errors(corpus.seen(kept, features))[1].mean())
-        if not corpus.modality.visual or not len(self.shown):
+        dataset: Any = self.dataset
+        kept = dataset.samples[dataset.held_out]
+        error = float(frozen.errors(dataset.seen(kept, features))[1].mean())
+        if not dataset.modality.visual or not len(self.shown):
             return error, None
-        decoded = frozen.reconstruct(corpus.pixels[self.shown])[0]
+        decoded = frozen.reconstruct(dataset.pixels[self.shown])[0]
         return error, np.clip(np.rint(decoded), 0, 255).astype(np.uint8)
 
     def _frozen(self, encoder: Any, step: Step, features: Any) -> _Borrowed:

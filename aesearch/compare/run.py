@@ -92,7 +92,7 @@ def compare(
     budget : float or str, optional
         Seconds for each training; by default at most ten minutes.
     seed : int
-        Of training, of distortions, and of the resamples.
+        Of training, of perturbations, and of the resamples.
     kind : {'auto', 'images', 'texts'}
     columns : Columns, optional
         Of a table.
@@ -210,12 +210,12 @@ class _Run:
         )
 
     def _do(self, results: Results, qrels: Judged, queries: dict[str, str]) -> None:
-        corpus = self.collection.read(Settings(seed=self.seed), self.progress)
-        if len(corpus) < 2:
+        dataset = self.collection.read(Settings(seed=self.seed), self.progress)
+        if len(dataset) < 2:
             raise SourceError(f"{self.collection.name} holds a single item that can be read")
-        shown = corpus.kept_out[:: max(1, len(corpus.kept_out) // REBUILT)][:REBUILT]
+        shown = dataset.held_out[:: max(1, len(dataset.held_out) // REBUILT)][:REBUILT]
         stage = Stage(
-            corpus,
+            dataset,
             self.seed,
             self.forms,
             self.work.root,
@@ -224,7 +224,7 @@ class _Run:
             self.collection.own_features,
             lambda: _best_weighting(results),
             shown,
-            choose_mapped(len(corpus), self.seed),
+            choose_mapped(len(dataset), self.seed),
         )
         tasks, unknown = self._tasks(stage, qrels, queries)
         self._write_board(stage, tasks, unknown)
@@ -251,20 +251,20 @@ class _Run:
         except BaseException:
             self.work.spend(step.name, before + time.perf_counter() - started)
             raise
-        if step.method == "lsa" and stage.corpus.modality.has_words:
+        if step.method == "lsa" and stage.dataset.modality.has_words:
             result.weighting = best_weighting(stage.selection)
         self.work.write(step.name, self.key(step, results), result)
         return result
 
     def _tasks(self, stage: Stage, qrels: Judged, queries: dict[str, str]) -> tuple[Tasks, int]:
-        corpus, selection = stage.corpus, stage.selection
+        dataset, selection = stage.dataset, stage.selection
         tasks: Tasks = {COPIES: selection.known_item}
         if qrels is None:
             if selection.same_label is not None:
                 tasks[LABELS] = selection.same_label
             return tasks, 0
-        kept, unknown = known_qrels(qrels, set(keys_of(corpus)), "the file of judgements")
-        tasks[JUDGEMENTS] = qrels_task(corpus, kept, queries, self.seed)
+        kept, unknown = known_qrels(qrels, set(keys_of(dataset)), "the file of judgements")
+        tasks[JUDGEMENTS] = qrels_task(dataset, kept, queries, self.seed)
         return tasks, unknown
 
     def _session(self, step: Step) -> Any:
@@ -278,20 +278,20 @@ class _Run:
         )
 
     def _write_board(self, stage: Stage, tasks: Tasks, unknown: int) -> None:
-        corpus = stage.corpus
+        dataset = stage.dataset
         folders = isinstance(self.collection.source, Folder)
         board = {
-            "keys": keys_of(corpus),
-            "labels": corpus.labels,
-            "training": corpus.training,
-            "skipped": sum(not file.ignored for file in corpus.skipped),
+            "keys": keys_of(dataset),
+            "labels": dataset.labels,
+            "training": dataset.training,
+            "skipped": sum(not file.ignored for file in dataset.skipped),
             "shown": stage.shown.tolist(),
             "mapped": stage.mapped.tolist(),
-            "said": [corpus.described(int(row), SAID) for row in stage.mapped],
+            "said": [dataset.described(int(row), SAID) for row in stage.mapped],
             "unknown": unknown,
             "tasks": {
                 name: {
-                    "title": named(name, corpus.kind, folders=folders),
+                    "title": named(name, dataset.kind, folders=folders),
                     "names": task.queries.names,
                     "rows": task.queries.rows.tolist(),
                     "chance": task.chance,

@@ -18,13 +18,13 @@ COPIES, LABELS, JUDGEMENTS = "copies", "labels", "judgements"
 
 
 def qrels_task(
-    corpus: Dataset, qrels: Mapping[str, Grades], queries: Mapping[str, str], seed: int
+    dataset: Dataset, qrels: Mapping[str, Grades], queries: Mapping[str, str], seed: int
 ) -> Qrels:
     """Return the queries of a file of qrels.
 
     Parameters
     ----------
-    corpus : Dataset
+    dataset : Dataset
     qrels : mapping of str to Grades
         Of items that are in the collection.
     queries : mapping of str to str
@@ -38,28 +38,28 @@ def qrels_task(
     ParameterError
         If pictures are to be found for what is no item.
     """
-    keys = keys_of(corpus)
+    keys = keys_of(dataset)
     places = {key: row for row, key in enumerate(keys)}
     names = list(qrels)
     rows = np.array(
         [-1 if name in queries else places.get(name, -1) for name in names], dtype=np.int64
     )
-    if corpus.modality.has_words:
+    if dataset.modality.has_words:
         texts = [
-            queries.get(name, name) if row < 0 else corpus.texts(rows[place : place + 1])[0]
+            queries.get(name, name) if row < 0 else dataset.texts(rows[place : place + 1])[0]
             for place, (name, row) in enumerate(zip(names, rows.tolist(), strict=True))
         ]
         shown = [queries.get(name, name) for name in names]
-        asked = Queries(corpus.features.count(texts), shown, rows, texts)
+        asked = Queries(dataset.features.count(texts), shown, rows, texts)
     elif (rows < 0).any():
         unknown = names[int(np.argmax(rows < 0))]
         raise ParameterError(
-            f"query '{unknown}' is no {corpus.modality.noun} of this collection; judge by the keys "
-            "of its items"
+            f"query '{unknown}' is no {dataset.modality.noun} of this collection; judge by the "
+            "keys of its items"
         )
     else:
-        asked = item_queries(corpus, rows)
-    searched = shuffled(np.arange(len(corpus)), keys, seed)
+        asked = item_queries(dataset, rows)
+    searched = shuffled(np.arange(len(dataset)), keys, seed)
     column = np.argsort(searched)
     return Qrels(
         asked,

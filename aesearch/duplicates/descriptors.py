@@ -1,4 +1,4 @@
-"""Descriptors of pictures, near for a picture and its distorted copies: they find candidate pairs.
+"""Descriptors of pictures, near for a picture and its perturbed copies: they find candidate pairs.
 
 Gradients of 8 x 8 cells by direction (Dalal and Triggs 2005) and their brightness, projected by a
 linear discriminant analysis (LDA) in which a class is one picture with its copies: it weakens the
@@ -87,7 +87,7 @@ class DescriptorProjection:
         everything : ndarray of shape (n, 576)
             Features of the collection, or of a sample of it.
         originals, copies : ndarray of shape (m, 576)
-            Features, row by row, of pictures and of distorted copies of them.
+            Features, row by row, of pictures and of perturbed copies of them.
         """
         difference = (copies - originals).astype(np.float64)
         within = difference.T @ difference / (2 * len(difference))

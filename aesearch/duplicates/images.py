@@ -18,7 +18,7 @@ from aesearch.duplicates.descriptors import (
     similarity,
 )
 from aesearch.duplicates.pairs import NO_PAIRS, Candidates, Pairs, joined, unique_pairs
-from aesearch.duplicates.perturb import distorted_copy
+from aesearch.duplicates.perturb import perturbed_copy
 from aesearch.duplicates.registration import ROW, STEPS, agreement, mirrored, pack
 from aesearch.engines.faiss import exact_neighbors
 from aesearch.errors import ContentError, SourceError
@@ -41,7 +41,7 @@ FEWEST = 400  # copies, however few the pictures
 NEAREST = 8  # candidates for each picture and for its mirror image; more where all are copies
 LEAST_PAIRS = 20_000  # candidates at least: descriptors fitted to few pictures are weak
 MOST_NEAREST = 1000
-OUTSIDE = 0.004  # share of distorted copies that each step may miss
+OUTSIDE = 0.004  # share of perturbed copies that each step may miss
 CLEAR = 0.8  # agreement from which a pair counts as copies when more neighbors are taken
 STRETCH = 4096  # pictures whose descriptors are made at a time
 HELD = 50_000  # neighbors at a time
@@ -100,10 +100,10 @@ def find_candidates(index: Index, items: Sequence[Item], progress: Progress = si
     if len(learned_from) < LEARNED:  # too few for two disjoint parts
         measured_on, learned_from = mixed[: len(mixed) // 2], mixed[len(mixed) // 2 :]
     each = max(EACH, -(-FEWEST // len(learned_from)))
-    originals, copies = _distorted(files, items, learned_from, each, 1, progress)
+    originals, copies = _perturbed(files, items, learned_from, each, 1, progress)
     finder = _Finder(squares, good, originals, copies)
     each = max(1, -(-MEASURED // 2 // len(measured_on)))
-    originals, copies = _distorted(files, items, measured_on, each, 2, progress)
+    originals, copies = _perturbed(files, items, measured_on, each, 2, progress)
     measured = _Measured(finder, squares, originals, copies)
     pairs = _all_pairs(finder, squares, measured, progress)
     return Candidates(pairs, measured.scores, _scorer(squares), unread, size_of)
@@ -130,27 +130,27 @@ def _read(
     return unread
 
 
-def _distorted(
+def _perturbed(
     files: Source, items: Sequence[Item], rows: Ids, each: int, seed: int, progress: Progress
 ) -> tuple[Ids, Pixels]:
-    """Rows, `each` times, and as many distorted copies of them."""
+    """Rows, `each` times, and as many perturbed copies of them."""
 
     def read(content: bytes, name: str) -> list[Pixels]:
         own = [seed, xxhash.xxh3_64_intdigest(name.encode())]
         picture = open_picture(content)
         picture.thumbnail((SHRUNK, SHRUNK))
-        changed = (distorted_copy(picture, [*own, number]) for number in range(each))
+        changed = (perturbed_copy(picture, [*own, number]) for number in range(each))
         return [pack(copy) for copy in changed]
 
     def report(_stage: str, done: float, total: float) -> None:
-        progress("distorting", (seed - 1) * total + done, 2 * total)
+        progress("perturbing", (seed - 1) * total + done, 2 * total)
 
     entries = [Entry(items[row].key, 0, 0) for row in rows.tolist()]
-    distorted = [one.sample for one in decode(files, entries, read, report)]
+    perturbed = [one.sample for one in decode(files, entries, read, report)]
     present = [
-        row for row, copies in zip(rows.tolist(), distorted, strict=True) if copies is not None
+        row for row, copies in zip(rows.tolist(), perturbed, strict=True) if copies is not None
     ]
-    copies = [copy for own in distorted if own is not None for copy in own]
+    copies = [copy for own in perturbed if own is not None for copy in own]
     if not copies:
         raise SourceError(f"the files in {files.root} went away while they were compared")
     return np.repeat(np.array(present, dtype=np.int64), each), np.stack(copies)
@@ -194,7 +194,7 @@ class _Finder:
 
 
 class _Measured:
-    """Distances and scores of distorted copies: limits of candidates, and what copies score."""
+    """Distances and scores of perturbed copies: limits of candidates, and what copies score."""
 
     def __init__(self, finder: _Finder, squares: Pixels, originals: Ids, copies: Pixels) -> None:
         descriptors = finder.projection(gradient_features(copies))

@@ -1,6 +1,6 @@
 """Candidate pairs of near-duplicates: two items, and a score of how well they agree.
 
-`images.py` and `texts.py` find pairs and score them, and score distorted copies of the
+`images.py` and `texts.py` find pairs and score them, and score perturbed copies of the
 collection's own items in the same way; `threshold.py` makes a threshold of both.
 """
 
@@ -56,7 +56,7 @@ class Candidates:
     pairs : Pairs
         All candidate pairs.
     copies : ndarray of float32
-        Scores of items with distorted copies of them; -1 where the copy was no candidate.
+        Scores of items with perturbed copies of them; -1 where the copy was no candidate.
     score : callable
         Gives the scores of other pairs: rows, rows, and whether the latter are mirrored.
     unread : dict of key to str

@@ -20,7 +20,7 @@ EDITS = ("words", "cut", "added")
 KINDS = ("crop", "recompressed", "resized", "brightness", "caption", "several")
 
 
-def distorted_copy(picture: Image.Image, seed: Sequence[int]) -> Image.Image:
+def perturbed_copy(picture: Image.Image, seed: Sequence[int]) -> Image.Image:
     """A copy of an RGB picture, changed in one way of `KINDS`; equal for equal seeds."""
     rng = np.random.default_rng(seed)
     kind = KINDS[rng.integers(len(KINDS))]

@@ -1,7 +1,7 @@
 """The score threshold of duplicates, calibrated to a false-positive rate on the collection itself.
 
 The scores of unlike pairs are taken for an exponential tail in ``x = -log(1 - score)``. Among the
-candidate pairs are copies that nobody has marked; distorted copies of the collection's own items
+candidate pairs are copies that nobody has marked; perturbed copies of the collection's own items
 show how those score. Where enough of the tail lies below all copies, it is fitted there by maximum
 likelihood; else tail and copies are fitted as a mixture of two, by expectation maximization (EM).
 The threshold is where the tail promises no more false pairs than are allowed.
@@ -19,11 +19,11 @@ Scores = NDArray[np.floating[Any]]
 
 LEAST = 40  # candidate pairs; with fewer no tail is fitted
 MOST = 400  # best unlike pairs, which the tail is fitted to
-LOST = 0.01  # share of the distorted copies that the threshold misses at least
+LOST = 0.01  # share of the perturbed copies that the threshold misses at least
 HIGHEST = 0.995
 FARTHEST = 0.9999  # score at which x = -log(1 - score) is cut off
 LIKE_COPIES = 0.1  # least share of the pairs above the tail that score above the median copy
-HARDER = 0.85  # of x: real copies may be changed more than distorted ones, and score less
+HARDER = 0.85  # of x: real copies may be changed more than perturbed ones, and score less
 PRIOR = 5.0  # weight of the prior of the rate, in pairs
 BETTER = 0.98  # quantile of the copies from which all scores are one bin
 BINS, ROUNDS = 80, 300  # of the histograms; of EM and of the bisection
@@ -40,7 +40,7 @@ class Calibration:
     threshold : float
         Pairs that score at least this are taken for copies.
     found : float
-        Recall: share of the distorted copies of the collection's own items that score so.
+        Recall: share of the perturbed copies of the collection's own items that score so.
     false_pairs : float or None
         Expected number of false pairs in the whole collection; None where there were too few
         pairs to estimate it.
@@ -48,7 +48,7 @@ class Calibration:
         False-positive rate that was asked for, in false pairs for each item; None where the
         threshold was given.
     copies : int
-        Number of distorted copies.
+        Number of perturbed copies.
     decided : {'alarm', 'copies', 'highest', 'given'}
         What set the threshold: the false-positive rate; the copies, where the rate would allow a
         lower one, which finds hardly any more of them; the highest there is, where the rate
@@ -77,7 +77,7 @@ def calibrate(
 ) -> Calibration:
     """Choose the threshold.
 
-    Real near-duplicates that score less than distorted copies do count as unlike, so there are
+    Real near-duplicates that score less than perturbed copies do count as unlike, so there are
     rather fewer false pairs than allowed.
 
     Parameters
@@ -85,7 +85,7 @@ def calibrate(
     pairs : ndarray of shape (n,)
         Scores of the candidate pairs of the whole collection; -1 where one was rejected early.
     copies : ndarray of shape (m,)
-        Scores of items with distorted copies of them; what was never a candidate scores -1.
+        Scores of items with perturbed copies of them; what was never a candidate scores -1.
     items : int
         In the collection.
     alarm : float

@@ -22,64 +22,64 @@ WHITENINGS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca white
 LSA_WEIGHTINGS = ("log-entropy", "tf-idf")
 
 
-def learned_from(corpus: Dataset, features: Any) -> Any:
+def learned_from(dataset: Dataset, features: Any) -> Any:
     """Return the training set, as `fit` takes it."""
-    rows = corpus.seen(corpus.samples, features)
-    part = rows[: max(2, corpus.training)]
+    rows = dataset.seen(dataset.samples, features)
+    part = rows[: max(2, dataset.training)]
     if len(part) < 2:  # a single item: encoders want two, and there is nothing to learn
         part = rows[np.zeros(2, dtype=np.int64)]
     return as_csr(part)
 
 
-def fit(encoder: Any, corpus: Dataset, features: Any, session: Any = None) -> None:
+def fit(encoder: Any, dataset: Dataset, features: Any, session: Any = None) -> None:
     """Fit an encoder on the training set; one that is trained, within its session."""
-    rows = learned_from(corpus, features)
+    rows = learned_from(dataset, features)
     if session is None:
         encoder.fit(rows)
         return
     labels = None
     if encoder.uses_labels:  # of the training set, and of no other item
-        labels = np.array(corpus.labels[: corpus.training], dtype=str)
+        labels = np.array(dataset.labels[: dataset.training], dtype=str)
     encoder.fit(rows, labels, session=session)
 
 
-def first_encoder(corpus: Dataset, settings: Settings, layout: Layout) -> Candidate:
+def first_encoder(dataset: Dataset, settings: Settings, layout: Layout) -> Candidate:
     """Fit what can be published at once: half-whitened PCA or LSA; of few items, the fallback."""
-    few = len(corpus) < FEWEST_TO_FIT
-    kind = corpus.modality.fallback if few else corpus.modality.baseline
+    few = len(dataset) < FEWEST_TO_FIT
+    kind = dataset.modality.fallback if few else dataset.modality.baseline
     encoder = make_encoder(kind, {}, settings.code_size, settings.seed)
-    fit(encoder, corpus, corpus.features)
-    notes = {"trained": {"items": corpus.training}}
-    frozen = freeze(encoder, kind, corpus.features, layout, notes)
-    return Candidate(kind, encoder, corpus.features, frozen)
+    fit(encoder, dataset, dataset.features)
+    notes = {"trained": {"items": dataset.training}}
+    frozen = freeze(encoder, kind, dataset.features, layout, notes)
+    return Candidate(kind, encoder, dataset.features, frozen)
 
 
 def enter_baselines(selection: Selection, settings: Settings, layout: Layout, encoder: str) -> None:
     """Fit and check the baselines of a collection; `encoder` is the one that is wanted."""
-    corpus = selection.corpus
-    baseline = corpus.modality.baseline
+    dataset = selection.dataset
+    baseline = dataset.modality.baseline
     parameters = settings.parameters if encoder == baseline else {}
     if baseline == "pca":
         pca = PCAEncoder(settings.code_size, random_state=settings.seed, **parameters)
         _enter_pca(selection, pca, layout)
         return
     for weighting in LSA_WEIGHTINGS if settings.weighting == "auto" else (settings.weighting,):
-        features = features_for(corpus, weighting)
+        features = features_for(dataset, weighting)
         lsa = LSAEncoder(settings.code_size, random_state=settings.seed, **parameters)
-        fit(lsa, corpus, features)
+        fit(lsa, dataset, features)
         frozen = freeze(lsa, "lsa", features, layout, {})
         selection.encode(f"lsa {weighting}", Candidate("lsa", lsa, features, frozen))
 
 
 def _enter_pca(selection: Selection, pca: PCAEncoder, layout: Layout) -> None:
     """Check the whitenings of one PCA, from one pass over the pictures."""
-    corpus = selection.corpus
-    fit(pca, corpus, corpus.features)
-    frozen = freeze(pca, "pca", corpus.features, layout, {})
-    latents = frozen.encode_with_latents(corpus.samples)[1]
+    dataset = selection.dataset
+    fit(pca, dataset, dataset.features)
+    frozen = freeze(pca, "pca", dataset.features, layout, {})
+    latents = frozen.encode_with_latents(dataset.samples)[1]
     asked = frozen.encode_with_latents(selection.known_item.queries.samples)[1]
     for name, one, whitened in whitenings(pca):
-        candidate, codes = Candidate("pca", one, corpus.features, frozen), whitened(latents)
+        candidate, codes = Candidate("pca", one, dataset.features, frozen), whitened(latents)
         selection.enter(name, candidate, Coded(codes, whitened(asked), codes[:0]))
 
 
@@ -101,36 +101,36 @@ def _scaled(latents: Floats, scale: Array) -> Floats:
     return unit(latents * scale)
 
 
-def features_for(corpus: Dataset, weighting: str) -> Any:
+def features_for(dataset: Dataset, weighting: str) -> Any:
     """Return the features of a collection with other weights, learned from its training part."""
-    features = corpus.features
-    if not corpus.modality.has_words or features.weighting == weighting:
+    features = dataset.features
+    if not dataset.modality.has_words or features.weighting == weighting:
         return features
-    return features.reweighted(weighting, corpus.samples[: corpus.training])
+    return features.reweighted(weighting, dataset.samples[: dataset.training])
 
 
 def features_wanted(selection: Selection, settings: Settings, encoder: str) -> Any:
     """Return the features that a learned encoder gets: as chosen, or `learned_features`."""
-    corpus = selection.corpus
+    dataset = selection.dataset
     if settings.weighting != "auto":
-        return features_for(corpus, settings.weighting)
+        return features_for(dataset, settings.weighting)
     best = partial(best_weighting, selection)
-    return learned_features(corpus, encoder, settings.parameters, best)
+    return learned_features(dataset, encoder, settings.parameters, best)
 
 
 def learned_features(
-    corpus: Dataset, encoder: str, parameters: Mapping[str, Any], weighting: Callable[[], str]
+    dataset: Dataset, encoder: str, parameters: Mapping[str, Any], weighting: Callable[[], str]
 ) -> Any:
     """Return the features that a learned encoder gets where none were chosen.
 
     Of documents: the counts, for encoders that model them; else what `weighting` gives, as a
     rule that with which LSA does best.
     """
-    if not corpus.modality.has_words:
-        return corpus.features
+    if not dataset.modality.has_words:
+        return dataset.features
     models = encoder in ENCODERS and ENCODERS[encoder].takes_counts
     counts = models and parameters.get("loss", "auto") in ("auto", "multinomial")
-    return features_for(corpus, "counts" if counts else weighting())
+    return features_for(dataset, "counts" if counts else weighting())
 
 
 def best_weighting(selection: Selection) -> str:

@@ -103,18 +103,18 @@ class Selection:
     codes : dict of str to Coded
     """
 
-    corpus: Dataset
+    dataset: Dataset
     seed: int = 0
     checks: dict[str, Check] = field(default_factory=dict)
     candidates: dict[str, Candidate] = field(default_factory=dict)
     codes: dict[str, Coded] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        corpus, seed = self.corpus, self.seed
-        self.known_item = known_item_task(corpus, seed)
-        self.same_label = same_label_task(corpus, seed)
-        self.openings = InverseCloze.of(corpus, self.asked)
-        self.passages = Passages.of(corpus)
+        dataset, seed = self.dataset, self.seed
+        self.known_item = known_item_task(dataset, seed)
+        self.same_label = same_label_task(dataset, seed)
+        self.openings = InverseCloze.of(dataset, self.asked)
+        self.passages = Passages.of(dataset)
 
     @property
     def asked(self) -> Ids:
@@ -133,16 +133,16 @@ class Selection:
 
     def coded(self, encode: Callable[[Any], Floats], features: Features) -> Coded:
         """Encode everything, as `features` give it."""
-        seen = partial(self.corpus.seen, features=features)
-        items = encode(seen(self.corpus.samples))
+        seen = partial(self.dataset.seen, features=features)
+        items = encode(seen(self.dataset.samples))
         queries = encode(seen(self.known_item.queries.samples))
         counts = self.passages.counts
         return Coded(items, queries, items[:0] if counts is None else encode(seen(counts)))
 
     def references(self) -> dict[str, Check]:
         """Return what the items reach as they are: it shows what a code loses, and wins nothing."""
-        both = self.corpus.samples, self.known_item.queries.samples
-        items, queries = map(self.corpus.own_codes, both)
+        both = self.dataset.samples, self.known_item.queries.samples
+        items, queries = map(self.dataset.own_codes, both)
         if items is None or queries is None:
             return {}
         return {"raw": self._check(items, queries, items)}
@@ -166,7 +166,7 @@ class Selection:
         if self.openings is None:
             return None
         task, rests = self.openings.task, self.openings.rests
-        seen = partial(self.corpus.seen, features=candidate.features)
+        seen = partial(self.dataset.seen, features=candidate.features)
         asking = candidate.codes(seen(task.queries.samples))
         searched = codes.copy()
         searched[task.queries.rows] = candidate.codes(seen(rests))
@@ -180,7 +180,7 @@ class Selection:
         """Return what the codes of a candidate lose as 8-bit integers and as bits."""
         found, coded = {"float": self.checks[name]}, self.codes[name]
         for form in ("int8", "bits") if bits else ("int8",):
-            stored, fit = stored_as(coded.rows, form, bits, self.corpus.training)
+            stored, fit = stored_as(coded.rows, form, bits, self.dataset.training)
             found[form] = self._check(stored, fit(coded.queries), fit(coded.items))
         return found
 

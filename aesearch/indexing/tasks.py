@@ -25,40 +25,40 @@ from aesearch.sparse import SparseRows
 from aesearch.types import Floats, Ids, Ints
 
 
-def keys_of(corpus: Dataset) -> list[str]:
+def keys_of(dataset: Dataset) -> list[str]:
     """Return the keys of all items."""
-    return [item.key for item in corpus.items]
+    return [item.key for item in dataset.items]
 
 
-def known_item_task(corpus: Dataset, seed: int) -> KnownItem:
-    """Return the search that needs no labels: distorted pictures, halves of documents."""
-    keys = keys_of(corpus)
-    rows = chosen_queries(corpus.kept_out, keys, seed)
-    samples, texts = corpus.distorted(rows, seed), corpus.perturbed_texts(rows, seed)
+def known_item_task(dataset: Dataset, seed: int) -> KnownItem:
+    """Return the search that needs no labels: perturbed pictures, halves of documents."""
+    keys = keys_of(dataset)
+    rows = chosen_queries(dataset.held_out, keys, seed)
+    samples, texts = dataset.perturbed(rows, seed), dataset.perturbed_texts(rows, seed)
     queries = Queries(samples, [keys[row] for row in rows], rows, texts)
-    return KnownItem.of(queries, shuffled(np.arange(len(corpus)), keys, seed))
+    return KnownItem.of(queries, shuffled(np.arange(len(dataset)), keys, seed))
 
 
-def same_label_task(corpus: Dataset, seed: int) -> SameLabel | None:
+def same_label_task(dataset: Dataset, seed: int) -> SameLabel | None:
     """Return the queries by folder or label, or None where there are none to be asked."""
-    numbers = label_numbers(corpus.labels)
+    numbers = label_numbers(dataset.labels)
     if numbers is None:
         return None
-    keys = keys_of(corpus)
-    found = labelled_queries(numbers, keys, corpus.training, seed)
+    keys = keys_of(dataset)
+    found = labelled_queries(numbers, keys, dataset.training, seed)
     if found is None:
         return None
     rows, chance = found
-    queries = item_queries(corpus, rows)
-    queries.among = np.arange(corpus.training)
+    queries = item_queries(dataset, rows)
+    queries.among = np.arange(dataset.training)
     searched = shuffled(queries.among, keys, seed)
     return SameLabel(queries, searched, chance, own=numbers[rows], labels=numbers[searched])
 
 
-def item_queries(corpus: Dataset, rows: Ints) -> Queries:
+def item_queries(dataset: Dataset, rows: Ints) -> Queries:
     """Return items as queries."""
-    names = [corpus.items[row].key for row in rows]
-    return Queries(corpus.samples[rows], names, rows, corpus.texts(rows))
+    names = [dataset.items[row].key for row in rows]
+    return Queries(dataset.samples[rows], names, rows, dataset.texts(rows))
 
 
 @dataclass
@@ -77,14 +77,14 @@ class InverseCloze:
     rests: Any
 
     @classmethod
-    def of(cls, corpus: Dataset, rows: Ints) -> InverseCloze | None:
+    def of(cls, dataset: Dataset, rows: Ints) -> InverseCloze | None:
         """Cut some documents in two; None where they are not long enough for it."""
-        cut = corpus.openings(rows)
+        cut = dataset.openings(rows)
         if cut is None:
             return None
         asking, openings, rests = cut
-        queries = Queries(openings, [corpus.items[row].key for row in asking], asking)
-        return cls(KnownItem.of(queries, np.arange(len(corpus))), rests)
+        queries = Queries(openings, [dataset.items[row].key for row in asking], asking)
+        return cls(KnownItem.of(queries, np.arange(len(dataset))), rests)
 
 
 @dataclass
@@ -105,11 +105,11 @@ class Passages:
     spans: list[Passage] = field(default_factory=list)
 
     @classmethod
-    def of(cls, corpus: Dataset) -> Passages:
+    def of(cls, dataset: Dataset) -> Passages:
         """Cut the documents of a collection as an index does."""
-        texts, found = corpus.texts(), corpus.spans()
+        texts, found = dataset.texts(), dataset.spans()
         parts = (texts[row][span.start : span.end] for row, span in found)
-        counts = [corpus.features.count(islice(parts, BATCH)) for _ in range(0, len(found), BATCH)]
+        counts = [dataset.features.count(islice(parts, BATCH)) for _ in range(0, len(found), BATCH)]
         owners = np.array([row for row, _ in found], dtype=np.int64)
         return cls(
             owners, SparseRows.stack(counts) if counts else None, [span for _, span in found]

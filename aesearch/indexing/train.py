@@ -80,7 +80,7 @@ def default_budget(count: int) -> float:
 
 def train(
     folder: IndexFolder,
-    corpus: Dataset | None,
+    dataset: Dataset | None,
     budget: float | None,
     progress: Progress,
     source: Source | None = None,
@@ -90,7 +90,7 @@ def train(
     Parameters
     ----------
     folder : IndexFolder
-    corpus : Dataset or None
+    dataset : Dataset or None
         All items, where they were just read.
     budget : float or None
         Seconds; instead of the plan's.
@@ -100,26 +100,26 @@ def train(
     """
     with hold(folder.layout):
         plan = Plan.read(folder.layout)
-        if corpus is None or folder.revision.number != 1 or not len(corpus.kept_out):
-            corpus = _read_again(folder, progress, source)
-        if len(corpus) < 2:  # nothing to learn from
+        if dataset is None or folder.revision.number != 1 or not len(dataset.held_out):
+            dataset = _read_again(folder, progress, source)
+        if len(dataset) < 2:  # nothing to learn from
             Plan.done(folder.layout)
             return
         settings = folder.settings
-        selection = Selection(corpus, settings.seed)
+        selection = Selection(dataset, settings.seed)
         progress("preparing", 0, 1)
         enter_baselines(selection, settings, folder.layout, plan.encoder)
         progress("preparing", 1, 1)
-        notes: dict[str, Any] = {"trained": {"items": corpus.training}}
-        learned = learned_by(plan.encoder, corpus.kind)
+        notes: dict[str, Any] = {"trained": {"items": dataset.training}}
+        learned = learned_by(plan.encoder, dataset.kind)
         seconds = plan.budget if budget is None else budget
-        seconds = default_budget(len(corpus)) if seconds is None else seconds
-        if _is_worth_training(learned, plan.encoder, corpus, seconds):
+        seconds = default_budget(len(dataset)) if seconds is None else seconds
+        if _is_worth_training(learned, plan.encoder, dataset, seconds):
             candidate, notes = _fit(folder, learned, selection, seconds, progress)
             progress("checking", 0, 1)
             selection.encode(learned, candidate)
         decision = selection.decide(learned)
-        forced = plan.encoder in selection.candidates and plan.encoder != corpus.modality.baseline
+        forced = plan.encoder in selection.candidates and plan.encoder != dataset.modality.baseline
         if forced:
             decision = replace(decision, winner=plan.encoder)
         progress("checking", 1, 1)
@@ -127,13 +127,13 @@ def train(
         Plan.done(folder.layout)
 
 
-def _is_worth_training(learned: str, wanted: str, corpus: Dataset, seconds: float) -> bool:
-    count, baseline = len(corpus), corpus.modality.baseline
+def _is_worth_training(learned: str, wanted: str, dataset: Dataset, seconds: float) -> bool:
+    count, baseline = len(dataset), dataset.modality.baseline
     if not is_trained(learned):
         return learned != baseline
     if count < FEWEST_TO_TRAIN and wanted != "auto":
         warnings.warn(
-            f"{too_few_to_train(count, corpus.modality.noun, learned)}: {baseline.upper()} is "
+            f"{too_few_to_train(count, dataset.modality.noun, learned)}: {baseline.upper()} is "
             "published",
             stacklevel=3,
         )
@@ -161,21 +161,21 @@ def _fit(
         progress=lambda fraction, _: progress("training", fraction * seconds, seconds),
         checkpoint=folder.layout.training,
     )
-    settings, corpus = folder.settings, selection.corpus
+    settings, dataset = folder.settings, selection.dataset
     encoder: Any = make_encoder(name, settings.parameters, settings.code_size, settings.seed)
     progress("training", 0, seconds)
     features = features_wanted(selection, settings, name)
     if is_trained(name) and encoder.uses_labels:
         try:
-            require_folders(name, corpus.labels[: corpus.training])
+            require_folders(name, dataset.labels[: dataset.training])
         except ParameterError:  # the files in other folders turned out to be no pictures
             Plan.done(folder.layout)
             raise
-    fit(encoder, corpus, features, session if is_trained(name) else None)
+    fit(encoder, dataset, features, session if is_trained(name) else None)
     tally = session.tally
     notes = {
         "trained": {
-            "items": corpus.training,
+            "items": dataset.training,
             "seconds": tally.earlier_s + time.perf_counter() - started,
             "epochs": tally.epochs,
             "planned": tally.planned,
@@ -197,13 +197,13 @@ def _publish(
 ) -> None:
     """Give every item its code by the winner, and keep the table that says why."""
     winner = decision.winner
-    candidate, corpus = selection.candidates[winner], selection.corpus
+    candidate, dataset = selection.candidates[winner], selection.dataset
     codes = selection.codes[winner].items
     size = codes.shape[1]
     usual = DEFAULT_BITS if size <= MOST_TURNED else 0
     bits = min(folder.settings.bits or usual, size - size % 8)
     forms = selection.stored_forms(winner, bits)
-    kept = corpus.seen(corpus.samples[selection.asked], candidate.features)
+    kept = dataset.seen(dataset.samples[selection.asked], candidate.features)
     error = candidate.frozen.errors(kept)[1].mean() if len(selection.asked) else 0.0
     notes = {
         **notes,
@@ -216,22 +216,22 @@ def _publish(
             "references": _table(selection.references()),
             "forms": _table(forms),
             "form_bits": bits,
-            **corpus.notes(codes, candidate.features, candidate.frozen, folder.settings.seed),
+            **dataset.notes(codes, candidate.features, candidate.frozen, folder.settings.seed),
         },
     }
     final = freeze(candidate.encoder, candidate.kind, candidate.features, folder.layout, notes)
     passages = selection.passages.coded(selection.codes[winner].passages)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
-        known = store.ids_of([item.key for item in corpus.items])
-        rows = [n for n, item in enumerate(corpus.items) if item.key in known]
-        ids = np.array([known[corpus.items[n].key] for n in rows], dtype=np.int64)
+        known = store.ids_of([item.key for item in dataset.items])
+        rows = [n for n, item in enumerate(dataset.items) if item.key in known]
+        ids = np.array([known[dataset.items[n].key] for n in rows], dtype=np.int64)
         # What can no longer be read cannot get a new code.
         lost = {item.key: item.id for item in store.items() if item.key not in known}
         store.remove(lost)
         store.recode(ids, codes[rows])
         passages.write(store, dict(zip(rows, ids.tolist(), strict=True)))
-        store.skip(corpus.skipped)
+        store.skip(dataset.skipped)
         return ids, np.array(list(lost.values()), dtype=np.int64)
 
     folder.publish(edit, fingerprint=final.fingerprint)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xxhash
@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError, ParameterError, UnsupportedError
 from aesearch.inference.manifest import Manifest
-from aesearch.inference.prior import NAME, Prior
 from aesearch.modalities import modality
 from aesearch.sparse import Rows, dense
 from aesearch.types import Floats
+
+if TYPE_CHECKING:
+    from aesearch.inference.prior import Prior
 
 ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
@@ -159,6 +161,8 @@ class FrozenEncoder:
             If the file is missing or damaged.
         """
         from safetensors import safe_open
+
+        from aesearch.inference.prior import NAME, Prior
 
         self._content(WEIGHTS)  # read whole for its checksum
         try:

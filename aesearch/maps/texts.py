@@ -39,15 +39,15 @@ class TextMaterial(Material):
         """The weighted document-term matrix, in CSR format."""
         self.progress("counting words", 0, len(self.items))
         features = self._terms
-        corpus = TextDataset.again(self.index.folder, features)
+        dataset = TextDataset.again(self.index.folder, features)
         if features.weighting == "counts":  # how often a word occurs says little by itself
-            features = features_for(corpus, "log-entropy")
-        numbers = {item.key: row for row, item in enumerate(corpus.items)}
+            features = features_for(dataset, "log-entropy")
+        numbers = {item.key: row for row, item in enumerate(dataset.items)}
         order = np.array([numbers.get(item.key, -1) for item in self.items])
         if order.min() < 0:
             raise self._changed()
         self.progress("counting words", len(self.items), len(self.items))
-        return csr_of(corpus.seen(corpus.samples, features)[order])
+        return csr_of(dataset.seen(dataset.samples, features)[order])
 
     def own(self) -> Panel:
         """Layout by codes of two dimensions, from the texts in the index."""

@@ -1,4 +1,4 @@
-"""What all reports share: colours, text and tiles in a picture, and how they are written."""
+"""What all reports share: colors, text and tiles in a picture, and how they are written."""
 
 from __future__ import annotations
 
@@ -186,14 +186,14 @@ def write(
     at: tuple[int, int],
     text: str,
     size: int,
-    colour: str,
+    color: str,
     width: int,
     *,
     anchor: str = "la",
 ) -> None:
     """Write one line of text, shortened to `width` pixels."""
     shown = shortened(plain(text), size, width)
-    draw.text(at, shown, fill=colour, font=font(size), anchor=anchor)
+    draw.text(at, shown, fill=color, font=font(size), anchor=anchor)
 
 
 def shortened(text: str, size: int, width: int) -> str:

@@ -1,4 +1,4 @@
-"""Matplotlib's figures as parts of a page: in its letters, and in its colours, light or dark.
+"""Matplotlib's figures as parts of a page: in its letters, and in its colors, light or dark.
 
 Texts stay texts. Marks get a class, a title to point at or other attributes by their gid.
 """
@@ -56,7 +56,7 @@ def drawing() -> Iterator[None]:
 
 
 def vivid(color: str) -> str:
-    """Return a colour for marks, as it is on a light page and lighter on a dark one."""
+    """Return a color for marks, as it is on a light page and lighter on a dark one."""
     return f"color-mix(in srgb, {color} var(--vivid), #fff)"
 
 
@@ -76,7 +76,7 @@ def inline(
     said : str
         What it shows, for those who do not see it.
     colors : mapping of str to str, optional
-        What the page has in place of a colour that was drawn with, beside COLORS.
+        What the page has in place of a color that was drawn with, beside COLORS.
     marks : mapping of str to mapping of str to str, optional
         By gid, attributes of what was drawn; ``title`` is said where one points at it.
     """
@@ -143,7 +143,7 @@ def _tidy(
 
 
 def _painted(style: str, colors: Mapping[str, str]) -> str:
-    """Return a style in the colours and the letters of the page."""
+    """Return a style in the colors and the letters of the page."""
     painted = re.sub(r"#[0-9a-f]{6}\b", lambda found: colors.get(found[0], found[0]), style)
     return painted.replace(f"'{FONT}'", "system-ui, sans-serif")
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg", ".html")
 NOT_TERMS = {"epoch", "seconds", "rate", "validation"}
-# Okabe and Ito's colours without yellow and with ours first: told apart by the colour-blind.
-COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b7280")
+# Okabe and Ito's colors without yellow and with ours first: told apart by the color-blind.
+COLORS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b7280")
 WIDE = 10.0  # largest over smallest value, from which on a logarithmic scale shows more
 FEW = 25  # epochs up to which each gets a dot
 MOST_EVENTS = 5
@@ -144,7 +144,7 @@ def _page(phases: Sequence[Phase], title: str) -> str:
         chart = svg.inline(
             _figure(phases),
             "; ".join(map(_in_words, phases)),
-            colors={colour: svg.vivid(colour) for colour in COLOURS},
+            colors={color: svg.vivid(color) for color in COLORS},
         )
     return render_page("training.html", title, styles=["training.css"], chart=chart)
 
@@ -183,7 +183,7 @@ def _figure(phases: Sequence[Phase], title: str = "") -> Figure:
             drawn = [upper]
             if len(phase.terms) > 1:
                 drawn.append(panels[1][column])
-                _panel(drawn[1], phase.terms, COLOURS)
+                _panel(drawn[1], phase.terms, COLORS)
                 drawn[1].sharex(upper)
                 drawn[1].set_ylabel("its terms")
             elif rows == 2:  # a single term is the loss itself
@@ -196,16 +196,16 @@ def _figure(phases: Sequence[Phase], title: str = "") -> Figure:
     return figure
 
 
-def _panel(axes: Axes, curves: Mapping[str, Curve], colours: Sequence[str]) -> None:
+def _panel(axes: Axes, curves: Mapping[str, Curve], colors: Sequence[str]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     curves = {name: curve for name, curve in curves.items() if curve[0]}
     for number, (name, (epochs, values)) in enumerate(curves.items()):
         dot = "o" if len(epochs) <= FEW else ""
-        style = ("-", "--", ":")[number // len(colours) % 3]
-        colour = colours[number % len(colours)]
+        style = ("-", "--", ":")[number // len(colors) % 3]
+        color = colors[number % len(colors)]
         label = f"{name} {values[-1]:.3g}"
-        axes.plot(epochs, values, style, marker=dot, markersize=3.5, color=colour, label=label)
+        axes.plot(epochs, values, style, marker=dot, markersize=3.5, color=color, label=label)
     every = [value for _, values in curves.values() for value in values]
     if every and min(every) > 0 and max(every) >= WIDE * min(every):
         axes.set_yscale("log")

@@ -21,7 +21,7 @@ OVERWHELMING = 0.05  # of reciprocal rank, which words must clearly cost before 
 
 @dataclass(frozen=True)
 class WordsCheck:
-    """How well the openings of documents kept out of training find the rest of them.
+    """How well the openings of documents held out of training find the rest of them.
 
     By mean reciprocal rank.
 

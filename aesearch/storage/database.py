@@ -28,7 +28,7 @@ PassageRow = tuple[int, int, int, int, Floats]  # id, that of the document, star
 CHUNK = 500  # SQLite allows 999 variables in one statement even in old builds
 
 # In a glob: [ab], [!ab], []a] or, where it is never closed, [ alone.
-BRACKET = re.compile(r"\[(?:([!^]?+)(\][^\]]*|[^\]]+)\])?")
+BRACKET = r"\[(?:([!^]?+)(\][^\]]*|[^\]]+)\])?"
 
 
 def _cannot_write(error: sqlite3.Error) -> bool:
@@ -259,7 +259,7 @@ class Store:
         """
         if not is_valid_text(pattern):
             return np.empty(0, dtype=np.int64)
-        glob = BRACKET.sub(_as_sqlite_reads_it, pattern)
+        glob = re.sub(BRACKET, _as_sqlite_reads_it, pattern)
         rows = self._rows("SELECT id FROM items WHERE key GLOB ? ORDER BY id", (glob,))
         return np.array([row[0] for row in rows], dtype=np.int64)
 

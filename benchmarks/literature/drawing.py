@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from aesearch.reports.base import ACCENT, EDGE, FAINT, INK, replace
-from aesearch.reports.training import COLOURS
+from aesearch.reports.training import COLORS
 from benchmarks.data_sets import Array
 from benchmarks.reporting import say
 
@@ -232,7 +232,7 @@ def curves(
                 marker="o",
                 markersize=3.5,
                 linewidth=1.6,
-                color=COLOURS[colour],
+                color=COLORS[colour],
             )
         axes.axhline(100 * chance, color=FAINT, linewidth=0.9)
         axes.text(cuts[-1], 100 * chance, "chance ", color=FAINT, va="top", ha="right")
@@ -275,7 +275,7 @@ def _name(
             ha="right",
             va="center",
             fontsize=9,
-            color=COLOURS[styles[name][1]],
+            color=COLORS[styles[name][1]],
             annotation_clip=False,
         )
     axes.yaxis.tick_right()

@@ -219,7 +219,7 @@ def verdict(found: Mapping[str, Any]) -> tuple[str, str]:
         f" autoencoder and {pca['five']:.3f} with PCA; where queries are moved by up to {MOVED}"
         f" pixels, {pixels['moved five']:.3f}, {deep['moved five']:.3f} and"
         f" {pca['moved five']:.3f}. aesearch's default, `agreement`, a convolutional autoencoder"
-        f" whose codes must agree across distorted views, has {agreed['five']:.3f} and"
+        f" whose codes must agree across augmented views, has {agreed['five']:.3f} and"
         f" {agreed['moved five']:.3f}. At least {GOAL:.0%} above pixels:"
         f" {' and '.join(reach) or 'none'}."
     )

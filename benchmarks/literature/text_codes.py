@@ -26,7 +26,7 @@ from aesearch.encoders.autoencoders.dbn import DBNEncoder
 from aesearch.encoders.linear.lsa import LSAEncoder
 from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.reports.base import FAINT
-from aesearch.reports.training import COLOURS
+from aesearch.reports.training import COLORS
 from benchmarks.baselines import for_distance
 from benchmarks.folders import cache_folder
 from benchmarks.literature.drawing import over_cuts
@@ -108,7 +108,7 @@ def draw(curves: dict[str, list[float]], cuts: Sequence[int], chance: float, out
             ":" if by_distance else {"2": "--", "10": "-", "50": "-."}[size],
             marker="o",
             markersize=3.5,
-            color=COLOURS[learner],
+            color=COLORS[learner],
             label=name,
         )
     axes.axhline(100 * chance, color=FAINT, linewidth=0.9)

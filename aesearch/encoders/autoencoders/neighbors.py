@@ -70,7 +70,7 @@ class NeighborTask(NetworkTask):
     pairs : Tensor of shape (samples of the source, neighbors)
         Of training samples among themselves, and of validation samples among themselves.
     view : callable
-        Distortion of pictures; targets are not distorted.
+        Corruption of pictures; targets stay clean.
     """
 
     pairs: Tensor
@@ -104,7 +104,7 @@ class NeighborEncoder(MLPEncoder):
     neighbors : int, default=15
         How many count; in a large collection fewer of an even sample, in proportion.
     views : bool, default=True
-        Whether pictures are also distorted, as for the encoder agreement: what changes then should
+        Whether pictures are also augmented, as for the encoder agreement: what changes then should
         not move a picture on the map.
     reconstruction : float, default=0.2
         Weight of the reconstruction, which is 1 for always decoding to the mean sample.
@@ -138,7 +138,7 @@ class NeighborEncoder(MLPEncoder):
         )
 
     def _view(self, source: Batches) -> Augmenter:
-        """Return the distortion of pictures, where they are square; rows stay as they are."""
+        """Return the augmentation of pictures, where they are square; rows stay as they are."""
         if not self.views or self.image_shape_ is None or source.shape[1] != source.shape[2]:
             return lambda x: x
         sample = source.batch(spread_rows(source.count, REFERRED_TO))

@@ -62,7 +62,7 @@ DECODER_EPOCHS = Epochs(shown=80_000, fewest=8, most=40)
 
 @dataclass(eq=False, repr=False)
 class AgreementEncoder(TrainedEncoder):
-    """Convolutional autoencoder trained so that distorted views of a picture get one code.
+    """Convolutional autoencoder trained so that augmented views of a picture get one code.
 
     Three things are learned together: two views of a picture (or of neighbors, once those can be
     trusted) agree; the clean picture can be decoded; its contours can be told from any view. The
@@ -81,13 +81,13 @@ class AgreementEncoder(TrainedEncoder):
     batch_size : int, default=256
         Pictures per step, two views each.
     augment : {"auto", "photo", "object", "glyph", "table"}, default="auto"
-        Family of distortions; "auto" tells from the pictures (see `family_of`).
+        Family of augmentations; "auto" tells from the pictures (see `family_of`).
     temperature : float, default=0.3
         Of the agreement: lower ranks the nearest finer, higher gathers groups.
     reconstruction : float, default=0.3
         Weight of decoding the clean picture during training.
     noise : {"gaussian", "mask", "dropout"}, optional
-        Further distortion of the views; see `noise_of`.
+        Further corruption of the views; see `noise_of`.
     noise_level : float, default=0.3
     neighbors : int, optional
         How many neighbors count as further views; by default one in 1,200 pictures, at most 100.
@@ -99,7 +99,7 @@ class AgreementEncoder(TrainedEncoder):
     code_size_ : int
         Dimensions of a code.
     family_ : str
-        Family of distortions that was used.
+        Family of augmentations that was used.
     history_ : list of dict
         Losses per epoch, as JSON holds them.
     reconstruction_error_ : float

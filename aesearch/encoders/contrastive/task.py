@@ -68,7 +68,7 @@ class AgreementNetwork(nn.Module):
 
 
 class AgreementTask(Task):
-    """Two distorted views, of one picture or of neighbors, should get codes that agree.
+    """Two augmented views, of one picture or of neighbors, should get codes that agree.
 
     Beside that the clean picture is reconstructed, which keeps the code decodable, and its
     contours are predicted, which steers a small collection to shape.

@@ -1,6 +1,6 @@
 """Distorted views of pictures: what changes here is what the code learns to ignore.
 
-All distortions of a batch are a few large tensor operations (one resampling, one color matrix),
+All augmentations of a batch are a few large tensor operations (one resampling, one color matrix),
 because training spends a tenth of its time here. Randomness comes from torch's global generator.
 """
 
@@ -27,7 +27,7 @@ Augmenter = Callable[[Tensor], Tensor]
 
 
 def family_of(images: Array) -> str:
-    """Tell from the pictures which distortions keep their meaning.
+    """Tell from the pictures which augmentations keep their meaning.
 
     Drawings, digits and letters (gray strokes on one flat ground) are "glyph": they must not be
     mirrored, and their strokes may bend. What is gray and on a flat ground too, but solid, as a
@@ -66,7 +66,7 @@ def _solid_share(away: Array) -> float:
 
 
 def augmenter(family: str, view_side: int) -> Augmenter:
-    """Return the distortion of a family: pixels in 0..1, (n, c, h, w) -> (n, c, view, view)."""
+    """Return the augmentation of a family: pixels in 0..1, (n, c, h, w) -> (n, c, view, view)."""
     made: dict[str, Augmenter] = {
         "photo": lambda x: photo(x, view_side),
         # Measured on clothes, P@10: crops of at least half the area .843, of a fifth .859.
@@ -202,7 +202,7 @@ def glyph(x: Tensor, view_side: int) -> Tensor:
 def table(x: Tensor) -> Tensor:
     """Replace a fifth of the features by those of another sample, and add a little noise.
 
-    Rows of a table have no geometry; a marginal draw is the distortion that suits any of them.
+    Rows of a table have no geometry; a marginal draw is the augmentation that suits any of them.
 
     References
     ----------

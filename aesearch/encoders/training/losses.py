@@ -75,7 +75,7 @@ def reconstruction(decoded: Tensor, clean: Tensor, variance: float = 1.0) -> Ten
     Parameters
     ----------
     decoded, clean : Tensor of equal shape
-        What the decoder made, and the undistorted picture (a denoising autoencoder).
+        What the decoder made, and the clean picture (a denoising autoencoder).
     variance : float
         Mean squared error of always answering with the mean picture; the loss is then 1 there.
 

@@ -1,4 +1,4 @@
-"""Noise for denoising autoencoders: the input is distorted, the target stays clean."""
+"""Noise for denoising autoencoders: the input is corrupted, the target stays clean."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_noise(kind: str | None, level: float) -> None:
 
 
 def noise_of(kind: str | None, level: float) -> Noise:
-    """Return the distortion of a batch, (n, ...) -> the same shape.
+    """Return the corruption of a batch, (n, ...) -> the same shape.
 
     Parameters
     ----------

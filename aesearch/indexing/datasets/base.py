@@ -1,4 +1,4 @@
-"""All items of a collection in memory, those kept out of training last."""
+"""All items of a collection in memory, those held out of training last."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Dataset(ABC):
     skipped : list of Skipped
         Files that are no item, or could not be read.
     training : int
-        The first so many are learned from; the others are kept out.
+        The first so many are learned from; the others are held out.
     labels : list of str
         Of each item: its folder, or what its table says; "" where there is none.
     features : Features
@@ -108,8 +108,8 @@ class Dataset(ABC):
         return modality(self.kind)
 
     @property
-    def kept_out(self) -> Ids:
-        """Rows that were kept out."""
+    def held_out(self) -> Ids:
+        """Rows that were held out."""
         return np.arange(self.training, len(self.items))
 
     @property
@@ -118,11 +118,11 @@ class Dataset(ABC):
         """What was read of each item, before features weigh it."""
 
     @abstractmethod
-    def distorted(self, rows: Ids, seed: int) -> Any:
-        """Return distorted copies of some samples, in the form of `samples`."""
+    def perturbed(self, rows: Ids, seed: int) -> Any:
+        """Return perturbed copies of some samples, in the form of `samples`."""
 
     def perturbed_texts(self, rows: Ids, seed: int) -> list[str]:
-        """Return the texts of what `distorted` returns; none where items have no texts."""
+        """Return the texts of what `perturbed` returns; none where items have no texts."""
         return []
 
     def texts(self, rows: Ids | None = None) -> list[str]:
@@ -170,8 +170,8 @@ class Dataset(ABC):
         """Write into the store what must be kept of the items beside their codes."""
 
 
-def is_kept_out(key: str, count: int) -> bool:
-    """Return whether an item is kept out of training: by its key, so that a resumed run agrees.
+def is_held_out(key: str, count: int) -> bool:
+    """Return whether an item is held out of training: by its key, so that a resumed run agrees.
 
     A tenth, or a fifth of a small collection, and about a thousand of a large one.
     """
@@ -222,7 +222,7 @@ class Reading:
         sums of a decomposition, do not depend on the order in which a folder is listed.
         """
         count = len(entries)
-        held_out = {e.key for e in entries if is_kept_out(e.key, count)}
+        held_out = {e.key for e in entries if is_held_out(e.key, count)}
         ordered = sorted(entries, key=lambda e: (e.key in held_out, e.key))
         first = sum(e.key not in held_out for e in ordered)
         return cls(source, ordered, first, settings, features, by_hand, progress)

@@ -53,7 +53,7 @@ class ImageDataset(Dataset):
         """The pixels."""
         return self.pixels
 
-    def distorted(self, rows: Ids, seed: int) -> Pixels:
+    def perturbed(self, rows: Ids, seed: int) -> Pixels:
         """Return pictures with a border lost, other light, blurred or recompressed."""
         return perturbed(self.pixels[rows], seed)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from aesearch.errors import SourceError
-from aesearch.indexing.datasets.base import Dataset, Reading, is_kept_out
+from aesearch.indexing.datasets.base import Dataset, Reading, is_held_out
 from aesearch.indexing.hybrid_weight import check_words, openings_of
 from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities.texts import Texts
@@ -62,9 +62,9 @@ class TextDataset(Dataset):
         """Take the documents of an index as they were kept; no file is read."""
         rows = folder.store.documents()
         count = len(rows)  # while a list is sorted it has none
-        rows.sort(key=lambda row: (is_kept_out(row[0].key, count), row[0].key))
+        rows.sort(key=lambda row: (is_held_out(row[0].key, count), row[0].key))
         items = [item for item, _ in rows]
-        training = sum(not is_kept_out(item.key, count) for item in items)
+        training = sum(not is_held_out(item.key, count) for item in items)
         training = min(training, max(1, len(items) - 1))
         labels = [kept.label for _, kept in rows]
         documents = [Document(kept.text, kept.title) for _, kept in rows]
@@ -76,7 +76,7 @@ class TextDataset(Dataset):
         """The counts."""
         return self.counts
 
-    def distorted(self, rows: Ids, seed: int) -> SparseRows:
+    def perturbed(self, rows: Ids, seed: int) -> SparseRows:
         """Return the counts of a random half of the sentences of each document."""
         counts: SparseRows = self.features.count(self.perturbed_texts(rows, seed))
         return counts
@@ -119,7 +119,7 @@ class TextDataset(Dataset):
         self, codes: Floats, features: Any, encoder: FrozenEncoder, seed: int
     ) -> dict[str, Any]:
         """Return "fusion": how much words should count beside these codes."""
-        found = check_words(self.documents, self.kept_out, codes, features, encoder, seed)
+        found = check_words(self.documents, self.held_out, codes, features, encoder, seed)
         return {"fusion": asdict(found)}
 
     def keep(self, store: Store, ids: Ids) -> None:

@@ -65,7 +65,7 @@ class VectorDataset(Dataset):
         """The rows."""
         return self.rows
 
-    def distorted(self, rows: Ids, seed: int) -> Floats:
+    def perturbed(self, rows: Ids, seed: int) -> Floats:
         """Return noisy copies, of unit length; see `noisy`."""
         return noisy(self.rows, rows, seed)
 

@@ -31,7 +31,7 @@ class Images(Modality):
     fallback = "thumbnail"
     sizeless = ("raw", "phash")
     compared = ("raw", "phash", "thumbnail", "pca", "auto")
-    perturbed = "distorted pictures"
+    perturbed = "perturbed pictures"
     visual = True
     arrays = "pictures, uint8 of shape (n, height, width, 1, 3 or 4)"
     parts: ClassVar = {

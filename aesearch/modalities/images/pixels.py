@@ -1,4 +1,4 @@
-"""Pictures to small arrays of fixed size: decoding, orientation, colour, and refusing bombs."""
+"""Pictures to small arrays of fixed size: decoding, orientation, color, and refusing bombs."""
 
 from __future__ import annotations
 

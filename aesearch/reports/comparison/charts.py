@@ -1,4 +1,4 @@
-"""The charts of a comparison: labels stand at the data, colours follow the page.
+"""The charts of a comparison: labels stand at the data, colors follow the page.
 
 A chart is 480 units wide, so that on a telephone it can still be read. Each function draws one and
 returns it as an SVG element.
@@ -26,8 +26,8 @@ LONGEST = 30  # characters of a label
 SMALL = 11  # letters
 # By number, as they are drawn; the style of the page says what they are, light and dark. The last
 # is for all that have no other.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b0568a", "#b07d00", "#3b9bd6", FAINT)
-PAINTED = {colour: f"var(--c{number})" for number, colour in enumerate(COLOURS[:-1])}
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#b0568a", "#b07d00", "#3b9bd6", FAINT)
+PAINTED = {color: f"var(--c{number})" for number, color in enumerate(COLORS[:-1])}
 DASHES = ("-", "-", (0, (4, 2)), (0, (1.3, 1.6)), (0, (5, 2, 1.3, 2)), (0, (2.5, 1.3)), (0, (1, 1)))
 SHAPES = {"int8": "D", "bits": "s"}
 
@@ -40,7 +40,7 @@ class Line:
 
     name: str
     points: Sequence[Band]
-    colour: int
+    color: int
     strong: bool = False
 
 
@@ -50,7 +50,7 @@ class Bar:
 
     name: str
     value: Band
-    colour: int
+    color: int
     strong: bool = False
 
 
@@ -61,7 +61,7 @@ class Dot:
     group: str
     x: float
     y: float
-    colour: int
+    color: int
     shape: str = "float"
     line: str = ""
     title: str = ""
@@ -74,7 +74,7 @@ class Label:
     name: str
     x: float
     y: float
-    colour: int
+    color: int
     strong: bool = False
 
 
@@ -85,10 +85,10 @@ def intervals(bars: Sequence[Bar], label: str, chance: float | None = None) -> M
         marks = {}
         for number, bar in enumerate(bars):
             mean, low, high = bar.value
-            colour, gid = COLOURS[bar.colour], f"bar{number}"
-            (line,) = axes.plot([low, high], [number] * 2, lw=3, alpha=0.55, color=colour, gid=gid)
+            color, gid = COLORS[bar.color], f"bar{number}"
+            (line,) = axes.plot([low, high], [number] * 2, lw=3, alpha=0.55, color=color, gid=gid)
             line.set_solid_capstyle("round")
-            axes.plot(mean, number, "o", ms=9, mew=0, color=colour, gid=gid, clip_on=False)
+            axes.plot(mean, number, "o", ms=9, mew=0, color=color, gid=gid, clip_on=False)
             axes.annotate(
                 short(mean), (1, number), (46, 0), ("axes fraction", "data"), "offset points",
                 ha="right", va="center_baseline", weight=_weight(bar.strong),
@@ -119,14 +119,14 @@ def curves(lines: Sequence[Line], x_label: str, y_label: str) -> Markup:
         for number, line in enumerate(lines):
             means, lows, highs = zip(*line.points, strict=True)
             places = range(1, len(means) + 1)
-            colour, gid = COLOURS[line.colour], f"line{number}"
+            color, gid = COLORS[line.color], f"line{number}"
             if line.strong:
-                axes.fill_between(places, lows, highs, color=colour, alpha=0.16, lw=0)
-            # Several may share a colour, but not the dashes too.
+                axes.fill_between(places, lows, highs, color=color, alpha=0.16, lw=0)
+            # Several may share a color, but not the dashes too.
             dash = "-" if line.strong else DASHES[number % len(DASHES)]
-            axes.plot(places, means, ls=dash, lw=2.6 if line.strong else 1.6, color=colour, gid=gid)
+            axes.plot(places, means, ls=dash, lw=2.6 if line.strong else 1.6, color=color, gid=gid)
             marks[gid] = {"title": line.name}
-            labels.append(Label(line.name, places[-1], means[-1], line.colour, line.strong))
+            labels.append(Label(line.name, places[-1], means[-1], line.color, line.strong))
         last = max(len(line.points) for line in lines)
         axes.set_xlim(1, max(2, last))
         axes.set_xticks([1, *range(10, last + 1, 10)])
@@ -150,15 +150,15 @@ def cloud(dots: Sequence[Dot], x_label: str, y_label: str) -> Markup:
             for line in dict.fromkeys(dot.line for dot in own):
                 joined = sorted((dot.x, dot.y) for dot in own if dot.line == line)
                 axes.plot(
-                    *zip(*joined, strict=True), lw=1.2, alpha=0.55, color=COLOURS[own[0].colour]
+                    *zip(*joined, strict=True), lw=1.2, alpha=0.55, color=COLORS[own[0].color]
                 )
             last = max(own, key=lambda dot: (dot.x, dot.y))
-            labels.append(Label(name, last.x, last.y, last.colour))
+            labels.append(Label(name, last.x, last.y, last.color))
         for number, dot in enumerate(dots):
             shape, gid = SHAPES.get(dot.shape, "o"), f"dot{number}"
             axes.plot(
                 dot.x, dot.y, shape, ms=10 if shape == "o" else 8.5, mew=1.2, mec=PAPER,
-                color=COLOURS[dot.colour], gid=gid, clip_on=False, zorder=3,
+                color=COLORS[dot.color], gid=gid, clip_on=False, zorder=3,
             )  # fmt: skip
             marks[gid] = {"title": dot.title or dot.group}
         low, high = min(dot.x for dot in dots), max(dot.x for dot in dots)
@@ -210,13 +210,13 @@ def _name(figure: Figure, axes: Axes, labels: Sequence[Label]) -> None:
     ends = [float(axes.transData.transform((label.x, label.y))[1]) for label in labels]
     box = axes.get_window_extent()
     for label, end, place in zip(labels, ends, _apart(ends, box.y0, box.y1), strict=True):
-        colour = COLOURS[label.colour]
+        color = COLORS[label.color]
         if label.x < right:
-            axes.plot([label.x, right], [label.y] * 2, ls=(0, (1, 3)), lw=1, color=colour, zorder=1)
+            axes.plot([label.x, right], [label.y] * 2, ls=(0, (1, 3)), lw=1, color=color, zorder=1)
         axes.annotate(
             _cut(label.name), (1, label.y), (BESIDE, place - end), ("axes fraction", "data"),
             "offset points", va="center_baseline", weight=_weight(label.strong),
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 1.2, "relpos": (0, 0.5),
+            arrowprops={"arrowstyle": "-", "color": color, "lw": 1.2, "relpos": (0, 0.5),
                         "shrinkA": 2, "shrinkB": 2},
         )  # fmt: skip
 

@@ -172,7 +172,7 @@ def _query(gallery: Gallery, rows: Sequence[Row], one: Example) -> Query:
     ]
     if not modality(found.kind).visual:
         return Query(gallery.snippet(name) if row >= 0 else name, None, answers)
-    copy = " (a distorted copy of it)" if found.main == COPIES else ""
+    copy = " (a perturbed copy of it)" if found.main == COPIES else ""
     return Query(name + copy, gallery.thumbnail(name), answers)
 
 

@@ -13,7 +13,7 @@ from aesearch.modalities import modality
 from aesearch.reports import svg
 from aesearch.reports.map.figure import TINT, figure_of_merit, name_groups, tinted
 from aesearch.reports.map.styles import SHAPES, Style, styles_of
-from aesearch.reports.training import COLOURS
+from aesearch.reports.training import COLORS
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -53,8 +53,8 @@ def map_of(found: Comparison) -> Section | None:
         return None
     styles, numbers = styles_of([found.labels[item] for item in found.mapped])
     shown = [
-        Style(_cut(style.name), style.colour, style.shape, style.count) for style in styles
-    ] or [Style("", COLOURS[0], 0, len(numbers))]
+        Style(_cut(style.name), style.color, style.shape, style.count) for style in styles
+    ] or [Style("", COLORS[0], 0, len(numbers))]
     order = np.argsort(numbers, kind="stable")  # as the dots are drawn, group after group
     height = _height(found.panels)
     beside = ", and where it lies in the other" if len(found.panels) > 1 else ""
@@ -97,7 +97,7 @@ def _drawn(
 
     size = float(np.clip(150 / np.sqrt(len(numbers)), SMALLEST, LARGEST))
     inks = {
-        tinted(style.colour): f"color-mix(in srgb, {style.colour} {TINT:.0%}, var(--ink))"
+        tinted(style.color): f"color-mix(in srgb, {style.color} {TINT:.0%}, var(--ink))"
         for style in styles
     }
     with svg.drawing():
@@ -108,7 +108,7 @@ def _drawn(
         for number, style in enumerate(styles):
             x, y = panel.coordinates[numbers == number].T
             axes.scatter(
-                x, y, s=size**2, marker=SHAPES[style.shape], color=style.colour, linewidths=0,
+                x, y, s=size**2, marker=SHAPES[style.shape], color=style.color, linewidths=0,
                 alpha=0.8, clip_on=False, gid=f"group{number}",
             )  # fmt: skip
         figure.draw_without_rendering()  # only now the axes have their limits
@@ -120,8 +120,8 @@ def _drawn(
             text.set_gid("name")
         marks = {f"group{number}": {"data-g": str(number)} for number in range(len(styles))}
         marks["name"] = {"class": "halo"}
-        colours = {style.colour: svg.vivid(style.colour) for style in styles} | inks
-        return svg.inline(figure, panel.title, colors=colours, marks=marks)
+        colors = {style.color: svg.vivid(style.color) for style in styles} | inks
+        return svg.inline(figure, panel.title, colors=colors, marks=marks)
 
 
 def _cut(name: str) -> str:

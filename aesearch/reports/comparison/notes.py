@@ -40,7 +40,7 @@ def notes_of(found: Comparison) -> list[tuple[str, str]]:
          "another training would differ."),
         *((METRICS[metric], MEANINGS[metric]) for metric in dict.fromkeys(
             metric for _, metric in columns_of(found)) if metric in MEANINGS),
-        ("Error", "of reconstructions of what was kept out: of pictures the mean square over "
+        ("Error", "of reconstructions of what was held out: of pictures the mean square over "
          "pixels from 0 to 1, of documents one less the cosine."),
         ("ANN", "share of the exact ten nearest that inverted lists with 8 probes return; – where "
          "there are too few items for lists."),

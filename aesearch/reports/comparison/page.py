@@ -12,7 +12,7 @@ from aesearch.compare.tasks import COPIES
 from aesearch.evaluation.bootstrap import Estimate
 from aesearch.modalities import modality
 from aesearch.reports.base import replace
-from aesearch.reports.comparison.charts import COLOURS, Bar, Dot, Line, cloud, curves, intervals
+from aesearch.reports.comparison.charts import COLORS, Bar, Dot, Line, cloud, curves, intervals
 from aesearch.reports.comparison.examples import Gallery, groups_of
 from aesearch.reports.comparison.map import map_of
 from aesearch.reports.comparison.notes import notes_of
@@ -94,9 +94,9 @@ def _main_rows(found: Comparison, verdict: Verdict) -> list[Row]:
     return chosen
 
 
-def _colours(main: Sequence[Row]) -> dict[str, int]:
-    """Return a colour for each method; those that are left share grey, the last."""
-    return {row.title: min(number, len(COLOURS) - 1) for number, row in enumerate(main)}
+def _colors(main: Sequence[Row]) -> dict[str, int]:
+    """Return a color for each method; those that are left share grey, the last."""
+    return {row.title: min(number, len(COLORS) - 1) for number, row in enumerate(main)}
 
 
 def _halved(text: str) -> tuple[str, str]:
@@ -116,7 +116,7 @@ def _facts(found: Comparison) -> list[str]:
 
 
 def _charts(found: Comparison, main: Sequence[Row]) -> list[Chart]:
-    colours = _colours(main)
+    colors = _colors(main)
     charts = [
         Chart(
             f"{METRICS[found.metric]} of each method",
@@ -125,7 +125,7 @@ def _charts(found: Comparison, main: Sequence[Row]) -> list[Chart]:
         )
     ]
     lines = [
-        Line(found.named(row), points_of(row).tolist(), colours[row.title], number < 2)
+        Line(found.named(row), points_of(row).tolist(), colors[row.title], number < 2)
         for number, row in enumerate(main[:MOST_LINES])
         if len(points_of(row))
     ]
@@ -137,7 +137,7 @@ def _charts(found: Comparison, main: Sequence[Row]) -> list[Chart]:
                 curves(lines, "k, answers looked at", "precision"),
             )
         )
-    charts.append(_sizes(found, colours))
+    charts.append(_sizes(found, colors))
     if found.main != COPIES:
         made = modality(found.kind).perturbed.capitalize()
         charts.append(
@@ -151,10 +151,10 @@ def _charts(found: Comparison, main: Sequence[Row]) -> list[Chart]:
 
 
 def _means(found: Comparison, main: Sequence[Row], task: str, metric: str) -> Markup:
-    colours = _colours(main)
+    colors = _colors(main)
     values = {row.title: Estimate(*row.measures[task][metric]) for row in main}
     bars = [
-        Bar(found.named(row), (v.mean, v.low, v.high), colours[row.title], row in main[:2])
+        Bar(found.named(row), (v.mean, v.low, v.high), colors[row.title], row in main[:2])
         for row in sorted(main, key=lambda row: -values[row.title].mean)
         if (v := values[row.title])
     ]
@@ -162,18 +162,18 @@ def _means(found: Comparison, main: Sequence[Row], task: str, metric: str) -> Ma
     return intervals(bars, METRICS[metric], chance)
 
 
-def _sizes(found: Comparison, colours: dict[str, int]) -> Chart:
+def _sizes(found: Comparison, colors: dict[str, int]) -> Chart:
     steps: dict[str, set[str]] = {}
     for row in found.rows:
         steps.setdefault(row.title, set()).add(row.step)
-    rest = len(COLOURS) - 1  # the last colour, grey, is for what has no other
+    rest = len(COLORS) - 1  # the last color, grey, is for what has no other
     metric = METRICS[found.metric]
     dots = [
         Dot(
             row.title,
             max(1.0, row.bytes_per_item),
             found.value(row),
-            colours.get(row.title, rest),
+            colors.get(row.title, rest),
             row.form if row.form in ("int8", "bits") else "float",
             row.form if len(steps[row.title]) > 1 else "",
             f"{row.title}, {row.code}: {metric} {spelled(found.estimate(row))}",

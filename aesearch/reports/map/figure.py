@@ -17,7 +17,7 @@ from aesearch.reports.base import EDGE, FAINT, INK, plain
 from aesearch.reports.base import replace as replace_file
 from aesearch.reports.map.page import page_of
 from aesearch.reports.map.styles import GREY, SHAPES, Style, styles_of
-from aesearch.reports.training import COLOURS
+from aesearch.reports.training import COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ LARGEST_DOT, SMALLEST_DOT = 6.0, 0.6  # in points, across
 INCHES, DPI = 5.4, 200
 LETTERS, APART, INSET = 8.5, 2.0, 5.0  # of names: size, air around, and to the border, in points
 SAMPLED = 300  # items of a group that are looked at for the place of its name
-TINT = 0.2  # of the colour of a group is in its name, the rest is ink
+TINT = 0.2  # of the color of a group is in its name, the rest is ink
 
 
 def write_map(
@@ -113,7 +113,7 @@ def _figure(found: Map, styles: Sequence[Style], numbers: NDArray[np.uint8]) -> 
             _draw(axes, panel, styles, numbers)
         if styles:
             handles = [
-                Line2D([], [], linestyle="", marker=SHAPES[style.shape], color=style.colour,
+                Line2D([], [], linestyle="", marker=SHAPES[style.shape], color=style.color,
                        markersize=6, label=f"{style.name} ({style.count:,})")
                 for style in shown
             ]  # fmt: skip
@@ -149,12 +149,12 @@ def _draw(axes: Axes, panel: Panel, styles: Sequence[Style], numbers: NDArray[np
     order = np.random.default_rng(0).permutation(visible)
     dot = float(np.clip(150 / np.sqrt(max(1, len(order))), SMALLEST_DOT, LARGEST_DOT))
     options: dict[str, Any] = {"s": dot**2, "linewidths": 0, "alpha": 0.8, "rasterized": True}
-    colours = np.array([style.colour for style in styles] or [COLOURS[0]])
+    colors = np.array([style.color for style in styles] or [COLORS[0]])
     shapes = np.array([style.shape for style in styles] or [0])
     for shape in np.unique(shapes):
         rows = order[shapes[numbers[order]] == shape]
         x, y = panel.coordinates[rows].T
-        axes.scatter(x, y, c=colours[numbers[rows]].tolist(), marker=SHAPES[shape], **options)
+        axes.scatter(x, y, c=colors[numbers[rows]].tolist(), marker=SHAPES[shape], **options)
     axes.set_title(plain(panel.title), loc="left", fontsize=11)
     axes.set_xlabel(figure_of_merit(panel), fontsize=11, labelpad=8)
     axes.set(xticks=[], yticks=[], box_aspect=1)
@@ -203,7 +203,7 @@ def name_groups(
     wanted: list[tuple[Style, float, float, float]] = []
     for number, style in enumerate(styles):
         own = places[(numbers == number) & np.isfinite(places).all(axis=1)]
-        if style.colour == GREY or not len(own):
+        if style.color == GREY or not len(own):
             continue
         scaled = (own - (left, low)) / (right - left, high - low) * (across, down)
         x, y = middle_of(scaled)
@@ -220,14 +220,14 @@ def name_groups(
                 ha="center",
                 va="center",
                 fontproperties=font,
-                color=tinted(style.colour),
+                color=tinted(style.color),
                 path_effects=around,
             ).set_in_layout(False)
 
 
-def tinted(colour: str) -> str:
-    """Return ink with some of a colour in it, dark enough to be read on white."""
-    pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(INK[1:]), strict=True)
+def tinted(color: str) -> str:
+    """Return ink with some of a color in it, dark enough to be read on white."""
+    pairs = zip(bytes.fromhex(color[1:]), bytes.fromhex(INK[1:]), strict=True)
     return "#" + "".join(f"{round(TINT * own + (1 - TINT) * ink):02x}" for own, ink in pairs)
 
 

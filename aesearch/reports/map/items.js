@@ -1,4 +1,4 @@
-// What is drawn, and with what: colours, shapes, small parts of the page.
+// What is drawn, and with what: colors, shapes, small parts of the page.
 const data = JSON.parse(document.getElementById("data").textContent);
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const groups = bytes(data.groups), count = data.count, styles = data.styles;
@@ -7,7 +7,7 @@ const shown = new Uint8Array(256).fill(1);
 const GREY = "#9aa3ad", PLAIN = "#0072b2";
 // In pixels: how near to an item a mouse and a finger must be, and how far a tap may slip.
 const REACH = 12, FINGER = 24, SHAKE = 6;
-// Names: how many at most, size, room to the border, and how much of the group's colour is in them.
+// Names: how many at most, size, room to the border, and how much of the group's color is in them.
 const NAMED = 24, LETTERS = 12, INSET = 6, TINT = 0.2;
 const SAMPLED = 200; // items of a group that are looked at for the place of its name
 // With no more pictures in view than these they are shown, of these sides, on this share of all.
@@ -18,11 +18,11 @@ const legend = document.getElementById("legend");
 let found = null; // rows whose key has what is looked for, as flags
 
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-const colour = (hex) => {
+const color = (hex) => {
   const mix = dark.matches ? 0.22 : 0; // lighter on a dark ground
   return rgb(hex).map((v) => Math.round(v + (255 - v) * mix));
 };
-const css = (hex) => `rgb(${colour(hex).join(" ")})`;
+const css = (hex) => `rgb(${color(hex).join(" ")})`;
 const OUTLINES = [
   null,
   [[0, -1.15], [1.1, 0.8], [-1.1, 0.8]],
@@ -77,7 +77,7 @@ const icon = (style) => {
   const part = document.createElementNS(made.namespaceURI, outline ? "polygon" : "circle");
   if (outline) part.setAttribute("points", outline.map((p) => p.join(",")).join(" "));
   else part.setAttribute("r", "1");
-  part.setAttribute("fill", css(style.colour));
+  part.setAttribute("fill", css(style.color));
   made.append(part);
   return made;
 };

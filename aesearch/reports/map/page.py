@@ -33,7 +33,7 @@ def page_of(
         "keys": found.keys,
         "words": [text[:LONGEST] for text in words],
         "styles": [
-            {"name": s.name, "colour": s.colour, "shape": s.shape, "count": s.count} for s in styles
+            {"name": s.name, "color": s.color, "shape": s.shape, "count": s.count} for s in styles
         ],
         "groups": _packed(numbers),
         "panels": [

@@ -65,7 +65,7 @@ class Panel {
     const members = styles.map(() => []);
     for (let i = 0; i < this.x.length; i++) members[this.group[i]].push(i);
     this.names = members.map((own, g) => {
-      if (styles[g].colour === GREY || !own.length) return null;
+      if (styles[g].color === GREY || !own.length) return null;
       const size = Math.min(own.length, SAMPLED), quarter = Math.min(size - 1, Math.ceil(size / 4));
       const sample = Array.from({ length: size }, (_, n) => own[Math.floor((n * own.length) / size)]);
       const far = new Float32Array(size);
@@ -119,13 +119,13 @@ class Panel {
     const ground = rgb(dark.matches ? "#15181c" : "#ffffff");
     pixels.fill((255 << 24) | (ground[2] << 16) | (ground[1] << 8) | ground[0]);
     const { ax, bx, ay, by } = this.scale(), r = this.radius();
-    const list = grouped ? styles : [{ colour: PLAIN, shape: 0 }];
+    const list = grouped ? styles : [{ color: PLAIN, shape: 0 }];
     const key = r.toFixed(2);
     if (this.stamped !== key) {
       this.stamped = key;
       this.stamps = OUTLINES.map((_, shape) => stamp(shape, r));
     }
-    const tints = list.map((style) => colour(style.colour));
+    const tints = list.map((style) => color(style.color));
     const grey = dark.matches ? [52, 57, 64] : [226, 229, 233];
     const seen = []; // items in view, up to one more than get a thumbnail
     for (let pass = found ? 0 : 1; pass < 2; pass++) {
@@ -159,7 +159,7 @@ class Panel {
     this.mark();
   }
 
-  // Small pictures framed in the colour of their group; where one is in the way of the next, that
+  // Small pictures framed in the color of their group; where one is in the way of the next, that
   // stays a dot until there is more room.
   thumbnails(seen) {
     const { ax, bx, ay, by } = this.scale(), context = this.context, taken = [];
@@ -177,7 +177,7 @@ class Panel {
       const scale = (side - 6 * this.ratio) / Math.max(image.naturalWidth, image.naturalHeight);
       const wide = image.naturalWidth * scale, tall = image.naturalHeight * scale;
       context.drawImage(image, x - wide / 2, y - tall / 2, wide, tall);
-      context.strokeStyle = css(grouped ? styles[this.group[i]].colour : PLAIN);
+      context.strokeStyle = css(grouped ? styles[this.group[i]].color : PLAIN);
       context.strokeRect(x - wide / 2, y - tall / 2, wide, tall);
     }
   }
@@ -211,7 +211,7 @@ class Panel {
         const free = ([u, v, s]) => Math.abs(x - u) >= half + s + 3 * r || Math.abs(y - v) >= tall;
         if (!taken.every(free)) continue;
         taken.push([x, y, half]);
-        const own = colour(styles[g].colour).map((v, i) => TINT * v + (1 - TINT) * ink[i]);
+        const own = color(styles[g].color).map((v, i) => TINT * v + (1 - TINT) * ink[i]);
         context.fillStyle = `rgb(${own.map(Math.round).join(" ")})`;
         context.strokeText(one.name, x, y);
         context.fillText(one.name, x, y);

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.reports.training import COLOURS
+from aesearch.reports.training import COLORS
 
-# Up to six groups get Okabe and Ito's colours. Up to twelve get colours that were searched for: the
-# two most alike are 26 apart in CIELAB, to normal sight and to each kind of colour-blindness (16
+# Up to six groups get Okabe and Ito's colors. Up to twelve get colors that were searched for: the
+# two most alike are 26 apart in CIELAB, to normal sight and to each kind of color-blindness (16
 # with Okabe and Ito's six). What is left is told apart by its shape.
-FEW_COLOURS = (*COLOURS[:5], "#d55e00")
+FEW_COLORS = (*COLORS[:5], "#d55e00")
 
-MANY_COLOURS = (
+MANY_COLORS = (
     "#0000ff", "#ff5577", "#00ddbb", "#7700bb", "#ffbb77", "#335500",
     "#990055", "#bbdd00", "#9977bb", "#559900", "#dd55ff", "#770077",
 )  # fmt: skip
@@ -33,13 +33,13 @@ class Style:
     """How a group is drawn: `shape` is a place in SHAPES, `count` the number of its items."""
 
     name: str
-    colour: str
+    color: str
     shape: int
     count: int
 
 
 def styles_of(groups: Sequence[str]) -> tuple[list[Style], NDArray[np.uint8]]:
-    """Choose colour and shape of each group.
+    """Choose color and shape of each group.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def styles_of(groups: Sequence[str]) -> tuple[list[Style], NDArray[np.uint8]]:
     Returns
     -------
     styles : list of Style
-        The largest groups first, then by name. Where there are more than colours and shapes tell
+        The largest groups first, then by name. Where there are more than colors and shapes tell
         apart, the smallest share one; so do items in no group. Empty where there is but one group.
     numbers : ndarray of uint8, shape (n,)
         The style of each item; 0 where there are none.
@@ -58,11 +58,11 @@ def styles_of(groups: Sequence[str]) -> tuple[list[Style], NDArray[np.uint8]]:
     if len(counts) < 2:
         return [], np.zeros(len(groups), dtype=np.uint8)
     names = sorted(counts, key=lambda name: (-counts[name], name))
-    colours = FEW_COLOURS if len(names) <= len(FEW_COLOURS) else MANY_COLOURS
-    most = len(colours) * len(SHAPES)
+    colors = FEW_COLORS if len(names) <= len(FEW_COLORS) else MANY_COLORS
+    most = len(colors) * len(SHAPES)
     kept = names if len(names) <= most else names[: most - 1]
     styles = [
-        Style(name, colours[n % len(colours)], n // len(colours), counts[name])
+        Style(name, colors[n % len(colors)], n // len(colors), counts[name])
         for n, name in enumerate(kept)
     ]
     places = {name: n for n, name in enumerate(kept)}
