@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError
-from aesearch.search.counts import TermCounts
+from aesearch.search.counts import TermCounts, length_norms
 from aesearch.search.expansion import PLAIN, Expansion, Neighbors, expand
 from aesearch.sparse import SparseRows
 from aesearch.types import Bools, Floats, Ids
 
-K1, B = 1.2, 0.75
+K1 = 1.2
 RARE = 10  # documents: those that hold such a term are found before those that borrow it,
 BELOW = 0.9  # which get at most this share of the least score of those
 VERSION = 2  # of what is kept: raised where other terms, scores or files are written
@@ -234,7 +234,7 @@ def _scores(own: SparseRows, borrowed: SparseRows, often: NDArray[np.int64]) -> 
     """Return the score of each occurrence, own ones first; `often` are document frequencies."""
     lengths = own.row_sums(own.values)
     lengths[: len(borrowed)] += borrowed.row_sums(borrowed.values)
-    norm = K1 * (1 - B + B * lengths / max(lengths.mean(), 1e-9)) if len(own) else lengths
+    norm = K1 * length_norms(lengths)
     idf = np.log1p((len(own) - often + 0.5) / (often + 0.5))
     parts = [
         idf[rows.indices] * rows.values / (rows.values + norm[rows.rows()])

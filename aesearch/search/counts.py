@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aesearch.sparse import SparseRows
-from aesearch.types import Ids
+from aesearch.types import Doubles, Ids
+
+B = 0.75  # how much a word of a long document counts less, in BM25
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,3 +74,9 @@ def _counted(keys: Ids, count: int, width: int) -> SparseRows:
         often.astype(np.float32),
         width,
     )
+
+
+def length_norms(lengths: Doubles) -> Doubles:
+    """Return by what BM25 divides the counts of documents of these lengths, 1 for the mean."""
+    mean = float(lengths.mean()) if len(lengths) else 0.0
+    return 1 - B + B * lengths / max(mean, 1e-9)

@@ -9,7 +9,7 @@ import numpy as np
 
 from aesearch.engines import engine_class
 from aesearch.engines.plan import choose
-from aesearch.search.counts import TermCounts
+from aesearch.search.counts import TermCounts, length_norms
 from aesearch.sparse import SparseRows
 from aesearch.types import Bools, Doubles, Floats, Ids, Ints
 
@@ -29,7 +29,8 @@ class Expansion:
     neighbors : int
         Nearest documents that lend their words.
     weight : float
-        Of a word that all of them hold once, at a cosine of 1, in occurrences of its own.
+        Of a word that all of them hold once, at a cosine of 1, if they are of the mean length:
+        it then counts as if the document held it so many times.
     kept : int
         Most borrowed words of a document, the strongest.
     """
@@ -104,7 +105,8 @@ class Expanded(NamedTuple):
 def expand(counts: TermCounts, neighbors: Neighbors, expansion: Expansion) -> Expanded:
     """Add to the counts of each document the mean counts of its neighbors.
 
-    A word counts `expansion.weight` times the mean, over the neighbors, of cosine times count.
+    A word counts `expansion.weight` times the mean, over the neighbors, of cosine times count, the
+    count divided by what BM25 divides those of long documents by.
     Of the words that a document does not hold itself, the `expansion.kept` strongest are kept,
     by count times inverse document frequency, and over all documents the strongest
     `MOST_BORROWED` times as many as they hold themselves.
@@ -122,6 +124,8 @@ def expand(counts: TermCounts, neighbors: Neighbors, expansion: Expansion) -> Ex
     expansion, NAACL 2006.
     """
     rows, width = counts.rows, counts.rows.width
+    norms = length_norms(rows.row_sums(rows.values))
+    lending = rows.with_values((rows.values / norms[rows.rows()]).astype(np.float32))
     often = np.bincount(rows.indices, minlength=width)
     idf = np.log1p((len(rows) - often + 0.5) / (often + 0.5))
     idf[often < LENT_FROM] = 0  # of no strength: not kept
@@ -129,7 +133,7 @@ def expand(counts: TermCounts, neighbors: Neighbors, expansion: Expansion) -> Ex
     kept: list[_Borrowed] = []
     for start in range(0, len(rows), BLOCK):
         stop = min(start + BLOCK, len(rows))
-        keys, lent = _lent(rows, neighbors.nearest(expansion.neighbors), slice(start, stop))
+        keys, lent = _lent(lending, neighbors.nearest(expansion.neighbors), slice(start, stop))
         lent *= expansion.weight / expansion.neighbors
         first, last = rows.indptr[[start, stop]]
         own, places = _found(_keys(rows, start, stop), keys)
@@ -187,11 +191,11 @@ def _lent(rows: SparseRows, neighbors: Neighbors, block: slice) -> tuple[Ints, D
     lenders = rows[neighbors.places[block][lends]]
     sizes = np.diff(lenders.indptr)
     keys = np.repeat(np.nonzero(lends)[0], sizes) * rows.width + lenders.indices
-    counts: Doubles = lenders.values * np.repeat(shares[lends], sizes)
+    counts = lenders.values.astype(np.float64) * np.repeat(shares[lends], sizes)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     first = np.flatnonzero(np.concatenate([keys[:1] == keys[:1], keys[1:] != keys[:-1]]))
-    sums: Doubles = np.add.reduceat(counts[order], first) if len(first) else counts
+    sums = np.add.reduceat(counts[order], first) if len(first) else counts
     return keys[first], sums
 
 
