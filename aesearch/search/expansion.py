@@ -154,23 +154,18 @@ class _Borrowed(NamedTuple):
     counts: Doubles
 
     def strongest(self, idf: Doubles, kept: int) -> _Borrowed:
-        """Return the strongest of each document."""
+        """Return the strongest of each document, those of a strength above 0."""
         strength = self.counts * idf[self.columns]
-        order = np.lexsort((-strength, self.rows))
-        ordered = self.rows[order]
-        rank = np.arange(len(order)) - np.searchsorted(ordered, ordered)
-        return self._chosen(order[(rank < kept) & (strength[order] > 0)])
+        ends = np.flatnonzero(np.diff(self.rows, append=-1)) + 1
+        taken = [_strongest(part, kept) for part in np.split(strength, ends)]
+        return self._chosen(np.concatenate(taken) & (strength > 0))
 
     def within(self, idf: Doubles, most: int) -> _Borrowed:
         """Return the strongest of all documents."""
-        if len(self.rows) <= most:
-            return self
-        strength = self.counts * idf[self.columns]
-        return self._chosen(np.argsort(-strength, kind="stable")[:most])
+        return self._chosen(_strongest(self.counts * idf[self.columns], most))
 
-    def _chosen(self, places: Ints) -> _Borrowed:
-        places = np.sort(places)
-        return _Borrowed(self.rows[places], self.columns[places], self.counts[places])
+    def _chosen(self, which: Bools) -> _Borrowed:
+        return _Borrowed(self.rows[which], self.columns[which], self.counts[which])
 
     def as_rows(self, count: int, width: int) -> SparseRows:
         ends = np.cumsum(np.bincount(self.rows, minlength=count))
@@ -180,6 +175,16 @@ class _Borrowed(NamedTuple):
             self.counts.astype(np.float32),
             width,
         )
+
+
+def _strongest(strength: Doubles, most: int) -> Bools:
+    """Which are the strongest; of equal ones the first."""
+    if len(strength) <= most:
+        return np.ones(len(strength), dtype=bool)
+    least = np.partition(strength, -most)[-most]
+    chosen: Bools = strength > least
+    chosen[np.flatnonzero(strength == least)[: most - np.count_nonzero(chosen)]] = True
+    return chosen
 
 
 def _lent(rows: SparseRows, neighbors: Neighbors, block: slice) -> tuple[Ints, Doubles]:
