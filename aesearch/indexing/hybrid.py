@@ -10,6 +10,8 @@ import numpy as np
 
 from aesearch.evaluation.tasks import Queries
 from aesearch.search.bm25 import Words
+from aesearch.search.counts import TermCounts
+from aesearch.search.expansion import PLAIN, Expansion, neighbors_of
 from aesearch.search.fusion import CANDIDATES, Scored, with_feedback
 from aesearch.search.lexical import terms_in
 from aesearch.types import Floats, Ids
@@ -25,11 +27,29 @@ class LexicalIndex:
     language: str
 
     @classmethod
-    def of(cls, texts: Iterable[str], language: str) -> LexicalIndex:
-        """Count and weigh the terms of all documents."""
-        return cls(
-            Words.build((row, terms_in(text, language)) for row, text in enumerate(texts)), language
-        )
+    def of(
+        cls,
+        texts: Iterable[str],
+        language: str,
+        codes: Floats | None = None,
+        expansion: Expansion = PLAIN,
+    ) -> LexicalIndex:
+        """Count and weigh the terms of all documents.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        language : str
+        codes : ndarray of float32, shape (n, code_size), optional
+            Of the documents, of unit length: what they borrow of their neighbors by these codes
+            the expansion says.
+        expansion : Expansion, default=PLAIN
+        """
+        counts = TermCounts.of((row, terms_in(text, language)) for row, text in enumerate(texts))
+        neighbors = None
+        if codes is not None and not expansion.is_plain:
+            neighbors = neighbors_of(codes, expansion.neighbors)
+        return cls(Words.weigh(counts, neighbors, expansion), language)
 
     @property
     def bytes_per_item(self) -> float:

@@ -183,6 +183,8 @@ class DocumentRanker(Ranker):
                 self.backend.lexical_folder(snapshot.revision.number),
                 self.backend.texts(),
                 _features(snapshot).language,
+                _words_check(snapshot).expansion,
+                self.backend.codes_of,
             )
             self._lexical = snapshot.revision.number, made
         return self._lexical[1]
