@@ -214,6 +214,14 @@ class Words:
         """Return whether any document holds a term."""
         return self._find(term.encode()) >= 0
 
+    def borrows(self, id: int, term: str) -> bool:
+        """Return whether a document is found by a term that stands in similar documents alone."""
+        column = self._find(term.encode())
+        if column < 0:
+            return False
+        part = self.documents[int(self.own_ends[column]) : int(self.starts[column + 1])]
+        return bool(np.any(self.ids[part] == id))
+
     def _find(self, term: bytes) -> int:
         """Return the column of a term by bisection, or -1."""
         low, high = 0, len(self.term_ends)

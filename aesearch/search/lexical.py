@@ -55,7 +55,10 @@ def words_of(
     counts = TermCounts.of((text.id, terms_in(text.text, language)) for text in texts)
     neighbors = None
     if codes_of is not None and not expansion.is_plain:
-        neighbors = neighbors_of(codes_of(counts.ids.tolist()), expansion.neighbors)
+        codes = codes_of(counts.ids.tolist())
+        if len(codes) != len(counts.ids):
+            raise DamagedError(f"{folder.parent}: documents without a code; see 'aesearch verify'")
+        neighbors = neighbors_of(codes, expansion.neighbors)
     made = Words.weigh(counts, neighbors, expansion)
     temporary = folder.with_name(f"words-new-{os.getpid()}")
     try:
