@@ -46,6 +46,17 @@ class LexicalIndex:
         expansion : Expansion, default=PLAIN
         """
         counts = TermCounts.of((row, terms_in(text, language)) for row, text in enumerate(texts))
+        return cls.weigh(counts, language, codes, expansion)
+
+    @classmethod
+    def weigh(
+        cls,
+        counts: TermCounts,
+        language: str,
+        codes: Floats | None = None,
+        expansion: Expansion = PLAIN,
+    ) -> LexicalIndex:
+        """Weigh terms that are counted already; parameters as of `of`."""
         neighbors = None
         if codes is not None and not expansion.is_plain:
             neighbors = neighbors_of(codes, expansion.neighbors)

@@ -46,6 +46,7 @@ class Expansion:
 
 
 PLAIN = Expansion()
+USUAL = Expansion(neighbors=5, weight=1.0)  # where something is to be borrowed, and no check asked
 
 
 class Neighbors(NamedTuple):
