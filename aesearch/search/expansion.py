@@ -131,7 +131,7 @@ def expand(counts: TermCounts, neighbors: Neighbors, expansion: Expansion) -> Ex
     idf = np.log1p((len(rows) - often + 0.5) / (often + 0.5))
     idf[often < LENT_FROM] = 0  # of no strength: not kept
     values = rows.values.astype(np.float64)
-    kept: list[_Borrowed] = []
+    kept = [_Borrowed.nothing()]
     for start in range(0, len(rows), BLOCK):
         stop = min(start + BLOCK, len(rows))
         keys, lent = _lent(lending, neighbors.nearest(expansion.neighbors), slice(start, stop))
@@ -139,7 +139,8 @@ def expand(counts: TermCounts, neighbors: Neighbors, expansion: Expansion) -> Ex
         first, last = rows.indptr[[start, stop]]
         own, places = _found(_keys(rows, start, stop), keys)
         values[first:last][places] += lent[own]
-        taken = _Borrowed(start + keys[~own] // width, keys[~own] % width, lent[~own])
+        local, columns = np.divmod(keys[~own], max(1, width))
+        taken = _Borrowed(start + local, columns, lent[~own])
         kept.append(taken.strongest(idf, expansion.kept))
     borrowed = _Borrowed(*map(np.concatenate, zip(*kept, strict=True)))
     most = int(MOST_BORROWED * len(rows.values))
@@ -153,6 +154,11 @@ class _Borrowed(NamedTuple):
     rows: Ints
     columns: Ints
     counts: Doubles
+
+    @classmethod
+    def nothing(cls) -> _Borrowed:
+        none = np.empty(0, dtype=np.int64)
+        return cls(none, none, none.astype(np.float64))
 
     def strongest(self, idf: Doubles, kept: int) -> _Borrowed:
         """Return the strongest of each document, those of a strength above 0."""
