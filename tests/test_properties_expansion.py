@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from aesearch.search import expansion as expansions
-from aesearch.search.bm25 import K1, RARE, Words
-from aesearch.search.counts import B, TermCounts
+from aesearch.search.bm25 import RARE, Words
+from aesearch.search.counts import K1, B, TermCounts, length_norms
 from aesearch.search.expansion import (
     LENT_FROM,
     MOST_BORROWED,
@@ -145,8 +145,10 @@ def test_no_more_is_borrowed_than_is_allowed(one: Collection) -> None:
     everything = expand(counts, neighbors, replace(one.expansion, kept=EVERYTHING)).borrowed
     often = np.bincount(counts.rows.indices, minlength=counts.rows.width)
     idf = np.log1p((len(counts.ids) - often + 0.5) / (often + 0.5))
+    norms = length_norms(counts.rows.row_sums(counts.rows.values))
     for row in np.flatnonzero(borrowing):
-        kept, all_of_it = (rows.toarray()[row] * idf for rows in (borrowed, everything))
+        lent = (rows.toarray()[row] for rows in (borrowed, everything))
+        kept, all_of_it = (idf * each / (each + K1 * norms[row]) for each in lent)
         left = all_of_it[kept == 0]
         assert left.max(initial=0) <= kept[kept > 0].min() * (1 + 1e-5)
 

@@ -15,8 +15,8 @@ import pytest
 from texts_ import made, make_text, write_texts
 
 from aesearch.errors import DamagedError
-from aesearch.search.bm25 import ARRAYS, CARD, K1, TERMS, Words
-from aesearch.search.counts import B
+from aesearch.search.bm25 import ARRAYS, CARD, TERMS, Words
+from aesearch.search.counts import K1, B
 from aesearch.search.documents import DocumentRanker
 from aesearch.search.index import Index
 from aesearch.search.lexical import terms_in

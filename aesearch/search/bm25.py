@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError
-from aesearch.search.counts import TermCounts, length_norms
+from aesearch.search.counts import K1, TermCounts, length_norms
 from aesearch.search.expansion import PLAIN, Expansion, Neighbors, expand
 from aesearch.sparse import SparseRows
 from aesearch.types import Bools, Floats, Ids
 
-K1 = 1.2
 RARE = 10  # documents: those that hold such a term are found before those that borrow it,
 BELOW = 0.9  # which get at most this share of the least score of those
 VERSION = 2  # of what is kept: raised where other terms, scores or files are written

@@ -11,7 +11,8 @@ import numpy as np
 from aesearch.sparse import SparseRows
 from aesearch.types import Doubles, Ids
 
-B = 0.75  # how much a word of a long document counts less, in BM25
+# Of BM25: how soon more of a word adds little, and how much less words of long documents count.
+K1, B = 1.2, 0.75
 
 
 @dataclass(frozen=True, eq=False)

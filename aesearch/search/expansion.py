@@ -9,7 +9,7 @@ import numpy as np
 
 from aesearch.engines import engine_class
 from aesearch.engines.plan import choose
-from aesearch.search.counts import TermCounts, length_norms
+from aesearch.search.counts import K1, TermCounts, length_norms
 from aesearch.sparse import SparseRows
 from aesearch.types import Bools, Doubles, Floats, Ids, Ints
 
@@ -109,8 +109,8 @@ def expand(counts: TermCounts, neighbors: Neighbors, expansion: Expansion) -> Ex
     A word counts `expansion.weight` times the mean, over the neighbors, of cosine times count, the
     count divided by what BM25 divides those of long documents by.
     Of the words that a document does not hold itself, the `expansion.kept` strongest are kept,
-    by count times inverse document frequency, and over all documents the strongest
-    `MOST_BORROWED` times as many as they hold themselves.
+    by the score that they would have there, and over all documents the strongest `MOST_BORROWED`
+    times as many as they hold themselves.
 
     Parameters
     ----------
@@ -141,11 +141,12 @@ def expand(counts: TermCounts, neighbors: Neighbors, expansion: Expansion) -> Ex
         values[first:last][places] += lent[own]
         local, columns = np.divmod(keys[~own], max(1, width))
         taken = _Borrowed(start + local, columns, lent[~own])
-        kept.append(taken.strongest(idf, expansion.kept))
+        kept.append(taken.strongest(taken.scores(idf, norms), expansion.kept))
     borrowed = _Borrowed(*map(np.concatenate, zip(*kept, strict=True)))
     most = int(MOST_BORROWED * len(rows.values))
     own_rows = rows.with_values(values.astype(np.float32))
-    return Expanded(own_rows, borrowed.within(idf, most).as_rows(len(rows), width))
+    chosen = borrowed.within(borrowed.scores(idf, norms), most)
+    return Expanded(own_rows, chosen.as_rows(len(rows), width))
 
 
 class _Borrowed(NamedTuple):
@@ -160,16 +161,19 @@ class _Borrowed(NamedTuple):
         none = np.empty(0, dtype=np.int64)
         return cls(none, none, none.astype(np.float64))
 
-    def strongest(self, idf: Doubles, kept: int) -> _Borrowed:
-        """Return the strongest of each document, those of a strength above 0."""
-        strength = self.counts * idf[self.columns]
-        ends = np.flatnonzero(np.diff(self.rows, append=-1)) + 1
-        taken = [_strongest(part, kept) for part in np.split(strength, ends)]
-        return self._chosen(np.concatenate(taken) & (strength > 0))
+    def scores(self, idf: Doubles, norms: Doubles) -> Doubles:
+        """Return what each would score, by these norms of documents and weights of terms."""
+        return self.counts / (self.counts + K1 * norms[self.rows]) * idf[self.columns]
 
-    def within(self, idf: Doubles, most: int) -> _Borrowed:
-        """Return the strongest of all documents."""
-        return self._chosen(_strongest(self.counts * idf[self.columns], most))
+    def strongest(self, scores: Doubles, kept: int) -> _Borrowed:
+        """Return those of each document that score most, and more than 0."""
+        ends = np.flatnonzero(np.diff(self.rows, append=-1)) + 1
+        taken = [_strongest(part, kept) for part in np.split(scores, ends)]
+        return self._chosen(np.concatenate(taken) & (scores > 0))
+
+    def within(self, scores: Doubles, most: int) -> _Borrowed:
+        """Return those of all documents that score most."""
+        return self._chosen(_strongest(scores, most))
 
     def _chosen(self, which: Bools) -> _Borrowed:
         return _Borrowed(self.rows[which], self.columns[which], self.counts[which])
@@ -184,13 +188,13 @@ class _Borrowed(NamedTuple):
         )
 
 
-def _strongest(strength: Doubles, most: int) -> Bools:
-    """Which are the strongest; of equal ones the first."""
-    if len(strength) <= most:
-        return np.ones(len(strength), dtype=bool)
-    least = np.partition(strength, -most)[-most]
-    chosen: Bools = strength > least
-    chosen[np.flatnonzero(strength == least)[: most - np.count_nonzero(chosen)]] = True
+def _strongest(scores: Doubles, most: int) -> Bools:
+    """Which are the highest; of equal ones the first."""
+    if len(scores) <= most:
+        return np.ones(len(scores), dtype=bool)
+    least = np.partition(scores, -most)[-most]
+    chosen: Bools = scores > least
+    chosen[np.flatnonzero(scores == least)[: most - np.count_nonzero(chosen)]] = True
     return chosen
 
 
