@@ -17,7 +17,6 @@ LENT_FROM = 2  # documents: what stands in a single one says nothing of its neig
 MOST_BORROWED = 2.0  # times as many postings as documents have themselves
 BLOCK = 4096  # documents that are expanded at once
 EXACT_UP_TO = 20_000  # codes; beyond, inverted lists find nearly the same neighbors much faster
-PROBES = 8
 
 
 @dataclass(frozen=True)
