@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError
+from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.types import Floats, Ids
 
 K1, B = 1.2, 0.75
@@ -35,12 +36,16 @@ class Words:
         Where the occurrences of each term begin.
     terms : bytes; term_ends : ndarray of int64
         All terms in their order, one after another, and where each ends.
+    analyzer : Analyzer
+        That gave the terms.
 
     References
     ----------
     S. Robertson and H. Zaragoza, The probabilistic relevance framework: BM25 and beyond, 2009.
     X. H. Lù, BM25S: orders of magnitude faster lexical search via eager sparse scoring, 2024.
     """
+
+    analyzer: Analyzer = Analyzer()
 
     def __init__(
         self,
@@ -172,6 +177,10 @@ class Words:
     def holds(self, term: str) -> bool:
         """Return whether any document holds a term."""
         return self._find(term.encode()) >= 0
+
+    def terms_of(self, text: str) -> list[str]:
+        """Return the terms that a query asks for."""
+        return self.analyzer.query_terms(text, self.holds)
 
     def _find(self, term: bytes) -> int:
         """Return the column of a term by bisection, or -1."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from aesearch.modalities.texts.tokenizer import term_of
+from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
 
 if TYPE_CHECKING:
+    from aesearch.modalities.texts.analysis import Analyzer
+    from aesearch.modalities.texts.analysis.analyzer import Unit
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.search.bm25 import Words
     from aesearch.search.query import Query
@@ -34,27 +37,46 @@ def why_nothing_is_known(features: TextFeatures, query: Query) -> str:
     return f"no known word in the query: {', '.join(telling)}{hint}"
 
 
-def shared_unlearned(features: TextFeatures, one: Query, other: Query) -> list[str]:
+def shared_unlearned(
+    features: TextFeatures, analyzer: Analyzer, one: Query, other: Query
+) -> list[str]:
     """Return the words of one text that the other holds too and no code has learned."""
-    language = features.language
-    held = set(other.terms(language))
-    return [word for word in unknown_words(features, one) if term_of(word, language) in held]
+    held = set(analyzer.index_terms(other.text or ""))
+    return [
+        word
+        for word, unit in _not_learned(features, analyzer, one)
+        if not held.isdisjoint(unit.all_terms())
+    ]
 
 
-def unknown_words(features: TextFeatures, query: Query, words: Words | None = None) -> list[str]:
+def unknown_words(
+    features: TextFeatures, analyzer: Analyzer, query: Query, words: Words | None = None
+) -> list[str]:
     """Return the words of a text that a search does not look at, less stop words, in their order.
 
     Parameters
     ----------
     features : TextFeatures
+    analyzer : Analyzer
     query : Query
     words : Words, optional
         The lexical index, where it takes part: it also knows what is too rare for the code.
     """
-    language = features.language
-    terms = {token: term for token in query.tokens if (term := term_of(token, language))}
-    known = {features.terms[column] for column in features.columns_of(query.tokens)}
-    left = {token: term for token, term in terms.items() if term not in known}
-    if words is not None:
-        left = {token: term for token, term in left.items() if not words.holds(term)}
-    return list(left)
+    return [
+        word
+        for word, unit in _not_learned(features, analyzer, query)
+        if words is None or not any(words.holds(term) for term in unit.all_terms())
+    ]
+
+
+def _not_learned(
+    features: TextFeatures, analyzer: Analyzer, query: Query
+) -> Iterator[tuple[str, Unit]]:
+    """Go through what the code of a text does not tell of, less stop words, each once."""
+    seen = set()
+    for word, unit in analyzer.units(query.text or ""):
+        tokens = raw_tokens(word)
+        key = word.lower()
+        if key not in seen and not features.columns_of(tokens) and not unit.is_stop_word:
+            seen.add(key)
+            yield key, unit
