@@ -16,7 +16,12 @@ from aesearch.search.fusion import CANDIDATES, WordsCheck, with_feedback
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
 from aesearch.search.ranker import Ranker
-from aesearch.search.unknown_words import shared_unlearned, unknown_words, why_nothing_is_known
+from aesearch.search.unknown_words import (
+    not_learned,
+    shared_unlearned,
+    unknown_words,
+    why_nothing_is_known,
+)
 from aesearch.sparse import SparseRows
 from aesearch.types import Floats, Ids
 
@@ -198,11 +203,8 @@ class DocumentRanker(Ranker):
 
     def _needs_words(self, snapshot: Snapshot, query: Query) -> bool:
         """Whether a document holds a word of a query that the code does not know."""
-        features, analyzer = _features(snapshot), self._analyzer(snapshot)
-        not_learned = unknown_words(features, analyzer, query)
-        return bool(not_learned) and self._holds_any(
-            snapshot, Query(query.sample, b"", text=" ".join(not_learned))
-        )
+        rare = not_learned(_features(snapshot), query.tokens)
+        return bool(rare) and self._holds_any(snapshot, Query(None, b"", text=" ".join(rare)))
 
     def _analyzer(self, snapshot: Snapshot) -> Analyzer:
         """That of the lexical index where it was opened, or else of the language of the code."""
@@ -227,7 +229,7 @@ class DocumentRanker(Ranker):
                 or self._needs_words(snapshot, query)
             )
         words = self.words(snapshot) if hybrid else None
-        return unknown_words(_features(snapshot), self._analyzer(snapshot), query, words)
+        return unknown_words(_features(snapshot), query, words)
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -311,10 +313,10 @@ def _asked(
 ) -> dict[str, tuple[int, float]]:
     """A number and a weight of each term of a query; what no code knows weighs most."""
     most = float(features.weights.max(initial=1))
-    terms = set(analyzer.query_terms(query.text or ""))
+    asked = set(analyzer.query_terms(query.text or ""))
     weights: dict[str, float] = {}
-    for word, asked in analyzer.asked(query.text or ""):
-        columns = features.columns_of(raw_tokens(word))
+    for unit in analyzer.units(query.text or ""):
+        columns = features.columns_of(raw_tokens(unit.text))
         weight = max((float(features.weights[column]) for column in columns), default=most)
-        weights |= {term: weight for term in asked if term in terms}
+        weights |= {term: weight for term in unit.all_terms() if term in asked}
     return {term: (number, weight) for number, (term, weight) in enumerate(weights.items())}

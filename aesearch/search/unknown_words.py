@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
+from aesearch.modalities.texts.analysis.chunks import Binding
+from aesearch.modalities.texts.tokenizer import is_worth_keeping, raw_tokens, term_of
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.analysis import Analyzer
@@ -42,41 +43,51 @@ def shared_unlearned(
 ) -> list[str]:
     """Return the words of one text that the other holds too and no code has learned."""
     held = set(analyzer.index_terms(other.text or ""))
+    found = (
+        unit.text
+        for unit in analyzer.units(one.text or "")
+        if not_learned(features, raw_tokens(unit.text)) and not held.isdisjoint(unit.all_terms())
+    )
+    return list(dict.fromkeys(found))
+
+
+def not_learned(features: TextFeatures, tokens: Sequence[str]) -> list[str]:
+    """Return the tokens that a code does not tell of, less stop words, each once."""
+    known = {features.terms[column] for column in features.columns_of(tokens)}
+    terms = {token: term_of(token, features.language) for token in tokens if len(token) > 1}
     return [
-        word
-        for word, unit in _not_learned(features, analyzer, one)
-        if not held.isdisjoint(unit.all_terms())
+        token
+        for token, term in terms.items()
+        if term not in known and (term or not is_worth_keeping(token))
     ]
 
 
-def unknown_words(
-    features: TextFeatures, analyzer: Analyzer, query: Query, words: Words | None = None
-) -> list[str]:
+def unknown_words(features: TextFeatures, query: Query, words: Words | None = None) -> list[str]:
     """Return the words of a text that a search does not look at, less stop words, in their order.
 
     Parameters
     ----------
     features : TextFeatures
-    analyzer : Analyzer
     query : Query
     words : Words, optional
-        The lexical index, where it takes part: it also knows what is too rare for the code.
+        The lexical index, where it takes part: it knows each word that a document holds. What is
+        typed as one (10.0.0.17) is named as one, also where its parts are known.
     """
-    return [
-        word
-        for word, unit in _not_learned(features, analyzer, query)
-        if words is None or not any(words.holds(term) for term in unit.all_terms())
-    ]
+    if words is None:
+        return not_learned(features, query.tokens)
+    units = words.analyzer.units(query.text or "")
+    return list(dict.fromkeys(text for unit in units for text in _missing(unit, features, words)))
 
 
-def _not_learned(
-    features: TextFeatures, analyzer: Analyzer, query: Query
-) -> Iterator[tuple[str, Unit]]:
-    """Go through what the code of a text does not tell of, less stop words, each once."""
-    seen = set()
-    for word, unit in analyzer.units(query.text or ""):
-        tokens = raw_tokens(word)
-        key = word.lower()
-        if key not in seen and not features.columns_of(tokens) and not unit.is_stop_word:
-            seen.add(key)
-            yield key, unit
+def _missing(unit: Unit, features: TextFeatures, words: Words) -> list[str]:
+    """Return what of a unit no document holds."""
+    if unit.is_stop_word or any(map(words.holds, unit.terms)):
+        return []
+    if not unit.parts:
+        return [] if features.columns_of(raw_tokens(unit.text)) else [unit.text]
+    missing = [text for part in unit.parts for text in _missing(part, features, words)]
+    if len(missing) == len(unit.parts) or unit.binding is Binding.CLOSE:
+        return [unit.text]
+    if unit.binding is Binding.LETTERS:
+        return [text for text in missing if len(text) == 1]
+    return missing

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from aesearch.errors import DamagedError
 from aesearch.modalities.texts.analysis.chunks import (
+    Binding,
     Chunk,
     Run,
     Whole,
@@ -51,23 +52,31 @@ class Unit(NamedTuple):
 
     Attributes
     ----------
+    text : str
+        In small letters.
     terms : tuple of str
         It is indexed by.
     asked : tuple of str
         Those of them that a query asks for.
-    exact : bool
-        Whether who types it means just this: a number, an address, a path.
     parts : tuple of Unit
     start, end : int
-        Where it is in its chunk.
+        Where it is in the plain form of its chunk.
+    binding : Binding
+        What makes a whole of the parts.
     """
 
+    text: str
     terms: tuple[str, ...]
     asked: tuple[str, ...]
-    exact: bool
     parts: tuple[Unit, ...]
     start: int
     end: int
+    binding: Binding = Binding.NONE
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether who types it means just this: a number, an address, a path."""
+        return self.binding in (Binding.CLOSE, Binding.LOOSE)
 
     @property
     def is_stop_word(self) -> bool:
@@ -158,16 +167,10 @@ class Analyzer:
             Whether any document holds a term. What a document holds as a whole is asked for as
             a whole: an address alone, where it is in a document, and its parts where it is not.
         """
-        asked = [term for _, terms in self.asked(text, holds) for term in terms]
-        return [term for term in asked if not term.startswith(UNCOUNTED)] or asked
-
-    def asked(
-        self, text: str, holds: Callable[[str], bool] | None = None
-    ) -> Iterator[tuple[str, list[str]]]:
-        """Go through what is typed as one, as it is written, with the terms it asks for."""
         units = list(self.units(text))
-        for spelled, unit in units:
-            yield spelled, list(_asked(unit, len(units) == 1, holds))
+        alone = len(units) == 1
+        asked = [term for unit in units for term in _asked(unit, alone, holds)]
+        return [term for term in asked if not term.startswith(UNCOUNTED)] or asked
 
     def spans(self, text: str, terms: Collection[str]) -> Iterator[tuple[str, int, int]]:
         """Go through the places of a text that hold one of some terms: (term, start, end).
@@ -189,13 +192,10 @@ class Analyzer:
                     start, end = plain.place(first, last)
                     yield term, match.start() + start, match.start() + end
 
-    def units(self, text: str) -> Iterator[tuple[str, Unit]]:
-        """Go through what is typed as one, as it is written, with its terms."""
-        for spelled in _BROKEN.sub("-", text).split():
-            chunk = Chunk.of(spelled, self.language)
-            for part in split(chunk):
-                start, end = chunk.place(part.start, part.end)
-                yield spelled[start:end], self._unit(part)
+    def units(self, text: str) -> Iterator[Unit]:
+        """Go through what is typed as one."""
+        for chunk in _BROKEN.sub("-", text).split():
+            yield from map(self._unit, split(Chunk.of(chunk, self.language)))
 
     # -- chunks ----------------------------------------------------------------------------------
 
@@ -226,10 +226,10 @@ class Analyzer:
         return tuple(found)
 
     def _terms_of_whole(
-        self, spellings: tuple[str, ...], is_exact: bool, runs: list[str]
+        self, spellings: tuple[str, ...], binding: Binding, runs: list[str]
     ) -> list[str]:
         found = [spelling[:LONGEST] for spelling in spellings]
-        if found and not is_exact:
+        if binding is Binding.HYPHENS:
             found = list(self._words[found[0]])
         for run in runs:
             found += self._words[run]
@@ -249,7 +249,7 @@ class Analyzer:
 
     def _whole(self, whole: Whole) -> tuple[str, ...]:
         """Return the terms of a whole itself."""
-        if whole.exact:
+        if whole.binding is not Binding.HYPHENS:
             return tuple(spelling[:LONGEST] for spelling in whole.spellings)
         return self._words[whole.spellings[0]]
 
@@ -258,15 +258,15 @@ class Analyzer:
             return _of_letters(part) if part.unspaced else self._of_run(part)
         parts = tuple(self._unit(inner) for inner in part.parts)
         terms = self._whole(part)
-        return Unit(terms, terms[:1], part.exact, parts, part.start, part.end)
+        return Unit(part.text, terms, terms[:1], parts, part.start, part.end, part.binding)
 
     def _of_run(self, run: Run) -> Unit:
         terms = self._words[run.text]
         humps = _humps(run.cased)
         parts = tuple(
-            Unit(self._words[low], self._words[low], False, (), run.start, run.end) for low in humps
+            Unit(low, self._words[low], self._words[low], (), run.start, run.end) for low in humps
         )
-        return Unit(terms, terms, False, parts, run.start, run.end)
+        return Unit(run.text, terms, terms, parts, run.start, run.end)
 
     def _terms_of_word(self, word: str) -> tuple[str, ...]:
         """Return the terms of a word in small letters, the one that it is asked by first."""
@@ -306,10 +306,10 @@ def _humps(cased: str) -> list[str]:
 def _of_letters(run: Run) -> Unit:
     """The unit of a run of a script without spaces: its letters, and every two neighbours."""
     parts = tuple(
-        Unit((term,), (term,) if is_asked else (), False, (), run.start + start, run.start + end)
+        Unit(term, (term,), (term,) if is_asked else (), (), run.start + start, run.start + end)
         for term, start, end, is_asked in placed_grams(run.text)
     )
-    return Unit((), (), False, parts, run.start, run.end)
+    return Unit(run.text, (), (), parts, run.start, run.end, Binding.LETTERS)
 
 
 def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iterator[str]:
@@ -320,7 +320,7 @@ def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iter
         return
     if held:
         yield from unit.asked
-        if holds is not None and (unit.exact or alone):
+        if holds is not None and (unit.is_exact or alone):
             return
     for part in unit.parts:
         yield from _asked(part, False, holds)

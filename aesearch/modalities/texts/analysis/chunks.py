@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import cache, cached_property
 from itertools import pairwise
 from operator import add
@@ -14,13 +15,20 @@ from aesearch.modalities.texts.analysis.folding import cleaned, lowered, simplif
 from aesearch.modalities.texts.analysis.languages import TURKISH
 from aesearch.modalities.texts.tokenizer import COMBINING, MARKS, UNSPACED
 
-# What is between two words without a space joins them, joins them loosely (in a path, an address),
-# or parts them.
-_JOINED, _LOOSE, _APART = range(3)
-_BINDING = frozenset("-._+#~·")
-_ALL = _BINDING | frozenset("/\\=:&@|%$*^\u2044")
+_CLOSE = frozenset("-._+#~·")
+_ALL = _CLOSE | frozenset("/\\=:&@|%$*^\u2044")
 _SUFFIXES = frozenset(("s", "t", "d", "m", "ll", "re", "ve"))  # behind an apostrophe
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,.]\d{3})+")
+
+
+class Binding(Enum):
+    """What is between two words without a space, and so what whole they are."""
+
+    NONE = auto()  # it parts them
+    HYPHENS = auto()  # a word that has parts
+    CLOSE = auto()  # AB-1234, 10.0.0.17
+    LOOSE = auto()  # a path, an address of mail, of which parts are wholes too
+    LETTERS = auto()  # nothing: of a script without spaces
 
 
 class Run(NamedTuple):
@@ -48,16 +56,18 @@ class Whole(NamedTuple):
 
     Attributes
     ----------
+    text : str
     spellings : tuple of str
-    exact : bool
-        Whether who types it means just this.
+        Terms of it as a whole.
+    binding : Binding
     parts : tuple of Whole or Run
     start, end : int
         In the plain form of the chunk.
     """
 
+    text: str
     spellings: tuple[str, ...]
-    exact: bool
+    binding: Binding
     parts: tuple[Whole | Run, ...]
     start: int
     end: int
@@ -122,8 +132,8 @@ def split(chunk: Chunk) -> list[Whole | Run]:
     gaps = [_gap(chunk.text, one, other) for one, other in pairwise(runs)]
     found: list[Whole | Run] = []
     first = 0
-    for place, gap in enumerate([*gaps, _APART], 1):
-        if gap == _APART and place <= len(runs):
+    for place, gap in enumerate([*gaps, Binding.NONE], 1):
+        if gap == Binding.NONE and place <= len(runs):
             found.append(_loose(chunk.text, runs[first:place], gaps[first : place - 1]))
             first = place
     return found
@@ -136,7 +146,12 @@ def _runs(chunk: Chunk) -> Iterator[Run]:
         start, end = match.span()
         run = match[0]
         if has_apostrophe and not match[1]:  # "Moon's" is Moon, "l'eau" eau, "don't" dont
-            if text[start - 1 : start] == "'" and start > 1 and run in _SUFFIXES:
+            if (
+                run in _SUFFIXES
+                and start > 1
+                and text[start - 1] == "'"
+                and text[start - 2].isalnum()
+            ):
                 continue
             if len(run) == 1 and text[end : end + 1] == "'" and text[end + 1 : end + 2].isalpha():
                 continue
@@ -144,15 +159,15 @@ def _runs(chunk: Chunk) -> Iterator[Run]:
         yield Run(run, cased[start:end], start, end, bool(match[1]))
 
 
-def _gap(text: str, one: Run, other: Run) -> int:
+def _gap(text: str, one: Run, other: Run) -> Binding:
     """Say how what is between two runs puts them together."""
     gap = text[one.end : other.start]
     if not gap or one.unspaced or other.unspaced or _is_dash(gap):
-        return _APART
-    if _BINDING.issuperset(gap):
-        return _JOINED
+        return Binding.NONE
+    if _CLOSE.issuperset(gap):
+        return Binding.CLOSE
     is_number = gap == "," and one.text.isdigit() and other.text.isdigit()
-    return _LOOSE if is_number or _ALL.issuperset(gap) else _APART
+    return Binding.LOOSE if is_number or _ALL.issuperset(gap) else Binding.NONE
 
 
 def _is_dash(gap: str) -> bool:
@@ -160,18 +175,18 @@ def _is_dash(gap: str) -> bool:
     return len(gap) > 1 and gap in ("-" * len(gap), "." * len(gap))
 
 
-def _loose(text: str, runs: Sequence[Run], gaps: Sequence[int]) -> Whole | Run:
+def _loose(text: str, runs: Sequence[Run], gaps: Sequence[Binding]) -> Whole | Run:
     """The whole of runs of which some are joined and others loosely so."""
-    if _LOOSE not in gaps:
+    if Binding.LOOSE not in gaps:
         return _joined(text, runs)
     parts: list[Whole | Run] = []
     first = 0
-    for place, gap in enumerate([*gaps, _LOOSE], 1):
-        if gap == _LOOSE:
+    for place, gap in enumerate([*gaps, Binding.LOOSE], 1):
+        if gap == Binding.LOOSE:
             parts.append(_joined(text, runs[first:place]))
             first = place
     whole = text[runs[0].start : runs[-1].end]
-    return Whole(_spellings(whole), True, tuple(parts), runs[0].start, runs[-1].end)
+    return Whole(whole, _spellings(whole), Binding.LOOSE, tuple(parts), runs[0].start, runs[-1].end)
 
 
 def _joined(text: str, runs: Sequence[Run]) -> Whole | Run:
@@ -183,15 +198,16 @@ def _joined(text: str, runs: Sequence[Run]) -> Whole | Run:
         if bare == run.text:
             return run
         inner = run._replace(text=bare, cased=run.cased.strip(".+#"))
-        return Whole((run.text,), True, (inner,), start, end)
+        return Whole(run.text, (run.text,), Binding.CLOSE, (inner,), start, end)
     gaps = {text[one.end : other.start] for one, other in pairwise(runs)}
     joined = "".join(run.text for run in runs)
     letters = all(run.text.isalpha() for run in runs)
     if letters and gaps == {"."} and len(joined) == len(runs):
         return Run(joined, joined, start, end)  # N.A.S.A.
     if letters and gaps == {"-"}:
-        return Whole((joined,), False, tuple(runs), start, end)
-    return Whole(_spellings(text[start:end]), True, tuple(runs), start, end)
+        return Whole(text[start:end], (joined,), Binding.HYPHENS, tuple(runs), start, end)
+    whole = text[start:end]
+    return Whole(whole, _spellings(whole), Binding.CLOSE, tuple(runs), start, end)
 
 
 # ASCII in small letters without apostrophes, commas and what else needs a closer look.
@@ -201,12 +217,12 @@ _LOOSELY = re.compile(r"[-._]*[/\\=:&@|%$*^][-._/\\=:&@|%$*^]*")
 _BOUND = re.compile(r"[-._]+")
 
 
-def quick_split(chunk: str) -> list[tuple[tuple[str, ...], bool, list[str]]] | None:
+def quick_split(chunk: str) -> list[tuple[tuple[str, ...], Binding, list[str]]] | None:
     """Take a chunk of ASCII in small letters apart as `split` does, several times as fast.
 
     Returns
     -------
-    list of (spellings, exact, runs) or None
+    list of (spellings, binding, runs) or None
         Each a whole, without spellings where it is one run; the first may be of all others. None
         where `split` is needed.
     """
@@ -215,13 +231,13 @@ def quick_split(chunk: str) -> list[tuple[tuple[str, ...], bool, list[str]]] | N
         return None
     pieces = _LOOSELY.split(match[1])
     found = [_bound(piece) for piece in pieces]
-    return found if len(found) == 1 else [(_spellings(match[1]), True, []), *found]
+    return found if len(found) == 1 else [(_spellings(match[1]), Binding.LOOSE, []), *found]
 
 
-def _bound(piece: str) -> tuple[tuple[str, ...], bool, list[str]]:
+def _bound(piece: str) -> tuple[tuple[str, ...], Binding, list[str]]:
     runs = _BOUND.split(piece)
     if len(runs) == 1:
-        return (), True, runs
+        return (), Binding.NONE, runs
     joined = "".join(runs)
     if joined.isalpha():
         if (
@@ -229,10 +245,10 @@ def _bound(piece: str) -> tuple[tuple[str, ...], bool, list[str]]:
             and len(piece) == 2 * len(runs) - 1
             and set(piece[1::2]) == {"."}
         ):
-            return (), True, [joined]
+            return (), Binding.NONE, [joined]
         if piece.replace("-", "") == joined:
-            return (joined,), False, runs
-    return _spellings(piece), True, runs
+            return (joined,), Binding.HYPHENS, runs
+    return _spellings(piece), Binding.CLOSE, runs
 
 
 def _spellings(whole: str) -> tuple[str, ...]:
