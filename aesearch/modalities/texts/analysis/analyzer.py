@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from aesearch.modalities.texts.analysis.chunks import (
     quick_split,
     split,
 )
+from aesearch.modalities.texts.analysis.compounds import NO_COMPOUNDS, Compounds
 from aesearch.modalities.texts.analysis.folding import folded, umlauts_written_out
 from aesearch.modalities.texts.analysis.languages import (
     ENGLISH,
@@ -29,11 +31,13 @@ from aesearch.modalities.texts.analysis.languages import (
     TURKISH,
     language_of,
     stemmer,
-    words_of,
 )
 
 VERSION = 1  # of the terms: a lexical index of another version is made anew
 UNCOUNTED = "\x01"  # before a stop word: it is found, and makes no document longer
+EXACT = "\x02"  # before a word that is found as it is spelled, and not by its stem
+RARE = 2  # documents
+SHARED = 10  # documents: among so few any is found by the stem
 REMEMBERED = 1 << 18  # chunks and words of which the terms are remembered
 LONGEST = 100  # letters of a term; of longer ones these many count
 SHORT = 48  # a chunk that is longer is rarely met again
@@ -117,14 +121,35 @@ class Analyzer:
     ----------
     language : str
         By its English name in small letters; '' for none, without stems.
+    compounds : Compounds
+        What the words of the collection are made of.
+    rare : frozenset of str
+        Words of one or two documents whose stem many share: typed alone, they are found as they
+        are spelled. To index by; who asks sees by the terms that there are which these were.
     """
 
     language: str = ""
+    compounds: Compounds = NO_COMPOUNDS
+    rare: frozenset[str] = frozenset()
 
     @classmethod
     def fit(cls, texts: Iterable[str], language: str = "") -> Analyzer:
         """Return the analyzer of a collection; its language is found out where none is named."""
-        return cls(language or language_of(words_of(texts)))
+        held, documents = _document_frequencies(texts)
+        language = language or language_of(held)
+        stem = stemmer(language)
+        if stem is None:
+            return cls(language)
+        stems = {word: folded(stem(word)) for word in held if word.isalpha()}
+        of_stem: Counter[str] = Counter()
+        for word, term in stems.items():
+            of_stem[term] += held[word]
+        rare = frozenset(
+            word
+            for word, term in stems.items()
+            if held[word] <= RARE and word != term and of_stem[term] > SHARED
+        )
+        return cls(language, Compounds.of(of_stem, documents, language), rare)
 
     @classmethod
     def load(cls, path: Path) -> Analyzer:
@@ -138,15 +163,16 @@ class Analyzer:
         try:
             card = json.loads(path.read_text(encoding="utf-8"))
             version, language = card["version"], str(card["language"])
+            compounds = Compounds(language, dict(card["parts"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DamagedError(f"{path} cannot be read ({error})") from error
         if version != VERSION:
             raise DamagedError(f"{path} is of another version: {version}")
-        return cls(language)
+        return cls(language, compounds)
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        card = {"version": VERSION, "language": self.language}
+        card = {"version": VERSION, "language": self.language, "parts": self.compounds.parts}
         path.write_text(json.dumps(card), encoding="utf-8")
 
     def index_terms(self, text: str) -> list[str]:
@@ -207,11 +233,20 @@ class Analyzer:
     def _words(self) -> _Remembered:
         return _Remembered(self._terms_of_word)
 
+    @cached_property
+    def _indexed(self) -> _Remembered:
+        return _Remembered(self._terms_of_run)
+
+    def _terms_of_run(self, word: str) -> tuple[str, ...]:
+        """Return the terms of a word and of what it is made of."""
+        exact = (EXACT + word,) if word in self.rare else ()
+        return (*self._words[word], *self.compounds.split(word), *exact)
+
     def _terms_of_chunk(self, chunk: str) -> tuple[str, ...]:
         core = chunk if chunk.isalnum() else chunk.strip(_EDGES)
         is_ascii = core.isascii() and not (self.language == TURKISH and "I" in core)
         if is_ascii and core.isalnum() and _is_plain(core, chunk):
-            return self._words[core.lower()]
+            return self._indexed[core.lower()]
         found: list[str] = []
         is_camel = not (core.islower() or core.istitle() or core.isupper())
         if is_ascii and not is_camel and (wholes := quick_split(chunk.lower())) is not None:
@@ -232,13 +267,13 @@ class Analyzer:
         if binding is Binding.HYPHENS:
             found = list(self._words[found[0]])
         for run in runs:
-            found += self._words[run]
+            found += self._indexed[run]
         return found
 
     def _all_terms(self, part: Whole | Run) -> list[str]:
         """Return what `Unit.all_terms` does, without making units of them."""
         if isinstance(part, Run):
-            found = list(self._words[part.text])
+            found = list(self._indexed[part.text])
             for low in _humps(part.cased):
                 found += self._words[low]
             return found
@@ -262,10 +297,9 @@ class Analyzer:
 
     def _of_run(self, run: Run) -> Unit:
         terms = self._words[run.text]
-        humps = _humps(run.cased)
-        parts = tuple(
-            Unit(low, self._words[low], self._words[low], (), run.start, run.end) for low in humps
-        )
+        inner = [(low, self._words[low]) for low in _humps(run.cased)]
+        inner += [(part, (part,)) for part in self.compounds.split(run.text)]
+        parts = tuple(Unit(text, own, own, (), run.start, run.end) for text, own in inner)
         return Unit(run.text, terms, terms, parts, run.start, run.end)
 
     def _terms_of_word(self, word: str) -> tuple[str, ...]:
@@ -314,11 +348,13 @@ def _of_letters(run: Run) -> Unit:
 
 def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iterator[str]:
     """Go through the terms that a query asks for by one unit; see `query_terms`."""
-    held = bool(unit.terms) and (holds is None or holds(unit.terms[0]))
+    if alone and holds is not None and holds(EXACT + unit.text):
+        yield EXACT + unit.text
+        return
     if not unit.parts:
         yield from unit.asked
         return
-    if held:
+    if unit.terms and (holds is None or holds(unit.terms[0])):
         yield from unit.asked
         if holds is not None and (unit.is_exact or alone):
             return
@@ -334,3 +370,17 @@ def _places(unit: Unit, terms: frozenset[str]) -> Iterator[tuple[str, int, int]]
             return
     for part in unit.parts:
         yield from _places(part, terms)
+
+
+def _document_frequencies(texts: Iterable[str]) -> tuple[Counter[str], int]:
+    """Count in how many documents each word is, about, in small letters; and the documents."""
+    chunks: Counter[str] = Counter()
+    documents = 0
+    for text in texts:
+        chunks.update(set(text.lower().split()))
+        documents += 1
+    held: Counter[str] = Counter()
+    for chunk, count in chunks.items():
+        if len(chunk) <= SHORT:
+            held[chunk.strip(_EDGES)] += count
+    return held, documents

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -32,6 +31,11 @@ def _common() -> dict[str, frozenset[str]]:
     lines = _COMMON.read_text(encoding="utf-8").splitlines()
     pairs = (line.split(": ") for line in lines if not line.startswith("#"))
     return {name: frozenset(words.split()) for name, words in pairs} | {ENGLISH: TELLING}
+
+
+def common_words(language: str) -> frozenset[str]:
+    """Return the words by which a language is told, those that say least."""
+    return _common().get(language, frozenset())
 
 
 def language_of(counts: Mapping[str, int]) -> str:
@@ -77,11 +81,3 @@ def stemmer(language: str) -> Callable[[str], str] | None:
             return str(made.stemWord(word))
 
     return stem
-
-
-def words_of(texts: Iterable[str]) -> Counter[str]:
-    """Count the words of texts, for `language_of`."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text.lower().split())
-    return counts
