@@ -18,7 +18,7 @@ CLEARLY = 2  # times what is said in another language alone: half and half has n
 _COMMON = Path(__file__).with_name("common_words.txt")
 _STEMMED = frozenset(
     """
-    arabic armenian basque catalan danish dutch english esperanto estonian finnish french german
+    arabic armenian basque catalan danish dutch english estonian finnish french german
     greek hindi hungarian indonesian irish italian lithuanian nepali norwegian persian polish
     portuguese romanian russian serbian spanish swedish tamil turkish yiddish
     """.split()  # noqa: SIM905
@@ -30,7 +30,7 @@ def _common() -> dict[str, frozenset[str]]:
     """Of each language the words that tell it."""
     lines = _COMMON.read_text(encoding="utf-8").splitlines()
     pairs = (line.split(": ") for line in lines if not line.startswith("#"))
-    return {name: frozenset(words.split()) for name, words in pairs} | {ENGLISH: TELLING}
+    return {name: frozenset(words.split()) - STOPS for name, words in pairs} | {ENGLISH: TELLING}
 
 
 def common_words(language: str) -> frozenset[str]:
