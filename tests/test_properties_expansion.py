@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from aesearch.modalities.texts.analysis import UNCOUNTED
 from aesearch.search import expansion as expansions
 from aesearch.search.bm25 import RARE, Words
 from aesearch.search.counts import K1, B, TermCounts, length_norms
@@ -174,6 +175,21 @@ def test_kept_and_opened(one: Collection, tmp_path_factory: pytest.TempPathFacto
     assert again.expansion == words.expansion
     np.testing.assert_array_equal(again.own_ends, words.own_ends)
     np.testing.assert_array_equal(again.scores_of(TERMS), words.scores_of(TERMS))
+
+
+def test_stop_words_are_found_but_neither_lent_nor_counted_in_lengths() -> None:
+    the = f"{UNCOUNTED}the"
+    documents = [["boat", "mast"], ["boat", "mast"], ["mast", "boat"], ["sail", "mast"]]
+    with_stops = [["boat", the, "mast", the], ["boat", the, "mast"], *documents[2:]]
+    neighbors = neighbors_of(np.ones((4, 1), dtype=np.float32), 3)
+    for expansion in (PLAIN, Expansion(3, 1.0)):
+        without, words = (
+            Words.build(enumerate(some), neighbors, expansion) for some in (documents, with_stops)
+        )
+        for term in ("boat", "mast", "sail"):
+            np.testing.assert_array_equal(words.scores_of([term]), without.scores_of([term]))
+        assert words.search([the], 9)[0].tolist() == [0, 1]
+    assert words.borrows(3, "boat")
 
 
 # -- neighbors -------------------------------------------------------------------------------------

@@ -34,10 +34,9 @@ from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.indexing.selection import Candidate, Selection, Transform, freeze, stored_as
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.search.counts import TermCounts
 from aesearch.search.expansion import PLAIN, USUAL, Expansion
 from aesearch.search.fusion import WordsCheck
-from aesearch.search.lexical import terms_in
+from aesearch.search.lexical import Analyzed
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
 
@@ -287,19 +286,16 @@ class Stage:
         self, codes: Floats | None = None, expansion: Expansion = PLAIN
     ) -> tuple[LexicalIndex, float]:
         """Return a lexical index, and how many seconds it took."""
-        (counts, seconds), started = self._counts, time.perf_counter()
-        language = self.dataset.features.language
-        lexical = LexicalIndex.weigh(counts, language, codes, expansion)
+        (analyzed, seconds), started = self._analyzed, time.perf_counter()
+        lexical = LexicalIndex(analyzed.weigh(codes, expansion))
         return lexical, seconds + time.perf_counter() - started
 
     @cached_property
-    def _counts(self) -> tuple[TermCounts, float]:
+    def _analyzed(self) -> tuple[Analyzed, float]:
         """The terms of all documents, and how many seconds they took."""
-        started, language = time.perf_counter(), self.dataset.features.language
-        counts = TermCounts.of(
-            (row, terms_in(text, language)) for row, text in enumerate(self.dataset.texts())
-        )
-        return counts, time.perf_counter() - started
+        started, texts = time.perf_counter(), self.dataset.texts
+        analyzed = Analyzed.of(lambda: enumerate(texts()), self.dataset.features.language)
+        return analyzed, time.perf_counter() - started
 
     def _reconstructions(
         self, frozen: FrozenEncoder, features: Any

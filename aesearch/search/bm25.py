@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError
+from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.search.counts import K1, TermCounts, length_norms
 from aesearch.search.expansion import PLAIN, Expansion, Neighbors, expand
 from aesearch.sparse import SparseRows
-from aesearch.types import Bools, Floats, Ids
+from aesearch.types import Bools, Doubles, Floats, Ids
 
 RARE = 10  # documents: those that hold such a term are found before those that borrow it,
 BELOW = 0.9  # which get at most this share of the least score of those
@@ -45,12 +46,16 @@ class Words:
         All terms in their order, one after another, and where each ends.
     expansion : Expansion
         How words were borrowed.
+    analyzer : Analyzer
+        That gave the terms.
 
     References
     ----------
     S. Robertson and H. Zaragoza, The probabilistic relevance framework: BM25 and beyond, 2009.
     X. H. Lù, BM25S: orders of magnitude faster lexical search via eager sparse scoring, 2024.
     """
+
+    analyzer: Analyzer = Analyzer()
 
     def __init__(
         self,
@@ -114,7 +119,9 @@ class Words:
         order = np.argsort(columns, kind="stable")
         columns = columns[order]
         documents = np.concatenate([own.rows(), borrowed.rows()])[order]
-        scores = _scores(own, borrowed, often)[order]
+        lengths = counts.lengths(own)
+        lengths[: len(borrowed)] += counts.lengths(borrowed)
+        scores = _scores(own, borrowed, K1 * length_norms(lengths), often)[order]
         starts = np.concatenate([[0], np.cumsum(often)]).astype(np.int64)
         own_ends = starts[:-1] + holding
         is_rare = (holding <= RARE) & (often > holding)
@@ -221,6 +228,10 @@ class Words:
         part = self.documents[int(self.own_ends[column]) : int(self.starts[column + 1])]
         return bool(np.any(self.ids[part] == id))
 
+    def terms_of(self, text: str) -> list[str]:
+        """Return the terms that a query asks for."""
+        return self.analyzer.query_terms(text, self.holds)
+
     def _find(self, term: bytes) -> int:
         """Return the column of a term by bisection, or -1."""
         low, high = 0, len(self.term_ends)
@@ -237,11 +248,10 @@ class Words:
         return -1
 
 
-def _scores(own: SparseRows, borrowed: SparseRows, often: NDArray[np.int64]) -> Floats:
+def _scores(
+    own: SparseRows, borrowed: SparseRows, norm: Doubles, often: NDArray[np.int64]
+) -> Floats:
     """Return the score of each occurrence, own ones first; `often` are document frequencies."""
-    lengths = own.row_sums(own.values)
-    lengths[: len(borrowed)] += borrowed.row_sums(borrowed.values)
-    norm = K1 * length_norms(lengths)
     idf = np.log1p((len(own) - often + 0.5) / (often + 0.5))
     parts = [
         idf[rows.indices] * rows.values / (rows.values + norm[rows.rows()])

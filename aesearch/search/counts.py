@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aesearch.modalities.texts.analysis import UNCOUNTED
 from aesearch.sparse import SparseRows
-from aesearch.types import Doubles, Ids
+from aesearch.types import Bools, Doubles, Ids
 
 # Of BM25: how soon more of a word adds little, and how much less words of long documents count.
 K1, B = 1.2, 0.75
@@ -27,12 +28,15 @@ class TermCounts:
         How often each document holds each term.
     terms : bytes; term_ends : ndarray of int64, shape (terms,)
         All terms in their order, one after another, and where each ends.
+    counted : ndarray of bool, shape (terms,)
+        Which make a document longer: all but stop words.
     """
 
     ids: Ids
     rows: SparseRows
     terms: bytes
     term_ends: Ids
+    counted: Bools
 
     @classmethod
     def of(cls, documents: Iterable[tuple[int, Sequence[str]]]) -> TermCounts:
@@ -61,7 +65,12 @@ class TermCounts:
             _counted(keys, len(sizes), len(order)),
             b"".join(encoded),
             np.cumsum([len(term) for term in encoded], dtype=np.int64),
+            np.array([not term.startswith(UNCOUNTED) for term in order], dtype=bool),
         )
+
+    def lengths(self, rows: SparseRows) -> Doubles:
+        """Return the lengths of documents with these rows, (n,)."""
+        return rows.row_sums(rows.values * self.counted[rows.indices])
 
 
 def _counted(keys: Ids, count: int, width: int) -> SparseRows:

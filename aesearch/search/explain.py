@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.modalities.texts.tokenizer import term_of
-
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.features import TextFeatures
@@ -56,10 +54,16 @@ class Explanation:
         return found | ({"borrowed": list(self.borrowed)} if self.borrowed else {})
 
 
-def borrowed_words(words: Words, query: Query, id: int, language: str) -> tuple[str, ...]:
+def borrowed_words(words: Words, query: Query, id: int) -> tuple[str, ...]:
     """Return the words of a query that a document borrows of its neighbors, in their order."""
-    terms = ((token, term_of(token, language)) for token in dict.fromkeys(query.tokens))
-    return tuple(token for token, term in terms if term and words.borrows(id, term))
+    asked = set(words.terms_of(query.text or ""))
+    units = words.analyzer.units(query.text or "")
+    found = (
+        unit.text
+        for unit in units
+        if any(words.borrows(id, term) for term in unit.all_terms() if term in asked)
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def explain(
