@@ -19,6 +19,7 @@ from aesearch.modalities.texts.analysis.chunks import (
     Run,
     Whole,
     grams,
+    is_unspaced,
     placed_grams,
     quick_split,
     split,
@@ -31,6 +32,7 @@ from aesearch.modalities.texts.analysis.languages import (
     TURKISH,
     language_of,
     stemmer,
+    stems_version,
 )
 
 VERSION = 1  # of the terms: a lexical index of another version is made anew
@@ -44,6 +46,7 @@ SHORT = 48  # a chunk that is longer is rarely met again
 
 # A word that the end of a line cuts is one chunk.
 _BROKEN = re.compile("[-\u00ad\u2010](?<=[^\\W\\d_].)[ \\t]*\\r?\\n[ \\t]*(?=[^\\W\\d_])")
+_BROKEN_ASCII = re.compile("-(?<=[A-Za-z]-)[ \\t]*\\r?\\n[ \\t]*(?=[A-Za-z])")  # is quicker
 _CHUNK = re.compile("(?:\\S*[^\\W\\d_][-\u00ad\u2010][ \\t]*\\r?\\n[ \\t]*(?=[^\\W\\d_]))*\\S+")
 _EDGES = "".join(chr(n) for n in range(33, 127) if not chr(n).isalnum())
 _PARTED = str.maketrans(dict.fromkeys('"()[]{}<>!?;`', " "))  # see `chunks.split`
@@ -162,25 +165,30 @@ class Analyzer:
         """
         try:
             card = json.loads(path.read_text(encoding="utf-8"))
-            version, language = card["version"], str(card["language"])
+            made_by, language = card["version"], str(card["language"])
             compounds = Compounds(language, dict(card["parts"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DamagedError(f"{path} cannot be read ({error})") from error
-        if version != VERSION:
-            raise DamagedError(f"{path} is of another version: {version}")
+        if made_by != _version(language):
+            raise DamagedError(f"{path} is of another version: {made_by}")
         return cls(language, compounds)
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        card = {"version": VERSION, "language": self.language, "parts": self.compounds.parts}
+        card = {
+            "version": _version(self.language),
+            "language": self.language,
+            "parts": self.compounds.parts,
+        }
         path.write_text(json.dumps(card), encoding="utf-8")
 
     def index_terms(self, text: str) -> list[str]:
         """Return the terms that a text is found by, as often as they occur."""
-        if "-\n" in text or not text.isascii():
-            text = _BROKEN.sub("-", text)
         if text.isascii():
+            text = _BROKEN_ASCII.sub("-", text)
             text = text.translate(_PARTED)  # fewer spellings to look into, and the same terms
+        else:
+            text = _BROKEN.sub("-", text)
         return list(chain.from_iterable(map(self._chunks.__getitem__, text.split())))
 
     def query_terms(self, text: str, holds: Callable[[str], bool] | None = None) -> list[str]:
@@ -201,9 +209,10 @@ class Analyzer:
     def spans(self, text: str, terms: Collection[str]) -> Iterator[tuple[str, int, int]]:
         """Go through the places of a text that hold one of some terms: (term, start, end).
 
-        Of a whole and its parts the whole is named; places of a script without spaces overlap.
+        Of a whole and its parts the whole is named, of places that overlap the first.
         """
         terms = frozenset(terms)
+        letters = _pattern_of_letters(terms)
         for match in _CHUNK.finditer(text):
             chunk = _BROKEN.sub("-", match[0])
             if terms.isdisjoint(self._chunks[chunk]):
@@ -214,9 +223,19 @@ class Analyzer:
                 continue
             plain = Chunk.of(chunk, self.language)
             for part in split(plain):
-                for term, first, last in _places(self._unit(part), terms):
+                for term, first, last in self._places(part, plain, terms, letters):
                     start, end = plain.place(first, last)
                     yield term, match.start() + start, match.start() + end
+
+    def _places(
+        self, part: Whole | Run, chunk: Chunk, terms: frozenset[str], letters: re.Pattern[str]
+    ) -> Iterator[tuple[str, int, int]]:
+        """Where a part of a chunk holds one of some terms; `letters` finds those without spaces."""
+        if isinstance(part, Run) and part.unspaced:
+            for match in letters.finditer(chunk.text, part.start, part.end):
+                yield match[0], *match.span()
+        else:
+            yield from _places(self._unit(part), terms)
 
     def units(self, text: str) -> Iterator[Unit]:
         """Go through what is typed as one."""
@@ -235,7 +254,8 @@ class Analyzer:
 
     @cached_property
     def _indexed(self) -> _Remembered:
-        return _Remembered(self._terms_of_run)
+        is_more = self.compounds.parts or self.rare
+        return _Remembered(self._terms_of_run) if is_more else self._words
 
     def _terms_of_run(self, word: str) -> tuple[str, ...]:
         """Return the terms of a word and of what it is made of."""
@@ -247,12 +267,11 @@ class Analyzer:
         is_ascii = core.isascii() and not (self.language == TURKISH and "I" in core)
         if is_ascii and core.isalnum() and _is_plain(core, chunk):
             return self._indexed[core.lower()]
+        low = chunk.lower()
+        is_camel = low != chunk and not (core.istitle() or core.isupper())
+        if is_ascii and not is_camel and (parts := quick_split(low)) is not None:
+            return self._terms_of_parts(*parts)
         found: list[str] = []
-        is_camel = not (core.islower() or core.istitle() or core.isupper())
-        if is_ascii and not is_camel and (wholes := quick_split(chunk.lower())) is not None:
-            for whole in wholes:
-                found += self._terms_of_whole(*whole)
-            return tuple(dict.fromkeys(found))
         for part in split(Chunk.of(chunk, self.language)):
             if isinstance(part, Run) and part.unspaced:
                 found += grams(part.text)
@@ -260,15 +279,12 @@ class Analyzer:
                 found += dict.fromkeys(self._all_terms(part))
         return tuple(found)
 
-    def _terms_of_whole(
-        self, spellings: tuple[str, ...], binding: Binding, runs: list[str]
-    ) -> list[str]:
-        found = [spelling[:LONGEST] for spelling in spellings]
-        if binding is Binding.HYPHENS:
-            found = list(self._words[found[0]])
-        for run in runs:
-            found += self._indexed[run]
-        return found
+    def _terms_of_parts(self, wholes: list[str], words: list[str]) -> tuple[str, ...]:
+        """Return the terms of what `quick_split` gave."""
+        found = [whole[:LONGEST] for whole in wholes]
+        for word in words:
+            found += self._indexed[word]
+        return tuple(dict.fromkeys(found))
 
     def _all_terms(self, part: Whole | Run) -> list[str]:
         """Return what `Unit.all_terms` does, without making units of them."""
@@ -286,7 +302,7 @@ class Analyzer:
         """Return the terms of a whole itself."""
         if whole.binding is not Binding.HYPHENS:
             return tuple(spelling[:LONGEST] for spelling in whole.spellings)
-        return self._words[whole.spellings[0]]
+        return self._indexed[whole.spellings[0]]
 
     def _unit(self, part: Whole | Run) -> Unit:
         if isinstance(part, Run):
@@ -305,10 +321,10 @@ class Analyzer:
     def _terms_of_word(self, word: str) -> tuple[str, ...]:
         """Return the terms of a word in small letters, the one that it is asked by first."""
         word = word[:LONGEST]
-        if self.language == ENGLISH and word in STOPS:
-            return (UNCOUNTED + word,)
-        stem = stemmer(self.language)
         plain = folded(word)
+        if self.language == ENGLISH and plain in STOPS:
+            return (UNCOUNTED + plain,)
+        stem = stemmer(self.language)
         if stem is None:
             found = [plain]
         else:
@@ -321,6 +337,11 @@ class Analyzer:
             written_out = folded(umlauts_written_out(word))
             found.append(stem(written_out) if stem else written_out)
         return tuple(dict.fromkeys(found))
+
+
+def _version(language: str) -> list[int | str]:
+    """By what terms are made."""
+    return [VERSION, stems_version(language)]
 
 
 def _is_plain(core: str, chunk: str) -> bool:
@@ -360,6 +381,12 @@ def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iter
             return
     for part in unit.parts:
         yield from _asked(part, False, holds)
+
+
+def _pattern_of_letters(terms: Collection[str]) -> re.Pattern[str]:
+    """What finds terms of scripts without spaces, long ones first; it finds none where none are."""
+    unspaced = sorted((term for term in terms if is_unspaced(term)), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, unspaced)) or "(?!)")
 
 
 def _places(unit: Unit, terms: frozenset[str]) -> Iterator[tuple[str, int, int]]:

@@ -25,7 +25,8 @@ class Compounds:
     language : str
         One of `LANGUAGES`.
     parts : mapping of str to int
-        Stems that can be parts, and how many documents hold each.
+        Stems that can be parts, and how many documents hold each; 0 for what too many hold: it
+        is no part, and has none.
 
     References
     ----------
@@ -56,12 +57,13 @@ class Compounds:
         possible = [
             (-count, term)
             for term, count in held.items()
-            if FEWEST <= count <= most
+            if count >= FEWEST
             and len(term) >= SHORTEST - 1
             and term.isalpha()
             and term not in common
         ]
-        return cls(language, {term: -count for count, term in sorted(possible)[:MOST]})
+        kept = sorted(possible)[:MOST]
+        return cls(language, {term: -count if -count <= most else 0 for count, term in kept})
 
     def split(self, word: str) -> tuple[str, ...]:
         """Return the stems of the two or three parts of a word; none of a word that has none.
@@ -72,7 +74,9 @@ class Compounds:
         if len(word) < 2 * SHORTEST or not self.parts or not word.isalpha():
             return ()
         stem = _stem(self.language)
-        least: float = self.parts.get(stem(word), 0)
+        least: float = self.parts.get(stem(word), -1)
+        if least == 0:
+            return ()
         best: tuple[str, ...] = ()
         for stems in self._ways(word, stem, 3):
             mean = prod(self.parts[part] for part in stems) ** (1 / len(stems))
@@ -82,12 +86,12 @@ class Compounds:
 
     def _ways(self, word: str, stem: Callable[[str], str], most: int) -> Iterator[tuple[str, ...]]:
         """Go through the ways to make a word of at most so many parts."""
-        if (last := stem(word)) in self.parts:
+        if self.parts.get(last := stem(word)):
             yield (last,)
         if most == 1:
             return
         for place in range(SHORTEST, len(word) - SHORTEST + 1):
-            if (first := stem(word[:place])) in self.parts:
+            if self.parts.get(first := stem(word[:place])):
                 for rest in self._ways(word[place:], stem, most - 1):
                     yield (first, *rest)
 
