@@ -183,7 +183,7 @@ def test_names_that_only_words_tell_apart_ask_for_words(index: Index) -> None:
     assert check.prefers_both
     assert 0 < check.gain[1] <= check.gain[0] <= check.gain[2]
     assert "words count" in str(check)
-    assert WordsCheck(**asdict(check)) == check
+    assert WordsCheck.of({"fusion": asdict(check)}) == check
 
 
 def test_too_few_long_documents_ask_nothing(index: Index) -> None:
@@ -335,10 +335,13 @@ def test_a_text_is_searched_as_the_check_found_better(
     found = asdict(WordsCheck(0.1, 100, 0.8, 0.2, 0.7, (0.2, low, high)))
     monkeypatch.setitem(vars(index.encoder.manifest), "check", {"fusion": found})
     assert index.is_hybrid is preferred
-    text = "boat harbour spinnaker"
+    text = "boat harbour"
     by_code, by_both = (index.search(text, hybrid=chosen) for chosen in (False, True))
     assert [hit.score for hit in by_code] != [hit.score for hit in by_both]
     assert index.search(text) == (by_both if preferred else by_code)
+    rare = "boat harbour spinnaker"  # which no code has learned, and a document holds
+    assert index.search(rare) == index.search(rare, hybrid=True)
+    assert index.unknown_words(rare) == []
     # A threshold is a cosine; and the check has asked short texts, not whole documents.
     assert index.search(text, threshold=-1) == by_code
     raw = text.encode()

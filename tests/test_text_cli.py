@@ -94,7 +94,7 @@ def test_unknown_words_and_empty_queries_fail_in_one_line() -> None:
     assert unknown.err == (
         "aesearch: no known word in the query: harbur, zzzz; similar words that it knows: harbour\n"
     )
-    for words in (("",), ("  ",), ("?!",), ("the", "of")):
+    for words in (("",), ("  ",), ("?!",), ("--no-hybrid", "the", "of")):
         answer = command("query", *words)
         assert (answer.code, answer.out) == (1, "")
         assert one_line(answer.err)
@@ -331,9 +331,10 @@ def test_what_a_query_passes_over_is_said_beside_the_answer() -> None:
     asked = command("query", "boat", "zeppelin", "-k", "1")
     assert asked.code == 0
     assert asked.err == "aesearch: note: not known here: zeppelin\n"
-    assert command("query", "the", "and").err.startswith(
+    assert command("query", "--no-hybrid", "the", "and").err.startswith(
         "aesearch: the query holds only stop words"
     )
+    assert command("query", "the", "and").code == 0  # words find them
 
 
 def test_a_question_of_the_other_kind_is_refused_in_words(home: Path, here: Path) -> None:

@@ -198,7 +198,7 @@ def test_unknown_words_are_named_with_those_spelled_like_them(index: Index) -> N
     with pytest.raises(ContentError, match=r"^no known word in the query: it holds no words$"):
         index.search("?! -- ...")
     with pytest.raises(ContentError, match=r"^the query holds only stop words \(the\), which"):
-        index.search("the", hybrid=True)
+        index.search("the", hybrid=False)
 
 
 @pytest.mark.parametrize("content", [b"\0\1\2" * 30, b"", Path("no/such/file.txt")])

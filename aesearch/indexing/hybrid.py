@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from aesearch.evaluation.tasks import Queries
 from aesearch.search.bm25 import Words
+from aesearch.search.expansion import PLAIN, Expansion
 from aesearch.search.fusion import CANDIDATES, Scored, with_feedback
-from aesearch.search.lexical import terms_in
+from aesearch.search.lexical import Analyzed
 from aesearch.types import Floats, Ids
 
 NOT_FOUND = -1.0  # below all scores of a fusion, which are in [0, 1]
@@ -22,14 +23,28 @@ class LexicalIndex:
     """BM25 of a collection, made once for all encoders that it is fused with."""
 
     words: Words
-    language: str
 
     @classmethod
-    def of(cls, texts: Iterable[str], language: str) -> LexicalIndex:
-        """Count and weigh the terms of all documents."""
-        return cls(
-            Words.build((row, terms_in(text, language)) for row, text in enumerate(texts)), language
-        )
+    def of(
+        cls,
+        texts: Sequence[str],
+        language: str,
+        codes: Floats | None = None,
+        expansion: Expansion = PLAIN,
+    ) -> LexicalIndex:
+        """Count and weigh the terms of all documents.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        language : str
+            '' for one that is to be found out.
+        codes : ndarray of float32, shape (n, code_size), optional
+            Of the documents, of unit length: what they borrow of their neighbors by these codes
+            the expansion says.
+        expansion : Expansion, default=PLAIN
+        """
+        return cls(Analyzed.of(lambda: enumerate(texts), language).weigh(codes, expansion))
 
     @property
     def bytes_per_item(self) -> float:
@@ -39,7 +54,7 @@ class LexicalIndex:
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Return the scores of all documents for each query, (m, n)."""
-        return np.stack([self.words.scores_of(terms_in(text, self.language)) for text in texts])
+        return np.stack([self.words.scores_of(self.words.terms_of(text)) for text in texts])
 
 
 class HybridQuery(NamedTuple):
@@ -96,8 +111,8 @@ class Fusion:
         )
 
     def _words(self, text: str, among: Ids | None) -> Scored:
-        terms = terms_in(text, self.lexical.language)
-        return self.lexical.words.search(terms, CANDIDATES, among=among)
+        words = self.lexical.words
+        return words.search(words.terms_of(text), CANDIDATES, among=among)
 
     def _nearest(self, code: Floats, among: Ids | None) -> Scored:
         scores = self.score(code)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -11,18 +12,24 @@ from aesearch.errors import ContentError, DamagedError
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
-from aesearch.modalities.texts.tokenizer import spans, term_of
+from aesearch.modalities.texts.tokenizer import raw_tokens
 from aesearch.search.fusion import CANDIDATES, WordsCheck, with_feedback
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
 from aesearch.search.ranker import Ranker
-from aesearch.search.unknown_words import shared_unlearned, unknown_words, why_nothing_is_known
+from aesearch.search.unknown_words import (
+    not_learned,
+    shared_unlearned,
+    unknown_words,
+    why_nothing_is_known,
+)
 from aesearch.sparse import SparseRows
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aesearch.modalities.texts.analysis import Analyzer
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.search.bm25 import Words
@@ -70,9 +77,10 @@ class DocumentRanker(Ranker):
     ) -> list[list[Found]]:
         """The best documents for each query: by both where that was asked for, or is the default.
 
-        By default a typed query without a threshold is ranked by both where `is_hybrid`: that is
-        what the check has asked, and a threshold is a cosine. By default too, a typed query of
-        which the code knows no word is ranked by words alone.
+        By default a typed query without a threshold is ranked by both where `is_hybrid`, which is
+        what the check has asked, or where a document holds a word of it that the code does not
+        know; a threshold is a cosine. By default too, a typed query of which the code knows no
+        word is ranked by words alone.
         """
         found: list[list[Found]] = []
         dense: list[tuple[int, SparseRows]] = []  # those that are ranked by their codes alone
@@ -82,7 +90,9 @@ class DocumentRanker(Ranker):
             known = bool(row.values.any())
             typed = query.typed and limits.threshold is None
             may_be_words = typed if limits.hybrid is None else limits.hybrid
-            by_both = known and ((usual and typed) if limits.hybrid is None else limits.hybrid)
+            by_both = known and may_be_words
+            if by_both and limits.hybrid is None and not usual:
+                by_both = self._needs_words(snapshot, query)
             if by_both or (not known and may_be_words and self._holds_any(snapshot, query)):
                 code = snapshot.encoder.encode(row) if known else None
                 found.append(self._fused(snapshot, query, code, limits))
@@ -154,8 +164,8 @@ class DocumentRanker(Ranker):
         super().allowed(snapshot, limits)  # refuses a k below 1
         deep = limits._replace(k=max(limits.k, CANDIDATES))
         allowed = None if limits.among is None else self.backend.matching(limits.among)
-        terms = query.terms(_features(snapshot).language)
-        lexical = self.words(snapshot).search(terms, deep.k, among=allowed)
+        words = self.words(snapshot)
+        lexical = words.search(words.terms_of(query.text or ""), deep.k, among=allowed)
         rows: dict[int, int] = {}
 
         def nearest(moved: Floats) -> tuple[Ids, Floats]:
@@ -181,16 +191,31 @@ class DocumentRanker(Ranker):
         if self._lexical is None or self._lexical[0] != snapshot.revision.number:
             made = words_of(
                 self.backend.lexical_folder(snapshot.revision.number),
-                self.backend.texts(),
+                self.backend.texts,
                 _features(snapshot).language,
+                _words_check(snapshot).expansion,
+                self.backend.codes_of,
             )
             self._lexical = snapshot.revision.number, made
         return self._lexical[1]
 
     def _holds_any(self, snapshot: Snapshot, query: Query) -> bool:
         """Whether any document holds a word of a query, known to the code or not."""
-        terms = query.terms(_features(snapshot).language)
-        return bool(terms) and bool(self.words(snapshot).scores_of(terms).any())
+        words = self.words(snapshot)
+        return any(map(words.holds, words.terms_of(query.text or "")))
+
+    def _needs_words(self, snapshot: Snapshot, query: Query) -> bool:
+        """Whether a document holds a word of a query that the code does not know."""
+        rare = not_learned(_features(snapshot), query.tokens)
+        return bool(rare) and self._holds_any(snapshot, Query(None, b"", text=" ".join(rare)))
+
+    def _analyzer(self, snapshot: Snapshot) -> Analyzer:
+        """That of the lexical index where it was opened, or else of the language of the code."""
+        from aesearch.search.lexical import analyzer_of
+
+        if self._lexical is not None and self._lexical[0] == snapshot.revision.number:
+            return self._lexical[1].analyzer
+        return analyzer_of(_features(snapshot).language)
 
     def prepare(self) -> None:
         """Make the lexical index where queries need it, so that none waits for it."""
@@ -201,7 +226,11 @@ class DocumentRanker(Ranker):
         """The words of a query that a search passes over; see `Index.unknown_words`."""
         snapshot = self.backend.snapshot()
         if hybrid is None:
-            hybrid = self.is_hybrid or not self.rows(snapshot, query).values.any()
+            hybrid = (
+                self.is_hybrid
+                or not self.rows(snapshot, query).values.any()
+                or self._needs_words(snapshot, query)
+            )
         words = self.words(snapshot) if hybrid else None
         return unknown_words(_features(snapshot), query, words)
 
@@ -216,7 +245,8 @@ class DocumentRanker(Ranker):
         paths = self.backend.paths_of(keys)
         parts = self.backend.passages_of(one.row for one in found if one.row != one.id)
         features = _features(snapshot)
-        asked = {} if query is None else _asked(features, query)
+        analyzer = self._analyzer(snapshot)
+        asked = {} if query is None else _asked(features, analyzer, query)
         hits: list[Hit] = []
         for id, score, row in found:
             if id not in keys or (limits.threshold is not None and score < limits.threshold):
@@ -225,9 +255,7 @@ class DocumentRanker(Ranker):
             own = self._text(kept, id, keys[id])
             text = own.text[passage.start : passage.end] if passage else own.text
             matches = [
-                (*asked[term], start, stop)
-                for token, start, stop in spans(text)
-                if (term := term_of(token, features.language)) in asked
+                (*asked[term], start, stop) for term, start, stop in analyzer.spans(text, asked)
             ]
             shown = snippet(text, matches)
             hits.append(Hit(score, keys[id], paths[id], _title(own), shown, passage))
@@ -247,15 +275,19 @@ class DocumentRanker(Ranker):
         return kept[id]
 
     def explain(self, query: Query, key: str, top: int) -> Explanation:
-        """Terms that a query and a document hold, and that the decoder puts in both."""
-        from aesearch.search.explain import explain
+        """Terms that a query and a document hold, that the decoder puts in both, or borrowed."""
+        from aesearch.search.explain import borrowed_words, explain
 
         snapshot = self.backend.snapshot()
         features = _features(snapshot)
         other = self.query_of(snapshot, key)
         rows = self.rows(snapshot, query), self.rows(snapshot, other)
-        unlearned = shared_unlearned(features, query, other)
-        return explain(features, snapshot.encoder, *rows, top, unlearned)
+        unlearned = shared_unlearned(features, self._analyzer(snapshot), query, other)
+        why = explain(features, snapshot.encoder, *rows, top, unlearned)
+        if not query.typed or _words_check(snapshot).expansion.is_plain:
+            return why
+        id, words = self.backend.id_of(key), self.words(snapshot)
+        return replace(why, borrowed=borrowed_words(words, query, id)[:top])
 
 
 def _features(snapshot: Snapshot) -> TextFeatures:
@@ -283,10 +315,15 @@ def _title(own: KeptText) -> str:
     return own.title or opening(own.text.lstrip().partition("\n\n")[0], OPENING)
 
 
-def _asked(features: TextFeatures, query: Query) -> dict[str, tuple[int, float]]:
+def _asked(
+    features: TextFeatures, analyzer: Analyzer, query: Query
+) -> dict[str, tuple[int, float]]:
     """A number and a weight of each term of a query; what no code knows weighs most."""
-    columns = features.columns_of(query.tokens)
-    known = {features.terms[n]: (n, float(features.weights[n])) for n in columns}
     most = float(features.weights.max(initial=1))
-    others = (term for term in query.terms(features.language) if term not in known)
-    return known | {term: (-number, most) for number, term in enumerate(others, 1)}
+    asked = set(analyzer.query_terms(query.text or ""))
+    weights: dict[str, float] = {}
+    for unit in analyzer.units(query.text or ""):
+        columns = features.columns_of(raw_tokens(unit.text))
+        weight = max((float(features.weights[column]) for column in columns), default=most)
+        weights |= {term: weight for term in unit.all_terms() if term in asked}
+    return {term: (number, weight) for number, (term, weight) in enumerate(weights.items())}

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aesearch.modalities.texts.analysis import Analyzer
 
 
 @dataclass
@@ -46,8 +49,14 @@ class Query:
 
         return [token for token in self.tokens if is_worth_keeping(token)]
 
-    def terms(self, language: str) -> list[str]:
-        """The terms of the text in a language, those that no code knows included."""
-        from aesearch.modalities.texts.tokenizer import term_of
+    def terms(self, analysis: str | Analyzer) -> list[str]:
+        """The terms of the text, those that no code knows included.
 
-        return [term for token in self.tokens if (term := term_of(token, language))]
+        Parameters
+        ----------
+        analysis : str or Analyzer
+            A language, or the analyzer of a lexical index.
+        """
+        from aesearch.search.lexical import analyzer_of
+
+        return analyzer_of(analysis).query_terms(self.text or "")

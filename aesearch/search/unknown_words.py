@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aesearch.modalities.texts.tokenizer import term_of
+from aesearch.modalities.texts.analysis.chunks import Binding
+from aesearch.modalities.texts.tokenizer import is_worth_keeping, raw_tokens, term_of
 
 if TYPE_CHECKING:
+    from aesearch.modalities.texts.analysis import Analyzer
+    from aesearch.modalities.texts.analysis.analyzer import Unit
     from aesearch.modalities.texts.features import TextFeatures
     from aesearch.search.bm25 import Words
     from aesearch.search.query import Query
@@ -34,11 +38,28 @@ def why_nothing_is_known(features: TextFeatures, query: Query) -> str:
     return f"no known word in the query: {', '.join(telling)}{hint}"
 
 
-def shared_unlearned(features: TextFeatures, one: Query, other: Query) -> list[str]:
+def shared_unlearned(
+    features: TextFeatures, analyzer: Analyzer, one: Query, other: Query
+) -> list[str]:
     """Return the words of one text that the other holds too and no code has learned."""
-    language = features.language
-    held = set(other.terms(language))
-    return [word for word in unknown_words(features, one) if term_of(word, language) in held]
+    held = set(analyzer.index_terms(other.text or ""))
+    found = (
+        unit.text
+        for unit in analyzer.units(one.text or "")
+        if not_learned(features, raw_tokens(unit.text)) and not held.isdisjoint(unit.all_terms())
+    )
+    return list(dict.fromkeys(found))
+
+
+def not_learned(features: TextFeatures, tokens: Sequence[str]) -> list[str]:
+    """Return the tokens that a code does not tell of, less stop words, each once."""
+    known = {features.terms[column] for column in features.columns_of(tokens)}
+    terms = {token: term_of(token, features.language) for token in tokens if len(token) > 1}
+    return [
+        token
+        for token, term in terms.items()
+        if term not in known and (term or not is_worth_keeping(token))
+    ]
 
 
 def unknown_words(features: TextFeatures, query: Query, words: Words | None = None) -> list[str]:
@@ -49,12 +70,24 @@ def unknown_words(features: TextFeatures, query: Query, words: Words | None = No
     features : TextFeatures
     query : Query
     words : Words, optional
-        The lexical index, where it takes part: it also knows what is too rare for the code.
+        The lexical index, where it takes part: it knows each word that a document holds. What is
+        typed as one (10.0.0.17) is named as one, also where its parts are known.
     """
-    language = features.language
-    terms = {token: term for token in query.tokens if (term := term_of(token, language))}
-    known = {features.terms[column] for column in features.columns_of(query.tokens)}
-    left = {token: term for token, term in terms.items() if term not in known}
-    if words is not None:
-        left = {token: term for token, term in left.items() if not words.holds(term)}
-    return list(left)
+    if words is None:
+        return not_learned(features, query.tokens)
+    units = words.analyzer.units(query.text or "")
+    return list(dict.fromkeys(text for unit in units for text in _missing(unit, features, words)))
+
+
+def _missing(unit: Unit, features: TextFeatures, words: Words) -> list[str]:
+    """Return what of a unit no document holds."""
+    if unit.is_stop_word or any(map(words.holds, unit.terms)):
+        return []
+    if not unit.parts:
+        return [] if features.columns_of(raw_tokens(unit.text)) else [unit.text]
+    missing = [text for part in unit.parts for text in _missing(part, features, words)]
+    if len(missing) == len(unit.parts) or unit.binding is Binding.CLOSE:
+        return [unit.text]
+    if unit.binding is Binding.LETTERS:
+        return [text for text in missing if len(text) == 1]
+    return missing

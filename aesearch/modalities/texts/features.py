@@ -236,7 +236,7 @@ def fit_features(
         Terms and weights come from this many texts, the first ones, alone.
     vocabulary : int, default=30000
         At most so many terms are kept: those in most texts, and none that is in one text alone
-        (unless there are fewer than 50).
+        (unless there are fewer than 50, or no two share a term).
     weighting : {'log-entropy', 'tf-idf', 'counts'}
     language : {'auto', 'english', ''}
         'auto' takes English for what looks like it.
@@ -351,6 +351,8 @@ def _choice(terms: Sequence[str], counts: SparseRows, vocabulary: int) -> list[i
     documents = np.bincount(counts.indices, minlength=len(terms))
     least = MIN_DOCUMENTS if len(counts) >= FEW_DOCUMENTS else 1
     possible = np.flatnonzero(documents >= least).tolist()
+    if not possible:  # no two documents share a word: by words they are found all the same
+        possible = np.flatnonzero(documents).tolist()
     return sorted(possible, key=lambda term: (-documents[term], terms[term]))[:vocabulary]
 
 

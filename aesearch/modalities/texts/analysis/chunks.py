@@ -1,0 +1,323 @@
+"""What stands between two spaces, taken apart: words, and wholes such as an address or a path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache, cached_property, lru_cache
+from itertools import pairwise
+from operator import add
+from typing import NamedTuple
+
+from aesearch.modalities.texts.analysis.folding import cleaned, lowered, simplified
+from aesearch.modalities.texts.analysis.languages import TURKISH
+from aesearch.modalities.texts.tokenizer import COMBINING, MARKS, UNSPACED
+
+_CLOSE = frozenset("-._+#~·")
+_ALL = _CLOSE | frozenset("/\\=:&@|%$*^\u2044")
+_SUFFIXES = frozenset(("s", "t", "d", "m", "ll", "re", "ve"))  # behind an apostrophe
+_THOUSANDS = re.compile(r"\d{1,3}(?:[,.]\d{3})+")
+
+
+class Binding(Enum):
+    """What is between two words without a space, and so what whole they are."""
+
+    NONE = auto()  # it parts them
+    HYPHENS = auto()  # a word that has parts
+    CLOSE = auto()  # AB-1234, 10.0.0.17
+    LOOSE = auto()  # a path, an address of mail, of which parts are wholes too
+    LETTERS = auto()  # nothing: of a script without spaces
+
+
+class Run(NamedTuple):
+    """Letters and digits without anything between them, in small letters.
+
+    Attributes
+    ----------
+    text, cased : str
+        `cased` as it was written.
+    start, end : int
+        In the plain form of the chunk.
+    unspaced : bool
+        Of a script without spaces.
+    """
+
+    text: str
+    cased: str
+    start: int
+    end: int
+    unspaced: bool = False
+
+
+class Whole(NamedTuple):
+    """Several parts that are written as one.
+
+    Attributes
+    ----------
+    text : str
+    spellings : tuple of str
+        Terms of it as a whole.
+    binding : Binding
+    parts : tuple of Whole or Run
+    start, end : int
+        In the plain form of the chunk.
+    """
+
+    text: str
+    spellings: tuple[str, ...]
+    binding: Binding
+    parts: tuple[Whole | Run, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What stands between two spaces, as it is and in plain form: small letters, none unseen."""
+
+    original: str
+    text: str
+    cased: str
+    language: str = ""
+
+    @classmethod
+    def of(cls, chunk: str, language: str) -> Chunk:
+        """Bring a chunk to its plain form."""
+        if chunk.isascii() and language != TURKISH:
+            return cls(chunk, chunk.lower(), chunk)
+        cased = cleaned(chunk)
+        text = simplified(lowered(cased, language))
+        return cls(chunk, text, cased if len(cased) == len(text) else text, language)
+
+    @cached_property
+    def _places(self) -> Sequence[int] | None:
+        """Where each letter of the plain form comes from; None where that is lost."""
+        sizes = [_size(letter, self.language) for letter in self.original]
+        if sum(sizes) != len(self.text):
+            return None
+        return [at for at, size in enumerate(sizes) for _ in range(size)]
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Where a part of the plain form stands in the original; the whole where that is lost."""
+        if self.original.isascii() and len(self.original) == len(self.text):
+            return start, end
+        if self._places is None or start >= end:
+            return 0, len(self.original)
+        last = self._places[end - 1] + 1
+        while last < len(self.original) and not cleaned(self.original[last]):
+            last += 1
+        return self._places[start], last
+
+
+@lru_cache(maxsize=1 << 14)
+def _size(letter: str, language: str) -> int:
+    """How many letters one becomes in plain form."""
+    return len(lowered(cleaned(letter), language))
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    word = f"[^\\W_{UNSPACED}]"
+    return (
+        # ".net", "don't", "c++" and "c#" are one run each.
+        re.compile(
+            f"([{UNSPACED}]+)|(?:(?<![\\w.])\\.(?=[^\\W\\d_]))?{word}+"
+            f"(?:(?:[{MARKS}]+|(?<=n)'(?=t)){word}*)*(?:(?:\\+\\+?|#)(?!\\w))?"
+        ),
+        re.compile(f".[{COMBINING}]*", re.DOTALL),
+    )
+
+
+def split(chunk: Chunk) -> list[Whole | Run]:
+    """Take a chunk apart at what parts words."""
+    runs = list(_runs(chunk))
+    if len(runs) == 1:
+        return [_joined(chunk.text, runs)]
+    gaps = [_gap(chunk.text, one, other) for one, other in pairwise(runs)]
+    found: list[Whole | Run] = []
+    first = 0
+    for place, gap in enumerate([*gaps, Binding.NONE], 1):
+        if gap == Binding.NONE and place <= len(runs):
+            found.append(_loose(chunk.text, runs[first:place], gaps[first : place - 1]))
+            first = place
+    return found
+
+
+def _runs(chunk: Chunk) -> Iterator[Run]:
+    text, cased = chunk.text, chunk.cased
+    has_apostrophe = "'" in text
+    for match in _patterns()[0].finditer(text):
+        start, end = match.span()
+        run = match[0]
+        if has_apostrophe and not match[1]:  # "Moon's" is Moon, "l'eau" eau, "don't" dont
+            if (
+                run in _SUFFIXES
+                and start > 1
+                and text[start - 1] == "'"
+                and text[start - 2].isalnum()
+            ):
+                continue
+            if len(run) == 1 and text[end : end + 1] == "'" and text[end + 1 : end + 2].isalpha():
+                continue
+            run = run.replace("'", "")
+        yield Run(run, cased[start:end], start, end, bool(match[1]))
+
+
+def _gap(text: str, one: Run, other: Run) -> Binding:
+    """Say how what is between two runs puts them together."""
+    gap = text[one.end : other.start]
+    if not gap or one.unspaced or other.unspaced or _is_dash(gap):
+        return Binding.NONE
+    if _CLOSE.issuperset(gap):
+        return Binding.CLOSE
+    is_number = gap == "," and one.text.isdigit() and other.text.isdigit()
+    return Binding.LOOSE if is_number or _ALL.issuperset(gap) else Binding.NONE
+
+
+def _is_dash(gap: str) -> bool:
+    """Whether it is a dash or an ellipsis."""
+    return len(gap) > 1 and gap in ("-" * len(gap), "." * len(gap))
+
+
+def _loose(text: str, runs: Sequence[Run], gaps: Sequence[Binding]) -> Whole | Run:
+    """The whole of runs of which some are joined and others loosely so."""
+    if Binding.LOOSE not in gaps:
+        return _joined(text, runs)
+    parts: list[Whole | Run] = []
+    first = 0
+    for place, gap in enumerate([*gaps, Binding.LOOSE], 1):
+        if gap == Binding.LOOSE:
+            parts.append(_joined(text, runs[first:place]))
+            first = place
+    whole = text[runs[0].start : runs[-1].end]
+    return Whole(whole, _spellings(whole), Binding.LOOSE, tuple(parts), runs[0].start, runs[-1].end)
+
+
+def _joined(text: str, runs: Sequence[Run]) -> Whole | Run:
+    """The whole of runs with hyphens, dots and the like between them."""
+    start, end = runs[0].start, runs[-1].end
+    if len(runs) == 1:
+        run = runs[0]
+        bare = run.text.strip(".+#")
+        if bare == run.text:
+            return run
+        inner = run._replace(text=bare, cased=run.cased.strip(".+#"))
+        return Whole(run.text, (run.text,), Binding.CLOSE, (inner,), start, end)
+    gaps = {text[one.end : other.start] for one, other in pairwise(runs)}
+    joined = "".join(run.text for run in runs)
+    letters = all(run.text.isalpha() for run in runs)
+    if letters and gaps == {"."} and len(joined) == len(runs):
+        return Run(joined, joined, start, end)  # N.A.S.A.
+    if letters and gaps == {"-"}:
+        return Whole(text[start:end], (joined,), Binding.HYPHENS, tuple(runs), start, end)
+    whole = text[start:end]
+    return Whole(whole, _spellings(whole), Binding.CLOSE, tuple(runs), start, end)
+
+
+# ASCII in small letters without apostrophes, commas and what else needs a closer look. A dot or a
+# hyphen binds between letters only, and a hyphen not where it is a dash.
+_SIMPLE = re.compile(
+    r"(?:\W*[^\w.])?"
+    r"((?:[a-z0-9]+(?:(?<=[a-z0-9])\.(?!\.)|-(?!-)|[_/\\=:&@|%$*^])+)*[a-z0-9]+)"
+    r"[^\w+#]*"
+)
+_LOOSE_TO_ONE = str.maketrans(dict.fromkeys("\\=:&@|%$*^", "/"))
+_CLOSE_TO_ONE = str.maketrans("._", "--")
+
+
+def quick_split(chunk: str) -> tuple[list[str], list[str]] | None:
+    """Take a chunk of ASCII in small letters apart as `split` does, several times as fast.
+
+    Returns
+    -------
+    (wholes, words) or None
+        Wholes that are terms as they are, and words that they and the chunk are made of. None where
+        `split` is needed.
+    """
+    match = _SIMPLE.fullmatch(chunk)
+    if match is None:
+        return None
+    core = match[1]
+    pieces = core.translate(_LOOSE_TO_ONE).split("/")
+    wholes, words = [], []
+    if len(pieces) > 1:
+        wholes.append(core)
+    for piece in pieces:
+        if piece.isalnum():
+            words.append(piece)
+        elif piece := piece.strip("-._"):
+            _put_together(piece, wholes, words)
+    return wholes, words
+
+
+def _put_together(piece: str, wholes: list[str], words: list[str]) -> None:
+    """Add what hyphens, dots and the like have bound."""
+    runs = [run for run in piece.translate(_CLOSE_TO_ONE).split("-") if run]
+    joined = "".join(runs)
+    if len(runs) == 1 or (
+        joined.isalpha() and len(joined) == len(runs) and piece == ".".join(runs)
+    ):
+        words.append(joined)  # N.A.S.A.
+        return
+    words += runs
+    if joined.isalpha() and piece.replace("-", "") == joined:
+        words.append(joined)
+    else:
+        wholes += _spellings(piece)
+
+
+def _spellings(whole: str) -> tuple[str, ...]:
+    """A whole as it is, and a number without what parts its thousands."""
+    if _THOUSANDS.fullmatch(whole):
+        return whole, whole.replace(",", "").replace(".", "")
+    return (whole,)
+
+
+def is_unspaced(term: str) -> bool:
+    """Whether a term is of a script without spaces."""
+    match = _patterns()[0].match(term)
+    return match is not None and bool(match[1])
+
+
+def grams(run: str) -> list[str]:
+    """Return the terms of a run of a script without spaces."""
+    return [term for term, _, _, _ in placed_grams(run)] if _is_joined(run) else _quick(run)
+
+
+def _quick(run: str) -> list[str]:
+    return [*map(add, run, run[1:]), *run]
+
+
+def _is_joined(run: str) -> bool:
+    """Whether letters of a run have signs around them, or are of a script with clusters."""
+    return not (run.isalnum() and run[0] > "\u2e80" and run[-1] > "\u2e80")
+
+
+def placed_grams(run: str) -> list[tuple[str, int, int, bool]]:
+    """Return the terms of a run, where each stands, and whether a query asks for it.
+
+    Every two neighboring letters are one, and in Chinese, Japanese and Korean every letter, in
+    Thai, Lao, Khmer and Myanmar every three. Single ones are asked for where they are Chinese
+    (a word as often as not) or alone.
+    """
+    if not _is_joined(run):
+        letters = [(n, n + 1) for n in range(len(run))]
+    else:
+        letters = [match.span() for match in _patterns()[1].finditer(run)]
+    found: list[tuple[str, int, int, bool]] = []
+    for place, (start, _) in enumerate(letters):
+        clustered = run[start] < "\u2e80" and not "\u1100" <= run[start] <= "\u11ff"
+        longest = 3 if clustered else 2
+        for length in range(min(longest, len(letters) - place), 0, -1):
+            if length == 1 and clustered and len(letters) > 1:
+                continue
+            stop = letters[place + length - 1][1]
+            is_asked = length > 1 or len(letters) == 1 or _is_chinese(run[start])
+            found.append((run[start:stop], start, stop, is_asked))
+    return found
+
+
+def _is_chinese(letter: str) -> bool:
+    return "\u3400" <= letter <= "\u9fff" or "\uf900" <= letter <= "\ufaff" or letter > "\uffff"
