@@ -18,6 +18,7 @@ from aesearch.modalities.texts.analysis.chunks import (
     Chunk,
     Run,
     Whole,
+    digits_of,
     grams,
     is_unspaced,
     placed_grams,
@@ -372,6 +373,12 @@ def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iter
     if alone and holds is not None and holds(EXACT + unit.text):
         yield EXACT + unit.text
         return
+    if numbers := _other_numbers(unit):
+        if holds is None:
+            yield from numbers
+        elif not holds(unit.terms[0]) and (held := [term for term in numbers if holds(term)]):
+            yield held[0]
+            return
     if not unit.parts:
         yield from unit.asked
         return
@@ -381,6 +388,13 @@ def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iter
             return
     for part in unit.parts:
         yield from _asked(part, False, holds)
+
+
+def _other_numbers(unit: Unit) -> tuple[str, ...]:
+    """Return as what else a number may be written: 1000 as 1,000 or 1.000, and these as 1000."""
+    if unit.is_exact and len(unit.terms) > 1:
+        return unit.terms[1][1:], unit.terms[1]
+    return (digits_of(unit.text),) if len(unit.text) > 3 and unit.text.isdigit() else ()
 
 
 def _pattern_of_letters(terms: Collection[str]) -> re.Pattern[str]:

@@ -269,10 +269,15 @@ def _put_together(piece: str, wholes: list[str], words: list[str]) -> None:
 
 
 def _spellings(whole: str) -> tuple[str, ...]:
-    """A whole as it is, and a number without what parts its thousands."""
+    """A whole as it is, and a number also by its digits alone, behind a comma."""
     if _THOUSANDS.fullmatch(whole):
-        return whole, whole.replace(",", "").replace(".", "")
+        return whole, digits_of(whole)
     return (whole,)
+
+
+def digits_of(number: str) -> str:
+    """Return the term of a number whose thousands are parted, by a comma or by a dot."""
+    return "," + number.replace(",", "").replace(".", "")
 
 
 def is_unspaced(term: str) -> bool:
