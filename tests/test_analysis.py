@@ -37,6 +37,12 @@ FOUND = [  # what a text holds, what is typed; both ways unless the text has mor
     ("<joe.doe@mail.example.org>", "mail.example.org"),
     ("see /usr/local/lib/libx.so.1, please", "/usr/local/lib/libx.so.1"),
     ("see /usr/local/lib/libx.so.1, please", "libx.so.1"),
+    ("see /usr/local/lib/libx.so.1, please", "/usr/local/lib"),
+    ("PATH=/usr/bin:/opt/bin/x", "/opt/bin/x"),
+    ("PATH=/usr/bin:/opt/bin/x", "/opt/bin/"),
+    ("key=a@b.org;", "a@b.org"),
+    ("http://www.example.org/a/b.html#c", "www.example.org/a/b.html"),
+    (r"C:\Windows\system32", r"c:\windows\system32"),
     ("at 0xDEADbeef in", "0xdeadbeef"),
     (
         "da39a3ee5e6b4b0d3255bfef95601890afd80709 is empty",
@@ -252,7 +258,7 @@ def test_two_languages_in_equal_parts_have_no_stems() -> None:
 
 PIECES = st.one_of(
     st.sampled_from([text for text, _ in FOUND] + [query for _, query in FOUND]),
-    st.sampled_from([" ", "\n", "-\n", "-", "--", ".", "...", "'", ",", "/", "@", "+", "#", "_"]),
+    st.sampled_from([*" \n-.',/@+#_:=", "-\n", "--", "..."]),
     st.sampled_from([" ", "\t", "\u3000", "\xad", "\u200b", "“", "„", "–", "½", "ﬁ", "\x1b"]),
     st.text(max_size=4),
     st.text(alphabet=string.ascii_letters + string.digits + string.punctuation, max_size=8),

@@ -84,7 +84,7 @@ class Unit(NamedTuple):
     @property
     def is_exact(self) -> bool:
         """Whether who types it means just this: a number, an address, a path."""
-        return self.binding in (Binding.CLOSE, Binding.LOOSE)
+        return self.binding in (Binding.CLOSE, Binding.PATH, Binding.WIDE)
 
     @property
     def is_stop_word(self) -> bool:
@@ -392,7 +392,7 @@ def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iter
 
 def _other_numbers(unit: Unit) -> tuple[str, ...]:
     """Return as what else a number may be written: 1000 as 1,000 or 1.000, and these as 1000."""
-    if unit.is_exact and len(unit.terms) > 1:
+    if unit.is_exact and len(unit.terms) > 1 and unit.terms[1][0] == ",":
         return unit.terms[1][1:], unit.terms[1]
     return (digits_of(unit.text),) if len(unit.text) > 3 and unit.text.isdigit() else ()
 
