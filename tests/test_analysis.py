@@ -267,6 +267,7 @@ TEXTS = st.lists(PIECES, max_size=12).map("".join)
 
 
 @given(text=TEXTS, language=st.sampled_from(LANGUAGES))
+@example(text="A0aa", language="")
 def test_index_terms_are_those_of_the_units(text: str, language: str) -> None:
     analyzer = Analyzer(language)
     expected = {term for unit in analyzer.units(text) for term in unit.all_terms()}
@@ -301,6 +302,7 @@ def test_spans_stand_where_the_terms_are(text: str, language: str) -> None:
 @given(chunk=st.text(alphabet="ab1.-_/@=:'#+ ,", min_size=1, max_size=12))
 @example(chunk="a.b.1")
 @example(chunk="//a-.b")
+@example(chunk="1:@:1")
 def test_the_quick_way_is_the_same_way(chunk: str) -> None:
     quick = quick_split(chunk)
     if quick is not None:

@@ -347,7 +347,7 @@ def _version(language: str) -> list[int | str]:
 
 def _is_plain(core: str, chunk: str) -> bool:
     """Whether a chunk is one word of ASCII, with punctuation before or behind it."""
-    if not (core.islower() or core[1:].islower() or core.isupper() or core.isdigit()):
+    if not (core.islower() or core.istitle() or core.isupper() or core.isdigit()):
         return False
     return len(core) == len(chunk) or not ("+" in chunk or "#" in chunk or "." + core in chunk)
 

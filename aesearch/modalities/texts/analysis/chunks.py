@@ -259,7 +259,7 @@ def quick_split(chunk: str) -> tuple[list[str], list[str]] | None:
                 _put_together(piece, wholes, words)
         if len(pieces) > 1:
             path = path.strip("-._/\\@")
-            if not path.replace("-", "").replace(".", "").replace("_", "").isalnum():
+            if path and not path.replace("-", "").replace(".", "").replace("_", "").isalnum():
                 wholes += _spellings(path)
     if len(paths) > 1:
         wholes.append(match[1])
