@@ -37,6 +37,12 @@ FOUND = [  # what a text holds, what is typed; both ways unless the text has mor
     ("<joe.doe@mail.example.org>", "mail.example.org"),
     ("see /usr/local/lib/libx.so.1, please", "/usr/local/lib/libx.so.1"),
     ("see /usr/local/lib/libx.so.1, please", "libx.so.1"),
+    ("see /usr/local/lib/libx.so.1, please", "/usr/local/lib"),
+    ("PATH=/usr/bin:/opt/bin/x", "/opt/bin/x"),
+    ("PATH=/usr/bin:/opt/bin/x", "/opt/bin/"),
+    ("key=a@b.org;", "a@b.org"),
+    ("http://www.example.org/a/b.html#c", "www.example.org/a/b.html"),
+    (r"C:\Windows\system32", r"c:\windows\system32"),
     ("at 0xDEADbeef in", "0xdeadbeef"),
     (
         "da39a3ee5e6b4b0d3255bfef95601890afd80709 is empty",
@@ -53,6 +59,9 @@ FOUND = [  # what a text holds, what is typed; both ways unless the text has mor
     ("plan B it is", "b"),
     ("price 5", "5"),
     ("1,000,000 times", "1000000"),
+    ("1,000,000 times", "1.000.000"),
+    ("1000000 times", "1,000,000"),
+    ("عام ١٩٨٤", "1984"),
     ("an e-mail", "email"),
     ("an email", "e-mail"),
     ("隣の家の黒猫が", "猫"),
@@ -152,10 +161,15 @@ def test_what_is_held_as_a_whole_is_asked_for_as_a_whole() -> None:
 
     assert asked("10.0.0.17") == ["10.0.0.17"]
     assert asked("10.0.0.99") == ["10", "0", "0", "99"]
+    assert asked("7,000") == ["7", "000"]
+    held.update(analyzer.index_terms("7.000"))
+    assert asked("7,000") == asked("7000") == [",7000"]
+    held.update(analyzer.index_terms("7000"))
+    assert asked("7,000") == asked("7000") == ["7000"]
     assert asked("id=AB-1234") == ["id", "ab-1234"]
     assert asked("Jean-Luc") == ["jeanluc"]
     assert asked("Jean-Luc joined") == ["jeanluc", "jean", "luc", "join"]
-    assert analyzer.query_terms("AB-1234") == ["ab-1234", "ab", "1234"]
+    assert analyzer.query_terms("AB-123") == ["ab-123", "ab", "123"]
 
 
 def test_stop_words_are_asked_for_where_there_is_nothing_else() -> None:
@@ -244,7 +258,7 @@ def test_two_languages_in_equal_parts_have_no_stems() -> None:
 
 PIECES = st.one_of(
     st.sampled_from([text for text, _ in FOUND] + [query for _, query in FOUND]),
-    st.sampled_from([" ", "\n", "-\n", "-", "--", ".", "...", "'", ",", "/", "@", "+", "#", "_"]),
+    st.sampled_from([*" \n-.',/@+#_:=", "-\n", "--", "..."]),
     st.sampled_from([" ", "\t", "\u3000", "\xad", "\u200b", "“", "„", "–", "½", "ﬁ", "\x1b"]),
     st.text(max_size=4),
     st.text(alphabet=string.ascii_letters + string.digits + string.punctuation, max_size=8),
@@ -253,6 +267,7 @@ TEXTS = st.lists(PIECES, max_size=12).map("".join)
 
 
 @given(text=TEXTS, language=st.sampled_from(LANGUAGES))
+@example(text="A0aa", language="")
 def test_index_terms_are_those_of_the_units(text: str, language: str) -> None:
     analyzer = Analyzer(language)
     expected = {term for unit in analyzer.units(text) for term in unit.all_terms()}
@@ -287,6 +302,7 @@ def test_spans_stand_where_the_terms_are(text: str, language: str) -> None:
 @given(chunk=st.text(alphabet="ab1.-_/@=:'#+ ,", min_size=1, max_size=12))
 @example(chunk="a.b.1")
 @example(chunk="//a-.b")
+@example(chunk="1:@:1")
 def test_the_quick_way_is_the_same_way(chunk: str) -> None:
     quick = quick_split(chunk)
     if quick is not None:
@@ -317,7 +333,7 @@ def test_a_whole_is_found_whatever_binds_it(runs: list[str]) -> None:
 
 @given(number=st.integers(min_value=0, max_value=10**60))
 def test_numbers_of_any_length(number: int) -> None:
-    assert Analyzer("english").query_terms(str(number)) == [str(number)]
+    assert Analyzer("english").query_terms(str(number))[-1] == str(number)
     assert finds(Analyzer("english"), f"No. {number}, please", str(number))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import sqlite3
@@ -186,6 +187,55 @@ def test_words_that_no_code_knows_are_found_all_the_same(tmp_path: Path) -> None
         for refused in ({"hybrid": False}, {"threshold": 0.1}):
             with pytest.raises(ContentError, match=r"^no known word in the query: swims$"):
                 index.search("swims", **refused)
+
+
+def test_what_is_typed_is_found_in_an_index(tmp_path: Path) -> None:
+    rows = {
+        "soft": "The sat\xadellite was built near the river",
+        "ends": "The rocket carried a tele-\nscope to the sta-\ntion",
+        "café": "The café sells crème brûlée and a fresh baguette",
+        "isbn": "The book with ISBN 9783161484100 and order 4500012345 was shipped",
+        "code": "The C++ compiler and the C# runtime at 10.0.0.17",
+        "han": "隣の家の黒猫が庭で鳴いている",
+        "engine": "The engine burned for the whole night",
+        "who": "to be or not to be",
+    }
+    source = tmp_path / "t.csv"
+    with source.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("id", "text"), *rows.items()])
+    with made(source, tmp_path / "index") as index:
+        for query, key in {
+            "satellite": "soft",
+            "telescope": "ends",
+            "creme brulee": "café",
+            "order 4500012345": "isbn",
+            "C++": "code",
+            "10.0.0.17": "code",
+            "猫": "han",
+            "not to be": "who",
+        }.items():
+            (hit,) = index.search(query, k=1)
+            assert hit.key == key
+            assert hit.snippet is not None
+            assert hit.snippet.marks
+            assert index.unknown_words(query) == []
+        assert index.unknown_words("order 4500099999 at 10.0.0.18 of C##, 犬") == [
+            "4500099999",
+            "10.0.0.18",
+            "犬",
+        ]
+
+
+def test_texts_that_share_no_word_are_found_by_words(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    names = ["".join(draw.choice(list("abcdefgh"), 9)) for _ in range(120)]
+    rows = (f"{one} {two}\n" for one, two in zip(names[::2], names[1::2], strict=True))
+    (tmp_path / "t.csv").write_text("text\n" + "".join(rows))
+    with made(tmp_path / "t.csv", tmp_path / "index") as index:
+        assert len(index) == 60
+        for place in (0, 7, 119):
+            (hit,) = index.search(names[place], k=1)
+            assert hit.key == str(place // 2 + 1)
 
 
 def test_unknown_words_are_named_with_those_spelled_like_them(index: Index) -> None:

@@ -18,6 +18,7 @@ from aesearch.modalities.texts.analysis.chunks import (
     Chunk,
     Run,
     Whole,
+    digits_of,
     grams,
     is_unspaced,
     placed_grams,
@@ -83,7 +84,7 @@ class Unit(NamedTuple):
     @property
     def is_exact(self) -> bool:
         """Whether who types it means just this: a number, an address, a path."""
-        return self.binding in (Binding.CLOSE, Binding.LOOSE)
+        return self.binding in (Binding.CLOSE, Binding.PATH, Binding.WIDE)
 
     @property
     def is_stop_word(self) -> bool:
@@ -346,7 +347,7 @@ def _version(language: str) -> list[int | str]:
 
 def _is_plain(core: str, chunk: str) -> bool:
     """Whether a chunk is one word of ASCII, with punctuation before or behind it."""
-    if not (core.islower() or core[1:].islower() or core.isupper() or core.isdigit()):
+    if not (core.islower() or core.istitle() or core.isupper() or core.isdigit()):
         return False
     return len(core) == len(chunk) or not ("+" in chunk or "#" in chunk or "." + core in chunk)
 
@@ -372,6 +373,12 @@ def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iter
     if alone and holds is not None and holds(EXACT + unit.text):
         yield EXACT + unit.text
         return
+    if numbers := _other_numbers(unit):
+        if holds is None:
+            yield from numbers
+        elif not holds(unit.terms[0]) and (held := [term for term in numbers if holds(term)]):
+            yield held[0]
+            return
     if not unit.parts:
         yield from unit.asked
         return
@@ -381,6 +388,13 @@ def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iter
             return
     for part in unit.parts:
         yield from _asked(part, False, holds)
+
+
+def _other_numbers(unit: Unit) -> tuple[str, ...]:
+    """Return as what else a number may be written: 1000 as 1,000 or 1.000, and these as 1000."""
+    if unit.is_exact and len(unit.terms) > 1 and unit.terms[1][0] == ",":
+        return unit.terms[1][1:], unit.terms[1]
+    return (digits_of(unit.text),) if len(unit.text) > 3 and unit.text.isdigit() else ()
 
 
 def _pattern_of_letters(terms: Collection[str]) -> re.Pattern[str]:

@@ -16,7 +16,9 @@ from aesearch.modalities.texts.analysis.languages import TURKISH
 from aesearch.modalities.texts.tokenizer import COMBINING, MARKS, UNSPACED
 
 _CLOSE = frozenset("-._+#~·")
-_ALL = _CLOSE | frozenset("/\\=:&@|%$*^\u2044")
+_PATH = _CLOSE | frozenset("/\\@\u2044")
+_WIDE = _PATH | frozenset("=:&|%$*^")
+DEEPEST = 12  # folders of a path that are found by their own paths
 _SUFFIXES = frozenset(("s", "t", "d", "m", "ll", "re", "ve"))  # behind an apostrophe
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,.]\d{3})+")
 
@@ -27,7 +29,8 @@ class Binding(Enum):
     NONE = auto()  # it parts them
     HYPHENS = auto()  # a word that has parts
     CLOSE = auto()  # AB-1234, 10.0.0.17
-    LOOSE = auto()  # a path, an address of mail, of which parts are wholes too
+    PATH = auto()  # /usr/lib/libx.so, a@b.org: of such
+    WIDE = auto()  # key=/usr/lib, 10.0.0.17:80: of such
     LETTERS = auto()  # nothing: of a script without spaces
 
 
@@ -140,7 +143,7 @@ def split(chunk: Chunk) -> list[Whole | Run]:
     first = 0
     for place, gap in enumerate([*gaps, Binding.NONE], 1):
         if gap == Binding.NONE and place <= len(runs):
-            found.append(_loose(chunk.text, runs[first:place], gaps[first : place - 1]))
+            found.append(_whole(chunk.text, runs[first:place], gaps[first : place - 1]))
             first = place
     return found
 
@@ -173,7 +176,9 @@ def _gap(text: str, one: Run, other: Run) -> Binding:
     if _CLOSE.issuperset(gap):
         return Binding.CLOSE
     is_number = gap == "," and one.text.isdigit() and other.text.isdigit()
-    return Binding.LOOSE if is_number or _ALL.issuperset(gap) else Binding.NONE
+    if is_number or _PATH.issuperset(gap):
+        return Binding.PATH
+    return Binding.WIDE if _WIDE.issuperset(gap) else Binding.NONE
 
 
 def _is_dash(gap: str) -> bool:
@@ -181,18 +186,20 @@ def _is_dash(gap: str) -> bool:
     return len(gap) > 1 and gap in ("-" * len(gap), "." * len(gap))
 
 
-def _loose(text: str, runs: Sequence[Run], gaps: Sequence[Binding]) -> Whole | Run:
-    """The whole of runs of which some are joined and others loosely so."""
-    if Binding.LOOSE not in gaps:
+def _whole(text: str, runs: Sequence[Run], gaps: Sequence[Binding]) -> Whole | Run:
+    """The whole of runs, whose parts are wholes of what is bound closer."""
+    widest = next((wide for wide in (Binding.WIDE, Binding.PATH) if wide in gaps), None)
+    if widest is None:
         return _joined(text, runs)
     parts: list[Whole | Run] = []
     first = 0
-    for place, gap in enumerate([*gaps, Binding.LOOSE], 1):
-        if gap == Binding.LOOSE:
-            parts.append(_joined(text, runs[first:place]))
+    for place, gap in enumerate([*gaps, widest], 1):
+        if gap is widest:
+            parts.append(_whole(text, runs[first:place], gaps[first : place - 1]))
             first = place
     whole = text[runs[0].start : runs[-1].end]
-    return Whole(whole, _spellings(whole), Binding.LOOSE, tuple(parts), runs[0].start, runs[-1].end)
+    spellings = _spellings(whole) if widest is Binding.PATH else (whole,)
+    return Whole(whole, spellings, widest, tuple(parts), runs[0].start, runs[-1].end)
 
 
 def _joined(text: str, runs: Sequence[Run]) -> Whole | Run:
@@ -223,7 +230,8 @@ _SIMPLE = re.compile(
     r"((?:[a-z0-9]+(?:(?<=[a-z0-9])\.(?!\.)|-(?!-)|[_/\\=:&@|%$*^])+)*[a-z0-9]+)"
     r"[^\w+#]*"
 )
-_LOOSE_TO_ONE = str.maketrans(dict.fromkeys("\\=:&@|%$*^", "/"))
+_WIDE_TO_ONE = str.maketrans(dict.fromkeys(":&|%$*^", "="))
+_PATH_TO_ONE = str.maketrans("\\@", "//")
 _CLOSE_TO_ONE = str.maketrans("._", "--")
 
 
@@ -239,16 +247,22 @@ def quick_split(chunk: str) -> tuple[list[str], list[str]] | None:
     match = _SIMPLE.fullmatch(chunk)
     if match is None:
         return None
-    core = match[1]
-    pieces = core.translate(_LOOSE_TO_ONE).split("/")
-    wholes, words = [], []
-    if len(pieces) > 1:
-        wholes.append(core)
-    for piece in pieces:
-        if piece.isalnum():
-            words.append(piece)
-        elif piece := piece.strip("-._"):
-            _put_together(piece, wholes, words)
+    wholes: list[str] = []
+    words: list[str] = []
+    paths = match[1].translate(_WIDE_TO_ONE).split("=")
+    for path in paths:
+        pieces = path.translate(_PATH_TO_ONE).split("/")
+        for piece in pieces:
+            if piece.isalnum():
+                words.append(piece)
+            elif piece := piece.strip("-._"):
+                _put_together(piece, wholes, words)
+        if len(pieces) > 1:
+            path = path.strip("-._/\\@")
+            if path and not path.replace("-", "").replace(".", "").replace("_", "").isalnum():
+                wholes += _spellings(path)
+    if len(paths) > 1:
+        wholes.append(match[1])
     return wholes, words
 
 
@@ -269,10 +283,19 @@ def _put_together(piece: str, wholes: list[str], words: list[str]) -> None:
 
 
 def _spellings(whole: str) -> tuple[str, ...]:
-    """A whole as it is, and a number without what parts its thousands."""
+    """A whole as it is; a number also by its digits, behind a comma; a path also by its folders."""
     if _THOUSANDS.fullmatch(whole):
-        return whole, whole.replace(",", "").replace(".", "")
-    return (whole,)
+        return whole, digits_of(whole)
+    if whole.count("/") < 2:
+        return (whole,)
+    ends = [place for place, letter in enumerate(whole) if letter == "/"][1 : DEEPEST + 1]
+    folders = (whole[:end].rstrip("-._+#~·/\\@") for end in ends)
+    return (whole, *dict.fromkeys(folder for folder in folders if "/" in folder))
+
+
+def digits_of(number: str) -> str:
+    """Return the term of a number whose thousands are parted, by a comma or by a dot."""
+    return "," + number.replace(",", "").replace(".", "")
 
 
 def is_unspaced(term: str) -> bool:

@@ -47,6 +47,9 @@ _LETTERS = {
     "ة": "ه",
     "ك": "ک",
 }
+_DIGITS = {
+    chr(zero + digit): str(digit) for zero in (0x660, 0x6F0, 0x966) for digit in range(10)
+}  # Arabic, Persian, Devanagari
 _KEPT = frozenset("йїў")  # letters of their own, which Unicode takes apart
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
@@ -68,7 +71,7 @@ _SIGNS = _ranges(
     "\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff"
 )
 _CLEANED = str.maketrans(dict.fromkeys(map(chr, _ranges(_UNSEEN)), "") | _SAME)
-_FOLDED = str.maketrans(dict.fromkeys(map(chr, _SIGNS), "") | _LETTERS)
+_FOLDED = str.maketrans(dict.fromkeys(map(chr, _SIGNS), "") | _LETTERS | _DIGITS)
 
 
 def cleaned(text: str) -> str:
@@ -109,6 +112,8 @@ def _letter(letter: str) -> str:
 
 def simplified(text: str) -> str:
     """Return a text with the simplified form of each Chinese letter."""
+    if not text or max(text) < "\u2e80":
+        return text
     return text.translate(_chinese())
 
 
