@@ -91,11 +91,11 @@ class WordsCheck:
         if self.by_code is None or self.gain is None:
             return f"words (BM25) and code are searched together: {share}"
         words = "words (BM25)" if self.expansion.is_plain else "own and borrowed words (BM25)"
+        mean, low, high = self.gain
         return (
             f"{self.questions:,} questions, words in a row of a document, find the rest of it with "
             f"MRR {self.by_code:.3f} by code, {self.by_words:.3f} by {words}, {self.by_both:.3f} "
-            f"by both, {self.gain[0]:+.3f} ({self.gain[1]:+.3f} to {self.gain[2]:+.3f}) over the code "
-            f"({share})"
+            f"by both, {mean:+.3f} ({low:+.3f} to {high:+.3f}) over the code ({share})"
         )
 
 
