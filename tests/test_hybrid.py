@@ -15,15 +15,19 @@ from texts_ import NAMES, RARE, TOPICS, made, make_text, write_texts
 from aesearch.indexing import hybrid_weight
 from aesearch.indexing.hybrid_weight import check_words
 from aesearch.modalities.texts.extract import Document
+from aesearch.search.expansion import PLAIN, USUAL
 from aesearch.search.fusion import (
-    DEFAULT_WEIGHT,
     FEEDBACK,
+    MIDDLE,
     OVERWHELMING,
-    WEIGHTS,
+    STEEPNESS,
+    Lexical,
+    Mixture,
     Scored,
     WordsCheck,
     fuse,
-    with_feedback,
+    lifted,
+    weight_of_words,
 )
 from aesearch.search.index import Index
 
@@ -60,7 +64,7 @@ def test_fusion_worked_out_by_hand() -> None:
 
 def test_what_is_best_in_both_has_the_score_one() -> None:
     codes, words = ranking(z=0.2, a=-0.7, m=0.1), ranking(z=3.0, m=1.0)
-    for weight in WEIGHTS:
+    for weight in (0.1, 0.5, 0.9):
         found = named(fuse(codes, words, weight))
         assert next(iter(found.items())) == ("z", 1)
         assert all(0 <= score <= 1 for score in found.values())
@@ -108,7 +112,8 @@ def test_feedback_moves_the_query_to_the_mean_of_the_first(monkeypatch: pytest.M
     monkeypatch.setattr("aesearch.search.fusion.FEEDBACK", 2)
     searcher, query = Searcher(), np.array([[1.0, 0.0]], dtype=np.float32)
     # First by both: codes a=1, c=0.9, b=0.5, d=0, of which words (b) change nothing at the top.
-    found = with_feedback(query, searcher.nearest, ranking(b=1.0), searcher.codes_of, 0.1)
+    words = Lexical(ranking(b=1.0))
+    found = Mixture(0.1).search(query, searcher.nearest, words, searcher.codes_of)
     moved = np.array([1.0, 0.0]) + (np.array([1.0, 0.0]) + np.array([0.8, 0.6])) / 2
     np.testing.assert_allclose(searcher.queries[0], query)
     np.testing.assert_allclose(searcher.queries[1], [moved / np.linalg.norm(moved)], rtol=1e-6)
@@ -123,7 +128,7 @@ def test_words_steer_the_feedback(monkeypatch: pytest.MonkeyPatch) -> None:
     query = np.array([[1.0, 0.0]], dtype=np.float32)
     for words, first in ((NOTHING, "a"), (ranking(b=1.0), "b")):
         searcher = Searcher()
-        with_feedback(query, searcher.nearest, words, searcher.codes_of, 0.9)
+        Mixture(0.9).search(query, searcher.nearest, Lexical(words), searcher.codes_of)
         moved = query + np.array([CODES[first]])
         np.testing.assert_allclose(
             searcher.queries[1], moved / np.linalg.norm(moved), rtol=1e-6, atol=1e-7
@@ -132,8 +137,8 @@ def test_words_steer_the_feedback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_feedback_with_nothing_found() -> None:
     query = np.array([[1.0, 0.0]], dtype=np.float32)
-    found = with_feedback(
-        query, lambda _: NOTHING, NOTHING, lambda _: pytest.fail("no codes are wanted"), 0.5
+    found = Mixture(0.5).search(
+        query, lambda _: NOTHING, Lexical(NOTHING), lambda _: pytest.fail("no codes are wanted")
     )
     assert named(found) == {}
 
@@ -142,12 +147,67 @@ def test_a_query_that_feedback_cancels_out_stays_finite() -> None:
     searcher = Searcher()
     query = np.array([[1.0, 0.0]], dtype=np.float32)
     only_d = ranking(d=1.0)
-    ids, scores = with_feedback(query, lambda _: only_d, NOTHING, searcher.codes_of, 0.5)
+    ids, scores = Mixture(0.5).search(query, lambda _: only_d, Lexical(NOTHING), searcher.codes_of)
     assert named((ids, scores)) == {"d": 0.5}
     assert np.isfinite(scores).all()
 
 
+def test_without_feedback_the_query_is_asked_once() -> None:
+    searcher, query = Searcher(), np.array([[1.0, 0.0]], dtype=np.float32)
+    words = ranking(b=1.0)
+    found = Mixture(0.3, feedback=False).search(
+        query, searcher.nearest, Lexical(words), lambda _: pytest.fail("no codes are wanted")
+    )
+    assert len(searcher.queries) == 1
+    assert named(found) == named(fuse(searcher.nearest(query), words, 0.3))
+
+
+def test_words_alone_ask_no_code_unless_they_find_nothing() -> None:
+    searcher, query = Searcher(), np.array([[1.0, 0.0]], dtype=np.float32)
+    mixture = Mixture(1.0)
+    words = Lexical(ranking(b=4.0, d=1.0))
+    found = mixture.search(query, searcher.nearest, words, searcher.codes_of)
+    assert named(found) == {"b": 1, "d": 0.25}
+    assert not searcher.queries
+    found = mixture.search(query, searcher.nearest, Lexical(NOTHING), searcher.codes_of)
+    assert set(named(found)) == set(CODES)
+
+
 # -- the weight of words ---------------------------------------------------------------------------
+
+
+def test_the_weight_worked_out_by_hand() -> None:
+    codes = ranking(a=0.9, b=0.5, c=0.4, z=0.1)  # scaled: 1, 0.5, 0.375, 0
+    assert weight_of_words(codes, ranking(a=7.0)) == pytest.approx(
+        0.2 + 0.7 / (1 + np.exp(STEEPNESS * (1 - MIDDLE)))
+    )
+    both = weight_of_words(codes, ranking(b=2.0, y=3.0))  # y is not near: (0.5 + 0) / 2
+    assert both == pytest.approx(0.2 + 0.7 / (1 + np.exp(STEEPNESS * (0.25 - MIDDLE))))
+    # Only the five best count.
+    found = ranking(z=1.0, **dict.fromkeys("defgh", 9.0))
+    assert weight_of_words(codes, found) == weight_of_words(codes, ranking(d=1.0))
+    assert weight_of_words(NOTHING, found) == weight_of_words(codes, NOTHING) == 0.9
+
+
+def test_each_query_has_its_own_weight_by_default() -> None:
+    searcher, query = Searcher(), np.array([[1.0, 0.0]], dtype=np.float32)
+    for words in (ranking(a=1.0), ranking(d=1.0)):
+        weight = weight_of_words(searcher.nearest(query), words)
+        one, other = (
+            mixture.search(query, searcher.nearest, Lexical(words), searcher.codes_of)
+            for mixture in (Mixture(), Mixture(weight))
+        )
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_the_few_that_hold_every_word_come_first() -> None:
+    found = ranking(a=0.9, b=0.6, c=0.5, d=0.1)
+    first = np.array([ord("c"), ord("d"), ord("x")])
+    ids, scores = lifted(found, first)
+    assert [chr(id) for id in ids] == ["c", "d", "a", "b"]
+    np.testing.assert_allclose(scores, [0.9, 0.9, 0.9, 0.6])
+    assert lifted(found, first[2:]) is found
 
 
 @pytest.fixture(scope="module")
@@ -173,16 +233,19 @@ def checked(index: Index, documents: Sequence[Document], held_out: int | None = 
     return check_words(documents, rows, codes, index.features, index.encoder)
 
 
-def test_names_that_only_words_tell_apart_ask_for_words(index: Index) -> None:
+def test_names_that_only_words_tell_apart_ask_for_words(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hybrid_weight, "ROUNDS", 1)  # other words in a row hold no name
     check = checked(index, documents(60, "name{0} called{0} after{0}"))
     assert check.questions == 60
     assert check.by_words > 0.95
     assert check.by_code < 0.5
     assert check.by_code < check.by_both <= 1
-    assert check.weight >= DEFAULT_WEIGHT
+    assert check.weight in (None, 1.0)
     assert check.prefers_both
     assert 0 < check.gain[1] <= check.gain[0] <= check.gain[2]
-    assert "words count" in str(check)
+    assert "60 questions, words in a row of a document, find the rest of it" in str(check)
     assert WordsCheck.of({"fusion": asdict(check)}) == check
 
 
@@ -190,15 +253,21 @@ def test_too_few_long_documents_ask_nothing(index: Index) -> None:
     short = [Document("A boat in the harbour.", "")] * 200
     for few in (short, documents(hybrid_weight.FEWEST - 1)):
         check = checked(index, few)
-        assert check == WordsCheck(DEFAULT_WEIGHT)
+        assert check == WordsCheck()
         assert check.prefers_both
-        assert str(check) == "words (BM25) count 60%, the code the rest"
+        assert str(check) == (
+            "words (BM25) and code are searched together: words count more the less the code "
+            "agrees with them"
+        )
 
 
 def test_only_what_was_held_out_asks_and_all_is_searched(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert checked(index, documents(60), hybrid_weight.FEWEST - 1) == WordsCheck()
+    # Where few were held out they ask again, by other words of theirs.
+    assert checked(index, documents(60), 30).questions == 30 * hybrid_weight.ROUNDS
+    monkeypatch.setattr(hybrid_weight, "ROUNDS", 1)
     assert checked(index, documents(60), 30).questions == 30
     # What is said again, whole, in a document that does not ask is found before the rest of it.
     twice = documents(30, "name{0} called{0} after{0}") * 2
@@ -218,46 +287,53 @@ def test_the_check_changes_no_code_and_comes_out_the_same_again(index: Index) ->
     ]
     np.testing.assert_array_equal(codes, before)
     assert found[0] == found[1]
-    assert found[0].weight in WEIGHTS
+    assert found[0].questions == 60 * 5
 
 
-def values(*means: float, noise: float = 0.0) -> list[NDArray[np.float64]]:
-    """Reciprocal ranks of 100 questions with each weight, of these means."""
-    drawn = np.random.default_rng(0).normal(0, noise, (len(means), 100))
-    drawn -= drawn.mean(axis=1, keepdims=True)
-    return [mean + row for mean, row in zip(means, drawn, strict=True)]
+def ranks(mean: float, noise: float = 0.0) -> NDArray[np.float64]:
+    """Reciprocal ranks of 100 questions, of this mean."""
+    drawn = np.random.default_rng(0).normal(0, noise, 100)
+    return mean + drawn - drawn.mean()
 
 
-def test_the_weight_moves_only_as_far_as_the_evidence_carries() -> None:
-    def chosen(*means: float, noise: float) -> float:
-        return WEIGHTS[hybrid_weight._as_far_as_evident(values(*means, noise=noise), seed=0)]
+def test_what_is_usual_is_left_only_for_what_is_clearly_better() -> None:
+    def decided(**others: float) -> WordsCheck:
+        names = {"code": 0.4, "words": 0.6, "both": 0.7, "plain": 0.7, "unmoved": 0.7} | others
+        noise = dict.fromkeys(names, 0.0) | {"both": 0.1}
+        keys = {"plain": hybrid_weight.PLAIN_BOTH, "unmoved": hybrid_weight.UNMOVED}
+        return hybrid_weight._decided(
+            {keys.get(name, name): ranks(mean, noise[name]) for name, mean in names.items()}, 0
+        )
 
-    falling = [0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5]
-    assert chosen(*falling, noise=0.001) == 0.1
-    assert chosen(*falling[::-1], noise=0.001) == 0.9
-    # What differs by .05 or .1 is within the uncertainty of the best, .15 are not.
-    assert chosen(*falling, noise=0.45) == pytest.approx(0.2, abs=0.11)
-    assert 0.1 < chosen(*falling, noise=0.45) < DEFAULT_WEIGHT
-    assert chosen(*falling, noise=5.0) == DEFAULT_WEIGHT
-    assert chosen(*[0.5] * 9, noise=0) == DEFAULT_WEIGHT
+    usual = decided()
+    assert (usual.weight, usual.expansion, usual.feedback) == (None, USUAL, True)
+    assert (usual.by_code, usual.by_words, usual.by_both) == pytest.approx((0.4, 0.6, 0.7))
+    assert usual.prefers_both
+    for little in (0.705, 0.6):
+        assert decided(words=little, plain=little, unmoved=little).expansion == USUAL
+        assert decided(plain=little).feedback
+    assert decided(plain=0.75).expansion == PLAIN
+    assert not decided(unmoved=0.75).feedback
+    assert decided(words=0.74).weight is None  # clearly better, but not by much
+    assert decided(words=0.85).weight == 1
+    assert decided(code=0.72).prefers_both
+    assert not decided(code=0.85).prefers_both
 
 
-def test_the_weight_of_the_check_is_used(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    used: list[float] = []
+def test_what_the_check_found_is_used(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[Mixture] = []
+    search = Mixture.search
 
-    def noted(*args: object) -> Scored:
-        assert isinstance(args[4], float)
-        used.append(args[4])
-        return with_feedback(*args)  # type: ignore[arg-type]
+    def noted(self: Mixture, *args: Any) -> Scored:
+        used.append(self)
+        return search(self, *args)
 
-    monkeypatch.setattr("aesearch.search.documents.with_feedback", noted)
-    index.search("boat harbour", hybrid=True)
-    assert used == [index.encoder.manifest.check["fusion"]["weight"]]
-    own = {**index.encoder.manifest.check["fusion"], "weight": 0.3}
+    monkeypatch.setattr(Mixture, "search", noted)
+    own = {**index.encoder.manifest.check["fusion"], "weight": 0.3, "feedback": False}
     for check in ({"fusion": own}, OF_EARLIER_VERSIONS, {}, None):
         monkeypatch.setitem(vars(index.encoder.manifest), "check", check)
         index.search("boat harbour", hybrid=True)
-    assert used[1:] == [0.3, *[DEFAULT_WEIGHT] * 3]
+    assert used == [Mixture(0.3, feedback=False), *[Mixture()] * 3]
 
 
 # -- in an index -----------------------------------------------------------------------------------

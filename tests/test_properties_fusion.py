@@ -6,7 +6,16 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aesearch.search.fusion import Scored, fuse, with_feedback
+from aesearch.search.fusion import (
+    LEAST,
+    MOST,
+    Lexical,
+    Mixture,
+    Scored,
+    fuse,
+    lifted,
+    weight_of_words,
+)
 
 IDS = st.integers(1, 30)
 WEIGHTS = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1))
@@ -120,7 +129,7 @@ def test_a_document_that_is_better_in_both_is_better(
                 assert found[one] >= found[other] - TOLERANCE
 
 
-@given(codes=COSINES, words=BM25, weight=WEIGHTS)
+@given(codes=COSINES, words=BM25, weight=st.floats(0, 0.99))
 def test_feedback_asks_for_a_code_of_unit_length_and_finds_what_fusion_does(
     codes: dict[int, float], words: dict[int, float], weight: float
 ) -> None:
@@ -134,9 +143,36 @@ def test_feedback_asks_for_a_code_of_unit_length_and_finds_what_fusion_does(
         return np.stack([np.cos(ids), np.sin(ids)], axis=1).astype(np.float32)
 
     query = np.array([[0.6, 0.8]], dtype=np.float32)
-    found = with_feedback(query, nearest, scored(words), codes_of, weight)
+    lexical = Lexical(scored(words))
+    found = Mixture(weight).search(query, nearest, lexical, codes_of)
     for one, other in zip(found, fuse(scored(codes), scored(words), weight), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert len(asked) == 2
+    assert len(asked) == (2 if codes or words else 1)
     assert np.linalg.norm(asked[-1]) < 1 + TOLERANCE
     np.testing.assert_array_equal(query, np.array([[0.6, 0.8]], dtype=np.float32))
+
+
+@given(codes=COSINES, words=BM25)
+def test_words_count_less_the_more_the_code_agrees(
+    codes: dict[int, float], words: dict[int, float]
+) -> None:
+    weight = weight_of_words(scored(codes), scored(words))
+    assert LEAST <= weight <= MOST
+    assume(codes and words)
+    # The code that ranks as the words do agrees most; one that puts them all last, least.
+    low, high = dict.fromkeys(words, -1.0) | {99: 1.0}, dict.fromkeys(words, 1.0) | {99: -1.0}
+    most = weight_of_words(scored(low), scored(words))
+    least = weight_of_words(scored(high), scored(words))
+    assert least - TOLERANCE <= weight <= most + TOLERANCE
+
+
+@given(scores=BM25, first=st.sets(IDS, max_size=5))
+def test_what_is_lifted_comes_first_and_nothing_else_changes_places(
+    scores: dict[int, float], first: set[int]
+) -> None:
+    ranked = fuse(scored({}), scored(scores), 1.0)
+    ids, values = lifted(ranked, np.array(sorted(first), dtype=np.int64))
+    own = [id for id in ranked[0].tolist() if id in first]
+    assert ids.tolist() == own + [id for id in ranked[0].tolist() if id not in first]
+    assert (np.diff(values) <= 0).all()
+    assert values.max(initial=0) == ranked[1].max(initial=0)

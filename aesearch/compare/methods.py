@@ -35,7 +35,7 @@ from aesearch.indexing.selection import Candidate, Selection, Transform, freeze,
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.search.expansion import PLAIN, USUAL, Expansion
-from aesearch.search.fusion import WordsCheck
+from aesearch.search.fusion import Mixture, WordsCheck
 from aesearch.search.lexical import Analyzed
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
@@ -263,7 +263,7 @@ class Stage:
         items, score = encoding.codes[: len(self.dataset)], self._ranking(encoding.codes)
         seconds = time.perf_counter() - started
         lexical, more = self._lexical(items, found.expansion)
-        fusion = Fusion(lexical, items, score, found.weight)
+        fusion = Fusion(lexical, items, score, Mixture(found.weight, found.feedback))
         return Searcher(
             f"{encoding.title} + BM25",
             lambda queries: fusion.prepare(queries, encoding.encode(queries)),

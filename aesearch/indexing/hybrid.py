@@ -11,7 +11,7 @@ import numpy as np
 from aesearch.evaluation.tasks import Queries
 from aesearch.search.bm25 import Words
 from aesearch.search.expansion import PLAIN, Expansion
-from aesearch.search.fusion import CANDIDATES, Scored, with_feedback
+from aesearch.search.fusion import CANDIDATES, Lexical, Mixture, Scored
 from aesearch.search.lexical import Analyzed
 from aesearch.types import Floats, Ids
 
@@ -61,7 +61,7 @@ class HybridQuery(NamedTuple):
     """A query that is ready: its code, None where no word is known, and what BM25 found."""
 
     code: Floats | None
-    words: Scored
+    words: Lexical
     among: Ids | None
 
 
@@ -76,14 +76,13 @@ class Fusion:
         Of whole items.
     score : callable
         Gives, for some codes, the scores of all items.
-    weight : float
-        Of the words, in [0, 1].
+    mixture : Mixture
     """
 
     lexical: LexicalIndex
     codes: Floats
     score: Callable[[Floats], Floats]
-    weight: float
+    mixture: Mixture
 
     def prepare(self, queries: Queries, codes: Floats) -> list[HybridQuery]:
         """Search by words, and put the codes of the queries beside it."""
@@ -102,17 +101,16 @@ class Fusion:
         return found
 
     def _answer(self, query: HybridQuery) -> Scored:
-        return with_feedback(
+        return self.mixture.search(
             query.code,
             lambda code: self._nearest(code, query.among),
             query.words,
             lambda some: self.codes[some],
-            self.weight,
         )
 
-    def _words(self, text: str, among: Ids | None) -> Scored:
+    def _words(self, text: str, among: Ids | None) -> Lexical:
         words = self.lexical.words
-        return words.search(words.terms_of(text), CANDIDATES, among=among)
+        return Lexical.of(words, words.terms_of(text), CANDIDATES, among)
 
     def _nearest(self, code: Floats, among: Ids | None) -> Scored:
         scores = self.score(code)[0]

@@ -1,9 +1,8 @@
-"""How much words should count beside codes: found without queries, on the documents themselves."""
+"""How words and codes are best searched together: found by what documents ask for each other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +12,9 @@ from aesearch.evaluation.bootstrap import paired_difference
 from aesearch.evaluation.tasks import KnownItem, Queries, evaluate
 from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
-from aesearch.search.fusion import DEFAULT_WEIGHT, WEIGHTS, WordsCheck
+from aesearch.search.expansion import PLAIN, USUAL
+from aesearch.search.fusion import OVERWHELMING, WORDS_ALONE, Mixture, WordsCheck
+from aesearch.search.lexical import Analyzed
 from aesearch.types import Doubles, Floats, Ids
 
 if TYPE_CHECKING:
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
     from aesearch.modalities.texts.features import TextFeatures
 
 QUESTIONS = 300
+ROUNDS = 6  # times that a document asks, at most, where few were held out
 OPENING = 16  # words of a question: about a title and a sentence
 SEARCHED = 50_000  # documents, at most: seconds, beside the minutes of a training
 LONG_ENOUGH = 24  # words, so that both parts say something
 FEWEST = 20
+
+CODE, WORDS, BOTH = "code", "words", "both"
+PLAIN_BOTH, UNMOVED = "both, nothing borrowed", "both, without feedback"
 
 
 def check_words(
@@ -36,14 +41,17 @@ def check_words(
     encoder: FrozenEncoder,
     seed: int = 0,
 ) -> WordsCheck:
-    """Find out how much BM25 should count in a hybrid search, by the inverse cloze task.
+    """Find out how BM25 and codes are best searched together, by the inverse cloze task.
 
     The first words of a document, a title or a summary as a rule and much like what people ask,
-    must find the rest of it among all documents: by codes, by words, and as a hybrid search does
-    with each weight. No queries and no qrels are needed.
+    must find the rest of it among all documents: by codes, by words, and by both. No queries and
+    no qrels are needed. Where few documents were held out, they ask again by other words in a row.
 
     Only held-out documents can ask: of the others the encoder has learned which first words go
     with which rest, as of no query.
+
+    Such questions prefer words a little, being of the document itself; so what is usual, both and
+    borrowed words, is left only for what is clearly better.
 
     Parameters
     ----------
@@ -56,64 +64,100 @@ def check_words(
     encoder : FrozenEncoder
         That gave the codes.
     seed : int
-        Chooses which documents ask.
+        Chooses which documents ask, and by which words.
     """
     searched = np.random.default_rng(seed).permutation(len(documents))[:SEARCHED]
-    documents, codes = [documents[row] for row in searched], codes[searched]
-    language = features.language
-    cut = openings_of(documents, np.flatnonzero(np.isin(searched, held_out)), language, QUESTIONS)
-    if cut is None:
+    asking = np.flatnonzero(np.isin(searched, held_out))
+    collection = _Collection([documents[row] for row in searched], codes[searched], features)
+    found: dict[str, list[Doubles]] = {}
+    for cut in collection.cuts(asking, seed):
+        for name, ranks in collection.asked(cut, encoder).items():
+            found.setdefault(name, []).append(ranks)
+    if not found:
         return WordsCheck()
-    codes[cut.rows] = encoder.encode(features.transform(cut.rests))
-    texts = [document.text for document in documents]
-    for row, rest in zip(cut.rows.tolist(), cut.rests, strict=True):
-        texts[row] = rest
-    queries = Queries(features.count(cut.questions), cut.questions, cut.rows, cut.questions)
-    task = KnownItem.of(queries, np.arange(len(documents)))
-
-    def reached(score: Callable[[slice], Floats]) -> Doubles:
-        return evaluate(task, score).values["reciprocal_rank"]
-
-    asked = encoder.encode(features.weigh(queries.samples))
-    lexical = LexicalIndex.of(texts, language)
-    fusion = Fusion(lexical, codes, lambda code: code @ codes.T, DEFAULT_WEIGHT)
-    ready = fusion.prepare(queries, asked)
-
-    def with_weight(weight: float) -> Doubles:
-        ranked = replace(fusion, weight=weight).ranked
-        return reached(lambda block: ranked(ready[block]))
-
-    by_code = reached(lambda block: asked[block] @ codes.T)
-    by_words = reached(lambda block: lexical.scores(queries.texts[block]))
-    by_both = [with_weight(weight) for weight in WEIGHTS]
-    chosen = _as_far_as_evident(by_both, seed)
-    gain = paired_difference(by_both[chosen], by_code, seed)
-    return WordsCheck(
-        WEIGHTS[chosen],
-        len(queries),
-        float(by_code.mean()),
-        float(by_words.mean()),
-        float(by_both[chosen].mean()),
-        (gain.mean, gain.low, gain.high),
-    )
+    return _decided({name: np.concatenate(ranks) for name, ranks in found.items()}, seed)
 
 
-def _as_far_as_evident(values: Sequence[Doubles], seed: int) -> int:
-    """Return the weight nearest to the default of those that are not clearly worse than the best.
+def _decided(found: Mapping[str, Doubles], seed: int) -> WordsCheck:
+    """Return what is usual, but for what is clearly worse than something else.
 
     Parameters
     ----------
-    values : sequence of ndarray of float64
-        Reciprocal ranks with each of `WEIGHTS`, of the same queries.
+    found : mapping of str to ndarray of float64
+        Reciprocal ranks of the same questions, by each way to search.
     """
-    best = int(np.argmax([found.mean() for found in values]))
-    usual = WEIGHTS.index(DEFAULT_WEIGHT)
-    step = 1 if best > usual else -1
-    return next(
-        place
-        for place in range(usual, best + step, step)
-        if paired_difference(values[best], values[place], seed).low <= 0
+
+    def better(name: str, by: float = 0.0) -> bool:
+        return paired_difference(found[name], found[BOTH], seed).low > by
+
+    gain = paired_difference(found[BOTH], found[CODE], seed)
+    return WordsCheck(
+        WORDS_ALONE if better(WORDS, OVERWHELMING) else None,
+        len(found[BOTH]),
+        float(found[CODE].mean()),
+        float(found[WORDS].mean()),
+        float(found[BOTH].mean()),
+        (gain.mean, gain.low, gain.high),
+        PLAIN if better(PLAIN_BOTH) else USUAL,
+        feedback=not better(UNMOVED),
     )
+
+
+class _Collection(NamedTuple):
+    """What is searched; documents that ask are cut in two."""
+
+    documents: Sequence[Document]
+    codes: Floats
+    features: TextFeatures
+
+    def cuts(self, rows: Ids, seed: int) -> Iterator[Openings]:
+        """Yield questions, until there are enough of them: first words, then others in a row."""
+        rng, count = np.random.default_rng(seed), 0
+        for again in range(ROUNDS):
+            draw = rng if again else None
+            cut = openings_of(self.documents, rows, self.features.language, QUESTIONS - count, draw)
+            if cut is None:
+                return
+            yield cut
+            count += len(cut.rows)
+            if count > QUESTIONS - FEWEST:
+                return
+
+    def asked(self, cut: Openings, encoder: FrozenEncoder) -> dict[str, Doubles]:
+        """Return the reciprocal rank at which each question finds the rest, by each way."""
+        codes = self.codes.copy()
+        codes[cut.rows] = encoder.encode(self.features.transform(cut.rests))
+        queries = Queries(
+            self.features.count(cut.questions), cut.questions, cut.rows, cut.questions
+        )
+        asked = encoder.encode(self.features.weigh(queries.samples))
+        task = KnownItem.of(queries, np.arange(len(codes)))
+
+        def reached(score: Callable[[slice], Floats]) -> Doubles:
+            return evaluate(task, score).values["reciprocal_rank"]
+
+        def by_both(lexical: LexicalIndex, mixture: Mixture) -> Doubles:
+            fusion = Fusion(lexical, codes, lambda code: code @ codes.T, mixture)
+            ready = fusion.prepare(queries, asked)
+            return reached(lambda block: fusion.ranked(ready[block]))
+
+        plain, lexical = self._lexical(cut, codes)
+        return {
+            CODE: reached(lambda block: asked[block] @ codes.T),
+            WORDS: reached(lambda block: lexical.scores(queries.texts[block])),
+            BOTH: by_both(lexical, Mixture()),
+            PLAIN_BOTH: by_both(plain, Mixture()),
+            UNMOVED: by_both(lexical, Mixture(feedback=False)),
+        }
+
+    def _lexical(self, cut: Openings, codes: Floats) -> tuple[LexicalIndex, LexicalIndex]:
+        """Return lexical indexes without and with borrowed words, of the rests of what asks."""
+        texts = [document.text for document in self.documents]
+        for row, rest in zip(cut.rows.tolist(), cut.rests, strict=True):
+            texts[row] = rest
+        analyzed = Analyzed.of(lambda: enumerate(texts), self.features.language)
+        plain, borrowing = (analyzed.weigh(codes, expansion) for expansion in (PLAIN, USUAL))
+        return LexicalIndex(plain), LexicalIndex(borrowing)
 
 
 class Openings(NamedTuple):
@@ -125,15 +169,25 @@ class Openings(NamedTuple):
 
 
 def openings_of(
-    documents: Sequence[Document], rows: Ids, language: str, most: int | None = None
+    documents: Sequence[Document],
+    rows: Ids,
+    language: str,
+    most: int | None = None,
+    draw: np.random.Generator | None = None,
 ) -> Openings | None:
-    """Cut the first `most` long ones of some documents in two; None where fewer than `FEWEST`."""
+    """Cut the first `most` long ones of some documents in two; None where fewer than `FEWEST`.
+
+    With `draw`, the question is not the first words but others in a row.
+    """
     tokens = ((row, _kept_tokens(documents[row].text, language)) for row in rows.tolist())
     long = dict(islice((one for one in tokens if len(one[1]) >= LONG_ENOUGH), most))
     if len(long) < FEWEST:
         return None
-    questions = [" ".join(kept[:OPENING]) for kept in long.values()]
-    rests = [" ".join(kept[OPENING:]) for kept in long.values()]
+    questions, rests = [], []
+    for kept in long.values():
+        start = 0 if draw is None else int(draw.integers(len(kept) - OPENING + 1))
+        questions.append(" ".join(kept[start : start + OPENING]))
+        rests.append(" ".join(kept[:start] + kept[start + OPENING :]))
     return Openings(np.array(list(long), dtype=np.int64), questions, rests)
 
 

@@ -220,6 +220,25 @@ class Words:
         """Return whether any document holds a term."""
         return self._find(term.encode()) >= 0
 
+    def holding_all(self, terms: Iterable[str], most: int) -> Ids:
+        """Return the documents that hold every one of the terms themselves; none if over `most`."""
+        parts = []
+        for term in dict.fromkeys(terms):
+            column = self._find(term.encode())
+            if column < 0:
+                return self.ids[:0]
+            parts.append(self.documents[int(self.starts[column]) : int(self.own_ends[column])])
+        if not parts:
+            return self.ids[:0]
+        parts.sort(key=len)
+        found = np.asarray(parts[0])
+        for part in parts[1:]:
+            if not len(found):
+                break
+            places = np.minimum(np.searchsorted(part, found), len(part) - 1)
+            found = found[part[places] == found]
+        return self.ids[found] if len(found) <= most else self.ids[:0]
+
     def borrows(self, id: int, term: str) -> bool:
         """Return whether a document is found by a term that stands in similar documents alone."""
         column = self._find(term.encode())

@@ -13,7 +13,7 @@ from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
 from aesearch.modalities.texts.tokenizer import raw_tokens
-from aesearch.search.fusion import CANDIDATES, WordsCheck, with_feedback
+from aesearch.search.fusion import CANDIDATES, Lexical, Mixture, WordsCheck
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
 from aesearch.search.ranker import Ranker
@@ -165,7 +165,7 @@ class DocumentRanker(Ranker):
         deep = limits._replace(k=max(limits.k, CANDIDATES))
         allowed = None if limits.among is None else self.backend.matching(limits.among)
         words = self.words(snapshot)
-        lexical = words.search(words.terms_of(query.text or ""), deep.k, among=allowed)
+        lexical = Lexical.of(words, words.terms_of(query.text or ""), deep.k, allowed)
         rows: dict[int, int] = {}
 
         def nearest(moved: Floats) -> tuple[Ids, Floats]:
@@ -174,8 +174,9 @@ class DocumentRanker(Ranker):
             scores = np.array([one.score for one in found], dtype=np.float32)
             return np.array([one.id for one in found], dtype=np.int64), scores
 
-        weight = _words_check(snapshot).weight
-        ids, scores = with_feedback(code, nearest, lexical, self.backend.codes_of, weight)
+        check = _words_check(snapshot)
+        mixture = Mixture(check.weight, check.feedback)
+        ids, scores = mixture.search(code, nearest, lexical, self.backend.codes_of)
         exact = self.exact(query)
         best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
         for id, score in zip(ids[: limits.k].tolist(), scores[: limits.k].tolist(), strict=True):

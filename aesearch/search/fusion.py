@@ -2,51 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aesearch.search.expansion import PLAIN, Expansion
 from aesearch.types import Floats, Ids
 
+if TYPE_CHECKING:
+    from aesearch.search.bm25 import Words
+
 Scored = tuple[Ids, Floats]
 
 CANDIDATES = 1000  # of each ranking
 FEEDBACK, STRENGTH = 8, 1.0
-WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # never none: only words find a new name
-DEFAULT_WEIGHT = 0.6  # of the words, where no check has shown another to be better
-OVERWHELMING = 0.05  # of reciprocal rank, which words must clearly cost before they are left out
+# The weight of words falls from `MOST` to `LEAST` the more the code agrees with them, over the
+# best `COMPARED` that they find; half way where these have `MIDDLE` of the code's scores.
+LEAST, MOST, COMPARED = 0.2, 0.9, 5
+MIDDLE, STEEPNESS = 0.86, 10.0
+WORDS_ALONE = 1.0  # a weight
+FEW = 10  # documents that hold every word of a query: so few come first
+OVERWHELMING = 0.05  # of reciprocal rank, which one half must clearly cost before it is left out
 
 
 @dataclass(frozen=True)
 class WordsCheck:
-    """How well the openings of documents held out of training find the rest of them.
+    """How well some words of documents held out of training find the rest of them.
 
     By mean reciprocal rank.
 
     Attributes
     ----------
-    weight : float
-        Of the words in a hybrid search, in (0, 1).
+    weight : float or None
+        Of the words in a hybrid search, in (0, 1]; 1 searches by words alone. None: each query has
+        its own, see `weight_of_words`.
     questions : int
-        Openings that were asked; 0 where too few documents are long enough to find out.
+        Asked: first words of documents and, of few documents, others in a row; 0 where too few
+        are long enough to find out.
     by_code, by_words, by_both : float or None
         Found by the codes, by BM25, and by both with this weight.
     gain : tuple of three floats, or None
         By how much more is found by both than by code, with the interval of the paired bootstrap.
     expansion : Expansion
         What documents borrow of each other; nothing by default.
+    feedback : bool
+        Whether the query is moved towards what was found first.
     """
 
-    weight: float = DEFAULT_WEIGHT
+    weight: float | None = None
     questions: int = 0
     by_code: float | None = None
     by_words: float | None = None
     by_both: float | None = None
     gain: tuple[float, float, float] | None = None
     expansion: Expansion = PLAIN
+    feedback: bool = True
 
     @classmethod
     def of(cls, check: Mapping[str, Any] | None) -> WordsCheck:
@@ -61,7 +74,7 @@ class WordsCheck:
 
     @property
     def prefers_both(self) -> bool:
-        """Whether a text is searched by both unless told otherwise.
+        """Whether a text is searched by words too unless told otherwise.
 
         Made-up questions are not those that people ask, and names are found by words alone: it
         takes more than a clear difference to leave them out.
@@ -69,12 +82,20 @@ class WordsCheck:
         return self.gain is None or self.gain[2] >= -OVERWHELMING
 
     def __str__(self) -> str:
-        if self.by_code is None:
-            return f"words (BM25) count {self.weight:.0%}, the code the rest"
+        if self.weight is None:
+            share = "words count more the less the code agrees with them"
+        elif self.weight == WORDS_ALONE:
+            share = "words count alone"
+        else:
+            share = f"words count {self.weight:.0%}"
+        if self.by_code is None or self.gain is None:
+            return f"words (BM25) and code are searched together: {share}"
+        words = "words (BM25)" if self.expansion.is_plain else "own and borrowed words (BM25)"
+        mean, low, high = self.gain
         return (
-            f"a document's first words find the rest of it with MRR {self.by_code:.3f} by code, "
-            f"{self.by_words:.3f} by words (BM25), {self.by_both:.3f} by both (words count "
-            f"{self.weight:.0%})"
+            f"{self.questions:,} questions, words in a row of a document, find the rest of it with "
+            f"MRR {self.by_code:.3f} by code, {self.by_words:.3f} by {words}, {self.by_both:.3f} "
+            f"by both, {mean:+.3f} ({low:+.3f} to {high:+.3f}) over the code ({share})"
         )
 
 
@@ -111,37 +132,136 @@ def fuse(codes: Scored, words: Scored, weight: float) -> Scored:
     return ids[order], total[order]
 
 
-def with_feedback(
-    query: Floats | None,
-    nearest: Callable[[Floats], Scored],
-    words: Scored,
-    codes_of: Callable[[Ids], Floats],
-    weight: float,
-) -> Scored:
-    """Search by code and words, move the query towards what was found first, and search again.
+def weight_of_words(codes: Scored, words: Scored) -> float:
+    """Return how much the words of a query should count: the less, the more the code confirms them.
+
+    Where the documents that are best by words are among the nearest by code too, the code has
+    understood what was asked, and finds more than the words do; where it is far from them, it has
+    not learned what the words say: names, numbers, another subject.
 
     Parameters
     ----------
-    query : ndarray of float32, shape (1, code_size), or None
-        None where no code is had: then words alone are searched.
-    nearest : callable
-        From such a code to the nearest documents and their scores.
-    words : (ids, scores)
-        What BM25 found.
-    codes_of : callable
-        Codes of documents by id.
-    weight : float
-        Of the words.
+    codes, words : (ids, scores)
+        Those of the code include the lowest that counts, at which its scale of 0 to 1 begins.
+
+    Returns
+    -------
+    float
+        In [0.2, 0.9].
+
+    References
+    ----------
+    A. Shtok, O. Kurland and D. Carmel, Query performance prediction using reference lists, ACM
+    TOIS 2016: a ranking is as good as its agreement with another one.
+    """
+    if not len(codes[0]) or not len(words[0]):
+        return MOST
+    best = words[0][np.argsort(-words[1], kind="stable")[:COMPARED]]
+    low = float(codes[1].min())
+    width = max(float(codes[1].max()) - low, 1e-9)
+    scaled = dict(zip(codes[0].tolist(), ((codes[1] - low) / width).tolist(), strict=True))
+    agreement = float(np.mean([scaled.get(id, 0.0) for id in best.tolist()]))
+    return LEAST + (MOST - LEAST) / (1 + math.exp(STEEPNESS * (agreement - MIDDLE)))
+
+
+@dataclass(frozen=True)
+class Lexical:
+    """What the lexical index says of a query.
+
+    Attributes
+    ----------
+    found : (ids, scores)
+        The best by BM25.
+    complete : ndarray of int64
+        The documents that hold every word, if they are few.
+    """
+
+    found: Scored
+    complete: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    @classmethod
+    def of(cls, words: Words, terms: Sequence[str], k: int, among: Ids | None = None) -> Lexical:
+        """Ask a lexical index, for the `k` best of all documents or of some."""
+        complete = words.holding_all(terms, FEW)
+        if among is not None:
+            complete = complete[np.isin(complete, among)]
+        return cls(words.search(terms, k, among=among), complete)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How codes and words are searched together.
+
+    Attributes
+    ----------
+    weight : float or None
+        Of the words, in [0, 1]; None: each query has its own.
+    feedback : bool
+        Whether the query is moved towards what was found first, and searched again.
 
     References
     ----------
     J. Rocchio, Relevance feedback in information retrieval, 1971.
     """
-    if query is None:
-        return words[0], words[1] / max(1e-9, float(words[1].max(initial=0)))
-    first = fuse(nearest(query), words, weight)[0][:FEEDBACK]
-    if not len(first):
-        return fuse(nearest(query), words, weight)
-    moved = query + STRENGTH * codes_of(first).mean(axis=0, keepdims=True)
-    moved /= max(float(np.linalg.norm(moved)), 1e-12)
-    return fuse(nearest(moved.astype(np.float32)), words, weight)
+
+    weight: float | None = None
+    feedback: bool = True
+
+    def search(
+        self,
+        query: Floats | None,
+        nearest: Callable[[Floats], Scored],
+        lexical: Lexical,
+        codes_of: Callable[[Ids], Floats],
+    ) -> Scored:
+        """Search by code and words.
+
+        Parameters
+        ----------
+        query : ndarray of float32, shape (1, code_size), or None
+            None where no code is had: then words alone are searched.
+        nearest : callable
+            From such a code to the nearest documents and their scores.
+        lexical : Lexical
+        codes_of : callable
+            Codes of documents by id.
+
+        Returns
+        -------
+        ids, scores : ndarray of int64, ndarray of float32
+            Best first, scores in [0, 1]. The few that hold every word come first.
+        """
+        words = lexical.found
+        if query is None or (self.weight == WORDS_ALONE and len(words[0])):
+            found = words[0], words[1] / max(1e-9, float(words[1].max(initial=0)))
+        else:
+            found = self._fused(query, nearest, words, codes_of)
+        return lifted(found, lexical.complete)
+
+    def _fused(
+        self,
+        query: Floats,
+        nearest: Callable[[Floats], Scored],
+        words: Scored,
+        codes_of: Callable[[Ids], Floats],
+    ) -> Scored:
+        codes = nearest(query)
+        weight = weight_of_words(codes, words) if self.weight is None else self.weight
+        found = fuse(codes, words, weight)
+        if not self.feedback or not len(found[0]):
+            return found
+        moved = query + STRENGTH * codes_of(found[0][:FEEDBACK]).mean(axis=0, keepdims=True)
+        moved /= max(float(np.linalg.norm(moved)), 1e-12)
+        return fuse(nearest(moved.astype(np.float32)), words, weight)
+
+
+def lifted(found: Scored, first: Ids) -> Scored:
+    """Return a ranking in which some documents come first, none with less than those behind."""
+    ids, scores = found
+    is_first = np.isin(ids, first)
+    if not is_first.any():
+        return found
+    order = np.argsort(~is_first, kind="stable")
+    ids, scores, count = ids[order], scores[order], int(is_first.sum())
+    most = float(scores[count:].max(initial=0))
+    return ids, np.concatenate([np.maximum(scores[:count], most), scores[count:]])
