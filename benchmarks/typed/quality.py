@@ -1,0 +1,147 @@
+"""How well what is typed is found: each way to search an index, and the baselines beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+import aesearch
+from aesearch.errors import ContentError
+from aesearch.evaluation.bootstrap import bootstrap, paired_difference
+from aesearch.search.documents import DocumentRanker
+from aesearch.sources.columns import Columns
+from aesearch.types import Doubles, Ids
+from benchmarks.reporting import say
+from benchmarks.text_sets import Judged
+from benchmarks.typed.baselines import Bm25, gensim_lsi, lsa, tokens_of
+from benchmarks.typed.indexes import Shelf, checksum
+from benchmarks.typed.sets import Source
+
+DEEP = 1_000  # hits that count
+SHALLOW, MANY = 100, 500  # hits that count of so many queries: nearly all time goes into snippets
+DEFAULT = "default"
+WAYS: dict[str, bool | None] = {
+    DEFAULT: None,
+    "both (hybrid=True)": True,
+    "codes (hybrid=False)": False,
+}
+
+Values = dict[str, Doubles]
+Row = dict[str, Any]
+
+
+def measured(source: Source, found: Judged, shelf: Shelf) -> tuple[list[Row], Row]:
+    """Return a row for each way to search a collection, and one that compares the default."""
+    content = checksum(*found.keys, *found.documents)
+    columns = (
+        Columns(("text",)) if found.table.name != "corpus.jsonl" else Columns(("text",), "_id")
+    )
+    values: dict[str, Values] = {}
+    with shelf.index(source.name, found.table, content, columns) as index:
+        for way, ranked in _ours(found, index):
+            values[way] = found.values(ranked)
+            say(f"{source.name}, {way}: {values[way][source.metrics[0]].mean():.3f}")
+        told = _told(index)
+    others = dict(_baselines(source, found))
+    values |= others
+    rows = [_row(source, way, of_way) for way, of_way in values.items()]
+    return rows, _compared(source, values[DEFAULT], others) | {"the check": told}
+
+
+def _ours(found: Judged, index: aesearch.Index) -> Iterator[tuple[str, list[Ids]]]:
+    """Yield the rankings of each way to search an index."""
+    rows = {key: row for row, key in enumerate(found.keys)}
+    depth = DEEP if len(found.queries) < MANY else SHALLOW
+    for way, hybrid in WAYS.items():
+        yield way, [_ranked(index, query, depth, hybrid, rows) for query in found.queries]
+    alone = words_alone(index)
+    yield (
+        "words (BM25 of the index)",
+        [
+            np.array([rows[key] for key in alone(query, depth)], dtype=np.int64)
+            for query in found.queries
+        ],
+    )
+
+
+def _ranked(
+    index: aesearch.Index, query: str, depth: int, hybrid: bool | None, rows: dict[str, int]
+) -> Ids:
+    try:
+        hits = index.search(query, depth, hybrid=hybrid)
+    except ContentError:  # no word of it is in the collection
+        hits = []
+    return np.array([rows[hit.key] for hit in hits], dtype=np.int64)
+
+
+def _told(index: aesearch.Index) -> str:
+    """Return what the check has found out about words."""
+    found: dict[str, Any] = (index.info().check or {}).get("fusion", {})
+    return ", ".join(
+        f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in found.items()
+    )
+
+
+def words_alone(index: aesearch.Index) -> Callable[[str, int], list[str]]:
+    """Return what searches the lexical index of an index: from a query and a depth to keys."""
+    ranker, snapshot = cast(DocumentRanker, index.ranker), index.folder.snapshot()
+    words, language = ranker.words(snapshot), getattr(snapshot.features, "language", "")
+
+    def search(query: str, depth: int) -> list[str]:
+        ids = words.search(index.prepare(query).terms(language), depth)[0].tolist()
+        keys = ranker.backend.keys_of(ids)
+        return [keys[id] for id in ids]
+
+    return search
+
+
+def _baselines(source: Source, found: Judged) -> Iterator[tuple[str, Values]]:
+    """Yield what each baseline reaches, at its best where it has choices."""
+    documents, queries = (
+        tokens_of(texts, source.language) for texts in (found.documents, found.queries)
+    )
+    stems = "pairs of characters" if source.language == "chinese" else "stems"
+    yield f"bm25s ({stems})", found.values(Bm25(documents).rankings(queries, DEEP))
+    for name, of_all in (("LSA", lsa), ("gensim LSI", gensim_lsi)):
+        values = {
+            choice: found.values(ranked) for choice, ranked in of_all(documents, queries, DEEP)
+        }
+        if values:
+            best = max(values, key=lambda one: float(values[one][source.metrics[0]].mean()))
+            say(f"{source.name}, {name}: {values[best][source.metrics[0]].mean():.3f} ({best})")
+            yield f"best {name} ({best})", values[best]
+
+
+def _row(source: Source, way: str, values: Values) -> Row:
+    row: Row = {"set": source.name, "search": way}
+    for metric in source.metrics:
+        estimate = bootstrap(values[metric][:, None])[0]
+        row[metric] = estimate.mean
+        row[f"{metric}, 95 %"] = f"{estimate.low:.3f} to {estimate.high:.3f}"
+    return row
+
+
+def _compared(source: Source, ours: Values, others: dict[str, Values]) -> Row:
+    """Return the default beside the better of the baselines, by the metric that decides."""
+    metric = source.metrics[0]
+    best = max(others, key=lambda way: float(others[way][metric].mean()))
+    mean, least = float(ours[metric].mean()), float(others[best][metric].mean())
+    difference = paired_difference(ours[metric], others[best][metric])
+    return {
+        "set": source.name,
+        "queries": len(ours[metric]),
+        "metric": metric,
+        DEFAULT: mean,
+        "better baseline": best,
+        "it reaches": least,
+        "ratio": mean / max(least, 1e-9),
+        "difference, 95 %": f"{difference.low:+.3f} to {difference.high:+.3f}",
+    }
+
+
+def mean_ratio(compared: Sequence[Row]) -> float:
+    """Return the mean of the ratios."""
+    return float(np.mean([row["ratio"] for row in compared]))

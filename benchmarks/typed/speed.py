@@ -1,0 +1,91 @@
+"""How long a typed query takes in 100,000 documents, in process, beside bm25s alone."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import aesearch
+from aesearch.sources.columns import Columns
+from benchmarks.reporting import say
+from benchmarks.typed.baselines import Bm25, tokens_of
+from benchmarks.typed.indexes import Shelf, checksum
+from benchmarks.typed.quality import words_alone
+from benchmarks.typed.sets import mails, subjects, write_table
+
+QUERIES, HITS = 200, 10
+PIECES, WORDS = 2, 60  # a document: so many pieces of messages, of so many words each
+MILLISECONDS = 1_000
+
+
+def recombined(texts: Sequence[str], count: int, seed: int) -> Iterator[str]:
+    """Yield new documents: two pieces of 60 words each, cut from messages drawn at random."""
+    rng = np.random.default_rng(seed)
+    spoken = [words for text in texts if len(words := text.split()) >= WORDS]
+    for _ in range(count):
+        pieces = []
+        for n in rng.integers(len(spoken), size=PIECES):
+            start = int(rng.integers(len(spoken[n]) - WORDS + 1))
+            pieces.append(" ".join(spoken[n][start : start + WORDS]))
+        yield "\n\n".join(pieces)
+
+
+def timed(
+    data: Path | None, cache: Path, shelf: Shelf, count: int
+) -> tuple[str, list[dict[str, Any]], dict[str, Any]]:
+    """Return the times of 200 subjects of 20 Newsgroups as queries, each way in turn."""
+    found = mails(data)
+    texts = list(recombined([mail.text for mail in found], count, 0))
+    queries = subjects(found, QUERIES, 0)
+    table = cache / f"recombined-{count}.jsonl"
+    keys = [str(n) for n in range(count)]
+    write_table(table, keys, texts)
+    say(f"bm25s of {count:,} documents")
+    other = Bm25(tokens_of(texts, "english"))
+    content = checksum(*texts)
+    with shelf.index("speed", table, content, Columns(("text",), "id")) as index:
+        rows = [_row(way, times) for way, times in _in_turn(_ways(index, other), queries).items()]
+    notes = {
+        "documents": f"{count:,}, each two pieces of {WORDS} words of messages of 20 Newsgroups",
+        "queries": f"{len(queries)} subjects of 20 Newsgroups, {HITS} hits, in one process",
+        "default / bm25s": rows[0]["median ms"] / rows[-1]["median ms"],
+    }
+    return f"A typed query in {count:,} documents", rows, notes
+
+
+def _ways(index: aesearch.Index, other: Bm25) -> dict[str, Callable[[str], object]]:
+    alone = words_alone(index)
+    return {
+        "default": lambda query: index.search(query, HITS),
+        "both (hybrid=True)": lambda query: index.search(query, HITS, hybrid=True),
+        "codes (hybrid=False)": lambda query: index.search(query, HITS, hybrid=False),
+        "words (BM25 of the index), keys alone": lambda query: alone(query, HITS),
+        "bm25s (stems)": lambda query: other.rankings(tokens_of([query], "english"), HITS),
+    }
+
+
+def _in_turn(
+    ways: dict[str, Callable[[str], object]], queries: Sequence[str]
+) -> dict[str, list[float]]:
+    """Return the seconds of each query in each way; a first round, of a few, does not count."""
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for n, query in enumerate([*queries[:3], *queries]):
+        for way, ask in ways.items():
+            started = time.perf_counter()
+            ask(query)
+            if n >= 3:
+                times[way].append(time.perf_counter() - started)
+    return times
+
+
+def _row(way: str, seconds: Sequence[float]) -> dict[str, Any]:
+    return {
+        "search": way,
+        "median ms": MILLISECONDS * statistics.median(seconds),
+        "95 % within ms": MILLISECONDS * float(np.percentile(seconds, 95)),
+    }
