@@ -131,11 +131,10 @@ def weighed(counts: csr_matrix, entropy: Floats) -> csr_matrix:
 
 def _cut(name: str, codes: Floats, asked: Floats, most: int) -> Iterator[tuple[str, list[Ids]]]:
     """Yield rankings by cosine of the first numbers of codes: one decomposition has all sizes."""
-    for size in SIZES:
-        if size <= codes.shape[1]:
-            scores = normalize(asked[:, :size]) @ normalize(codes[:, :size]).T
-            ranked: Ints = ranking(scores, most)
-            yield f"{name}, {size}", list(ranked)
+    for size in [size for size in SIZES if size <= codes.shape[1]] or [codes.shape[1]]:
+        scores = normalize(asked[:, :size]) @ normalize(codes[:, :size]).T
+        ranked: Ints = ranking(scores, most)
+        yield f"{name}, {size}", list(ranked)
 
 
 def _as_it_is(tokens: list[str]) -> list[str]:

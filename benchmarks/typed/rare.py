@@ -31,10 +31,13 @@ SHOWN = 5  # of those that are not found
 Kinds = Mapping[str, re.Pattern[str]]
 
 MESSAGES: Kinds = {
+    # Of people; a message id, such as 1993Apr20.031840.18636@host, looks much the same.
     "mail addresses": re.compile(
-        r"(?<![\w.+-])[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?![\w-])"
+        r"(?<![\w.+-])[A-Za-z][a-z._-]*\d{0,4}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?![\w-])"
     ),
-    "numbers": re.compile(r"(?<![\w.,:/-])\d{3,}(?:[.,]\d+)*(?![\w:/-])"),
+    "numbers": re.compile(
+        r"(?<![\w.,:/-])(?:\d{1,3}(?:,\d{3})+|\d{3,})(?:\.\d+)?(?![\w:/-]|[.,]\d)"
+    ),
     "part names": re.compile(r"(?<![\w-])[A-Z]{2,5}-\d{2,6}[A-Z]{0,2}(?![\w-])"),
     "paths": re.compile(r"(?<![\w/.:-])(?:/[A-Za-z][\w.+-]*){2,}(?<![.])(?![\w/-])"),
     "hexadecimal": re.compile(
