@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 import aesearch
-from aesearch.errors import ContentError
 from aesearch.evaluation.bootstrap import bootstrap, paired_difference
-from aesearch.search.documents import DocumentRanker
 from aesearch.sources.columns import Columns
 from aesearch.types import Doubles, Ids
 from benchmarks.reporting import say
@@ -18,16 +16,10 @@ from benchmarks.text_sets import Judged
 from benchmarks.typed.baselines import Bm25, gensim_lsi, lsa, tokens_of
 from benchmarks.typed.indexes import Shelf, checksum
 from benchmarks.typed.sets import Source
+from benchmarks.typed.ways import DEFAULT, ways_of
 
 DEEP = 1_000  # hits that count
 SHALLOW, MANY = 100, 500  # hits that count of so many queries: nearly all time goes into snippets
-DEFAULT = "default"
-WAYS: dict[str, bool | None] = {
-    DEFAULT: None,
-    "both (hybrid=True)": True,
-    "codes (hybrid=False)": False,
-}
-
 Values = dict[str, Doubles]
 Row = dict[str, Any]
 
@@ -35,9 +27,7 @@ Row = dict[str, Any]
 def measured(source: Source, found: Judged, shelf: Shelf) -> tuple[list[Row], Row]:
     """Return a row for each way to search a collection, and one that compares the default."""
     content = checksum(*found.keys, *found.documents)
-    columns = (
-        Columns(("text",)) if found.table.name != "corpus.jsonl" else Columns(("text",), "_id")
-    )
+    columns = Columns(("text",), source.key)
     values: dict[str, Values] = {}
     with shelf.index(source.name, found.table, content, columns) as index:
         for way, ranked in _ours(found, index):
@@ -54,26 +44,8 @@ def _ours(found: Judged, index: aesearch.Index) -> Iterator[tuple[str, list[Ids]
     """Yield the rankings of each way to search an index."""
     rows = {key: row for row, key in enumerate(found.keys)}
     depth = DEEP if len(found.queries) < MANY else SHALLOW
-    for way, hybrid in WAYS.items():
-        yield way, [_ranked(index, query, depth, hybrid, rows) for query in found.queries]
-    alone = words_alone(index)
-    yield (
-        "words (BM25 of the index)",
-        [
-            np.array([rows[key] for key in alone(query, depth)], dtype=np.int64)
-            for query in found.queries
-        ],
-    )
-
-
-def _ranked(
-    index: aesearch.Index, query: str, depth: int, hybrid: bool | None, rows: dict[str, int]
-) -> Ids:
-    try:
-        hits = index.search(query, depth, hybrid=hybrid)
-    except ContentError:  # no word of it is in the collection
-        hits = []
-    return np.array([rows[hit.key] for hit in hits], dtype=np.int64)
+    for way, search in ways_of(index, depth).items():
+        yield way, [np.array([rows[key] for key in search(query)], int) for query in found.queries]
 
 
 def _told(index: aesearch.Index) -> str:
@@ -83,19 +55,6 @@ def _told(index: aesearch.Index) -> str:
         f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
         for name, value in found.items()
     )
-
-
-def words_alone(index: aesearch.Index) -> Callable[[str, int], list[str]]:
-    """Return what searches the lexical index of an index: from a query and a depth to keys."""
-    ranker, snapshot = cast(DocumentRanker, index.ranker), index.folder.snapshot()
-    words, language = ranker.words(snapshot), getattr(snapshot.features, "language", "")
-
-    def search(query: str, depth: int) -> list[str]:
-        ids = words.search(index.prepare(query).terms(language), depth)[0].tolist()
-        keys = ranker.backend.keys_of(ids)
-        return [keys[id] for id in ids]
-
-    return search
 
 
 def _baselines(source: Source, found: Judged) -> Iterator[tuple[str, Values]]:

@@ -8,20 +8,20 @@ the first ten hits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import aesearch
-from aesearch.errors import ContentError
 from aesearch.sources.columns import Columns
 from benchmarks.reporting import say
 from benchmarks.text_sets import newsgroup_files
 from benchmarks.typed.indexes import Shelf, checksum
 from benchmarks.typed.logs import log_lines
 from benchmarks.typed.sets import write_table
+from benchmarks.typed.ways import found_keys
 
 ASKED, FIRST, MOST_DOCUMENTS = 50, 10, 2
 LOG_LINES = 8_000
@@ -132,17 +132,13 @@ def _asked(
     rows, notes = [], dict(notes)
     for kind, pattern in kinds.items():
         rare = texts.rare(pattern, ASKED)
-        lost = [wanted for wanted, holders in rare.items() if not _found(index, wanted, holders)]
+        lost = [
+            wanted
+            for wanted, holders in rare.items()
+            if not set(holders) & set(found_keys(index, wanted, FIRST))
+        ]
         rows.append({"kind": kind, "asked": len(rare), "in the first ten": len(rare) - len(lost)})
         say(f"{kind}: {len(rare) - len(lost)} of {len(rare)}")
         if lost:
             notes[f"not found, {kind}"] = ", ".join(map(repr, lost[:SHOWN]))
     return rows, notes
-
-
-def _found(index: aesearch.Index, wanted: str, holders: Sequence[str]) -> bool:
-    try:
-        hits: Iterable[str] = [hit.key for hit in index.search(wanted, FIRST)]
-    except ContentError:  # nothing of it is known
-        return False
-    return any(key in holders for key in hits)

@@ -33,6 +33,8 @@ class Source:
         Whose stems and stop words a baseline takes.
     metrics : tuple of str
         The first one decides.
+    key : str
+        Column of the documents' names.
     read : callable
         From the data folder and a cache folder to the collection.
     """
@@ -40,6 +42,7 @@ class Source:
     name: str
     language: str
     metrics: tuple[str, ...]
+    key: str
     read: Callable[[Path | None, Path], Judged]
 
 
@@ -142,7 +145,7 @@ SETS = {
     source.name: source
     for source in (
         *(
-            Source(name, language, metrics, partial(_of_judged, name))
+            Source(name, language, metrics, "_id", partial(_of_judged, name))
             for name, language, metrics in (
                 ("med", "english", ADHOC),
                 ("cran", "english", ADHOC),
@@ -152,7 +155,7 @@ SETS = {
                 ("questions_zh", "chinese", ONE),
             )
         ),
-        Source("r8", "english", ONE, of_titles),
-        Source("newsgroups", "english", ("MAP", "MRR"), of_threads),
+        Source("r8", "english", ONE, "id", of_titles),
+        Source("newsgroups", "english", ("MAP", "MRR"), "id", of_threads),
     )
 }

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-import aesearch
 from aesearch.sources.columns import Columns
 from benchmarks.reporting import say
 from benchmarks.typed.baselines import Bm25, tokens_of
 from benchmarks.typed.indexes import Shelf, checksum
-from benchmarks.typed.quality import words_alone
 from benchmarks.typed.sets import mails, subjects, write_table
+from benchmarks.typed.ways import ways_of
 
 QUERIES, HITS = 200, 10
 PIECES, WORDS = 2, 60  # a document: so many pieces of messages, of so many words each
@@ -49,24 +48,16 @@ def timed(
     other = Bm25(tokens_of(texts, "english"))
     content = checksum(*texts)
     with shelf.index("speed", table, content, Columns(("text",), "id")) as index:
-        rows = [_row(way, times) for way, times in _in_turn(_ways(index, other), queries).items()]
+        ways: dict[str, Callable[[str], object]] = dict(ways_of(index, HITS))
+        ways["bm25s (stems)"] = lambda query: other.rankings(tokens_of([query], "english"), HITS)
+        rows = [_row(way, times) for way, times in _in_turn(ways, queries).items()]
     notes = {
         "documents": f"{count:,}, each two pieces of {WORDS} words of messages of 20 Newsgroups",
-        "queries": f"{len(queries)} subjects of 20 Newsgroups, {HITS} hits, in one process",
+        "queries": f"{len(queries)} subjects of 20 Newsgroups, {HITS} hits, in one process; "
+        "of words and bm25s no titles and snippets",
         "default / bm25s": rows[0]["median ms"] / rows[-1]["median ms"],
     }
     return f"A typed query in {count:,} documents", rows, notes
-
-
-def _ways(index: aesearch.Index, other: Bm25) -> dict[str, Callable[[str], object]]:
-    alone = words_alone(index)
-    return {
-        "default": lambda query: index.search(query, HITS),
-        "both (hybrid=True)": lambda query: index.search(query, HITS, hybrid=True),
-        "codes (hybrid=False)": lambda query: index.search(query, HITS, hybrid=False),
-        "words (BM25 of the index), keys alone": lambda query: alone(query, HITS),
-        "bm25s (stems)": lambda query: other.rankings(tokens_of([query], "english"), HITS),
-    }
 
 
 def _in_turn(
