@@ -138,10 +138,9 @@ def test_the_default_is_compared_with_the_better_baseline() -> None:
     assert mean_ratio([line, line | {"ratio": 1.0}]) == pytest.approx(1.1)
 
 
-def test_chinese_is_cut_into_pairs() -> None:
-    assert tokens_of(["黑豹队 的 NFL 308分"], "chinese") == [
-        ["黑豹", "豹队", "的", "nfl", "308", "分"]
-    ]
+def test_chinese_is_cut_into_characters_and_pairs() -> None:
+    found = tokens_of(["黑豹队 的 NFL 308分"], "chinese")
+    assert found == [["黑", "豹", "队", "黑豹", "豹队", "的", "nfl", "308", "分"]]
 
 
 def test_stems_without_stop_words() -> None:

@@ -1,7 +1,7 @@
 """What typed search is measured against: bm25s with stems, and LSA of scikit-learn and gensim.
 
-All three see the same terms: stems (PyStemmer) without the stop words of the language, as bm25s
-cuts them; of Chinese every two neighboring characters. LSA is at its best: weighting and size
+All three see the same terms: stems (PyStemmer) without stop words, the longest list that bm25s has
+for the language; of Chinese the characters and every two neighboring ones. LSA is at its best: weighting and size
 are chosen by the judgments themselves, which nobody has who makes an index.
 """
 
@@ -26,27 +26,31 @@ Tokens = list[list[str]]
 
 SIZES = (50, 100, 200)
 LEAST_DOCUMENTS = 2  # that a term of LSA is in
-HAN = re.compile(r"[\u3400-\u9fff]+|[^\W\u3400-\u9fff]{2,}")
+STOP_WORDS = {"english": "english_plus"}  # of bm25s
+RUN = re.compile(r"[\u3400-\u9fff]+|[^\W\u3400-\u9fff]{2,}")
 
 
 def tokens_of(texts: Sequence[str], language: str) -> Tokens:
-    """Return the terms of texts: stems without stop words; of Chinese, pairs of characters."""
+    """Return the terms of texts: stems without stop words; of Chinese, characters and pairs."""
     if language == "chinese":
-        return [_pairs(text) for text in texts]
+        return [_characters(text) for text in texts]
     import Stemmer  # an extra
 
     stemmer = Stemmer.Stemmer(language)
+    stop_words = STOP_WORDS.get(language, language)
     found: Tokens = bm25s.tokenize(
-        list(texts), stopwords=language, stemmer=stemmer, return_ids=False, show_progress=False
+        list(texts), stopwords=stop_words, stemmer=stemmer, return_ids=False, show_progress=False
     )
     return found
 
 
-def _pairs(text: str) -> list[str]:
+def _characters(text: str) -> list[str]:
     found: list[str] = []
-    for run in HAN.findall(text.lower()):
-        whole = not "\u3400" <= run[0] <= "\u9fff" or len(run) == 1
-        found += [run] if whole else ["".join(two) for two in pairwise(run)]
+    for run in RUN.findall(text.lower()):
+        if "\u3400" <= run[0] <= "\u9fff":
+            found += [*run, *("".join(two) for two in pairwise(run))]
+        else:
+            found.append(run)
     return found
 
 

@@ -62,7 +62,7 @@ def _baselines(source: Source, found: Judged) -> Iterator[tuple[str, Values]]:
     documents, queries = (
         tokens_of(texts, source.language) for texts in (found.documents, found.queries)
     )
-    stems = "pairs of characters" if source.language == "chinese" else "stems"
+    stems = "characters and pairs" if source.language == "chinese" else "stems"
     yield f"bm25s ({stems})", found.values(Bm25(documents).rankings(queries, DEEP))
     for name, of_all in (("LSA", lsa), ("gensim LSI", gensim_lsi)):
         values = {
