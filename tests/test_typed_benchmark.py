@@ -17,7 +17,7 @@ from benchmarks.typed.logs import log_lines
 from benchmarks.typed.quality import _compared, mean_ratio
 from benchmarks.typed.rare import LOGS, MESSAGES, Texts
 from benchmarks.typed.sets import SETS, write_table
-from benchmarks.typed.speed import PIECES, WORDS, recombined
+from benchmarks.typed.speed import LONG, PIECES, recombined
 from benchmarks.typed.threads import plain_subject, sampled, threads, without_subject
 
 
@@ -207,4 +207,4 @@ def test_documents_are_cut_from_two_messages() -> None:
     for text in found:
         pieces = text.split("\n\n")
         assert len(pieces) == PIECES
-        assert all(len(piece.split()) == WORDS and piece in "\n".join(texts) for piece in pieces)
+        assert all(len(piece.split()) == LONG and piece in "\n".join(texts) for piece in pieces)

@@ -18,8 +18,6 @@ from benchmarks.typed.indexes import Shelf, checksum
 from benchmarks.typed.sets import Source
 from benchmarks.typed.ways import DEFAULT, ways_of
 
-DEEP = 1_000  # hits that count
-SHALLOW, MANY = 100, 500  # hits that count of so many queries: nearly all time goes into snippets
 Values = dict[str, Doubles]
 Row = dict[str, Any]
 
@@ -30,7 +28,7 @@ def measured(source: Source, found: Judged, shelf: Shelf) -> tuple[list[Row], Ro
     columns = Columns(("text",), source.key)
     values: dict[str, Values] = {}
     with shelf.index(source.name, found.table, content, columns) as index:
-        for way, ranked in _ours(found, index):
+        for way, ranked in _ours(source, found, index):
             values[way] = found.values(ranked)
             say(f"{source.name}, {way}: {values[way][source.metrics[0]].mean():.3f}")
         told = _told(index)
@@ -40,11 +38,10 @@ def measured(source: Source, found: Judged, shelf: Shelf) -> tuple[list[Row], Ro
     return rows, _compared(source, values[DEFAULT], others) | {"the check": told}
 
 
-def _ours(found: Judged, index: aesearch.Index) -> Iterator[tuple[str, list[Ids]]]:
+def _ours(source: Source, found: Judged, index: aesearch.Index) -> Iterator[tuple[str, list[Ids]]]:
     """Yield the rankings of each way to search an index."""
     rows = {key: row for row, key in enumerate(found.keys)}
-    depth = DEEP if len(found.queries) < MANY else SHALLOW
-    for way, search in ways_of(index, depth).items():
+    for way, search in ways_of(index, source.depth).items():
         yield way, [np.array([rows[key] for key in search(query)], int) for query in found.queries]
 
 
@@ -63,10 +60,11 @@ def _baselines(source: Source, found: Judged) -> Iterator[tuple[str, Values]]:
         tokens_of(texts, source.language) for texts in (found.documents, found.queries)
     )
     stems = "characters and pairs" if source.language == "chinese" else "stems"
-    yield f"bm25s ({stems})", found.values(Bm25(documents).rankings(queries, DEEP))
+    yield f"bm25s ({stems})", found.values(Bm25(documents).rankings(queries, source.depth))
     for name, of_all in (("LSA", lsa), ("gensim LSI", gensim_lsi)):
         values = {
-            choice: found.values(ranked) for choice, ranked in of_all(documents, queries, DEEP)
+            choice: found.values(ranked)
+            for choice, ranked in of_all(documents, queries, source.depth)
         }
         if values:
             best = max(values, key=lambda one: float(values[one][source.metrics[0]].mean()))

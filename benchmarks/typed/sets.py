@@ -35,6 +35,8 @@ class Source:
         The first one decides.
     key : str
         Column of the documents' names.
+    depth : int
+        Hits that count; all time goes into their snippets.
     read : callable
         From the data folder and a cache folder to the collection.
     """
@@ -43,6 +45,7 @@ class Source:
     language: str
     metrics: tuple[str, ...]
     key: str
+    depth: int
     read: Callable[[Path | None, Path], Judged]
 
 
@@ -145,17 +148,17 @@ SETS = {
     source.name: source
     for source in (
         *(
-            Source(name, language, metrics, "_id", partial(_of_judged, name))
-            for name, language, metrics in (
-                ("med", "english", ADHOC),
-                ("cran", "english", ADHOC),
-                ("cacm", "english", ADHOC),
-                ("questions_en", "english", ONE),
-                ("questions_de", "german", ONE),
-                ("questions_zh", "chinese", ONE),
+            Source(name, language, metrics, "_id", depth, partial(_of_judged, name))
+            for name, language, metrics, depth in (
+                ("med", "english", ADHOC, 1_000),
+                ("cran", "english", ADHOC, 1_000),
+                ("cacm", "english", ADHOC, 1_000),
+                ("questions_en", "english", ONE, 30),
+                ("questions_de", "german", ONE, 30),
+                ("questions_zh", "chinese", ONE, 30),
             )
         ),
-        Source("r8", "english", ONE, "id", of_titles),
-        Source("newsgroups", "english", ("MAP", "MRR"), "id", of_threads),
+        Source("r8", "english", ONE, "id", 30, of_titles),
+        Source("newsgroups", "english", ("MAP", "MRR"), "id", 100, of_threads),
     )
 }

@@ -15,22 +15,23 @@ from benchmarks.reporting import say
 from benchmarks.typed.baselines import Bm25, tokens_of
 from benchmarks.typed.indexes import Shelf, checksum
 from benchmarks.typed.sets import mails, subjects, write_table
-from benchmarks.typed.ways import ways_of
+from benchmarks.typed.ways import WORDS, lexical_index, ways_of, without_borrowed, words_alone
 
 QUERIES, HITS = 200, 10
-PIECES, WORDS = 2, 60  # a document: so many pieces of messages, of so many words each
+PIECES, LONG = 2, 60  # a document: so many pieces of messages, of so many words each
 MILLISECONDS = 1_000
+PLAIN = "the same without borrowed words"
 
 
 def recombined(texts: Sequence[str], count: int, seed: int) -> Iterator[str]:
     """Yield new documents: two pieces of 60 words each, cut from messages drawn at random."""
     rng = np.random.default_rng(seed)
-    spoken = [words for text in texts if len(words := text.split()) >= WORDS]
+    spoken = [words for text in texts if len(words := text.split()) >= LONG]
     for _ in range(count):
         pieces = []
         for n in rng.integers(len(spoken), size=PIECES):
-            start = int(rng.integers(len(spoken[n]) - WORDS + 1))
-            pieces.append(" ".join(spoken[n][start : start + WORDS]))
+            start = int(rng.integers(len(spoken[n]) - LONG + 1))
+            pieces.append(" ".join(spoken[n][start : start + LONG]))
         yield "\n\n".join(pieces)
 
 
@@ -49,14 +50,22 @@ def timed(
     content = checksum(*texts)
     with shelf.index("speed", table, content, Columns(("text",), "id")) as index:
         ways: dict[str, Callable[[str], object]] = dict(ways_of(index, HITS))
+        words = lexical_index(index)
+        plain = without_borrowed(words)
+        if plain:
+            ways[PLAIN] = words_alone(index, HITS, plain)
         ways["bm25s (stems)"] = lambda query: other.rankings(tokens_of([query], "english"), HITS)
         rows = [_row(way, times) for way, times in _in_turn(ways, queries).items()]
     notes = {
-        "documents": f"{count:,}, each two pieces of {WORDS} words of messages of 20 Newsgroups",
+        "documents": f"{count:,}, each two pieces of {LONG} words of messages of 20 Newsgroups",
         "queries": f"{len(queries)} subjects of 20 Newsgroups, {HITS} hits, in one process; "
         "of words and bm25s no titles and snippets",
         "default / bm25s": rows[0]["median ms"] / rows[-1]["median ms"],
     }
+    if plain:
+        times = {row["search"]: row["median ms"] for row in rows}
+        notes["borrowed words / plain, time"] = times[WORDS] / times[PLAIN]
+        notes["borrowed words / plain, postings"] = len(words.scores) / len(plain.scores)
     return f"A typed query in {count:,} documents", rows, notes
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import cast
 
+import numpy as np
+
 import aesearch
 from aesearch.errors import ContentError
+from aesearch.search.bm25 import Words
 from aesearch.search.documents import DocumentRanker
 
 Search = Callable[[str], list[str]]  # from a query to the keys of what is found, best first
@@ -37,13 +41,34 @@ def found_keys(index: aesearch.Index, query: str, k: int, hybrid: bool | None = 
         return []
 
 
-def words_alone(index: aesearch.Index, k: int) -> Search:
-    """Return a search of the lexical index alone: its keys, without titles and snippets."""
+def lexical_index(index: aesearch.Index) -> Words:
+    """Return BM25 as an index keeps it."""
+    return cast(DocumentRanker, index.ranker).words(index.folder.snapshot())
+
+
+def without_borrowed(words: Words) -> Words | None:
+    """Return it without the words that documents borrow; None where they borrow none."""
+    ends = getattr(words, "own_ends", None)
+    if ends is None or np.array_equal(ends, words.starts[1:]):
+        return None
+    plain, counts = copy(words), ends - words.starts[:-1]
+    own = np.arange(len(words.scores)) < np.repeat(ends, np.diff(words.starts))
+    plain.scores, plain.documents = words.scores[own], words.documents[own]
+    plain.starts = np.concatenate([[0], np.cumsum(counts)])
+    setattr(plain, "own_ends", plain.starts[1:])  # noqa: B010  # of a version that has it
+    return plain
+
+
+def words_alone(index: aesearch.Index, k: int, words: Words | None = None) -> Search:
+    """Return a search of a lexical index alone: its keys, without titles and snippets."""
     ranker, snapshot = cast(DocumentRanker, index.ranker), index.folder.snapshot()
-    words, language = ranker.words(snapshot), getattr(snapshot.features, "language", "")
+    words = words or lexical_index(index)
+    language = getattr(snapshot.features, "language", "")
+    # A later version knows itself what its terms are.
+    terms_of = getattr(words, "terms_of", lambda query: index.prepare(query).terms(language))
 
     def search(query: str) -> list[str]:
-        ids = words.search(index.prepare(query).terms(language), k)[0].tolist()
+        ids = words.search(terms_of(query), k)[0].tolist()
         keys = ranker.backend.keys_of(ids)
         return [keys[id] for id in ids]
 
