@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from aesearch.search.bm25 import Words
 from benchmarks.text_sets import Judged
 from benchmarks.typed import indexes
 from benchmarks.typed.baselines import Bm25, log_entropy, lsa, tokens_of
@@ -19,6 +20,7 @@ from benchmarks.typed.rare import LOGS, MESSAGES, Texts
 from benchmarks.typed.sets import SETS, write_table
 from benchmarks.typed.speed import LONG, PIECES, recombined
 from benchmarks.typed.threads import plain_subject, sampled, threads, without_subject
+from benchmarks.typed.ways import without_borrowed
 
 
 @pytest.mark.parametrize(
@@ -208,3 +210,17 @@ def test_documents_are_cut_from_two_messages() -> None:
         pieces = text.split("\n\n")
         assert len(pieces) == PIECES
         assert all(len(piece.split()) == LONG and piece in "\n".join(texts) for piece in pieces)
+
+
+def test_a_lexical_index_without_borrowed_words() -> None:
+    words = Words.build([(3, ["red", "car"]), (5, ["red", "boat"]), (8, ["boat"])])
+    assert without_borrowed(words) is None
+    starts = words.starts  # of boat, car and red, in this order
+    ends = starts[1:] - np.array([0, 0, 1])  # as if the last document with red borrowed it
+    words.own_ends = ends
+    plain = without_borrowed(words)
+    assert plain is not None
+    assert len(plain.scores) == len(words.scores) - 1
+    assert plain.search(["red"], 5)[0].tolist() == [3]
+    assert sorted(plain.search(["boat"], 5)[0].tolist()) == [5, 8]
+    assert sorted(words.search(["red"], 5)[0].tolist()) == [3, 5]
