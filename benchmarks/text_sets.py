@@ -91,10 +91,6 @@ class Judged:
         """Return MAP of rankings as in `values`."""
         return float(self.values(rankings)["MAP"].mean())
 
-    def mean_reciprocal_rank(self, rankings: Iterable[Array]) -> float:
-        """Return MRR of rankings as in `values`."""
-        return float(self.values(rankings)["MRR"].mean())
-
 
 @dataclass
 class Classed:

@@ -50,7 +50,7 @@ class Bench:
         notes = {
             "training": f"{self.shelf.budget:g} s for each index, seed {self.shelf.seed}",
             "intervals": "bootstrap over queries",
-            "LSA": "weighting and size (50, 100, 200) chosen by the judgments themselves",
+            "LSA": "weighting and size (50, 100, 200) chosen by the judgements themselves",
         }
         yield "What is typed: each way to search", rows, notes
         checks = {f"{line['set']}, the check": line.pop("the check") for line in compared}

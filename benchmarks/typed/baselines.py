@@ -2,7 +2,7 @@
 
 All three see the same terms: stems (PyStemmer) without stop words, the longest list that bm25s has
 for the language; of Chinese the characters and every two neighboring ones. LSA is at its best:
-weighting and size are chosen by the judgments themselves, which nobody has who makes an index.
+weighting and size are chosen by the judgements themselves, which nobody has who makes an index.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from benchmarks.text_sets import Judged
 from benchmarks.typed.baselines import Bm25, gensim_lsi, lsa, tokens_of
 from benchmarks.typed.indexes import Shelf, checksum
 from benchmarks.typed.sets import Source
-from benchmarks.typed.ways import DEFAULT, ways_of
+from benchmarks.typed.ways import DEFAULT, check_of, ways_of
 
 Values = dict[str, Doubles]
 Row = dict[str, Any]
@@ -31,7 +31,7 @@ def measured(source: Source, found: Judged, shelf: Shelf) -> tuple[list[Row], Ro
         for way, ranked in _ours(source, found, index):
             values[way] = found.values(ranked)
             say(f"{source.name}, {way}: {values[way][source.metrics[0]].mean():.3f}")
-        told = _told(index)
+        told = check_of(index)
     others = dict(_baselines(source, found))
     values |= others
     rows = [_row(source, way, of_way) for way, of_way in values.items()]
@@ -43,15 +43,6 @@ def _ours(source: Source, found: Judged, index: aesearch.Index) -> Iterator[tupl
     rows = {key: row for row, key in enumerate(found.keys)}
     for way, search in ways_of(index, source.depth).items():
         yield way, [np.array([rows[key] for key in search(query)], int) for query in found.queries]
-
-
-def _told(index: aesearch.Index) -> str:
-    """Return what the check has found out about words."""
-    found: dict[str, Any] = (index.info().check or {}).get("fusion", {})
-    return ", ".join(
-        f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in found.items()
-    )
 
 
 def _baselines(source: Source, found: Judged) -> Iterator[tuple[str, Values]]:

@@ -21,7 +21,7 @@ from benchmarks.text_sets import newsgroup_files
 from benchmarks.typed.indexes import Shelf, checksum
 from benchmarks.typed.logs import log_lines
 from benchmarks.typed.sets import write_table
-from benchmarks.typed.ways import found_keys
+from benchmarks.typed.ways import check_of, found_keys
 
 ASKED, FIRST, MOST_DOCUMENTS = 50, 10, 2
 LOG_LINES = 8_000
@@ -129,7 +129,7 @@ def _asked(
     """Return a row for each kind, and notes with some of what was not found."""
     texts = Texts({item.key: index.text_of(item.key).text for item in index.items()})
     say(f"{len(texts.raw):,} texts")
-    rows, notes = [], dict(notes)
+    rows, notes = [], notes | {"the check": check_of(index)}
     for kind, pattern in kinds.items():
         rare = texts.rare(pattern, ASKED)
         lost = [

@@ -73,3 +73,15 @@ def words_alone(index: aesearch.Index, k: int, words: Words | None = None) -> Se
         return [keys[id] for id in ids]
 
     return search
+
+
+def check_of(index: aesearch.Index) -> str:
+    """Return what the check has found out about words."""
+    found: dict[str, object] = (index.info().check or {}).get("fusion", {})
+    return ", ".join(f"{name} {_rounded(value)}" for name, value in found.items())
+
+
+def _rounded(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(_rounded, value))
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
