@@ -21,6 +21,7 @@ from sklearn.preprocessing import normalize
 
 from aesearch.evaluation.metrics import ranking
 from aesearch.types import Floats, Ids, Ints
+from benchmarks.reporting import say
 
 Tokens = list[list[str]]
 
@@ -97,6 +98,7 @@ def lsa(documents: Tokens, queries: Tokens, most: int) -> Iterator[tuple[str, li
 def gensim_lsi(documents: Tokens, queries: Tokens, most: int) -> Iterator[tuple[str, list[Ids]]]:
     """Yield the rankings of gensim's LSI for each weighting and size; none without gensim."""
     if importlib.util.find_spec("gensim") is None:
+        say("no gensim: pip install 'aesearch[benchmark]'")
         return
     from gensim.corpora import Dictionary
     from gensim.matutils import corpus2dense
