@@ -1,6 +1,6 @@
 """How well, and how fast, documents are found: codes against latent semantic analysis and BM25.
 
-    python -m benchmarks.text adhoc | typed | topics | bits | chinese | indexing | query | all  ...
+    python -m benchmarks.text adhoc | topics | bits | chinese | indexing | query | all  ...
 
 AESEARCH_DATA names the data folder; text_sets.py says what is read from it. Queries and judgements
 are never learned from. Codes are those that an index keeps: frozen, run by onnxruntime. Where LSA
@@ -23,13 +23,9 @@ from typing import Any
 import click
 import numpy as np
 
-from aesearch.errors import ContentError
-from aesearch.indexing.build import build
 from aesearch.modalities.texts.tokenizer import language_of
 from aesearch.search.bm25 import Words
-from aesearch.search.index import Index
 from aesearch.search.lexical import terms_in
-from aesearch.sources.columns import Columns
 from benchmarks.baselines import Array
 from benchmarks.folders import cache_folder
 from benchmarks.reporting import say, show
@@ -55,8 +51,7 @@ from benchmarks.text_sets import (
 from benchmarks.timing import aesearch_command, alternating, row, seconds_of, until_searchable
 
 SIZES = {"med": (50, 64), "cran": (64, 100, 200)}
-TYPED = ("med", "cran", "cacm", "questions_en", "questions_de", "questions_zh")
-DEEP, MANY = 1_000, 500  # hits that count; from so many queries on a tenth, most of it snippets
+DEEP = 1_000  # hits that count
 WEIGHTINGS = ("log-entropy", "tf-idf")
 CAPS = (1.0, 0.1, 0.05)  # share of the documents, above which a term is left out
 VOCABULARY = 20_000
@@ -145,21 +140,6 @@ class Bench:
                 say(f"{name}: text-{size}, seed {seed}: {alone[-1]:.4f}")
             maps[f"text-{size}"] = _mean(alone)
         return [{"set": name, "ranking": n, "MAP": value} for n, value in maps.items()]
-
-    def typed(self) -> Iterator[Table]:
-        """What is typed, in an index made with the defaults: as it is searched, and otherwise."""
-        rows = []
-        for name in TYPED[-1:] if self.quick else TYPED:
-            found = judged(self.data, name)
-            columns = Columns(("text",), "_id")
-            settings = {"seed": self.seed}
-            say(f"indexing {name}: {len(found.documents):,} documents")
-            with build(found.table, self.place / name, settings, columns=columns) as index:
-                assert isinstance(index, Index)
-                rows += _searched(name, found, index)
-                say(str(rows[-1]))
-        notes = {"measure": "over all judged queries; of long documents the best passage counts"}
-        yield f"what is typed, seed {self.seed}", rows, notes
 
     def topics(self) -> Iterator[Table]:
         """20 Newsgroups: precision of real codes of 64, 10 and 2 numbers."""
@@ -309,7 +289,6 @@ class Bench:
 
 STEPS: dict[str, Callable[[Bench], Iterator[Table]]] = {
     "adhoc": Bench.adhoc,
-    "typed": Bench.typed,
     "topics": Bench.topics,
     "bits": Bench.bits,
     "chinese": Bench.chinese,
@@ -323,38 +302,6 @@ def by_words(found: Judged) -> list[Array]:
     language = language_of(found.documents)
     words = Words.build((n, terms_in(text, language)) for n, text in enumerate(found.documents))
     return [words.search(terms_in(query, language), DEEP)[0] for query in found.queries]
-
-
-def _searched(name: str, found: Judged, index: Index) -> list[dict[str, Any]]:
-    """Return a row of one set for each way to search it."""
-    rows = {key: row for row, key in enumerate(found.keys)}
-    depth = DEEP if len(found.queries) < MANY else DEEP // 10
-
-    def ranking(query: str, hybrid: bool | None) -> Array:
-        try:
-            hits = index.search(query, depth, hybrid=hybrid)
-        except ContentError:  # no word of it is in the collection
-            hits = []
-        return np.array([rows[hit.key] for hit in hits], dtype=np.int64)
-
-    def rankings(hybrid: bool | None) -> list[Array]:
-        return [ranking(query, hybrid) for query in found.queries]
-
-    ways = {
-        "default": rankings(None),
-        "BM25": by_words(found),
-        "codes": rankings(False),
-        "both": rankings(True),
-    }
-    return [
-        {
-            "set": name,
-            "search": way,
-            "MRR": found.mean_reciprocal_rank(ranked),
-            "MAP": found.mean_of_rankings(ranked),
-        }
-        for way, ranked in ways.items()
-    ]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.datasets._twenty_newsgroups import (
@@ -35,12 +35,13 @@ from aesearch.encoders.sparse import csr_of
 from aesearch.encoders.texts.encoder import TextEncoder
 from aesearch.engines.faiss import FaissEngine, exact_neighbors, learn_rotation
 from aesearch.engines.plan import choose
-from aesearch.evaluation.metrics import average_precision, precision_at, reciprocal_rank
+from aesearch.evaluation.metrics import average_precision, ndcg_at, precision_at, reciprocal_rank
 from aesearch.indexing.selection import freeze, unit
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.texts.features import TextFeatures, fit_features
 from aesearch.sparse import SparseRows
 from aesearch.storage.layout import Layout
+from aesearch.types import Doubles
 from benchmarks.baselines import Array
 from benchmarks.folders import data_folder
 from benchmarks.reporting import say
@@ -52,16 +53,34 @@ LSA_SIZES = (32, 50, 64, 100, 128, 150, 200, 300)
 
 @dataclass
 class Judged:
-    """Documents and queries, and which documents are relevant: bool, (queries, documents).
+    """Documents and queries, and their judgements: grades of int8, (queries, documents).
 
     `keys` are the names of the documents in `table`, from which they were read.
     """
 
     documents: list[str]
     queries: list[str]
-    relevant: Array
+    grades: Array
     keys: list[str]
     table: Path
+
+    def values(self, rankings: Iterable[Array]) -> dict[str, Doubles]:
+        """Return MAP, MRR and nDCG@10 by query, of the documents ranked for each, best first.
+
+        As trec_eval defines them; documents that a ranking leaves out count as never found.
+        """
+        found = []
+        for grades, ranking in zip(self.grades, rankings, strict=True):
+            gains, ideal = grades[None, ranking], -np.sort(-grades)[None, :10]
+            relevant, total = gains > 0, int((grades > 0).sum())
+            found.append(
+                (
+                    average_precision(relevant, total)[0],
+                    reciprocal_rank(relevant)[0],
+                    ndcg_at(gains, 10, ideal)[0],
+                )
+            )
+        return dict(zip(("MAP", "MRR", "nDCG@10"), np.array(found).T, strict=True))
 
     def mean_average_precision(self, scores: Array) -> float:
         """Return MAP, as trec_eval defines it, of scores of shape (queries, documents)."""
@@ -69,20 +88,8 @@ class Judged:
         return self.mean_of_rankings(order)
 
     def mean_of_rankings(self, rankings: Iterable[Array]) -> float:
-        """Return MAP of the documents ranked for each query, best first; some may be left out."""
-        found = [
-            average_precision(relevant[None, ranking], int(relevant.sum()))
-            for relevant, ranking in zip(self.relevant, rankings, strict=True)
-        ]
-        return float(np.mean(found))
-
-    def mean_reciprocal_rank(self, rankings: Iterable[Array]) -> float:
-        """Return MRR of rankings as in `mean_of_rankings`."""
-        found = [
-            reciprocal_rank(relevant[None, ranking])
-            for relevant, ranking in zip(self.relevant, rankings, strict=True)
-        ]
-        return float(np.mean(found))
+        """Return MAP of rankings as in `values`."""
+        return float(self.values(rankings)["MAP"].mean())
 
 
 @dataclass
@@ -116,16 +123,16 @@ def judged(data: Path | None, name: str) -> Judged:
     documents, queries = (_json_lines(root / f"{part}.jsonl") for part in ("corpus", "queries"))
     rows = {document["_id"]: n for n, document in enumerate(documents)}
     asked = {query["_id"]: n for n, query in enumerate(queries)}
-    relevant = np.zeros((len(queries), len(documents)), dtype=bool)
+    grades = np.zeros((len(queries), len(documents)), dtype=np.int8)
     for line in (root / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         query, document, score = line.split("\t")[:3]
         if int(score) > 0 and document in rows and query in asked:
-            relevant[asked[query], rows[document]] = True
-    kept = np.flatnonzero(relevant.any(axis=1))
+            grades[asked[query], rows[document]] = int(score)
+    kept = np.flatnonzero(grades.any(axis=1))
     return Judged(
         [document["text"] for document in documents],
         [queries[n]["text"] for n in kept],
-        relevant[kept],
+        grades[kept],
         list(rows),
         root / "corpus.jsonl",
     )
@@ -180,17 +187,34 @@ def headlines(data: Path | None) -> Classed:
     return _classed(texts[cut:], classes[cut:], texts[:cut], classes[:cut])
 
 
+class Story(NamedTuple):
+    """A story of Reuters-21578 R8."""
+
+    key: str
+    label: str
+    title: str
+    text: str
+
+
+def reuters_stories(data: Path | None, split: str) -> list[Story]:
+    """Return the stories of 'train' or 'test' in the eight largest classes of Reuters-21578."""
+    root = data_folder(data, ".")
+    path = root / f"reuters_R8_{split}.jsonl.gz"
+    if not path.is_file():
+        sys.exit(f"no file '{path.name}' in '{root}'")
+    return [
+        Story(str(row["id"]), row["label"], row.get("title") or "", row.get("text") or "")
+        for row in _json_lines(path)
+    ]
+
+
 def reuters(data: Path | None) -> Classed:
     """Return the eight largest classes of Reuters-21578, split as usual."""
-    root = data_folder(data, ".")
     parts: list[list[str]] = []
     for split in ("train", "test"):
-        path = root / f"reuters_R8_{split}.jsonl.gz"
-        if not path.is_file():
-            sys.exit(f"no file '{path.name}' in '{root}'")
-        rows = _json_lines(path)
-        parts.append([f"{row.get('title') or ''}\n\n{row.get('text') or ''}" for row in rows])
-        parts.append([row["label"] for row in rows])
+        stories = reuters_stories(data, split)
+        parts.append([f"{story.title}\n\n{story.text}" for story in stories])
+        parts.append([story.label for story in stories])
     return _classed(*parts)
 
 
