@@ -11,7 +11,7 @@ import numpy as np
 from aesearch.evaluation.bootstrap import paired_difference
 from aesearch.evaluation.tasks import KnownItem, Queries, evaluate
 from aesearch.indexing.hybrid import Fusion, LexicalIndex
-from aesearch.modalities.texts.tokenizer import raw_tokens, term_of
+from aesearch.modalities.texts.tokenizer import spans, term_of
 from aesearch.search.expansion import PLAIN, USUAL
 from aesearch.search.fusion import OVERWHELMING, WORDS_ALONE, Mixture, WordsCheck
 from aesearch.search.lexical import Analyzed
@@ -179,17 +179,20 @@ def openings_of(
 
     With `draw`, the question is not the first words but others in a row.
     """
-    tokens = ((row, _kept_tokens(documents[row].text, language)) for row in rows.tolist())
-    long = dict(islice((one for one in tokens if len(one[1]) >= LONG_ENOUGH), most))
+    words = ((row, _words_in(documents[row].text, language)) for row in rows.tolist())
+    long = dict(islice((one for one in words if len(one[1]) >= LONG_ENOUGH), most))
     if len(long) < FEWEST:
         return None
     questions, rests = [], []
-    for kept in long.values():
-        start = 0 if draw is None else int(draw.integers(len(kept) - OPENING + 1))
-        questions.append(" ".join(kept[start : start + OPENING]))
-        rests.append(" ".join(kept[:start] + kept[start + OPENING :]))
+    for row, places in long.items():
+        first = 0 if draw is None else int(draw.integers(len(places) - OPENING + 1))
+        start, end = places[first][0], places[first + OPENING - 1][1]
+        text = documents[row].text
+        questions.append(text[start:end])
+        rests.append(f"{text[:start]}\n{text[end:]}")
     return Openings(np.array(list(long), dtype=np.int64), questions, rests)
 
 
-def _kept_tokens(text: str, language: str) -> list[str]:
-    return [token for token in raw_tokens(text) if term_of(token, language)]
+def _words_in(text: str, language: str) -> list[tuple[int, int]]:
+    """Return where the words of a text are, less stop words."""
+    return [(start, end) for token, start, end in spans(text) if term_of(token, language)]
