@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aesearch.search.syntax import Syntax
 
 
 @dataclass
@@ -24,6 +27,8 @@ class Query:
         Of a document, or as it was typed.
     typed : bool
         Whether a person typed it: it then names no file, and is no copy of an item.
+    literal : bool
+        Whether it is searched as it stands, although it was typed: without quotes, - and so on.
     """
 
     sample: Any
@@ -31,13 +36,22 @@ class Query:
     path: Path | None = None
     text: str | None = None
     typed: bool = False
+    literal: bool = False
+
+    @cached_property
+    def syntax(self) -> Syntax:
+        """What the text asks for, read once; of what nobody typed, the text as it stands."""
+        from aesearch.search.syntax import Syntax, parse  # which pictures never need
+
+        text = self.text or ""
+        return parse(text) if self.typed and not self.literal else Syntax(text)
 
     @cached_property
     def tokens(self) -> list[str]:
-        """All tokens of the text, in their order; read once."""
-        from aesearch.modalities.texts.tokenizer import raw_tokens  # which pictures never need
+        """All tokens of the words to rank by, in their order; read once."""
+        from aesearch.modalities.texts.tokenizer import raw_tokens
 
-        return raw_tokens(self.text or "")
+        return raw_tokens(self.syntax.plain)
 
     @property
     def words(self) -> list[str]:

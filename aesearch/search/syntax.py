@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from aesearch.modalities.texts.phrases import is_unspaced
+from aesearch.modalities.texts.phrases import Phrase, is_unspaced
 from aesearch.modalities.texts.stopwords import STOP_WORDS
 
 MOST_CHARACTERS = 4000  # what is longer was not typed
@@ -100,6 +100,16 @@ class Syntax:
         return tuple(part for group in self.required for part in group)
 
     @property
+    def shown(self) -> list[Phrase]:
+        """The phrases and beginnings of words that are marked where a text holds them."""
+        return [
+            phrase
+            for part in self.wanted
+            if part.kind != "word"
+            and (phrase := Phrase.of(part.text, open=part.kind == "prefix")).units
+        ]
+
+    @property
     def is_sentence(self) -> bool:
         """Whether there are so many words beside the phrases that these may be quotations."""
         return _count(self.plain) - _held(self.wanted) >= SENTENCE
@@ -127,10 +137,10 @@ class _Piece:
 def parse(text: str) -> Syntax:
     """Read what was typed; it never fails.
 
-    A text of more than 24 words beside its phrases is no query with signs in it, but a text: it is
-    searched as it stands. So is a query without any sign.
+    A text of several lines, or of more than 24 words beside its phrases, is no query with signs in
+    it: it is searched as it stands. So is a query without any sign.
     """
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MOST_CHARACTERS or "\n" in text.strip():
         return Syntax(text)
     pieces, in_parentheses = _scan(text)
     read = _combined(text, _resolved(_calm(pieces)), in_parentheses=in_parentheses)
@@ -206,7 +216,7 @@ def _next(text: str, signs: str, place: int, *, begins: bool) -> tuple[_Piece, i
 
 
 def _end_of_chunk(signs: str, place: int) -> int:
-    """Where white space comes, or a quote that begins a phrase: not behind a letter, as in 3\"."""
+    """Where white space comes, or a quote that begins a phrase: not behind a letter or digit."""
     for match in STOP.finditer(signs, place + 1):
         at = match.start()
         if match[0] != '"' or (not _in_word(signs[at - 1]) and signs.find('"', at + 1) > 0):

@@ -338,6 +338,11 @@ class Store:
             if id in texts
         ]
 
+    def titles(self) -> dict[int, str]:
+        """The titles of documents by id, of those that have one."""
+        sql = "SELECT id, title FROM texts WHERE title <> '' ORDER BY id"
+        return dict(self._rows(sql)) if self._knows_texts else {}
+
     def labels(self) -> dict[int, str]:
         """The label of each document by id, "" where it has none."""
         return dict(self._rows("SELECT id, label FROM texts")) if self._knows_texts else {}

@@ -1,8 +1,8 @@
 """Where a phrase, or a word that begins in a given way, stands in a text.
 
 A phrase is words in their order. Case, accents and what stands between two words do not count:
-`"state of the art"` is found in 'State-of-the-Art', `"cafe creme"` in 'café crème'. Endings do: what
-is compared are words, not stems. In scripts without spaces letters are compared.
+`"state of the art"` is found in 'State-of-the-Art', `"cafe creme"` in 'café crème'. Endings do:
+what is compared are words, not stems. In scripts without spaces letters are compared.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def _patterns() -> _Patterns:
     word = f"[^\\W_{UNSPACED}]"
     return _Patterns(
         re.compile(f"[{UNSPACED}]"),
-        re.compile(f"[{UNSPACED}][{COMBINING}]*|{word}(?:{word}|[{MARKS}])*(?:(?:\\+\\+|#)(?!\\w))?"),
+        re.compile(
+            f"[{UNSPACED}][{COMBINING}]*|{word}(?:{word}|[{MARKS}])*(?:(?:\\+\\+|#)(?!\\w))?"
+        ),
         re.compile(f"[{UNCOUNTED}]"),
     )
 
