@@ -157,7 +157,9 @@ def _search(
     if query.typed and (unknown := index.unknown_words(query, hybrid=limits["hybrid"])):
         click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
     if not hits and query.typed and query.syntax.has_conditions and limits["threshold"] is None:
-        click.echo(f"aesearch: nothing found that holds what is asked for: {query.syntax}", err=True)
+        click.echo(
+            f"aesearch: nothing found that holds what is asked for: {query.syntax}", err=True
+        )
     why = [index.explain(query, hit.key) for hit in hits] if explain else []
     return Answer(name, content, hits, why)
 

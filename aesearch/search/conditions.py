@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from aesearch.modalities.texts.phrases import Phrase, fold, is_unspaced
+from aesearch.modalities.texts.phrases import Phrase, fold, is_unspaced, runs
 from aesearch.search.lexical import terms_in
 from aesearch.search.syntax import TITLE, Part, Syntax
 
@@ -117,58 +117,72 @@ class Conditions:
 
     def _candidates(self, part: Part, phrase: Phrase, among: Ids) -> tuple[Ids, Ids]:
         """Return the documents that may hold a part, and those of them that do for certain."""
-        runs = list(_runs(phrase))
         if part.kind == "word" and (terms := self._terms_of(part, phrase)):
             found = self._with_all(terms, among)
             return found, found
-        for run in runs[: len(runs) - phrase.open]:
-            among = self._with_run(run, among)
-        certain = among[:0]
-        if phrase.open:
-            begun = self._with_any(self.words.terms_from(runs[-1]), among)
-            if len(phrase.units) == 1 and not is_unspaced(runs[-1][0]):
-                certain = begun
-            among = np.union1d(begun, self._with_any(self._stems(runs[-1]), among))
-        return among, certain
+        *chunks, last = part.text.split()
+        for chunk in chunks if phrase.open else [*chunks, last]:
+            among = self._with_chunk(chunk, among)
+        return self._with_beginning(last, phrase, among) if phrase.open else (among, among[:0])
+
+    def _with_chunk(self, chunk: str, among: Ids) -> Ids:
+        """Return the documents that may hold what is written between two spaces."""
+        every = runs(chunk)
+        own = [[term for form in run for term in self._terms(form)] for run in every]
+        together = set(self._terms(chunk)).difference(*own)  # of AB-1234 as one, where it is
+        for run, terms in zip(every, own, strict=True):
+            if len(run[0]) == 1 and is_unspaced(run[0]):  # its terms are those of two letters
+                among = self._with_any(self.words.terms_with(run[0]), among)
+            elif is_unspaced(run[0][0]):
+                among = self._with_all(self._terms(run[0]), among)
+            elif terms:  # a stop word has none
+                among = self._with_any({*terms, *together}, among)
+        return among
+
+    def _with_beginning(self, chunk: str, phrase: Phrase, among: Ids) -> tuple[Ids, Ids]:
+        """Return the documents that may hold a word that begins so, and those that do."""
+        *before, last = runs(chunk)
+        for run in before:
+            among = self._with_chunk(run[0], among)
+        begun = self._with_any(self._begun(chunk), among)
+        stems = self._with_any(self._stems(last), among)
+        certain = len(phrase.units) == 1 and not is_unspaced(last[0])
+        return np.union1d(begun, stems), begun if certain else among[:0]
+
+    def _terms(self, text: str) -> list[str]:
+        return terms_in(text, self.language)
 
     def _terms_of(self, part: Part, phrase: Phrase) -> list[str]:
         """Return the terms that a document holds just where it holds a word, or none.
 
         There are such for one word, or two letters of a script without spaces.
         """
-        if len(phrase.units) == 1 and not is_unspaced(phrase.units[0][0]):
-            return terms_in(part.text, self.language)
-        terms = terms_in(part.text, self.language)
-        return terms if len(phrase.units) == 2 and len(terms) == 1 else []
+        unspaced = [is_unspaced(unit[0]) for unit in phrase.units]
+        return self._terms(part.text) if unspaced in ([False], [True, True]) else []
 
-    def _with_run(self, run: str, among: Ids) -> Ids:
-        """Return the documents that may hold one word, or letters without spaces."""
-        if len(run) == 1 and is_unspaced(run):  # its terms are those of two letters
-            return self._with_any(self.words.terms_with(run), among)
-        terms = terms_in(run, self.language)
-        if not terms:  # a stop word, say, of which the index knows nothing
-            return among
-        return self._with_all(terms, among) if is_unspaced(run[0]) else self._with_any(terms, among)
+    def _begun(self, chunk: str) -> list[str]:
+        """Return the terms that begin as something does that is written in one, without spaces."""
+        forms = dict.fromkeys((*runs(chunk)[-1], fold(chunk)))
+        return [term for form in forms for term in self.words.terms_from(form)]
 
-    def _stems(self, beginning: str) -> Iterator[str]:
+    def _stems(self, beginning: tuple[str, ...]) -> Iterator[str]:
         """Go through the terms that may be stems of a word that begins so, but are shorter."""
-        yield from terms_in(beginning, self.language)
-        yield from (beginning[:end] for end in range(2, len(beginning)))
+        for form in beginning:
+            yield from self._terms(form)
+            yield from (form[:end] for end in range(2, len(form)))
 
     def _expanded(self, syntax: Syntax) -> list[str]:
         """Return the terms that stand for the prefixes of a query, each once."""
-        terms: dict[str, int] = {}
+        terms: list[str] = []
         for part in syntax.wanted:
-            if part.kind == "prefix":
-                run = list(_runs(Phrase.of(part.text)))[-1]
-                own = {term: len(self.words.documents_with(term)) for term in self._begun(run)}
-                terms |= dict(sorted(own.items(), key=lambda one: -one[1])[:EXPANSIONS])
-        return list(terms)
-
-    def _begun(self, beginning: str) -> list[str]:
-        """Return the terms that begin so, or else the longest that may be a stem of such words."""
-        found = self.words.terms_from(beginning)
-        return found or sorted(filter(self.words.holds, self._stems(beginning)), key=len)[-1:]
+            if part.kind == "prefix" and runs(part.text):
+                own = self._begun(part.text.split()[-1])
+                if not own:  # the longest that may be a stem of such words
+                    stems = filter(self.words.holds, self._stems(runs(part.text)[-1]))
+                    own = sorted(stems, key=len)[-1:]
+                own.sort(key=lambda term: -len(self.words.documents_with(term)))
+                terms += own[:EXPANSIONS]
+        return list(dict.fromkeys(terms))
 
     # -- by reading ------------------------------------------------------------------------------
 
@@ -186,7 +200,7 @@ class Conditions:
 
         def holds(title: str) -> bool:
             if terms:
-                return terms <= set(terms_in(title, self.language))
+                return terms <= set(self._terms(title))
             return phrase.stands_in(title)
 
         begins = phrase.units[0][:2]  # which a word and its stem have in common
@@ -216,17 +230,3 @@ def _is_read(part: Part) -> bool:
 def _union(several: Iterable[Ids]) -> Ids:
     found = list(several)
     return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
-
-
-def _runs(phrase: Phrase) -> Iterator[str]:
-    """Go through the words of a phrase; letters without spaces that follow are one."""
-    run = ""
-    for unit in phrase.units:
-        if run and is_unspaced(unit[0]) and is_unspaced(run[0]):
-            run += unit
-        else:
-            if run:
-                yield run
-            run = unit
-    if run:
-        yield run

@@ -257,7 +257,9 @@ class DocumentRanker(Ranker):
         said = [f"not understood, read as words: {', '.join(syntax.unread)}"] * bool(syntax.unread)
         if syntax.is_sentence and any(part.kind == "phrase" for part in syntax.wanted):
             chosen = self._conditions(self.backend.snapshot()).choose(syntax)
-            said += [f"no document holds {part}: its words alone" for part in chosen.quotations]
+            said += [
+                f"no document holds {part}: its words are searched" for part in chosen.quotations
+            ]
         return said
 
     # -- showing ---------------------------------------------------------------------------------

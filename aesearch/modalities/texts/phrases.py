@@ -59,7 +59,31 @@ def fold(text: str) -> str:
 
 def units(text: str) -> list[str]:
     """Return the words of a text, and the single letters of scripts without spaces, folded."""
-    return _patterns().unit.findall(fold(text))
+    return _units(fold(text))
+
+
+def runs(text: str) -> list[tuple[str, ...]]:
+    """Return the words of a text, and the letters of scripts without spaces that follow, as one.
+
+    Each is given folded, and as it is written where that is something else.
+    """
+    folded = units(text)
+    written = _units(normalize("NFKC", text).casefold())
+    if len(written) != len(folded):
+        written = folded
+    found: list[tuple[str, str]] = []
+    for one, own in zip(folded, written, strict=True):
+        last = found[-1] if found else ("", "")
+        if last[0] and is_unspaced(one[0]) and is_unspaced(last[0][0]):
+            found[-1] = last[0] + one, last[1] + own
+        else:
+            found.append((one, own))
+    return [tuple(dict.fromkeys(run)) for run in found]
+
+
+def _units(folded: str) -> list[str]:
+    # "don't" is one word, as for the tokenizer.
+    return _patterns().unit.findall(folded.replace("\u2019", "'").replace("n't", "nt"))
 
 
 @dataclass(frozen=True)
@@ -113,7 +137,7 @@ def _pattern(phrase: Phrase) -> re.Pattern[str]:
             parts.append(f"{between}+" if was and spaced else f"{between}*")
         elif spaced:
             parts.append(f"(?<!{inside})")
-        parts.append(re.escape(unit))
+        parts.append(re.escape(unit).replace("nt", "n['\u2019]?t"))
     if phrase.open:
         parts.append(f"{inside}*")
     elif spaced:
