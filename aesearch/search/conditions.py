@@ -117,8 +117,8 @@ class Conditions:
 
     def _candidates(self, part: Part, phrase: Phrase, among: Ids) -> tuple[Ids, Ids]:
         """Return the documents that may hold a part, and those of them that do for certain."""
-        if part.kind == "word" and (terms := self._terms_of(part, phrase)):
-            found = self._with_all(terms, among)
+        if part.kind == "word" and (term := self._term_of(part, phrase)):
+            found = self._with_any([term], among)
             return found, found
         *chunks, last = part.text.split()
         for chunk in chunks if phrase.open else [*chunks, last]:
@@ -131,8 +131,8 @@ class Conditions:
         own = [[term for form in run for term in self._terms(form)] for run in every]
         together = set(self._terms(chunk)).difference(*own)  # of AB-1234 as one, where it is
         for run, terms in zip(every, own, strict=True):
-            if len(run[0]) == 1 and is_unspaced(run[0]):  # its terms are those of two letters
-                among = self._with_any(self.words.terms_with(run[0]), among)
+            if len(run[0]) == 1 and is_unspaced(run[0]):  # mostly a part of terms of two letters
+                among = self._with_any({*terms, *self.words.terms_with(run[0])}, among)
             elif is_unspaced(run[0][0]):
                 among = self._with_all(self._terms(run[0]), among)
             elif terms:  # a stop word has none
@@ -152,13 +152,14 @@ class Conditions:
     def _terms(self, text: str) -> list[str]:
         return terms_in(text, self.language)
 
-    def _terms_of(self, part: Part, phrase: Phrase) -> list[str]:
-        """Return the terms that a document holds just where it holds a word, or none.
+    def _term_of(self, part: Part, phrase: Phrase) -> str:
+        """Return the term that a document holds just where it holds a word, or "" if none tells.
 
-        There are such for one word, or two letters of a script without spaces.
+        One tells of one word, and of two letters of a script without spaces.
         """
         unspaced = [is_unspaced(unit[0]) for unit in phrase.units]
-        return self._terms(part.text) if unspaced in ([False], [True, True]) else []
+        terms = self._terms(part.text) if unspaced in ([False], [True, True]) else []
+        return next((term for term in terms if unspaced == [False] or len(term) == 2), "")
 
     def _begun(self, chunk: str) -> list[str]:
         """Return the terms that begin as something does that is written in one, without spaces."""
@@ -196,12 +197,10 @@ class Conditions:
 
     def _titled(self, part: Part, phrase: Phrase, among: Ids) -> Ids:
         """Return the documents whose title, or first line where there is none, holds a part."""
-        terms = set(self._terms_of(part, phrase)) if part.kind == "word" else set()
+        term = self._term_of(part, phrase) if part.kind == "word" else ""
 
         def holds(title: str) -> bool:
-            if terms:
-                return terms <= set(self._terms(title))
-            return phrase.stands_in(title)
+            return term in self._terms(title) if term else phrase.stands_in(title)
 
         begins = phrase.units[0][:2]  # which a word and its stem have in common
         of_title = [id for id, name in self.titles.items() if begins in fold(name) and holds(name)]
