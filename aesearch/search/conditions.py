@@ -6,6 +6,7 @@ order of words, or their endings, decide.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,27 @@ if TYPE_CHECKING:
 AT_ONCE = 500  # texts read together
 LONGEST_TITLE = 200  # characters of the first line of a document that has no title
 EXPANSIONS = 50  # terms that a prefix counts as in the ranking: those of the most documents
+# Of words: what a stem loses shows where a beginning is made a word by one of them.
+ENDINGS = (
+    *(
+        "",
+        "al",
+        "ed",
+        "en",
+        "er",
+        "es",
+        "est",
+        "ing",
+        "ion",
+        "ions",
+        "ity",
+        "ive",
+        "ly",
+        "on",
+        "ung",
+    ),
+    *string.ascii_lowercase,
+)
 
 
 class Chosen(NamedTuple):
@@ -169,8 +191,8 @@ class Conditions:
     def _stems(self, beginning: tuple[str, ...]) -> Iterator[str]:
         """Go through the terms that may be stems of a word that begins so, but are shorter."""
         for form in beginning:
-            yield from self._terms(form)
-            yield from (form[:end] for end in range(2, len(form)))
+            terms = [self._terms(form + ending)[:1] for ending in ENDINGS]
+            yield from dict.fromkeys(term for some in terms for term in some)
 
     def _expanded(self, syntax: Syntax) -> list[str]:
         """Return the terms that stand for the prefixes of a query, each once."""

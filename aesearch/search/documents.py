@@ -146,6 +146,8 @@ class DocumentRanker(Ranker):
 
     def allowed(self, snapshot: Snapshot, limits: Limits) -> tuple[Ids | None, int]:
         """The rows that may be found, passages among them."""
+        if limits.rows is not None:
+            return limits.rows, len(limits.rows)
         matching, count = super().allowed(snapshot, limits)
         if matching is None:
             return None, count
@@ -185,8 +187,8 @@ class DocumentRanker(Ranker):
         limits: Limits,
     ) -> list[Found]:
         """The best by code and words together; by words alone where no code is had."""
-        deep = limits._replace(k=max(limits.k, CANDIDATES))
-        allowed = self.matching(limits)
+        allowed, (rows_allowed, _) = self.matching(limits), self.allowed(snapshot, limits)
+        deep = limits._replace(k=max(limits.k, CANDIDATES), rows=rows_allowed)
         lexical = self.words(snapshot).search(terms, deep.k, among=allowed)
         rows: dict[int, int] = {}
 

@@ -67,7 +67,9 @@ class Limits(NamedTuple):
     hybrid : bool or None
         Rank by codes and words together; None leaves it to the check.
     only : ndarray of int64 or None
-        Ids of the documents that may be found, those of `among` alone; in place of `among`.
+        Ids of the documents that may be found, in place of `among`; and
+    rows : ndarray of int64 or None
+        their rows in the engine, where these are known already.
     """
 
     k: int
@@ -75,3 +77,4 @@ class Limits(NamedTuple):
     threshold: float | None = None
     hybrid: bool | None = None
     only: Ids | None = None
+    rows: Ids | None = None
