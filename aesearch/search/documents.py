@@ -96,9 +96,9 @@ class DocumentRanker(Ranker):
             typed = query.typed and limits.threshold is None
             may_be_words = typed if limits.hybrid is None else limits.hybrid
             by_both = known and ((usual and typed) if limits.hybrid is None else limits.hybrid)
-            terms = [*query.terms(_features(snapshot).language), *begun]
-            if by_both or (not known and may_be_words and self._finds(snapshot, query, terms)):
+            if by_both or (not known and may_be_words and self._finds(snapshot, query)):
                 code = snapshot.encoder.encode(row) if known else None
+                terms = [*self._terms(snapshot, query), *begun]
                 found[place] = self._fused(snapshot, query, code, terms, own)
             elif not known:
                 found[place] = self._same(snapshot, query, limits)
@@ -234,10 +234,15 @@ class DocumentRanker(Ranker):
             self._asked_of = Conditions(words, _features(snapshot).language, self.backend)
         return self._asked_of
 
-    def _finds(self, snapshot: Snapshot, query: Query, terms: Sequence[str]) -> bool:
+    def _terms(self, snapshot: Snapshot, query: Query) -> list[str]:
+        """The terms by which the plain words of a query are looked up."""
+        return query.terms(_features(snapshot).language)
+
+    def _finds(self, snapshot: Snapshot, query: Query) -> bool:
         """Whether a query finds anything by words: known to the code or not."""
         if query.syntax.required:
             return True
+        terms = self._terms(snapshot, query)
         return bool(terms) and bool(self.words(snapshot).scores_of(terms).any())
 
     def prepare(self) -> None:
