@@ -214,6 +214,13 @@ def test_what_is_put_together_is_taken_apart(
         ("c", "C++, C# and C", ["C"]),
         ("c++", "in C++.", ["C++"]),
         ("foo#bar", "see foo#bar", ["foo#bar"]),
+        (".net", "a net, example.net and .NET", [".NET"]),
+        ("in .NET", "in .NET, in net", ["in .NET"]),
+        (
+            "don't panic",
+            "Don\u2019t panic, dont panic, don t panic",
+            ["Don\u2019t panic", "dont panic"],
+        ),
         ("\u732b", "\u9ed1\u732b\u8b66\u957f", ["\u732b"]),
         (
             "\u732b\u8b66",

@@ -37,8 +37,10 @@ def _patterns() -> _Patterns:
     word = f"[^\\W_{UNSPACED}]"
     return _Patterns(
         re.compile(f"[{UNSPACED}]"),
+        # ".net", "c++" and "c#" are words.
         re.compile(
-            f"[{UNSPACED}][{COMBINING}]*|{word}(?:{word}|[{MARKS}])*(?:(?:\\+\\+|#)(?!\\w))?"
+            f"[{UNSPACED}][{COMBINING}]*"
+            f"|(?:(?<!\\S)\\.(?=[^\\W\\d_]))?{word}(?:{word}|[{MARKS}])*(?:(?:\\+\\+|#)(?!\\w))?"
         ),
         re.compile(f"[{UNCOUNTED}]"),
     )
