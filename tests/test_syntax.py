@@ -91,6 +91,7 @@ def test_what_only_looks_like_a_sign(typed: str) -> None:
         ("bear arms? NOT", ("NOT",), ""),
         ("OR kidney", ("OR",), ""),
         ("kidney OR -liver", ("OR",), "-liver"),
+        ("Privatpersonen und -organisationen", ("-organisationen",), ""),
         ("FED NOT EXPECTED TO TAKE ACTION", ("NOT",), ""),  # a headline
     ],
 )
@@ -133,6 +134,9 @@ def test_what_only_leaves_out() -> None:
 def test_quotations_are_those_of_sentences() -> None:
     assert parse('who called the river "old man river" first?').is_sentence
     assert not parse('"old man river" song text').is_sentence
+    assert parse(
+        "\u54ea\u5bb6\u5267\u9662\u662f\u201c\u534e\u6c99\u201d\u7684\u6700\u4f73\u5178\u8303"
+    ).is_sentence
 
 
 PIECES = st.one_of(

@@ -24,6 +24,8 @@ AND, OR, NOT = "AND", "OR", "NOT"
 # Word processors and telephones put these where " was typed.
 QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\uff02", '"'))
 ENDS = ",.;:!?)"
+# Behind these, in German and its neighbors, - stands for a word: Privatschulen und -lehrer.
+SUSPENDING = frozenset(("und", "oder", "bzw.", "sowie", "en", "och", "og", "eller"))
 WORD = re.compile(r"[^\W_]+")
 STOP = re.compile(r'[\s"]')
 OPENING = re.compile(r"(-?)\(+")
@@ -150,7 +152,8 @@ def parse(text: str) -> Syntax:
 
 
 def _count(text: str) -> int:
-    return sum(1 for _ in WORD.finditer(text))
+    """Count words; of scripts without spaces two letters are about one."""
+    return sum((len(word) + 1) // 2 if is_unspaced(word[0]) else 1 for word in WORD.findall(text))
 
 
 def _held(parts: Sequence[Part]) -> int:
@@ -265,7 +268,9 @@ def _resolved(pieces: list[_Piece]) -> list[_Piece]:
     done: list[_Piece] = []
     for piece, after in zip(pieces, [*pieces[1:], _Piece("")], strict=False):
         before = done[-1] if done else _Piece("")
-        if not piece.operator:
+        if piece.negated and piece.part and piece.part.kind == "word" and _suspends(before):
+            done.append(replace(piece, negated=False, unread=True))
+        elif not piece.operator:
             if before.operator and before.typed == NOT:
                 done[-1] = replace(piece, negated=True)
             else:
@@ -274,6 +279,10 @@ def _resolved(pieces: list[_Piece]) -> list[_Piece]:
             stands = _has_operands(piece.typed, before, after)
             done.append(piece if stands else replace(piece, operator=False, unread=True))
     return done
+
+
+def _suspends(before: _Piece) -> bool:
+    return not before.operator and before.typed in SUSPENDING
 
 
 def _has_operands(operator: str, before: _Piece, after: _Piece) -> bool:
