@@ -14,6 +14,7 @@ from texts_ import feed, made
 import aesearch
 from aesearch.errors import ContentError, ParameterError
 from aesearch.search.bm25 import Words
+from aesearch.storage import database
 
 SUBJECTS = (
     "renal disease kidney stones dialysis transplant nephritis amyloidosis jaguar car cars engine "
@@ -43,7 +44,11 @@ HEADINGS = {
         ["Kidneys of jaguars", "The old car", "A renal disease", "Café"]
     )
 }
-ALL = TEXTS | HEADINGS
+# Long enough for passages; what is rare in it stands at the end.
+STORY = "\n\n".join(
+    ["A long story.", *map(text_of, range(2000, 2060)), "Then came the purple unicorn of Bergen."]
+)
+ALL = TEXTS | HEADINGS | {"story.txt": STORY}
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +257,24 @@ def test_snippets_show_the_phrase(index: aesearch.Index) -> None:
         assert any(
             hit.snippet.text[start:end].lower() == "nephritis" for start, end in hit.snippet.marks
         )
+
+
+def test_the_phrase_is_shown_whichever_passage_is_near(index: aesearch.Index) -> None:
+    hits = index.search('jaguar racing forest "purple unicorn"', 5)
+    assert [hit.key for hit in hits] == ["odd/story.txt"]
+    assert hits[0].snippet is not None
+    assert "purple unicorn" in hits[0].snippet.text
+
+
+def test_passages_of_few_and_of_many(
+    index: aesearch.Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = sorted(index.folder.ids_of(index.folder.keys_of(range(1, 1000)).values()).values())
+    few = index.folder.passages_in(ids)
+    assert len(few) > 1
+    monkeypatch.setattr(database, "CHUNK", 5)
+    assert sorted(index.folder.passages_in(ids)) == sorted(few)
+    assert index.folder.passages_in(ids[:20]).tolist() == []
 
 
 def test_an_explanation_is_of_the_plain_words(index: aesearch.Index) -> None:
