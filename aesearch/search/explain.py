@@ -56,8 +56,8 @@ class Explanation:
 
 def borrowed_words(words: Words, query: Query, id: int) -> tuple[str, ...]:
     """Return the words of a query that a document borrows of its neighbors, in their order."""
-    asked = set(words.terms_of(query.text or ""))
-    units = words.analyzer.units(query.text or "")
+    asked = set(words.terms_of(query.syntax.plain))
+    units = words.analyzer.units(query.syntax.plain)
     found = (
         unit.text
         for unit in units

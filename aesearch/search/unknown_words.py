@@ -75,7 +75,7 @@ def unknown_words(features: TextFeatures, query: Query, words: Words | None = No
     """
     if words is None:
         return not_learned(features, query.tokens)
-    units = words.analyzer.units(query.text or "")
+    units = words.analyzer.units(query.syntax.plain)
     return list(dict.fromkeys(text for unit in units for text in _missing(unit, features, words)))
 
 
