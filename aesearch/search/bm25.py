@@ -256,8 +256,8 @@ class Words:
         column = self._find(term.encode())
         if column < 0:
             return self.ids[:0]
-        part = slice(int(self.starts[column]), int(self.own_ends[column]))
-        return np.sort(self.ids[self.documents[part]])
+        part = self.documents[int(self.starts[column]) : int(self.own_ends[column])]
+        return self.ids[part]
 
     def terms_from(self, beginning: str) -> list[str]:
         """Return the terms that begin so, in their order."""

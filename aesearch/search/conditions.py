@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from aesearch.modalities.texts.analysis.analyzer import EXACT, UNCOUNTED
 from aesearch.modalities.texts.phrases import Phrase, fold, is_unspaced, runs
 from aesearch.search.syntax import TITLE, Part, Syntax
 
@@ -79,7 +80,7 @@ class Conditions:
     words : Words
         The lexical index.
     analyzer : Analyzer
-        Which gives its terms.
+        Of its terms.
     backend : Backend
         Which keeps the texts, and the titles.
     """
@@ -186,7 +187,12 @@ class Conditions:
     def _begun(self, chunk: str) -> list[str]:
         """Return the terms that begin as something does that is written in one, without spaces."""
         forms = dict.fromkeys((*runs(chunk)[-1], fold(chunk)))
-        return [term for form in forms for term in self.words.terms_from(form)]
+        return [
+            term
+            for form in forms
+            for mark in ("", UNCOUNTED, EXACT)
+            for term in self.words.terms_from(mark + form)
+        ]
 
     def _stems(self, beginning: tuple[str, ...]) -> Iterator[str]:
         """Go through the terms that may be stems of a word that begins so, but are shorter."""

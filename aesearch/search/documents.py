@@ -253,17 +253,14 @@ class DocumentRanker(Ranker):
 
     def _finds(self, snapshot: Snapshot, query: Query) -> bool:
         """Whether a query finds anything by words: known to the code or not."""
-        return bool(query.syntax.required) or self._holds_any(snapshot, query)
-
-    def _holds_any(self, snapshot: Snapshot, query: Query) -> bool:
-        """Whether any document holds a word of a query, known to the code or not."""
-        words = self.words(snapshot)
-        return any(map(words.holds, self._terms(snapshot, query)))
+        if query.syntax.required:
+            return True
+        return any(map(self.words(snapshot).holds, self._terms(snapshot, query)))
 
     def _needs_words(self, snapshot: Snapshot, query: Query) -> bool:
         """Whether a document holds a word of a query that the code does not know."""
         rare = not_learned(_features(snapshot), query.tokens)
-        return bool(rare) and self._holds_any(snapshot, Query(None, b"", text=" ".join(rare)))
+        return bool(rare) and self._finds(snapshot, Query(None, b"", text=" ".join(rare)))
 
     def _analyzer(self, snapshot: Snapshot) -> Analyzer:
         """That of the lexical index where it was opened, or else of the language of the code."""
@@ -401,7 +398,7 @@ def _asked(
 ) -> dict[str, tuple[int, float]]:
     """A number and a weight of each term of a query; what no code knows weighs most."""
     most = float(features.weights.max(initial=1))
-    asked = set(query.terms(analyzer))
+    asked = set(analyzer.query_terms(query.syntax.plain))
     weights: dict[str, float] = {}
     for unit in analyzer.units(query.syntax.plain):
         columns = features.columns_of(raw_tokens(unit.text))

@@ -45,7 +45,7 @@ def shared_unlearned(
     held = set(analyzer.index_terms(other.text or ""))
     found = (
         unit.text
-        for unit in analyzer.units(one.text or "")
+        for unit in analyzer.units(one.syntax.plain)
         if not_learned(features, raw_tokens(unit.text)) and not held.isdisjoint(unit.all_terms())
     )
     return list(dict.fromkeys(found))

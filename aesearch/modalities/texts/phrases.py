@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from unicodedata import normalize
 
+from aesearch.modalities.texts.analysis.folding import simplified
 from aesearch.modalities.texts.tokenizer import COMBINING, MARKS, UNSPACED
 
 # Accents of Latin, Greek and Cyrillic letters, and vowel signs of Hebrew and Arabic, which are
@@ -52,11 +53,11 @@ def is_unspaced(letter: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Return a text in small letters and without accents, as phrases are compared."""
+    """Return a text as phrases are compared: small letters, no accents, simplified Chinese."""
     if text.isascii():
         return text.lower()
     bare = _patterns().uncounted.sub("", normalize("NFKD", text))
-    return normalize("NFKC", bare.casefold())
+    return simplified(normalize("NFKC", bare.casefold()))
 
 
 def units(text: str) -> list[str]:
