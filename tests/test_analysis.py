@@ -6,6 +6,7 @@ import json
 import string
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,6 +19,8 @@ from aesearch.modalities.texts.analysis.compounds import Compounds
 from aesearch.modalities.texts.analysis.folding import folded, simplified
 from aesearch.modalities.texts.analysis.languages import language_of
 from aesearch.search.bm25 import Words
+from aesearch.search.counts import TermCounts
+from aesearch.search.expansion import Expansion, neighbors_of
 from aesearch.search.lexical import ANALYZER, words_of
 from aesearch.storage.schema import KeptText
 
@@ -383,3 +386,22 @@ def test_a_lexical_index_of_other_terms_is_made_anew(tmp_path: Path) -> None:
         assert words_of(tmp_path / "words", lambda: texts, "").holds("boat")
     texts.clear()
     assert words_of(tmp_path / "words", lambda: texts, "").holds("boat")  # as it was kept
+
+
+# -- how terms count -------------------------------------------------------------------------------
+
+
+def test_stop_words_make_no_document_longer_and_are_not_lent() -> None:
+    stop, rare = f"{UNCOUNTED}the", f"{EXACT}boats"
+    documents = [(n, [stop] * 50 * (n % 2) + [rare, "boat"]) for n in range(6)]
+    counts = TermCounts.of([*documents, (6, ["onion"])])
+    assert counts.special == 2
+    words = Words.weigh(counts)
+    scores = words.scores_of(["boat"])
+    np.testing.assert_allclose(scores[:6], scores[0], rtol=1e-6)
+    assert words.search([stop], 9)[0].tolist() == [1, 3, 5]
+    codes = np.ones((7, 1), dtype=np.float32)
+    lent = Words.weigh(counts, neighbors_of(codes, 4), Expansion(neighbors=4, weight=1.0, kept=9))
+    assert lent.borrows(6, "boat")
+    assert not any(lent.borrows(n, term) for n in range(7) for term in (stop, rare))
+    assert TermCounts.of([]).special == 0

@@ -12,7 +12,7 @@ from notes_ import write_notes
 
 from aesearch.compare.collection import Collection, open_collection
 from aesearch.compare.methods import Stage
-from aesearch.compare.plan import HYBRID, Step
+from aesearch.compare.plan import BORROWED, HYBRID, Step
 from aesearch.compare.results import Comparison
 from aesearch.compare.run import compare
 from aesearch.evaluation.tasks import Queries
@@ -20,6 +20,8 @@ from aesearch.indexing.build import build
 from aesearch.indexing.datasets.texts import TextDataset
 from aesearch.indexing.hybrid import NOT_FOUND, LexicalIndex
 from aesearch.indexing.tasks import Passages, known_item_task, same_label_task
+from aesearch.search.expansion import USUAL, Expansion
+from aesearch.search.fusion import WordsCheck
 from aesearch.search.hits import Hit
 from aesearch.settings import Settings
 from aesearch.types import silent
@@ -114,6 +116,28 @@ def test_passages_and_words_count_among_the_bytes(collection: Collection) -> Non
     assert hybrid.bytes_per_item == pytest.approx(4 * 8 * rows + words)
 
 
+@pytest.mark.parametrize("chosen", [Expansion(), Expansion(2, 0.5, 30)])
+def test_borrowed_words_are_ranked_by_bm25_as_the_check_says(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, chosen: Expansion
+) -> None:
+    check = WordsCheck(0.7, 100, expansion=chosen)
+    monkeypatch.setattr(WordsCheck, "of", lambda *_: check)
+    stage = stage_of(collection, BORROWED, HYBRID)
+    borrowed, hybrid = stage.searchers(Step("index"))
+    language = stage.dataset.features.language
+    codes = stage.selection.coded(stage.own.encode, stage.own_features).rows  # type: ignore[union-attr]
+    texts, items = list(stage.dataset.texts()), codes[: len(stage.dataset)]
+    # Where the check found nothing to borrow, the row shows what the usual expansion does.
+    used = USUAL if chosen.is_plain else chosen
+    expected = LexicalIndex.of(texts, language, items, used)
+    scores = borrowed.score(borrowed.prepare(asked(stage, QUERIES)))
+    np.testing.assert_allclose(scores, expected.scores(QUERIES), rtol=1e-5)
+    assert (scores > 0).sum() > (LexicalIndex.of(texts, language).scores(QUERIES) > 0).sum()
+    assert borrowed.bytes_per_item == expected.bytes_per_item
+    mixed = LexicalIndex.of(texts, language, items, chosen)
+    assert hybrid.bytes_per_item == 4 * 8 * len(codes) / len(items) + mixed.bytes_per_item
+
+
 @pytest.mark.usefixtures("collection")
 def test_a_comparison_has_a_row_with_words_for_each_code(tmp_path: Path) -> None:
     found: Comparison = compare(tmp_path / "notes", encoders=["bm25", "lsa"], code_sizes=[8])
@@ -121,6 +145,13 @@ def test_a_comparison_has_a_row_with_words_for_each_code(tmp_path: Path) -> None
     rows = {row.title: row for row in found.rows if row.form == HYBRID}
     assert set(rows) == {"LSA log-entropy + BM25", "LSA tf-idf + BM25"}
     assert all(row.code == "8 + words" for row in rows.values())
+    lent = [row for row in found.rows if row.form == BORROWED]
+    assert {row.title for row in lent} == {
+        "LSA log-entropy (borrowed words in BM25)",
+        "LSA tf-idf (borrowed words in BM25)",
+    }
+    assert {row.code for row in lent} == {"words"}
+    assert not any(row.learned for row in lent)
     verdict = found.verdict()
     assert "Codes and words together (LSA " in verdict.text
     assert verdict.outcome == "none"

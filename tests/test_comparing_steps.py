@@ -85,7 +85,7 @@ def test_parameters_of_no_encoder_are_refused(
 
 
 def test_words_are_a_form_of_documents_alone() -> None:
-    check_forms(["hybrid", "float"], "texts")
+    check_forms(["hybrid", "float", "borrowed"], "texts")
     with pytest.raises(ParameterError, match="pictures have none"):
         check_forms(["hybrid"], "images")
     with pytest.raises(ParameterError, match="unknown code form 'half'"):

@@ -183,7 +183,7 @@ def test_names_that_only_words_tell_apart_ask_for_words(index: Index) -> None:
     assert check.prefers_both
     assert 0 < check.gain[1] <= check.gain[0] <= check.gain[2]
     assert "words count" in str(check)
-    assert WordsCheck(**asdict(check)) == check
+    assert WordsCheck.of({"fusion": asdict(check)}) == check
 
 
 def test_too_few_long_documents_ask_nothing(index: Index) -> None:

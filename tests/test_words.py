@@ -16,7 +16,8 @@ from texts_ import made, make_text, write_texts
 
 from aesearch.errors import DamagedError
 from aesearch.modalities.texts.analysis import UNCOUNTED
-from aesearch.search.bm25 import ARRAYS, CARD, K1, TERMS, B, Words
+from aesearch.search.bm25 import ARRAYS, CARD, TERMS, Words
+from aesearch.search.counts import K1, B
 from aesearch.search.documents import DocumentRanker
 from aesearch.search.index import Index
 from aesearch.search.lexical import terms_in

@@ -40,8 +40,8 @@ from aesearch.wording import counted
     "--forms",
     metavar="NAMES",
     default="",
-    help="Data types of codes: float, int8, bits; of documents also hybrid, with BM25. Default: "
-    "all.",
+    help="Data types of codes: float, int8, bits; of documents also hybrid, with BM25, and "
+    "borrowed: BM25 with words of neighbors by these codes. Default: all.",
 )
 @click.option(
     "--judgements",

@@ -138,3 +138,5 @@ def _print_reasons(why: Explanation) -> None:
         words = ", ".join([*known, *(t.word for t in terms if not t.weight)])
         if words:
             click.secho(f"{INDENT}{name}: {words}", dim=True)
+    if why.borrowed:
+        click.secho(f"{INDENT}by words of similar documents: {', '.join(why.borrowed)}", dim=True)

@@ -33,7 +33,7 @@ class Searcher:
     bytes_per_item : float
     form : str
         'float', 'int8' or 'bits'; 'hybrid' of floats and words; 'bytes' of pixels, 'words' of
-        terms.
+        terms, 'borrowed' of terms that neighbors by these codes lend each other.
     size : int
         Numbers in a code; 0 where there is no code.
     learned : bool

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from aesearch.compare.baselines import Searcher, perceptual_hash, raw_pixels, weighted_words
-from aesearch.compare.plan import HYBRID, OWN, Step
+from aesearch.compare.plan import BORROWED, HYBRID, OWN, Step
 from aesearch.encoders import is_trained
 from aesearch.encoders.factory import make_encoder
 from aesearch.encoders.linear.lsa import LSAEncoder
@@ -34,7 +34,10 @@ from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.indexing.selection import Candidate, Selection, Transform, freeze, stored_as
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
+from aesearch.search.counts import TermCounts
+from aesearch.search.expansion import PLAIN, USUAL, Expansion
 from aesearch.search.fusion import WordsCheck
+from aesearch.search.lexical import counts_of
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
 
@@ -60,8 +63,8 @@ class Encoding:
         Whether a network was trained.
     error, rebuilt : float, ndarray of uint8 or None
         Of reconstructions; see `Searcher`.
-    weight : callable
-        Gives the weight of words beside these codes.
+    words : callable
+        Gives how much words count beside these codes, and what they make documents borrow.
     """
 
     title: str
@@ -71,7 +74,7 @@ class Encoding:
     learned: bool = False
     error: float | None = None
     rebuilt: Pixels | None = None
-    weight: Callable[[], float] = lambda: 0.0
+    words: Callable[[], WordsCheck] = WordsCheck
 
 
 @dataclass
@@ -83,7 +86,7 @@ class Stage:
     dataset : Dataset
     seed : int
     forms : sequence of str
-        Of 'float', 'int8', 'bits', 'hybrid'.
+        Of 'float', 'int8', 'bits', 'hybrid', 'borrowed'.
     place : Path
         Folder for what is needed for a while.
     session : callable
@@ -126,7 +129,7 @@ class Stage:
         elif step.method == "tf-idf":
             made = [weighted_words(dataset, features_for(dataset, "tf-idf"))]
         elif step.method == "bm25":
-            made = [self._words()]
+            made = [_by_words("BM25", "words", *self._lexical())]
         else:
             for encoding in self._codes(step):
                 yield from self._stored(encoding)
@@ -206,17 +209,18 @@ class Stage:
         def encode(queries: Queries) -> Floats:
             return frozen.encode(dataset.seen(queries.samples, features))
 
-        def weight() -> float:
+        @cache
+        def words() -> WordsCheck:
             """Return how much words count beside these codes, as an index finds it out."""
             found = WordsCheck.of(frozen.manifest.check)
             if not found.questions:
                 found = WordsCheck.of(
                     dataset.notes(codes[: len(dataset)], features, frozen, self.seed)
                 )
-            return found.weight
+            return found
 
         rebuilt = self._reconstructions(frozen, features)
-        return Encoding(title, codes, encode, seconds, learned, *rebuilt, weight)
+        return Encoding(title, codes, encode, seconds, learned, *rebuilt, words)
 
     def _stored(self, encoding: Encoding) -> Iterator[Searcher]:
         """Yield searchers of codes as floats, 8-bit integers and bits, and of floats with words."""
@@ -228,6 +232,8 @@ class Stage:
                 continue
             if form == HYBRID:
                 one = self._hybrid(encoding, 4 * size * rows)
+            elif form == BORROWED:
+                one = self._borrowed(encoding)
             else:
                 stored, fit_to = stored_as(encoding.codes, form, bits, self.dataset.training)
 
@@ -254,9 +260,11 @@ class Stage:
         return score
 
     def _hybrid(self, encoding: Encoding, taken: float) -> Searcher:
-        (lexical, seconds), started = self._lexical, time.perf_counter()
+        started, found = time.perf_counter(), encoding.words()
         items, score = encoding.codes[: len(self.dataset)], self._ranking(encoding.codes)
-        fusion = Fusion(lexical, items, score, encoding.weight())
+        seconds = time.perf_counter() - started
+        lexical, more = self._lexical(items, found.expansion)
+        fusion = Fusion(lexical, items, score, found.weight)
         return Searcher(
             f"{encoding.title} + BM25",
             lambda queries: fusion.prepare(queries, encoding.encode(queries)),
@@ -264,23 +272,32 @@ class Stage:
             taken + lexical.bytes_per_item,
             HYBRID,
             items.shape[1],
-            fit_s=time.perf_counter() - started + seconds,
+            fit_s=seconds + more,
         )
 
-    def _words(self) -> Searcher:
-        """Return what ranks by BM25 alone."""
-        lexical, seconds = self._lexical
-        size, width = lexical.bytes_per_item, len(lexical.words.term_ends)
-        return Searcher(
-            "BM25", attrgetter("texts"), lexical.scores, size, "words", width, fit_s=seconds
+    def _borrowed(self, encoding: Encoding) -> Searcher:
+        """Return what ranks by BM25 alone, with words of neighbors by these codes."""
+        expansion = encoding.words().expansion
+        lexical = self._lexical(
+            encoding.codes[: len(self.dataset)], USUAL if expansion.is_plain else expansion
         )
+        return _by_words(f"{encoding.title} (borrowed words in BM25)", BORROWED, *lexical)
+
+    def _lexical(
+        self, codes: Floats | None = None, expansion: Expansion = PLAIN
+    ) -> tuple[LexicalIndex, float]:
+        """Return a lexical index, and how many seconds it took."""
+        (counts, seconds), started = self._counts, time.perf_counter()
+        lexical = LexicalIndex.weigh(counts, codes, expansion)
+        return lexical, seconds + time.perf_counter() - started
 
     @cached_property
-    def _lexical(self) -> tuple[LexicalIndex, float]:
-        """The lexical index, and how many seconds it took."""
-        started = time.perf_counter()
-        lexical = LexicalIndex.of(self.dataset.texts(), self.dataset.features.language)
-        return lexical, time.perf_counter() - started
+    def _counts(self) -> tuple[TermCounts, float]:
+        """The terms of all documents, and how many seconds they took."""
+        started, language = time.perf_counter(), self.dataset.features.language
+        texts = self.dataset.texts()
+        counts = counts_of(lambda: enumerate(texts), language)
+        return counts, time.perf_counter() - started
 
     def _reconstructions(
         self, frozen: FrozenEncoder, features: Any
@@ -299,6 +316,12 @@ class Stage:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         return _Borrowed(freeze(encoder, step.method, features, Layout(place), {}), place)
+
+
+def _by_words(title: str, form: str, lexical: LexicalIndex, seconds: float) -> Searcher:
+    """Return what ranks by BM25 alone."""
+    size, width = lexical.bytes_per_item, len(lexical.words.term_ends)
+    return Searcher(title, attrgetter("texts"), lexical.scores, size, form, width, fit_s=seconds)
 
 
 @dataclass

@@ -24,6 +24,7 @@ from aesearch.settings import FEWEST_TO_TRAIN, format_parameters, too_few_to_tra
 
 OWN = "index"  # the encoder of the index that is compared
 HYBRID = "hybrid"  # codes as floats, fused with BM25
+BORROWED = "borrowed"  # BM25 alone, of documents with words of their neighbors by these codes
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def check_forms(forms: Sequence[str], kind: str) -> None:
     """Refuse a form of codes that does not exist, or not of such a collection."""
     able, noun = modality(kind).code_forms, modality(kind).noun
     for form in forms:
-        if form == HYBRID and form not in able:
-            raise ParameterError(f"the form hybrid fuses codes with words, and {noun}s have none")
+        if form in (HYBRID, BORROWED) and form not in able:
+            raise ParameterError(f"the form {form} is of codes and words, and {noun}s have none")
         if form not in able:
             raise ParameterError(f"unknown code form '{form}'; choose {', '.join(able)}")

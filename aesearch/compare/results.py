@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.compare.collection import Collection
-from aesearch.compare.plan import HYBRID
+from aesearch.compare.plan import BORROWED, HYBRID
 from aesearch.compare.tasks import COPIES, JUDGEMENTS, LABELS, main_metric
 from aesearch.evaluation.bootstrap import Estimate, paired_difference
 from aesearch.evaluation.decision import Decision, decide, have_signal
@@ -83,7 +83,7 @@ class Row:
     @property
     def code(self) -> str:
         """What is kept of an item, in a word or two."""
-        if self.form == "words":
+        if self.form in ("words", BORROWED):
             return "words"
         if self.form == "bytes":
             return f"{self.size:,} bytes"
@@ -236,7 +236,7 @@ class Comparison:
 
     def verdict(self) -> Verdict:
         """Say whether learning paid, and whether words beside the codes did."""
-        codes = [row for row in self.rows if row.form != HYBRID]
+        codes = [row for row in self.rows if row.form not in (HYBRID, BORROWED)]
         learned = self.best([row for row in codes if row.learned])
         baseline = self.best([row for row in codes if not row.learned])
         metric = METRICS[self.metric]

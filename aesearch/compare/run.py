@@ -83,8 +83,9 @@ def compare(
         What is compared; see `plan.choose_steps`. By default the baselines of the kind, and
         what is learned by default.
     code_sizes : sequence of int
-    forms : sequence of {'float', 'int8', 'bits', 'hybrid'}, optional
-        How codes are kept; 'hybrid', of documents alone, fuses them with BM25. By default all.
+    forms : sequence of {'float', 'int8', 'bits', 'hybrid', 'borrowed'}, optional
+        How codes are kept; of documents alone, 'hybrid' fuses them with BM25, and by 'borrowed'
+        they only say which documents lend each other words, which BM25 then finds. By default all.
     parameters : mapping of str to value, optional
         Of encoders, where they differ from the defaults; see `plan.choose_steps`.
     judgements, queries : Path, optional

@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from aesearch.evaluation.tasks import Queries
-from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.search.bm25 import Words
+from aesearch.search.counts import TermCounts
+from aesearch.search.expansion import PLAIN, Expansion, neighbors_of
 from aesearch.search.fusion import CANDIDATES, Scored, with_feedback
+from aesearch.search.lexical import counts_of
 from aesearch.types import Floats, Ids
 
 NOT_FOUND = -1.0  # below all scores of a fusion, which are in [0, 1]
@@ -24,12 +26,39 @@ class LexicalIndex:
     words: Words
 
     @classmethod
-    def of(cls, texts: Sequence[str], language: str) -> LexicalIndex:
-        """Count and weigh the terms of all documents; '' for a language that is to be found out."""
-        analyzer = Analyzer.fit(texts, language)
-        words = Words.build((row, analyzer.index_terms(text)) for row, text in enumerate(texts))
-        words.analyzer = analyzer
-        return cls(words)
+    def of(
+        cls,
+        texts: Sequence[str],
+        language: str,
+        codes: Floats | None = None,
+        expansion: Expansion = PLAIN,
+    ) -> LexicalIndex:
+        """Count and weigh the terms of all documents.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        language : str
+            '' to find it out.
+        codes : ndarray of float32, shape (n, code_size), optional
+            Of the documents, of unit length: what they borrow of their neighbors by these codes
+            the expansion says.
+        expansion : Expansion, default=PLAIN
+        """
+        return cls.weigh(counts_of(lambda: enumerate(texts), language), codes, expansion)
+
+    @classmethod
+    def weigh(
+        cls,
+        counts: TermCounts,
+        codes: Floats | None = None,
+        expansion: Expansion = PLAIN,
+    ) -> LexicalIndex:
+        """Weigh terms that are counted already; parameters as of `of`."""
+        neighbors = None
+        if codes is not None and not expansion.is_plain:
+            neighbors = neighbors_of(codes, expansion.neighbors)
+        return cls(Words.weigh(counts, neighbors, expansion))
 
     @property
     def bytes_per_item(self) -> float:

@@ -1,14 +1,14 @@
 """BM25 over the documents of an index: the other half of a hybrid search.
 
-bm25s makes the matrix of scores. To search it, its arrays are mapped from the disk and the columns
-of the query's terms are added up, which needs neither bm25s nor scipy, whose imports would take
-longer than the search.
+To search it, its arrays are mapped from the disk and the columns of the query's terms are added up,
+which needs no scipy, whose import would take longer than the search.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +16,36 @@ from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError
 from aesearch.modalities.texts.analysis import Analyzer
-from aesearch.types import Floats, Ids
+from aesearch.search.counts import K1, NOT_FITTED, TermCounts, length_norms, lengths_of
+from aesearch.search.expansion import PLAIN, Expansion, Neighbors, expand
+from aesearch.sparse import SparseRows
+from aesearch.types import Bools, Floats, Ids
 
-K1, B = 1.2, 0.75
-ARRAYS = ("scores", "documents", "starts", "ids", "term_ends")
+RARE = 10  # documents: those that hold such a term are found before those that borrow it,
+BELOW = 0.9  # which get at most this share of the least score of those
+VERSION = 2  # of what is kept: raised where other terms, scores or files are written
+ARRAYS = ("scores", "documents", "starts", "own_ends", "ids", "term_ends")
 TERMS, CARD = "terms.bin", "words.json"
 
 
 class Words:
-    """Which documents hold a term, and how much each occurrence counts.
+    """Which documents hold a term, or borrow it of a neighbor, and how much it counts there.
 
     Attributes
     ----------
     ids : ndarray of int64, shape (n,)
         Of the documents, ascending.
     scores : ndarray of float32; documents : ndarray of int32
-        Of all occurrences, term after term; a document is its place in `ids`.
+        Of all occurrences, term after term; a document is its place in `ids`. Of each term first
+        the documents that hold it, then those that borrow it, both ascending.
     starts : ndarray of int64, shape (terms + 1,)
-        Where the occurrences of each term begin.
+        Where the occurrences of each term begin, and
+    own_ends : ndarray of int64, shape (terms,)
+        where those in the documents themselves end.
     terms : bytes; term_ends : ndarray of int64
         All terms in their order, one after another, and where each ends.
+    expansion : Expansion
+        How words were borrowed.
     analyzer : Analyzer
         That gave the terms.
 
@@ -45,62 +55,87 @@ class Words:
     X. H. Lù, BM25S: orders of magnitude faster lexical search via eager sparse scoring, 2024.
     """
 
-    analyzer: Analyzer = Analyzer()
-
     def __init__(
         self,
         ids: Ids,
         scores: Floats,
         documents: NDArray[np.int32],
         starts: Ids,
+        own_ends: Ids,
         terms: bytes,
         term_ends: Ids,
+        expansion: Expansion = PLAIN,
+        analyzer: Analyzer = NOT_FITTED,
     ) -> None:
-        self.ids, self.scores, self.documents, self.starts = ids, scores, documents, starts
+        self.ids, self.scores, self.documents = ids, scores, documents
+        self.starts, self.own_ends = starts, own_ends
         self.terms, self.term_ends = terms, term_ends
+        self.expansion, self.analyzer = expansion, analyzer
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @classmethod
-    def build(cls, documents: Iterable[tuple[int, Sequence[str]]]) -> Words:
+    def build(
+        cls,
+        documents: Iterable[tuple[int, Sequence[str]]],
+        neighbors: Neighbors | None = None,
+        expansion: Expansion = PLAIN,
+    ) -> Words:
         """Count and weigh the terms of documents.
 
         Parameters
         ----------
         documents : iterable of (id, sequence of str)
             Ids ascending; the terms of each, as often as they occur.
+        neighbors : Neighbors, optional
+            Of the documents, in their order; None to borrow nothing.
+        expansion : Expansion, default=PLAIN
         """
-        import bm25s
+        return cls.weigh(TermCounts.of(documents), neighbors, expansion)
 
-        numbers: dict[bytes, int] = {}
-        known, tokens = [], []
-        for id, document in documents:
-            known.append(id)
-            tokens.append([numbers.setdefault(term.encode(), len(numbers)) for term in document])
-        ids = np.array(known, dtype=np.int64)
-        order = sorted(numbers)
-        ends = np.cumsum([len(term) for term in order], dtype=np.int64)
-        if not order:
-            nothing = np.zeros(0, dtype=np.int32)
-            return cls(ids, nothing.astype(np.float32), nothing, np.zeros(1, np.int64), b"", ends)
-        place = np.empty(len(order), dtype=np.int64)
-        place[[numbers[term] for term in order]] = np.arange(len(order))
-        sorted_tokens = [place[row].tolist() if row else [] for row in tokens]
-        model = bm25s.BM25(k1=K1, b=B, method="lucene")
-        model.index(
-            (sorted_tokens, {number: number for number in range(len(order))}),
-            create_empty_token=False,
-            show_progress=False,
-        )
-        found = model.scores
+    @classmethod
+    def weigh(
+        cls,
+        counts: TermCounts,
+        neighbors: Neighbors | None = None,
+        expansion: Expansion = PLAIN,
+    ) -> Words:
+        """Weigh terms that are counted already, as Lucene does; parameters as of `build`.
+
+        Borrowed occurrences count in the lengths of documents and in document frequencies.
+        """
+        own, borrowed = counts.rows, counts.rows[:0]
+        if neighbors is not None and not expansion.is_plain:
+            own, borrowed = expand(counts, neighbors, expansion)
+        else:
+            expansion = PLAIN
+        width = own.width
+        holding = np.bincount(own.indices, minlength=width)
+        often = holding + np.bincount(borrowed.indices, minlength=width)
+        # A stable sort leaves own ones before borrowed ones, and documents in their order.
+        columns = np.concatenate([own.indices, borrowed.indices])
+        order = np.argsort(columns, kind="stable")
+        columns = columns[order]
+        documents = np.concatenate([own.rows(), borrowed.rows()])[order]
+        scores = _scores(own, borrowed, often, counts.special)[order]
+        starts = np.concatenate([[0], np.cumsum(often)]).astype(np.int64)
+        own_ends = starts[:-1] + holding
+        is_rare = (holding <= RARE) & (often > holding)
+        places = np.flatnonzero(is_rare[columns])
+        if len(places):
+            is_own = places < own_ends[columns[places]]
+            scores[places] = _own_first(scores[places], columns[places], is_own, width)
         return cls(
-            ids,
-            np.asarray(found["data"], dtype=np.float32),
-            np.asarray(found["indices"], dtype=np.int32),
-            np.asarray(found["indptr"], dtype=np.int64),
-            b"".join(order),
-            ends,
+            counts.ids,
+            scores,
+            documents.astype(np.int32),
+            starts,
+            own_ends,
+            counts.terms,
+            counts.term_ends,
+            expansion,
+            counts.analyzer,
         )
 
     def save(self, folder: Path) -> None:
@@ -110,7 +145,8 @@ class Words:
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
         (folder / TERMS).write_bytes(self.terms)
         sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-        (folder / CARD).write_text(json.dumps(sizes), encoding="utf-8")
+        card = {"version": VERSION, "expansion": asdict(self.expansion), "sizes": sizes}
+        (folder / CARD).write_text(json.dumps(card), encoding="utf-8")
 
     @classmethod
     def open(cls, folder: Path) -> Words:
@@ -119,10 +155,13 @@ class Words:
         Raises
         ------
         DamagedError
-            If a file is missing, or not as long as it was.
+            If a file is missing, or not as long as it was, or of another version.
         """
         try:
-            sizes = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            if card["version"] != VERSION:
+                raise DamagedError(f"{folder} is of another version of aesearch")
+            expansion, sizes = Expansion(**card["expansion"]), card["sizes"]
             wrong = [name for name, size in sizes.items() if (folder / name).stat().st_size != size]
             if wrong:
                 raise DamagedError(f"{folder / wrong[0]} is not as long as it was written")
@@ -132,12 +171,13 @@ class Words:
                 if name != "ids"
             }
             ids = np.load(folder / "ids.npy", allow_pickle=False)
-            return cls(ids, terms=(folder / TERMS).read_bytes(), **arrays)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+            terms = (folder / TERMS).read_bytes()
+            return cls(ids, terms=terms, expansion=expansion, **arrays)
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise DamagedError(f"{folder} cannot be read ({error})") from error
 
     def scores_of(self, terms: Iterable[str]) -> Floats:
-        """Return the BM25 score of every document, (n,), 0 where it holds none of the terms."""
+        """Return the BM25 score of every document, (n,), 0 where it has none of the terms."""
         total = np.zeros(len(self.ids), dtype=np.float32)
         for term in terms:
             column = self._find(term.encode())
@@ -149,7 +189,7 @@ class Words:
     def search(
         self, terms: Iterable[str], k: int, *, among: Ids | None = None
     ) -> tuple[Ids, Floats]:
-        """Return the documents that hold any of the terms, best first.
+        """Return the documents that hold or borrow any of the terms, best first.
 
         Parameters
         ----------
@@ -178,6 +218,14 @@ class Words:
         """Return whether any document holds a term."""
         return self._find(term.encode()) >= 0
 
+    def borrows(self, id: int, term: str) -> bool:
+        """Return whether a document is found by a term that stands in similar documents alone."""
+        column = self._find(term.encode())
+        if column < 0:
+            return False
+        part = self.documents[int(self.own_ends[column]) : int(self.starts[column + 1])]
+        return bool(np.any(self.ids[part] == id))
+
     def terms_of(self, text: str) -> list[str]:
         """Return the terms that a query asks for."""
         return self.analyzer.query_terms(text, self.holds)
@@ -196,3 +244,30 @@ class Words:
             else:
                 high = middle
         return -1
+
+
+def _scores(
+    own: SparseRows, borrowed: SparseRows, often: NDArray[np.int64], special: int
+) -> Floats:
+    """Return the score of each occurrence, own ones first.
+
+    `often` are document frequencies; of the first `special` terms none counts in a length.
+    """
+    lengths = lengths_of(own, special)
+    lengths[: len(borrowed)] += lengths_of(borrowed, special)
+    norm = K1 * length_norms(lengths)
+    idf = np.log1p((len(own) - often + 0.5) / (often + 0.5))
+    parts = [
+        idf[rows.indices] * rows.values / (rows.values + norm[rows.rows()])
+        for rows in (own, borrowed)
+    ]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _own_first(scores: Floats, columns: Ids, is_own: Bools, width: int) -> Floats:
+    """Lower what is borrowed so that those who hold a term score more than all who borrow it."""
+    least, most = np.full(width, np.inf, dtype=np.float32), np.zeros(width, dtype=np.float32)
+    np.minimum.at(least, columns[is_own], scores[is_own])
+    np.maximum.at(most, columns[~is_own], scores[~is_own])
+    factors = np.minimum(1, BELOW * least / np.maximum(most, 1e-12))
+    return np.where(is_own, scores, scores * factors[columns])

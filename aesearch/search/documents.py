@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -192,6 +193,8 @@ class DocumentRanker(Ranker):
                 self.backend.lexical_folder(snapshot.revision.number),
                 self.backend.texts,
                 _features(snapshot).language,
+                _words_check(snapshot).expansion,
+                self.backend.codes_of,
             )
             self._lexical = snapshot.revision.number, made
         return self._lexical[1]
@@ -272,15 +275,19 @@ class DocumentRanker(Ranker):
         return kept[id]
 
     def explain(self, query: Query, key: str, top: int) -> Explanation:
-        """Terms that a query and a document hold, and that the decoder puts in both."""
-        from aesearch.search.explain import explain
+        """Terms that a query and a document hold, that the decoder puts in both, or borrowed."""
+        from aesearch.search.explain import borrowed_words, explain
 
         snapshot = self.backend.snapshot()
         features = _features(snapshot)
         other = self.query_of(snapshot, key)
         rows = self.rows(snapshot, query), self.rows(snapshot, other)
         unlearned = shared_unlearned(features, self._analyzer(snapshot), query, other)
-        return explain(features, snapshot.encoder, *rows, top, unlearned)
+        why = explain(features, snapshot.encoder, *rows, top, unlearned)
+        if not query.typed or _words_check(snapshot).expansion.is_plain:
+            return why
+        id, words = self.backend.id_of(key), self.words(snapshot)
+        return replace(why, borrowed=borrowed_words(words, query, id)[:top])
 
 
 def _features(snapshot: Snapshot) -> TextFeatures:

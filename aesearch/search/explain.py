@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
     from aesearch.modalities.texts.features import TextFeatures
+    from aesearch.search.bm25 import Words
+    from aesearch.search.query import Query
     from aesearch.sparse import SparseRows
 
 
@@ -34,17 +36,32 @@ class Explanation:
     code : tuple of Term
         Words that the decoder puts in both, more than in the usual document; the weights are
         shares of all that it puts in both. None where the code knows no word of one.
+    borrowed : tuple of str
+        Words of the query that the hit does not hold, and by which BM25 found it all the same:
+        they stand in similar documents.
     """
 
     shared: tuple[Term, ...]
     code: tuple[Term, ...]
+    borrowed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return {
+        """Return it as JSON; "borrowed" is named where there is any."""
+        found: dict[str, Any] = {
             name: [{"word": term.word, "weight": round(term.weight, 4)} for term in terms]
             for name, terms in (("shared", self.shared), ("code", self.code))
         }
+        return found | ({"borrowed": list(self.borrowed)} if self.borrowed else {})
+
+
+def borrowed_words(words: Words, query: Query, id: int) -> tuple[str, ...]:
+    """Return the words of a query that a document borrows of its neighbors, in their order."""
+    found = (
+        unit.text
+        for unit in words.analyzer.units(query.text or "")
+        if any(words.borrows(id, term) for term in unit.all_terms())
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def explain(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from aesearch.search.expansion import PLAIN, Expansion
 from aesearch.types import Floats, Ids
 
 Scored = tuple[Ids, Floats]
@@ -35,6 +36,8 @@ class WordsCheck:
         Found by the codes, by BM25, and by both with this weight.
     gain : tuple of three floats, or None
         By how much more is found by both than by code, with the interval of the paired bootstrap.
+    expansion : Expansion
+        What documents borrow of each other; nothing by default.
     """
 
     weight: float = DEFAULT_WEIGHT
@@ -43,6 +46,7 @@ class WordsCheck:
     by_words: float | None = None
     by_both: float | None = None
     gain: tuple[float, float, float] | None = None
+    expansion: Expansion = PLAIN
 
     @classmethod
     def of(cls, check: Mapping[str, Any] | None) -> WordsCheck:
@@ -51,7 +55,9 @@ class WordsCheck:
         Checks of earlier versions, kept as "words" and "hybrid", asked what the code had learned
         from, and so left words out: an index that has one is searched as if it had none.
         """
-        return cls(**(check or {}).get("fusion", {}))
+        kept = dict((check or {}).get("fusion", {}))
+        expansion = Expansion(**kept.pop("expansion", {}))
+        return cls(**kept, expansion=expansion)
 
     @property
     def prefers_both(self) -> bool:

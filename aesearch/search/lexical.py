@@ -11,7 +11,10 @@ from pathlib import Path
 from aesearch.errors import DamagedError
 from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.search.bm25 import Words
+from aesearch.search.counts import TermCounts
+from aesearch.search.expansion import PLAIN, Expansion, neighbors_of
 from aesearch.storage.schema import KeptText
+from aesearch.types import Floats
 
 ANALYZER = "analyzer.json"
 
@@ -31,10 +34,30 @@ def _of_language(language: str) -> Analyzer:
     return Analyzer(language)
 
 
-def words_of(folder: Path, texts: Callable[[], Iterable[KeptText]], language: str) -> Words:
+def counts_of(texts: Callable[[], Iterable[tuple[int, str]]], language: str) -> TermCounts:
+    """Count the terms of texts.
+
+    Parameters
+    ----------
+    texts : callable
+        Gives the number and the text of all documents; they are gone through twice.
+    language : str
+        '' to find it out.
+    """
+    analyzer = Analyzer.fit((text for _, text in texts()), language)
+    return TermCounts.of(((id, analyzer.index_terms(text)) for id, text in texts()), analyzer)
+
+
+def words_of(
+    folder: Path,
+    texts: Callable[[], Iterable[KeptText]],
+    language: str,
+    expansion: Expansion = PLAIN,
+    codes_of: Callable[[Iterable[int]], Floats] | None = None,
+) -> Words:
     """BM25 of the documents of a revision, as it was kept in `folder` or else made now.
 
-    It is a cache: where it cannot be written it is made again the next time.
+    It is a cache: where it cannot be written, or is of another expansion, it is made again.
 
     Parameters
     ----------
@@ -43,19 +66,33 @@ def words_of(folder: Path, texts: Callable[[], Iterable[KeptText]], language: st
         Gives the texts of all documents, by their ids; they are gone through twice.
     language : str
         Of the texts; '' to find it out.
+    expansion : Expansion, default=PLAIN
+        What documents borrow of each other.
+    codes_of : callable, optional
+        Gives the codes of documents by id, in the order of the ids; not asked where nothing is
+        borrowed.
     """
+    expansion = PLAIN if expansion.is_plain else expansion
     try:
-        return _kept(folder)
+        kept = _kept(folder)
+        if kept.expansion == expansion:
+            return kept
     except DamagedError:
-        shutil.rmtree(folder, ignore_errors=True)
-    analyzer = Analyzer.fit((text.text for text in texts()), language)
-    made = Words.build((text.id, analyzer.index_terms(text.text)) for text in texts())
-    made.analyzer = analyzer
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    counts = counts_of(lambda: ((text.id, text.text) for text in texts()), language)
+    neighbors = None
+    if codes_of is not None and not expansion.is_plain:
+        codes = codes_of(counts.ids.tolist())
+        if len(codes) != len(counts.ids):
+            raise DamagedError(f"{folder.parent}: documents without a code; see 'aesearch verify'")
+        neighbors = neighbors_of(codes, expansion.neighbors)
+    made = Words.weigh(counts, neighbors, expansion)
     temporary = folder.with_name(f"words-new-{os.getpid()}")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         made.save(temporary)
-        analyzer.save(temporary / ANALYZER)
+        made.analyzer.save(temporary / ANALYZER)
         os.replace(temporary, folder)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)

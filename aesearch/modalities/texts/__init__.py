@@ -27,7 +27,7 @@ class Texts(Modality):
     fallback = "lsa"
     sizeless = ("tf-idf", "bm25")
     compared = ("tf-idf", "bm25", "lsa", "auto")
-    code_forms = (*Modality.code_forms, "hybrid")
+    code_forms = (*Modality.code_forms, "hybrid", "borrowed")
     false_positive_rate = 0.02
     perturbed = "halves of documents"
     keeps_texts = True

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aesearch.compare.collection import opening
-from aesearch.compare.plan import HYBRID
+from aesearch.compare.plan import BORROWED, HYBRID
 from aesearch.compare.results import METRICS, Comparison, Row, Verdict
 from aesearch.compare.tasks import COPIES
 from aesearch.modalities import modality
@@ -155,10 +155,10 @@ def groups_of(gallery: Gallery, main: Sequence[Row], verdict: Verdict) -> list[G
 
 
 def _different(rows: Sequence[Row]) -> list[Row]:
-    """Return the first row of each method, its best; hybrids count as one method."""
+    """Return the first row of each method, its best; hybrids count as one, and borrowed words."""
     first: dict[str, Row] = {}
     for row in rows:
-        first.setdefault(HYBRID if row.form == HYBRID else row.method, row)
+        first.setdefault(row.form if row.form in (HYBRID, BORROWED) else row.method, row)
     return list(first.values())
 
 

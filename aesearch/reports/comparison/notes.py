@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aesearch.compare.plan import HYBRID
+from aesearch.compare.plan import BORROWED, HYBRID
 from aesearch.compare.results import METRICS, columns_of
 from aesearch.modalities import modality
 
@@ -27,6 +27,10 @@ LONG = (
 )
 FUSED = (
     "codes fused with BM25 as 'query --hybrid' does it, with the weight that an index would find."
+)
+LENT = (
+    "BM25 alone finds documents also by words of their nearest documents by these codes (Tao et "
+    "al., 2006)."
 )
 
 
@@ -51,6 +55,8 @@ def notes_of(found: Comparison) -> list[tuple[str, str]]:
         parts.append(("Long documents", LONG))
     if any(row.form == HYBRID for row in found.rows):
         parts.append(("Code + words", FUSED))
+    if any(row.form == BORROWED for row in found.rows):
+        parts.append(("Borrowed words", LENT))
     budget = "" if found.budget is None else f", {found.budget:,.0f} s for each training"
     parts.append(("Run", f"seed {found.seed}{budget}"))
     return parts
