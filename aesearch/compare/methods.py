@@ -34,10 +34,10 @@ from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.indexing.selection import Candidate, Selection, Transform, freeze, stored_as
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
+from aesearch.search.counting import counts_of
 from aesearch.search.counts import TermCounts
 from aesearch.search.expansion import PLAIN, USUAL, Expansion
 from aesearch.search.fusion import WordsCheck
-from aesearch.search.lexical import counts_of
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
 
@@ -296,7 +296,7 @@ class Stage:
         """The terms of all documents, and how many seconds they took."""
         started, language = time.perf_counter(), self.dataset.features.language
         texts = self.dataset.texts()
-        counts = counts_of(lambda: enumerate(texts), language)
+        counts = counts_of(enumerate(texts), language)
         return counts, time.perf_counter() - started
 
     def _reconstructions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from aesearch.evaluation.tasks import Queries
 from aesearch.search.bm25 import Words
+from aesearch.search.counting import counts_of
 from aesearch.search.counts import TermCounts
 from aesearch.search.expansion import PLAIN, Expansion, neighbors_of
 from aesearch.search.fusion import CANDIDATES, Scored, with_feedback
-from aesearch.search.lexical import counts_of
 from aesearch.types import Floats, Ids
 
 NOT_FOUND = -1.0  # below all scores of a fusion, which are in [0, 1]
@@ -28,7 +28,7 @@ class LexicalIndex:
     @classmethod
     def of(
         cls,
-        texts: Sequence[str],
+        texts: Iterable[str],
         language: str,
         codes: Floats | None = None,
         expansion: Expansion = PLAIN,
@@ -37,7 +37,7 @@ class LexicalIndex:
 
         Parameters
         ----------
-        texts : sequence of str
+        texts : iterable of str
         language : str
             '' to find it out.
         codes : ndarray of float32, shape (n, code_size), optional
@@ -45,7 +45,7 @@ class LexicalIndex:
             the expansion says.
         expansion : Expansion, default=PLAIN
         """
-        return cls.weigh(counts_of(lambda: enumerate(texts), language), codes, expansion)
+        return cls.weigh(counts_of(enumerate(texts), language), codes, expansion)
 
     @classmethod
     def weigh(

@@ -58,20 +58,12 @@ class TermCounts:
             ids.append(id)
             lengths.append(len(document))
             tokens.extend(numbers.setdefault(term, len(numbers)) for term in document)
-        order = sorted(numbers)
-        encoded = [term.encode() for term in order]
-        place = np.empty(len(order), dtype=np.int64)
-        place[[numbers[term] for term in order]] = np.arange(len(order))
+        place, joined, term_ends = encoded_in_order(list(numbers))
         sizes = np.array(lengths, dtype=np.int64)
-        keys = np.repeat(np.arange(len(sizes)) * len(order), sizes)
+        keys = np.repeat(np.arange(len(sizes)) * len(numbers), sizes)
         keys += place[np.array(tokens, dtype=np.int64)]
-        return cls(
-            np.array(ids, dtype=np.int64),
-            _counted(keys, len(sizes), len(order)),
-            b"".join(encoded),
-            np.cumsum([len(term) for term in encoded], dtype=np.int64),
-            analyzer,
-        )
+        rows = summed(keys, np.ones(len(keys)), len(sizes), len(numbers))
+        return cls(np.array(ids, dtype=np.int64), rows, joined, term_ends, analyzer)
 
     @property
     def special(self) -> int:
@@ -84,16 +76,25 @@ class TermCounts:
         return int(np.count_nonzero(firsts < ord(" ")))
 
 
-def _counted(keys: Ids, count: int, width: int) -> SparseRows:
-    """Count entries that are numbered row * width + column."""
-    entries, often = np.unique(keys, return_counts=True)
-    rows, columns = np.divmod(entries, max(1, width))
+def encoded_in_order(terms: Sequence[str]) -> tuple[Ids, bytes, Ids]:
+    """Return the place of each of some terms among all, these one after another, and their ends."""
+    order = sorted(range(len(terms)), key=terms.__getitem__)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    encoded = [terms[number].encode() for number in order]
+    return place, b"".join(encoded), np.cumsum([len(term) for term in encoded], dtype=np.int64)
+
+
+def summed(keys: Ids, often: Ids | Doubles, count: int, width: int) -> SparseRows:
+    """Add up counts of entries that are numbered row * width + column."""
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    sums = np.add.reduceat(often[order], first) if len(first) else often
+    rows, columns = np.divmod(keys[first], max(1, width))
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))])
     return SparseRows(
-        indptr.astype(np.int64),
-        columns.astype(np.int32),
-        often.astype(np.float32),
-        width,
+        indptr.astype(np.int64), columns.astype(np.int32), sums.astype(np.float32), width
     )
 
 

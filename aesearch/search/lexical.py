@@ -11,7 +11,7 @@ from pathlib import Path
 from aesearch.errors import DamagedError
 from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.search.bm25 import Words
-from aesearch.search.counts import TermCounts
+from aesearch.search.counting import counts_of
 from aesearch.search.expansion import PLAIN, Expansion, neighbors_of
 from aesearch.storage.schema import KeptText
 from aesearch.types import Floats
@@ -34,23 +34,9 @@ def _of_language(language: str) -> Analyzer:
     return Analyzer(language)
 
 
-def counts_of(texts: Callable[[], Iterable[tuple[int, str]]], language: str) -> TermCounts:
-    """Count the terms of texts.
-
-    Parameters
-    ----------
-    texts : callable
-        Gives the number and the text of all documents; they are gone through twice.
-    language : str
-        '' to find it out.
-    """
-    analyzer = Analyzer.fit((text for _, text in texts()), language)
-    return TermCounts.of(((id, analyzer.index_terms(text)) for id, text in texts()), analyzer)
-
-
 def words_of(
     folder: Path,
-    texts: Callable[[], Iterable[KeptText]],
+    texts: Iterable[KeptText],
     language: str,
     expansion: Expansion = PLAIN,
     codes_of: Callable[[Iterable[int]], Floats] | None = None,
@@ -62,8 +48,8 @@ def words_of(
     Parameters
     ----------
     folder : Path
-    texts : callable
-        Gives the texts of all documents, by their ids; they are gone through twice.
+    texts : iterable of KeptText
+        In the order of their ids.
     language : str
         Of the texts; '' to find it out.
     expansion : Expansion, default=PLAIN
@@ -80,7 +66,7 @@ def words_of(
     except DamagedError:
         pass
     shutil.rmtree(folder, ignore_errors=True)
-    counts = counts_of(lambda: ((text.id, text.text) for text in texts()), language)
+    counts = counts_of(((text.id, text.text) for text in texts), language)
     neighbors = None
     if codes_of is not None and not expansion.is_plain:
         codes = codes_of(counts.ids.tolist())
