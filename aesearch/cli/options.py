@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +14,8 @@ import click
 from aesearch.errors import ParameterError
 from aesearch.modalities import Modality
 
+# -word, but not -k5, -osheet.png and the short options themselves.
+EXCLUSION = re.compile(r"-(?!k\d+\Z|o.*\.\w+\Z|[koh0]\Z)[^\W_]")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -53,6 +57,38 @@ def refuse_undrawable(out: Path | None, modality: Modality) -> None:
     """Refuse to draw an index whose items cannot be drawn."""
     if out is not None and not modality.visual:
         raise click.UsageError(f"-o draws pictures; this is an index of {modality.noun}s")
+
+
+class TakingText(click.Command):
+    """A command of a text, in which -word may be meant to leave a word out: its errors say how."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line."""
+        meant = self._exclusion(ctx, args)
+        if not meant:
+            return super().parse_args(ctx, args)
+        hint = f"to leave out a word, quote the text: '... {meant}', or put -- before it"
+        if meant.startswith(("-h", "-o")):  # -horse would print the help, -orange write a file
+            raise click.UsageError(f"No such option {meant}; {hint}", ctx)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(f"{error.format_message().rstrip('.')}; {hint}", ctx) from error
+
+    def _exclusion(self, ctx: click.Context, args: list[str]) -> str | None:
+        """The first argument that looks like -word, and is no value of an option."""
+        valued = {
+            name
+            for option in self.get_params(ctx)
+            if isinstance(option, click.Option) and not (option.is_flag or option.count)
+            for name in option.opts
+        }
+        for before, here in pairwise(["", *args]):
+            if here == "--":
+                return None
+            if before not in valued and EXCLUSION.match(here):
+                return here
+        return None
 
 
 def _in_a_folder(

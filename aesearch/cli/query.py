@@ -12,7 +12,7 @@ import click
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import quiet_decoders
 from aesearch.cli.format_hits import Answer, print_answer
-from aesearch.cli.options import output_option, refuse_undrawable
+from aesearch.cli.options import TakingText, output_option, refuse_undrawable
 from aesearch.errors import ContentError
 from aesearch.modalities import MODALITIES, Modality
 from aesearch.modalities import modality as modality_of
@@ -20,7 +20,7 @@ from aesearch.search.index import Index
 from aesearch.storage.places import find
 
 
-@click.command(short_help="Find what is similar to a picture, a text or a vector.")
+@click.command(cls=TakingText, short_help="Find what is similar to a picture, a text or a vector.")
 @click.argument("words", nargs=-1, metavar="FILE... | TEXT")
 @click.option(
     "-k",
@@ -73,6 +73,9 @@ def query(
     In an index of pictures, or of vectors (.npy), every argument is a file, and - is one on
     standard input; each row of an array is a query. In an index of documents the arguments are one
     text, whatever files there are; --file names a document, and - is a text on standard input.
+
+    A TEXT, in single quotes for the shell, may hold "exact phrase", -word, NOT, OR, title:word and
+    begin*: query 'jaguar -car'.
 
     Prints a table on a terminal, else one line per hit: score, tab, path (and, where several
     queries were asked, tab, the query). Higher is closer: a score is a cosine, 1 for the same; by
@@ -149,8 +152,14 @@ def _search(
         about = "" if isinstance(content, str) else f"{name}: "
         click.echo(f"aesearch: {about}{error}", err=True)
         return None
+    for note in index.notes(query) if query.typed else ():
+        click.echo(f"aesearch: note: {note}", err=True)
     if query.typed and (unknown := index.unknown_words(query, hybrid=limits["hybrid"])):
         click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
+    if not hits and query.typed and query.syntax.has_conditions and limits["threshold"] is None:
+        click.echo(
+            f"aesearch: nothing found that holds what is asked for: {query.syntax}", err=True
+        )
     why = [index.explain(query, hit.key) for hit in hits] if explain else []
     return Answer(name, content, hits, why)
 
@@ -234,9 +243,21 @@ def _queries(
         for part, own in modality.questions(content):
             yield f"{name}{part}", own
     if typed and words == ("-",):
-        yield "-", sys.stdin.buffer.read().decode(errors="replace")
+        yield "-", _text_on_stdin()
     elif typed and words:
         yield " ".join(words), " ".join(words)
+
+
+def _text_on_stdin() -> str:
+    """The text on standard input, in whatever encoding."""
+    from aesearch.modalities.texts.charset import decode, refuse_binary
+
+    content = sys.stdin.buffer.read()
+    try:
+        refuse_binary(content)
+        return decode(content)
+    except ContentError as error:
+        raise ContentError(f"standard input: {error}") from error
 
 
 def _contents_of(index: Index, answers: list[Answer]) -> dict[str, bytes]:

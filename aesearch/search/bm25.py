@@ -230,20 +230,46 @@ class Words:
         """Return the terms that a query asks for."""
         return self.analyzer.query_terms(text, self.holds)
 
+    def documents_with(self, term: str) -> Ids:
+        """Return the ids of the documents whose own text holds a term, ascending."""
+        column = self._find(term.encode())
+        if column < 0:
+            return self.ids[:0]
+        part = slice(int(self.starts[column]), int(self.own_ends[column]))
+        return np.sort(self.ids[self.documents[part]])
+
+    def terms_from(self, beginning: str) -> list[str]:
+        """Return the terms that begin so, in their order."""
+        first, last = (self._place(beginning.encode() + more) for more in (b"", b"\xff"))
+        return [self._term(column).decode() for column in range(first, last)]
+
+    def terms_with(self, letter: str) -> list[str]:
+        """Return the terms that hold a letter, in their order."""
+        wanted, columns, at = letter.encode(), [], self.terms.find(letter.encode())
+        while at >= 0:
+            columns.append(int(np.searchsorted(self.term_ends, at, side="right")))
+            at = self.terms.find(wanted, int(self.term_ends[columns[-1]]))
+        return [self._term(column).decode() for column in columns]
+
     def _find(self, term: bytes) -> int:
-        """Return the column of a term by bisection, or -1."""
+        """Return the column of a term, or -1."""
+        place = self._place(term)
+        return place if place < len(self.term_ends) and self._term(place) == term else -1
+
+    def _place(self, term: bytes) -> int:
+        """Return how many terms come before one, by bisection."""
         low, high = 0, len(self.term_ends)
         while low < high:
             middle = (low + high) // 2
-            start = int(self.term_ends[middle - 1]) if middle else 0
-            here = self.terms[start : int(self.term_ends[middle])]
-            if here == term:
-                return middle
-            if here < term:
+            if self._term(middle) < term:
                 low = middle + 1
             else:
                 high = middle
-        return -1
+        return low
+
+    def _term(self, column: int) -> bytes:
+        start = int(self.term_ends[column - 1]) if column else 0
+        return self.terms[start : int(self.term_ends[column])]
 
 
 def _scores(

@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from aesearch.modalities.texts.analysis import Analyzer
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
+    from aesearch.modalities.texts.phrases import Phrase
     from aesearch.search.bm25 import Words
+    from aesearch.search.conditions import Conditions
     from aesearch.search.explain import Explanation
     from aesearch.storage.schema import KeptText
     from aesearch.storage.snapshot import Snapshot
 
 OPENING = 80  # characters of a document without a title, that stand for one
+WHOLE = 1 << 20  # numbers of phrases begin here, and so much one weighs in a snippet
 DEEPER = 4  # times as many passages are looked for, where they crowd documents out
 
 
@@ -45,6 +48,7 @@ class DocumentRanker(Ranker):
     """Documents: codes of the whole and of passages, and the words."""
 
     _lexical: tuple[int, Words] | None = None
+    _asked_of: Conditions | None = None
 
     # -- queries ---------------------------------------------------------------------------------
 
@@ -81,11 +85,20 @@ class DocumentRanker(Ranker):
         what the check has asked, or where a document holds a word of it that the code does not
         know; a threshold is a cosine. By default too, a typed query of which the code knows no
         word is ranked by words alone.
+
+        Raises
+        ------
+        ContentError
+            If a query only says what to leave out, or no word of it is known.
         """
-        found: list[list[Found]] = []
+        found: list[list[Found]] = [[] for _ in queries]
         dense: list[tuple[int, SparseRows]] = []  # those that are ranked by their codes alone
         usual = _words_check(snapshot).prefers_both and limits.threshold is None
-        for query in queries:
+        super().allowed(snapshot, limits)  # refuses a k below 1
+        for place, query in enumerate(queries):
+            own, begun = self._chosen(snapshot, query, limits)
+            if own.only is not None and not len(own.only):
+                continue
             row = self.rows(snapshot, query)
             known = bool(row.values.any())
             typed = query.typed and limits.threshold is None
@@ -93,14 +106,17 @@ class DocumentRanker(Ranker):
             by_both = known and may_be_words
             if by_both and limits.hybrid is None and not usual:
                 by_both = self._needs_words(snapshot, query)
-            if by_both or (not known and may_be_words and self._holds_any(snapshot, query)):
+            if by_both or (not known and may_be_words and self._finds(snapshot, query)):
                 code = snapshot.encoder.encode(row) if known else None
-                found.append(self._fused(snapshot, query, code, limits))
-            elif known:
-                dense.append((len(found), row))
-                found.append([])
+                terms = [*self._terms(snapshot, query), *begun]
+                found[place] = self._fused(snapshot, query, code, terms, own)
+            elif not known:
+                found[place] = self._same(snapshot, query, limits)
+            elif own is not limits:
+                code = snapshot.encoder.encode(row)
+                found[place] = self.nearest(snapshot, code, own, [self.exact(query)])[0]
             else:
-                found.append(self._same(snapshot, query, limits))
+                dense.append((place, row))
         if dense:
             codes = snapshot.encoder.encode(SparseRows.stack([row for _, row in dense]))
             exact = [self.exact(queries[place]) for place, _ in dense]
@@ -108,6 +124,19 @@ class DocumentRanker(Ranker):
             for (place, _), best in zip(dense, nearest, strict=True):
                 found[place] = best
         return found
+
+    def _chosen(self, snapshot: Snapshot, query: Query, limits: Limits) -> tuple[Limits, list[str]]:
+        """The limits of a query by what it must hold, and the terms of its prefixes."""
+        syntax = query.syntax
+        if syntax.only_excludes:
+            raise ContentError(
+                f"the query only says what to leave out ({syntax}): add a word to look for, or put "
+                f"all of it into double quotes to look for it as it stands"
+            )
+        if not syntax.has_conditions:
+            return limits, []
+        chosen = self._conditions(snapshot).choose(syntax, self.matching(limits))
+        return limits._replace(only=chosen.ids), chosen.terms
 
     def _same(self, snapshot: Snapshot, query: Query, limits: Limits) -> list[Found]:
         """The items of just the content of a file of which no code knows a word.
@@ -127,6 +156,8 @@ class DocumentRanker(Ranker):
 
     def allowed(self, snapshot: Snapshot, limits: Limits) -> tuple[Ids | None, int]:
         """The rows that may be found, passages among them."""
+        if limits.rows is not None:
+            return limits.rows, len(limits.rows)
         matching, count = super().allowed(snapshot, limits)
         if matching is None:
             return None, count
@@ -158,14 +189,17 @@ class DocumentRanker(Ranker):
         return [best[:k] for best in found]
 
     def _fused(
-        self, snapshot: Snapshot, query: Query, code: Floats | None, limits: Limits
+        self,
+        snapshot: Snapshot,
+        query: Query,
+        code: Floats | None,
+        terms: Sequence[str],
+        limits: Limits,
     ) -> list[Found]:
         """The best by code and words together; by words alone where no code is had."""
-        super().allowed(snapshot, limits)  # refuses a k below 1
-        deep = limits._replace(k=max(limits.k, CANDIDATES))
-        allowed = None if limits.among is None else self.backend.matching(limits.among)
-        words = self.words(snapshot)
-        lexical = words.search(words.terms_of(query.text or ""), deep.k, among=allowed)
+        allowed, (rows_allowed, _) = self.matching(limits), self.allowed(snapshot, limits)
+        deep = limits._replace(k=max(limits.k, CANDIDATES), rows=rows_allowed)
+        lexical = self.words(snapshot).search(terms, deep.k, among=allowed)
         rows: dict[int, int] = {}
 
         def nearest(moved: Floats) -> tuple[Ids, Floats]:
@@ -180,6 +214,10 @@ class DocumentRanker(Ranker):
         best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
         for id, score in zip(ids[: limits.k].tolist(), scores[: limits.k].tolist(), strict=True):
             best.setdefault(id, Found(id, score, rows.get(id, id)))
+        if query.syntax.required and limits.only is not None and code is None:
+            least = 0.0 if best else 1.0  # all hold what is asked, and nothing tells them apart
+            for id in limits.only[: limits.k + len(best)].tolist():
+                best.setdefault(id, Found(id, least, id))
         return list(best.values())[: limits.k]
 
     # -- words -----------------------------------------------------------------------------------
@@ -199,15 +237,29 @@ class DocumentRanker(Ranker):
             self._lexical = snapshot.revision.number, made
         return self._lexical[1]
 
-    def _holds_any(self, snapshot: Snapshot, query: Query) -> bool:
-        """Whether any document holds a word of a query, known to the code or not."""
+    def _conditions(self, snapshot: Snapshot) -> Conditions:
+        """What documents hold, of the lexical index of a revision."""
+        from aesearch.search.conditions import Conditions
+
         words = self.words(snapshot)
-        return any(map(words.holds, words.terms_of(query.text or "")))
+        if self._asked_of is None or self._asked_of.words is not words:
+            self._asked_of = Conditions(words, words.analyzer, self.backend)
+        return self._asked_of
+
+    def _terms(self, snapshot: Snapshot, query: Query) -> list[str]:
+        """The terms by which the plain words of a query are looked up."""
+        return self.words(snapshot).terms_of(query.syntax.plain)
+
+    def _finds(self, snapshot: Snapshot, query: Query) -> bool:
+        """Whether a query finds anything by words: known to the code or not."""
+        if query.syntax.required:
+            return True
+        return any(map(self.words(snapshot).holds, self._terms(snapshot, query)))
 
     def _needs_words(self, snapshot: Snapshot, query: Query) -> bool:
         """Whether a document holds a word of a query that the code does not know."""
         rare = not_learned(_features(snapshot), query.tokens)
-        return bool(rare) and self._holds_any(snapshot, Query(None, b"", text=" ".join(rare)))
+        return bool(rare) and self._finds(snapshot, Query(None, b"", text=" ".join(rare)))
 
     def _analyzer(self, snapshot: Snapshot) -> Analyzer:
         """That of the lexical index where it was opened, or else of the language of the code."""
@@ -234,6 +286,17 @@ class DocumentRanker(Ranker):
         words = self.words(snapshot) if hybrid else None
         return unknown_words(_features(snapshot), query, words)
 
+    def notes(self, query: Query) -> list[str]:
+        """What is to be said of how a typed query was read; see `Index.notes`."""
+        syntax = query.syntax
+        said = [f"not understood, read as words: {', '.join(syntax.unread)}"] * bool(syntax.unread)
+        if syntax.is_sentence and any(part.kind == "phrase" for part in syntax.wanted):
+            chosen = self._conditions(self.backend.snapshot()).choose(syntax)
+            said += [
+                f"no document holds {part}: its words are searched" for part in chosen.quotations
+            ]
+        return said
+
     # -- showing ---------------------------------------------------------------------------------
 
     def hits(
@@ -247,6 +310,7 @@ class DocumentRanker(Ranker):
         features = _features(snapshot)
         analyzer = self._analyzer(snapshot)
         asked = {} if query is None else _asked(features, analyzer, query)
+        phrases = [] if query is None else query.syntax.shown
         hits: list[Hit] = []
         for id, score, row in found:
             if id not in keys or (limits.threshold is not None and score < limits.threshold):
@@ -254,10 +318,14 @@ class DocumentRanker(Ranker):
             passage = Passage(*parts[row]) if row in parts else None
             own = self._text(kept, id, keys[id])
             text = own.text[passage.start : passage.end] if passage else own.text
+            whole = _places(phrases, text)
+            if passage and phrases and not whole:  # the phrase is what must be seen
+                text = own.text
+                whole = _places(phrases, text)
             matches = [
                 (*asked[term], start, stop) for term, start, stop in analyzer.spans(text, asked)
             ]
-            shown = snippet(text, matches)
+            shown = snippet(text, sorted([*whole, *matches], key=lambda one: (one[2], -one[3])))
             hits.append(Hit(score, keys[id], paths[id], _title(own), shown, passage))
         return hits
 
@@ -315,14 +383,23 @@ def _title(own: KeptText) -> str:
     return own.title or opening(own.text.lstrip().partition("\n\n")[0], OPENING)
 
 
+def _places(phrases: Sequence[Phrase], text: str) -> list[tuple[int, float, int, int]]:
+    """Where phrases stand in a text, as snippets take it: each weighs more than all words."""
+    return [
+        (WHOLE + number, float(WHOLE), start, stop)
+        for number, phrase in enumerate(phrases)
+        for start, stop in phrase.places(text)
+    ]
+
+
 def _asked(
     features: TextFeatures, analyzer: Analyzer, query: Query
 ) -> dict[str, tuple[int, float]]:
     """A number and a weight of each term of a query; what no code knows weighs most."""
     most = float(features.weights.max(initial=1))
-    asked = set(analyzer.query_terms(query.text or ""))
+    asked = set(analyzer.query_terms(query.syntax.plain))
     weights: dict[str, float] = {}
-    for unit in analyzer.units(query.text or ""):
+    for unit in analyzer.units(query.syntax.plain):
         columns = features.columns_of(raw_tokens(unit.text))
         weight = max((float(features.weights[column]) for column in columns), default=most)
         weights |= {term: weight for term in unit.all_terms() if term in asked}

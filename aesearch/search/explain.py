@@ -58,7 +58,7 @@ def borrowed_words(words: Words, query: Query, id: int) -> tuple[str, ...]:
     """Return the words of a query that a document borrows of its neighbors, in their order."""
     found = (
         unit.text
-        for unit in words.analyzer.units(query.text or "")
+        for unit in words.analyzer.units(query.syntax.plain)
         if any(words.borrows(id, term) for term in unit.all_terms())
     )
     return tuple(dict.fromkeys(found))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from aesearch.modalities.texts.passages import Passage
     from aesearch.modalities.texts.snippets import Snippet
+    from aesearch.types import Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,15 @@ class Limits(NamedTuple):
         Lowest score of a hit.
     hybrid : bool or None
         Rank by codes and words together; None leaves it to the check.
+    only : ndarray of int64 or None
+        Ids of the documents that may be found, in place of `among`; and
+    rows : ndarray of int64 or None
+        their rows in the engine, where these are known already.
     """
 
     k: int
     among: str | None = None
     threshold: float | None = None
     hybrid: bool | None = None
+    only: Ids | None = None
+    rows: Ids | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -145,20 +146,23 @@ class Index:
         """Whether typed words are searched by codes and words together, unless told otherwise."""
         return self.ranker.is_hybrid
 
-    def prepare(self, content: Any) -> Query:
+    def prepare(self, content: Any, *, literal: bool = False) -> Query:
         """Read what is searched with, once for several uses.
 
         Parameters
         ----------
         content : object
             As `search` takes it.
+        literal : bool, default=False
+            Search a str as it stands: quotes, -, NOT, OR, * and title: in it ask for nothing.
 
         Returns
         -------
         Query
             Taken by `search`, `search_many`, `explain` and `unknown_words`.
         """
-        return content if isinstance(content, Query) else self.ranker.query(content)
+        query = content if isinstance(content, Query) else self.ranker.query(content)
+        return replace(query, literal=True) if literal else query
 
     def encode(self, contents: Sequence[Any]) -> Floats:
         """The codes of pictures, documents or vectors, unit length, of shape (n, code_size)."""
@@ -182,7 +186,9 @@ class Index:
         content : object
             Of pictures: path, bytes, PIL image, or array (height, width[, channels]), uint8 or
             floats in [0, 1]. Of documents: a str is always text, even where a file has this name;
-            a Path names a document, and bytes are the content of one. Of vectors: numbers of
+            a Path names a document, and bytes are the content of one. In a str, and nowhere else,
+            "exact phrase", -word, NOT, OR, title:word and begin* are read as such;
+            ``index.prepare(text, literal=True)`` searches it as it stands. Of vectors: numbers of
             shape (size,), or the path or content of an .npy file of such.
         k : int, default=10
             Hits wanted; fewer come back where there are fewer items.
@@ -205,7 +211,8 @@ class Index:
         Raises
         ------
         ContentError
-            If it cannot be read, or holds no word that the index knows.
+            If it cannot be read, holds no word that the index knows, or only says what to leave
+            out.
         """
         limits = Limits(k, among, threshold, hybrid)
         return self._answers([content], limits)[0]
@@ -292,6 +299,14 @@ class Index:
             return answer(self.folder.snapshot())
 
     # -- words -----------------------------------------------------------------------------------
+
+    def notes(self, text: str | Query) -> list[str]:
+        """What is to be said of how a typed query is read, a line each; mostly nothing.
+
+        What was not understood (``author:smith``, ``*ing``), and phrases of a sentence that no
+        document holds, which then are searched by their words.
+        """
+        return self.ranker.notes(self.prepare(text))
 
     def unknown_words(self, text: str | Query, *, hybrid: bool | None = None) -> list[str]:
         """The words of a query that a search passes over: no document has taught them.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.analysis import Analyzer
+    from aesearch.search.syntax import Syntax
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Query:
         Of a document, or as it was typed.
     typed : bool
         Whether a person typed it: it then names no file, and is no copy of an item.
+    literal : bool
+        Whether it is searched as it stands, although it was typed: without quotes, - and so on.
     """
 
     sample: Any
@@ -34,13 +37,22 @@ class Query:
     path: Path | None = None
     text: str | None = None
     typed: bool = False
+    literal: bool = False
+
+    @cached_property
+    def syntax(self) -> Syntax:
+        """What the text asks for, read once; of what nobody typed, the text as it stands."""
+        from aesearch.search.syntax import Syntax, parse  # which pictures never need
+
+        text = self.text or ""
+        return parse(text) if self.typed and not self.literal else Syntax(text)
 
     @cached_property
     def tokens(self) -> list[str]:
-        """All tokens of the text, in their order; read once."""
-        from aesearch.modalities.texts.tokenizer import raw_tokens  # which pictures never need
+        """All tokens of the words to rank by, in their order; read once."""
+        from aesearch.modalities.texts.tokenizer import raw_tokens
 
-        return raw_tokens(self.text or "")
+        return raw_tokens(self.syntax.plain)
 
     @property
     def words(self) -> list[str]:
@@ -59,4 +71,4 @@ class Query:
         """
         from aesearch.search.lexical import analyzer_of
 
-        return analyzer_of(analysis).query_terms(self.text or "")
+        return analyzer_of(analysis).query_terms(self.syntax.plain)

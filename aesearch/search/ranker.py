@@ -104,10 +104,14 @@ class Ranker:
         """The rows that may be found, None for all of them, and how many these are."""
         if limits.k < 1:
             raise ParameterError(f"k must be at least 1; got {limits.k}")
-        if limits.among is None:
-            return None, len(snapshot.engine)
-        matching = self.backend.matching(limits.among)
-        return matching, len(matching)
+        matching = self.matching(limits)
+        return matching, len(snapshot.engine if matching is None else matching)
+
+    def matching(self, limits: Limits) -> Ids | None:
+        """The ids of the items that may be found, None for all of them."""
+        if limits.only is not None or limits.among is None:
+            return limits.only
+        return self.backend.matching(limits.among)
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -136,6 +140,10 @@ class Ranker:
 
     def prepare(self) -> None:
         """Do now what the first query after a change would do: nothing here."""
+
+    def notes(self, query: Query) -> list[str]:
+        """What is to be said of how a typed query was read: of what is no text, nothing."""
+        return []
 
     def unknown_words(self, query: Query, *, hybrid: bool | None) -> list[str]:
         """The words of a query that a search passes over: of what is no text, none."""

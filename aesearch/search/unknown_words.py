@@ -45,7 +45,7 @@ def shared_unlearned(
     held = set(analyzer.index_terms(other.text or ""))
     found = (
         unit.text
-        for unit in analyzer.units(one.text or "")
+        for unit in analyzer.units(one.syntax.plain)
         if not_learned(features, raw_tokens(unit.text)) and not held.isdisjoint(unit.all_terms())
     )
     return list(dict.fromkeys(found))
@@ -75,7 +75,7 @@ def unknown_words(features: TextFeatures, query: Query, words: Words | None = No
     """
     if words is None:
         return not_learned(features, query.tokens)
-    units = words.analyzer.units(query.text or "")
+    units = words.analyzer.units(query.syntax.plain)
     return list(dict.fromkeys(text for unit in units for text in _missing(unit, features, words)))
 
 

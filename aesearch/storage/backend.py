@@ -81,6 +81,9 @@ class Backend(Protocol):
     def texts_of(self, ids: Iterable[int]) -> dict[int, KeptText]:
         """The texts of some items."""
 
+    def titles(self) -> Mapping[int, str]:
+        """The titles of documents by id, of those that have one."""
+
     def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Start and stop of passages in their documents."""
 

@@ -338,6 +338,11 @@ class Store:
             if id in texts
         ]
 
+    def titles(self) -> dict[int, str]:
+        """The titles of documents by id, of those that have one."""
+        sql = "SELECT id, title FROM texts WHERE title <> '' ORDER BY id"
+        return dict(self._rows(sql)) if self._knows_texts else {}
+
     def labels(self) -> dict[int, str]:
         """The label of each document by id, "" where it has none."""
         return dict(self._rows("SELECT id, label FROM texts")) if self._knows_texts else {}
@@ -353,8 +358,13 @@ class Store:
         """The ids of all passages of some documents."""
         if not self._knows_texts:
             return np.empty(0, dtype=np.int64)
-        rows = self._in("SELECT id FROM passages WHERE item IN ({})", [int(i) for i in documents])
-        return np.array([row[0] for row in rows], dtype=np.int64)
+        wanted = np.array([int(i) for i in documents], dtype=np.int64)
+        if len(wanted) > CHUNK:  # going through all of them is quicker
+            rows = np.array(self._rows("SELECT id, item FROM passages"), np.int64).reshape(-1, 2)
+            held: Ids = rows[np.isin(rows[:, 1], wanted), 0]
+            return held
+        found = self._in("SELECT id FROM passages WHERE item IN ({})", wanted.tolist())
+        return np.array([row[0] for row in found], dtype=np.int64)
 
     def has_passages(self) -> bool:
         """Whether any document is long enough to have passages."""

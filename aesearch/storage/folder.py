@@ -158,6 +158,10 @@ class IndexFolder:
         """The texts of items by id; those without one are left out."""
         return self.store.texts_of(ids)
 
+    def titles(self) -> dict[int, str]:
+        """The titles of documents by id, of those that have one."""
+        return self.store.titles()
+
     def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Start and stop of passages in their documents, by the ids of the passages."""
         return self.store.passages_of(ids)
