@@ -299,7 +299,7 @@ def cielab(colour: str, sight: list[list[float]]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("sight", MACHADO)
-@pytest.mark.parametrize(("palette", "least"), [("FEW_COLOURS", 16), ("MANY_COLOURS", 26)])
+@pytest.mark.parametrize(("palette", "least"), [("FEW_COLORS", 16), ("MANY_COLORS", 26)])
 def test_the_colour_blind_can_tell_the_groups_apart(palette: str, least: int, sight: str) -> None:
     seen = [cielab(colour, MACHADO[sight]) for colour in getattr(looks_of, palette)]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) >= least
@@ -317,7 +317,7 @@ def test_the_figure_has_both_panels_in_the_colours_of_the_groups(tmp_path: Path)
                   picture.crop((picture.width // 2, 0, picture.width, picture.height))]  # fmt: skip
         for half in halves:
             pixels = np.asarray(half.convert("RGB")).reshape(-1, 3).astype(int)
-            for colour in looks_of.FEW_COLOURS[:2]:
+            for colour in looks_of.FEW_COLORS[:2]:
                 own = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
                 drawn = [round(0.8 * value + 0.2 * 255) for value in own]  # a little transparent
                 assert (abs(pixels - drawn).max(axis=1) <= 2).sum() > 500
@@ -366,7 +366,7 @@ def test_a_name_stands_where_its_group_is_or_a_line_beside_it_or_nowhere() -> No
     assert names_placed([(0, 100, 99, 10)], 100, 100, 9) == [None]  # wider than the panel
 
 
-@pytest.mark.parametrize("colour", [*looks_of.FEW_COLOURS, *looks_of.MANY_COLOURS])
+@pytest.mark.parametrize("colour", [*looks_of.FEW_COLORS, *looks_of.MANY_COLORS])
 def test_names_can_be_read_on_white(colour: str) -> None:
     shares = [int(figure.tinted(colour)[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
