@@ -214,7 +214,7 @@ class DocumentRanker(Ranker):
         best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
         for id, score in zip(ids[: limits.k].tolist(), scores[: limits.k].tolist(), strict=True):
             best.setdefault(id, Found(id, score, rows.get(id, id)))
-        if query.syntax.required and limits.only is not None and code is None:
+        if query.syntax.required and limits.only is not None:
             least = 0.0 if best else 1.0  # all hold what is asked, and nothing tells them apart
             for id in limits.only[: limits.k + len(best)].tolist():
                 best.setdefault(id, Found(id, least, id))
