@@ -6,6 +6,7 @@ import json
 import string
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,6 +19,9 @@ from aesearch.modalities.texts.analysis.compounds import Compounds
 from aesearch.modalities.texts.analysis.folding import folded, simplified
 from aesearch.modalities.texts.analysis.languages import language_of
 from aesearch.search.bm25 import Words
+from aesearch.search.counting import counts_of
+from aesearch.search.counts import TermCounts
+from aesearch.search.expansion import Expansion, neighbors_of
 from aesearch.search.lexical import ANALYZER, words_of
 from aesearch.storage.schema import KeptText
 
@@ -219,6 +223,7 @@ def test_what_is_no_compound_stays_whole() -> None:
         "recht",
     )
     assert compounds.split("12341234") == ()
+    assert compounds.split("stadt" * 50_000) == ()  # which would take forever
     assert not Compounds.of(held, 60, "french").parts
     assert "die" not in compounds.parts
 
@@ -373,13 +378,46 @@ def test_a_broken_or_an_old_one_is_refused(card: str, tmp_path: Path) -> None:
 
 def test_a_lexical_index_of_other_terms_is_made_anew(tmp_path: Path) -> None:
     texts = [KeptText(1, "", "The boats were in the harbour.", "")]
-    first = words_of(tmp_path / "words", lambda: texts, "")
+    first = words_of(tmp_path / "words", texts, "")
     assert first.holds("boat")
     card = json.loads((tmp_path / "words" / ANALYZER).read_text())
     for changed in ({**card, "version": [0, "1.0"]}, None):
         path = tmp_path / "words" / ANALYZER
         path.write_text(json.dumps(changed)) if changed else path.unlink()
         (tmp_path / "words" / "terms.bin").write_bytes(b"")
-        assert words_of(tmp_path / "words", lambda: texts, "").holds("boat")
+        assert words_of(tmp_path / "words", texts, "").holds("boat")
     texts.clear()
-    assert words_of(tmp_path / "words", lambda: texts, "").holds("boat")  # as it was kept
+    assert words_of(tmp_path / "words", texts, "").holds("boat")  # as it was kept
+
+
+# -- how terms count -------------------------------------------------------------------------------
+
+
+def test_stop_words_make_no_document_longer_and_are_not_lent() -> None:
+    stop, rare = f"{UNCOUNTED}the", f"{EXACT}boats"
+    documents = [(n, [stop] * 50 * (n % 2) + [rare, "boat"]) for n in range(6)]
+    counts = TermCounts.of([*documents, (6, ["onion"])])
+    assert counts.special == 2
+    words = Words.weigh(counts)
+    scores = words.scores_of(["boat"])
+    np.testing.assert_allclose(scores[:6], scores[0], rtol=1e-6)
+    assert words.search([stop], 9)[0].tolist() == [1, 3, 5]
+    codes = np.ones((7, 1), dtype=np.float32)
+    lent = Words.weigh(counts, neighbors_of(codes, 4), Expansion(neighbors=4, weight=1.0, kept=9))
+    assert lent.borrows(6, "boat")
+    assert not any(lent.borrows(n, term) for n in range(7) for term in (stop, rare))
+    assert TermCounts.of([]).special == 0
+
+
+@given(texts=st.lists(TEXTS, max_size=5), language=st.sampled_from(("", "english", "german")))
+def test_terms_are_counted_as_they_occur(texts: list[str], language: str) -> None:
+    counts = counts_of(((10 * n, text) for n, text in enumerate(texts)), language)
+    expected = TermCounts.of(
+        (10 * n, counts.analyzer.index_terms(text)) for n, text in enumerate(texts)
+    )
+    assert counts.terms == expected.terms
+    for name in ("ids", "term_ends"):
+        np.testing.assert_array_equal(getattr(counts, name), getattr(expected, name))
+    np.testing.assert_array_equal(counts.rows.toarray(), expected.rows.toarray())
+    assert counts.rows.indices.dtype == expected.rows.indices.dtype
+    assert counts.analyzer == Analyzer.fit(texts, language)

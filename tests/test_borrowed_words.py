@@ -161,10 +161,10 @@ def test_codes_are_asked_for_only_where_words_are_borrowed(tmp_path: Path) -> No
     def codes_of(_: object) -> np.ndarray:
         raise AssertionError("nobody needs them")
 
-    assert len(words_of(tmp_path / "words-1", list, "english", Expansion(), codes_of)) == 0
+    assert len(words_of(tmp_path / "words-1", [], "english", Expansion(), codes_of)) == 0
     too_few = np.ones((3, 2), dtype=np.float32)
     with pytest.raises(DamagedError, match="documents without a code"):
-        words_of(tmp_path / "words-2", list, "english", USUAL, lambda _: too_few)
+        words_of(tmp_path / "words-2", [], "english", USUAL, lambda _: too_few)
 
 
 def test_what_is_added_borrows_and_lends_and_what_is_removed_does_not(index: Index) -> None:

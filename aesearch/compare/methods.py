@@ -34,9 +34,10 @@ from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.indexing.selection import Candidate, Selection, Transform, freeze, stored_as
 from aesearch.indexing.train import MOST_TURNED
 from aesearch.inference.encoder import FrozenEncoder
+from aesearch.search.counting import counts_of
+from aesearch.search.counts import TermCounts
 from aesearch.search.expansion import PLAIN, USUAL, Expansion
 from aesearch.search.fusion import Mixture, WordsCheck
-from aesearch.search.lexical import Analyzed
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
 
@@ -286,16 +287,17 @@ class Stage:
         self, codes: Floats | None = None, expansion: Expansion = PLAIN
     ) -> tuple[LexicalIndex, float]:
         """Return a lexical index, and how many seconds it took."""
-        (analyzed, seconds), started = self._analyzed, time.perf_counter()
-        lexical = LexicalIndex(analyzed.weigh(codes, expansion))
+        (counts, seconds), started = self._counts, time.perf_counter()
+        lexical = LexicalIndex.weigh(counts, codes, expansion)
         return lexical, seconds + time.perf_counter() - started
 
     @cached_property
-    def _analyzed(self) -> tuple[Analyzed, float]:
+    def _counts(self) -> tuple[TermCounts, float]:
         """The terms of all documents, and how many seconds they took."""
-        started, texts = time.perf_counter(), self.dataset.texts
-        analyzed = Analyzed.of(lambda: enumerate(texts()), self.dataset.features.language)
-        return analyzed, time.perf_counter() - started
+        started, language = time.perf_counter(), self.dataset.features.language
+        texts = self.dataset.texts()
+        counts = counts_of(enumerate(texts), language)
+        return counts, time.perf_counter() - started
 
     def _reconstructions(
         self, frozen: FrozenEncoder, features: Any

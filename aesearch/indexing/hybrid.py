@@ -10,9 +10,10 @@ import numpy as np
 
 from aesearch.evaluation.tasks import Queries
 from aesearch.search.bm25 import Words
-from aesearch.search.expansion import PLAIN, Expansion
+from aesearch.search.counting import counts_of
+from aesearch.search.counts import TermCounts
+from aesearch.search.expansion import PLAIN, Expansion, neighbors_of
 from aesearch.search.fusion import CANDIDATES, Lexical, Mixture, Scored
-from aesearch.search.lexical import Analyzed
 from aesearch.types import Floats, Ids
 
 NOT_FOUND = -1.0  # below all scores of a fusion, which are in [0, 1]
@@ -44,7 +45,17 @@ class LexicalIndex:
             the expansion says.
         expansion : Expansion, default=PLAIN
         """
-        return cls(Analyzed.of(lambda: enumerate(texts), language).weigh(codes, expansion))
+        return cls.weigh(counts_of(enumerate(texts), language), codes, expansion)
+
+    @classmethod
+    def weigh(
+        cls, counts: TermCounts, codes: Floats | None = None, expansion: Expansion = PLAIN
+    ) -> LexicalIndex:
+        """Weigh terms that are counted already; parameters as of `of`."""
+        neighbors = None
+        if codes is not None and not expansion.is_plain:
+            neighbors = neighbors_of(codes, expansion.neighbors)
+        return cls(Words.weigh(counts, neighbors, expansion))
 
     @property
     def bytes_per_item(self) -> float:

@@ -12,9 +12,9 @@ from aesearch.evaluation.bootstrap import paired_difference
 from aesearch.evaluation.tasks import KnownItem, Queries, evaluate
 from aesearch.indexing.hybrid import Fusion, LexicalIndex
 from aesearch.modalities.texts.tokenizer import spans, term_of
+from aesearch.search.counting import counts_of
 from aesearch.search.expansion import PLAIN, USUAL
 from aesearch.search.fusion import OVERWHELMING, WORDS_ALONE, Mixture, WordsCheck
-from aesearch.search.lexical import Analyzed
 from aesearch.types import Doubles, Floats, Ids
 
 if TYPE_CHECKING:
@@ -155,9 +155,8 @@ class _Collection(NamedTuple):
         texts = [document.text for document in self.documents]
         for row, rest in zip(cut.rows.tolist(), cut.rests, strict=True):
             texts[row] = rest
-        analyzed = Analyzed.of(lambda: enumerate(texts), self.features.language)
-        plain, borrowing = (analyzed.weigh(codes, expansion) for expansion in (PLAIN, USUAL))
-        return LexicalIndex(plain), LexicalIndex(borrowing)
+        counts = counts_of(enumerate(texts), self.features.language)
+        return LexicalIndex.weigh(counts), LexicalIndex.weigh(counts, codes, USUAL)
 
 
 class Openings(NamedTuple):

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError
 from aesearch.modalities.texts.analysis import Analyzer
-from aesearch.search.counts import K1, TermCounts, length_norms
+from aesearch.search.counts import K1, NOT_FITTED, TermCounts, length_norms, lengths_of
 from aesearch.search.expansion import PLAIN, Expansion, Neighbors, expand
 from aesearch.sparse import SparseRows
-from aesearch.types import Bools, Doubles, Floats, Ids
+from aesearch.types import Bools, Floats, Ids
 
 RARE = 10  # documents: those that hold such a term are found before those that borrow it,
 BELOW = 0.9  # which get at most this share of the least score of those
@@ -55,8 +55,6 @@ class Words:
     X. H. Lù, BM25S: orders of magnitude faster lexical search via eager sparse scoring, 2024.
     """
 
-    analyzer: Analyzer = Analyzer()
-
     def __init__(
         self,
         ids: Ids,
@@ -67,11 +65,12 @@ class Words:
         terms: bytes,
         term_ends: Ids,
         expansion: Expansion = PLAIN,
+        analyzer: Analyzer = NOT_FITTED,
     ) -> None:
         self.ids, self.scores, self.documents = ids, scores, documents
         self.starts, self.own_ends = starts, own_ends
         self.terms, self.term_ends = terms, term_ends
-        self.expansion = expansion
+        self.expansion, self.analyzer = expansion, analyzer
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -119,9 +118,7 @@ class Words:
         order = np.argsort(columns, kind="stable")
         columns = columns[order]
         documents = np.concatenate([own.rows(), borrowed.rows()])[order]
-        lengths = counts.lengths(own)
-        lengths[: len(borrowed)] += counts.lengths(borrowed)
-        scores = _scores(own, borrowed, K1 * length_norms(lengths), often)[order]
+        scores = _scores(own, borrowed, often, counts.special)[order]
         starts = np.concatenate([[0], np.cumsum(often)]).astype(np.int64)
         own_ends = starts[:-1] + holding
         is_rare = (holding <= RARE) & (often > holding)
@@ -138,6 +135,7 @@ class Words:
             counts.terms,
             counts.term_ends,
             expansion,
+            counts.analyzer,
         )
 
     def save(self, folder: Path) -> None:
@@ -294,9 +292,15 @@ class Words:
 
 
 def _scores(
-    own: SparseRows, borrowed: SparseRows, norm: Doubles, often: NDArray[np.int64]
+    own: SparseRows, borrowed: SparseRows, often: NDArray[np.int64], special: int
 ) -> Floats:
-    """Return the score of each occurrence, own ones first; `often` are document frequencies."""
+    """Return the score of each occurrence, own ones first.
+
+    `often` are document frequencies; of the first `special` terms none counts in a length.
+    """
+    lengths = lengths_of(own, special)
+    lengths[: len(borrowed)] += lengths_of(borrowed, special)
+    norm = K1 * length_norms(lengths)
     idf = np.log1p((len(own) - often + 0.5) / (often + 0.5))
     parts = [
         idf[rows.indices] * rows.values / (rows.values + norm[rows.rows()])

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aesearch.modalities.texts.analysis import UNCOUNTED
+from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.sparse import SparseRows
-from aesearch.types import Bools, Doubles, Ids
+from aesearch.types import Doubles, Ids
 
 # Of BM25: how soon more of a word adds little, and how much less words of long documents count.
 K1, B = 1.2, 0.75
+NOT_FITTED = Analyzer()
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,24 +29,28 @@ class TermCounts:
         How often each document holds each term.
     terms : bytes; term_ends : ndarray of int64, shape (terms,)
         All terms in their order, one after another, and where each ends.
-    counted : ndarray of bool, shape (terms,)
-        Which make a document longer: all but stop words.
+    analyzer : Analyzer
+        That gave the terms.
     """
 
     ids: Ids
     rows: SparseRows
     terms: bytes
     term_ends: Ids
-    counted: Bools
+    analyzer: Analyzer = NOT_FITTED
 
     @classmethod
-    def of(cls, documents: Iterable[tuple[int, Sequence[str]]]) -> TermCounts:
+    def of(
+        cls, documents: Iterable[tuple[int, Sequence[str]]], analyzer: Analyzer = NOT_FITTED
+    ) -> TermCounts:
         """Count the terms of documents.
 
         Parameters
         ----------
         documents : iterable of (id, sequence of str)
             Ids ascending; the terms of each, as often as they occur.
+        analyzer : Analyzer, optional
+            That gave the terms.
         """
         numbers: dict[str, int] = {}
         ids, lengths, tokens = array("q"), array("q"), array("i")
@@ -53,37 +58,49 @@ class TermCounts:
             ids.append(id)
             lengths.append(len(document))
             tokens.extend(numbers.setdefault(term, len(numbers)) for term in document)
-        order = sorted(numbers)
-        encoded = [term.encode() for term in order]
-        place = np.empty(len(order), dtype=np.int64)
-        place[[numbers[term] for term in order]] = np.arange(len(order))
+        place, joined, term_ends = encoded_in_order(list(numbers))
         sizes = np.array(lengths, dtype=np.int64)
-        keys = np.repeat(np.arange(len(sizes)) * len(order), sizes)
+        keys = np.repeat(np.arange(len(sizes)) * len(numbers), sizes)
         keys += place[np.array(tokens, dtype=np.int64)]
-        return cls(
-            np.array(ids, dtype=np.int64),
-            _counted(keys, len(sizes), len(order)),
-            b"".join(encoded),
-            np.cumsum([len(term) for term in encoded], dtype=np.int64),
-            np.array([not term.startswith(UNCOUNTED) for term in order], dtype=bool),
-        )
+        rows = summed(keys, np.ones(len(keys)), len(sizes), len(numbers))
+        return cls(np.array(ids, dtype=np.int64), rows, joined, term_ends, analyzer)
 
-    def lengths(self, rows: SparseRows) -> Doubles:
-        """Return the lengths of documents with these rows, (n,)."""
-        return rows.row_sums(rows.values * self.counted[rows.indices])
+    @property
+    def special(self) -> int:
+        """How many terms come before all others: stop words, and rare words as they are spelled.
+
+        They count in no length, and no document lends them.
+        """
+        starts = np.concatenate([[0], self.term_ends[:-1]])[: len(self.term_ends)]
+        firsts = np.frombuffer(self.terms, dtype=np.uint8)[starts[self.term_ends > starts]]
+        return int(np.count_nonzero(firsts < ord(" ")))
 
 
-def _counted(keys: Ids, count: int, width: int) -> SparseRows:
-    """Count entries that are numbered row * width + column."""
-    entries, often = np.unique(keys, return_counts=True)
-    rows, columns = np.divmod(entries, max(1, width))
+def encoded_in_order(terms: Sequence[str]) -> tuple[Ids, bytes, Ids]:
+    """Return the place of each of some terms among all, these one after another, and their ends."""
+    order = sorted(range(len(terms)), key=terms.__getitem__)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    encoded = [terms[number].encode() for number in order]
+    return place, b"".join(encoded), np.cumsum([len(term) for term in encoded], dtype=np.int64)
+
+
+def summed(keys: Ids, often: Ids | Doubles, count: int, width: int) -> SparseRows:
+    """Add up counts of entries that are numbered row * width + column."""
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    sums = np.add.reduceat(often[order], first) if len(first) else often
+    rows, columns = np.divmod(keys[first], max(1, width))
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))])
     return SparseRows(
-        indptr.astype(np.int64),
-        columns.astype(np.int32),
-        often.astype(np.float32),
-        width,
+        indptr.astype(np.int64), columns.astype(np.int32), sums.astype(np.float32), width
     )
+
+
+def lengths_of(rows: SparseRows, special: int) -> Doubles:
+    """Return how many terms documents hold, the first `special` of all left out."""
+    return rows.row_sums(np.where(rows.indices < special, 0, rows.values))
 
 
 def length_norms(lengths: Doubles) -> Doubles:

@@ -230,7 +230,7 @@ class DocumentRanker(Ranker):
         if self._lexical is None or self._lexical[0] != snapshot.revision.number:
             made = words_of(
                 self.backend.lexical_folder(snapshot.revision.number),
-                self.backend.texts,
+                self.backend.texts(),
                 _features(snapshot).language,
                 _words_check(snapshot).expansion,
                 self.backend.codes_of,

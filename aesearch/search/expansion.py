@@ -9,7 +9,7 @@ import numpy as np
 
 from aesearch.engines import engine_class
 from aesearch.engines.plan import choose
-from aesearch.search.counts import K1, TermCounts, length_norms
+from aesearch.search.counts import K1, TermCounts, length_norms, lengths_of
 from aesearch.sparse import SparseRows
 from aesearch.types import Bools, Doubles, Floats, Ids, Ints
 
@@ -65,10 +65,6 @@ class Neighbors(NamedTuple):
     def nearest(self, k: int) -> Neighbors:
         """Return the `k` nearest of these."""
         return Neighbors(self.places[:, :k], self.similarities[:, :k])
-
-    def of(self, documents: slice) -> Neighbors:
-        """Return those of some documents."""
-        return Neighbors(self.places[documents], self.similarities[documents])
 
 
 def neighbors_of(codes: Floats, k: int) -> Neighbors:
@@ -128,17 +124,17 @@ def expand(counts: TermCounts, neighbors: Neighbors, expansion: Expansion) -> Ex
     expansion, NAACL 2006.
     """
     rows, width = counts.rows, counts.rows.width
-    norms = length_norms(counts.lengths(rows))
+    norms = length_norms(lengths_of(rows, counts.special))
+    lending = rows.with_values((rows.values / norms[rows.rows()]).astype(np.float32))
     often = np.bincount(rows.indices, minlength=width)
     idf = np.log1p((len(rows) - often + 0.5) / (often + 0.5))
-    lending = _lending(rows, norms, counts.counted & (often >= LENT_FROM))
+    idf[often < LENT_FROM] = 0  # of no strength: not kept
+    idf[: counts.special] = 0
     values = rows.values.astype(np.float64)
     kept = [_Borrowed.nothing()]
     for start in range(0, len(rows), BLOCK):
         stop = min(start + BLOCK, len(rows))
-        some = neighbors.nearest(expansion.neighbors).of(slice(start, stop))
-        # Of a document without words nothing is known, its code neither.
-        keys, lent = _lent(lending, some, np.diff(rows.indptr[start : stop + 1]) > 0)
+        keys, lent = _lent(lending, neighbors.nearest(expansion.neighbors), slice(start, stop))
         lent *= expansion.weight / expansion.neighbors
         first, last = rows.indptr[[start, stop]]
         own, places = _found(_keys(rows, start, stop), keys)
@@ -202,29 +198,13 @@ def _strongest(scores: Doubles, most: int) -> Bools:
     return chosen
 
 
-def _lending(rows: SparseRows, norms: Doubles, columns: Bools) -> SparseRows:
-    """Return what documents can lend: counts of some terms, divided by the norms."""
-    some = np.flatnonzero(columns[rows.indices])
-    row = rows.rows()[some]
-    indptr = np.searchsorted(some, rows.indptr)
-    values = (rows.values[some] / norms[row]).astype(np.float32)
-    return SparseRows(indptr, rows.indices[some], values, rows.width)
-
-
-def _lent(rows: SparseRows, neighbors: Neighbors, borrow: Bools) -> tuple[Ints, Doubles]:
-    """Sum what neighbors lend to those of some documents that borrow, by document * terms + term.
-
-    Parameters
-    ----------
-    rows : SparseRows of shape (n, terms)
-        What each document of the collection lends.
-    neighbors : Neighbors
-        Of the m documents that are looked at.
-    borrow : ndarray of bool, shape (m,)
-    """
-    shares = neighbors.similarities.astype(np.float64)
-    lends = (shares > 0) & (neighbors.places >= 0) & borrow[:, None]
-    lenders = rows[neighbors.places[lends]]
+def _lent(rows: SparseRows, neighbors: Neighbors, block: slice) -> tuple[Ints, Doubles]:
+    """Sum what neighbors lend to some documents, by row in the block * terms + term."""
+    shares = neighbors.similarities[block].astype(np.float64)
+    # Of a document without words nothing is known, its code neither.
+    lends = (shares > 0) & (np.diff(rows.indptr)[block] > 0)[:, None]
+    lends &= neighbors.places[block] >= 0
+    lenders = rows[neighbors.places[block][lends]]
     sizes = np.diff(lenders.indptr)
     keys = np.repeat(np.nonzero(lends)[0], sizes) * rows.width + lenders.indices
     counts = lenders.values.astype(np.float64) * np.repeat(shares[lends], sizes)

@@ -7,12 +7,11 @@ import shutil
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from aesearch.errors import DamagedError
 from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.search.bm25 import Words
-from aesearch.search.counts import TermCounts
+from aesearch.search.counting import counts_of
 from aesearch.search.expansion import PLAIN, Expansion, neighbors_of
 from aesearch.storage.schema import KeptText
 from aesearch.types import Floats
@@ -35,49 +34,9 @@ def _of_language(language: str) -> Analyzer:
     return Analyzer(language)
 
 
-class Analyzed(NamedTuple):
-    """The terms of a collection, and what gave them."""
-
-    counts: TermCounts
-    analyzer: Analyzer
-
-    @classmethod
-    def of(cls, texts: Callable[[], Iterable[tuple[int, str]]], language: str) -> Analyzed:
-        """Count the terms of texts.
-
-        Parameters
-        ----------
-        texts : callable
-            Gives (id, text) of all documents, ids ascending; they are gone through twice.
-        language : str
-            Of the texts; '' to find it out.
-        """
-        analyzer = Analyzer.fit((text for _, text in texts()), language)
-        return cls(
-            TermCounts.of((id, analyzer.index_terms(text)) for id, text in texts()), analyzer
-        )
-
-    def weigh(self, codes: Floats | None = None, expansion: Expansion = PLAIN) -> Words:
-        """Return BM25 of the documents.
-
-        Parameters
-        ----------
-        codes : ndarray of float32, shape (n, code_size), optional
-            Of the documents, of unit length: what they borrow of their neighbors by these codes
-            the expansion says.
-        expansion : Expansion, default=PLAIN
-        """
-        neighbors = None
-        if codes is not None and not expansion.is_plain:
-            neighbors = neighbors_of(codes, expansion.neighbors)
-        words = Words.weigh(self.counts, neighbors, expansion)
-        words.analyzer = self.analyzer
-        return words
-
-
 def words_of(
     folder: Path,
-    texts: Callable[[], Iterable[KeptText]],
+    texts: Iterable[KeptText],
     language: str,
     expansion: Expansion = PLAIN,
     codes_of: Callable[[Iterable[int]], Floats] | None = None,
@@ -89,8 +48,8 @@ def words_of(
     Parameters
     ----------
     folder : Path
-    texts : callable
-        Gives the texts of all documents, by their ids; they are gone through twice.
+    texts : iterable of KeptText
+        In the order of their ids.
     language : str
         Of the texts; '' to find it out.
     expansion : Expansion, default=PLAIN
@@ -101,33 +60,34 @@ def words_of(
     """
     expansion = PLAIN if expansion.is_plain else expansion
     try:
-        return _kept(folder, expansion)
+        kept = _kept(folder)
+        if kept.expansion == expansion:
+            return kept
     except DamagedError:
-        shutil.rmtree(folder, ignore_errors=True)
-    analyzed = Analyzed.of(lambda: ((text.id, text.text) for text in texts()), language)
-    codes = None
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    counts = counts_of(((text.id, text.text) for text in texts), language)
+    neighbors = None
     if codes_of is not None and not expansion.is_plain:
-        ids = analyzed.counts.ids
-        codes = codes_of(ids.tolist())
-        if len(codes) != len(ids):
+        codes = codes_of(counts.ids.tolist())
+        if len(codes) != len(counts.ids):
             raise DamagedError(f"{folder.parent}: documents without a code; see 'aesearch verify'")
-    made = analyzed.weigh(codes, expansion)
+        neighbors = neighbors_of(codes, expansion.neighbors)
+    made = Words.weigh(counts, neighbors, expansion)
     temporary = folder.with_name(f"words-new-{os.getpid()}")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         made.save(temporary)
-        analyzed.analyzer.save(temporary / ANALYZER)
+        made.analyzer.save(temporary / ANALYZER)
         os.replace(temporary, folder)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
     return made
 
 
-def _kept(folder: Path, expansion: Expansion) -> Words:
+def _kept(folder: Path) -> Words:
     """A lexical index that was kept; raises DamagedError where it is of no use."""
     analyzer = Analyzer.load(folder / ANALYZER)
     words = Words.open(folder)
-    if words.expansion != expansion:
-        raise DamagedError(f"{folder} is of another expansion")
     words.analyzer = analyzer
     return words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -139,7 +139,16 @@ class Analyzer:
     @classmethod
     def fit(cls, texts: Iterable[str], language: str = "") -> Analyzer:
         """Return the analyzer of a collection; its language is found out where none is named."""
-        held, documents = _document_frequencies(texts)
+        held: Counter[str] = Counter()
+        documents = 0
+        for text in texts:
+            held.update(set(map(word_in, chunks_of(text))))
+            documents += 1
+        return cls.fit_words(held, documents, language)
+
+    @classmethod
+    def fit_words(cls, held: Mapping[str, int], documents: int, language: str = "") -> Analyzer:
+        """Return what `fit` does, by how many of the documents hold each word, as `word_in`."""
         language = language or language_of(held)
         stem = stemmer(language)
         if stem is None:
@@ -185,12 +194,7 @@ class Analyzer:
 
     def index_terms(self, text: str) -> list[str]:
         """Return the terms that a text is found by, as often as they occur."""
-        if text.isascii():
-            text = _BROKEN_ASCII.sub("-", text)
-            text = text.translate(_PARTED)  # fewer spellings to look into, and the same terms
-        else:
-            text = _BROKEN.sub("-", text)
-        return list(chain.from_iterable(map(self._chunks.__getitem__, text.split())))
+        return list(chain.from_iterable(map(self._chunks.__getitem__, chunks_of(text))))
 
     def query_terms(self, text: str, holds: Callable[[str], bool] | None = None) -> list[str]:
         """Return the terms that a query asks for; of stop words only where it holds no others.
@@ -247,7 +251,7 @@ class Analyzer:
 
     @cached_property
     def _chunks(self) -> _Remembered:
-        return _Remembered(self._terms_of_chunk)
+        return _Remembered(self.terms_of_chunk)
 
     @cached_property
     def _words(self) -> _Remembered:
@@ -263,7 +267,8 @@ class Analyzer:
         exact = (EXACT + word,) if word in self.rare else ()
         return (*self._words[word], *self.compounds.split(word), *exact)
 
-    def _terms_of_chunk(self, chunk: str) -> tuple[str, ...]:
+    def terms_of_chunk(self, chunk: str) -> tuple[str, ...]:
+        """Return the terms of one of `chunks_of` a text."""
         core = chunk if chunk.isalnum() else chunk.strip(_EDGES)
         is_ascii = core.isascii() and not (self.language == TURKISH and "I" in core)
         if is_ascii and core.isalnum() and _is_plain(core, chunk):
@@ -413,15 +418,14 @@ def _places(unit: Unit, terms: frozenset[str]) -> Iterator[tuple[str, int, int]]
         yield from _places(part, terms)
 
 
-def _document_frequencies(texts: Iterable[str]) -> tuple[Counter[str], int]:
-    """Count in how many documents each word is, about, in small letters; and the documents."""
-    chunks: Counter[str] = Counter()
-    documents = 0
-    for text in texts:
-        chunks.update(set(text.lower().split()))
-        documents += 1
-    held: Counter[str] = Counter()
-    for chunk, count in chunks.items():
-        if len(chunk) <= SHORT:
-            held[chunk.strip(_EDGES)] += count
-    return held, documents
+def chunks_of(text: str) -> list[str]:
+    """Return what stands between two spaces, or is of one word that the end of a line cuts."""
+    if not text.isascii():
+        return _BROKEN.sub("-", text).split()
+    # With fewer signs there are fewer spellings to look into, and the terms are the same.
+    return _BROKEN_ASCII.sub("-", text).translate(_PARTED).split()
+
+
+def word_in(chunk: str) -> str:
+    """Return the word that a chunk is, in small letters, without punctuation; '' for a long one."""
+    return chunk.strip(_EDGES).lower() if len(chunk) <= SHORT else ""

@@ -11,6 +11,7 @@ from aesearch.modalities.texts.analysis.languages import common_words, stemmer
 
 LANGUAGES = frozenset(("german", "dutch", "swedish", "danish", "norwegian"))
 SHORTEST = 4  # letters of a part
+LONGEST = 50  # letters of a word that is taken apart
 FEWEST = 2  # documents that hold a part as a word of its own
 OFTEN = 0.2  # of the documents: such a word says too little to be a part
 MOST = 30_000  # parts that are kept, those in most documents
@@ -71,7 +72,7 @@ class Compounds:
         Of several ways the one whose parts are in most documents (their geometric mean) counts,
         if they are in more than the word itself.
         """
-        if len(word) < 2 * SHORTEST or not self.parts or not word.isalpha():
+        if not (self.parts and 2 * SHORTEST <= len(word) <= LONGEST and word.isalpha()):
             return ()
         stem = _stem(self.language)
         least: float = self.parts.get(stem(word), -1)
