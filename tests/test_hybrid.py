@@ -12,8 +12,8 @@ from collections_ import assert_same_hits
 from numpy.typing import NDArray
 from texts_ import NAMES, RARE, TOPICS, made, make_text, write_texts
 
-from aesearch.indexing import hybrid_weight
-from aesearch.indexing.hybrid_weight import check_words
+from aesearch.indexing import words_check
+from aesearch.indexing.words_check import check_words
 from aesearch.modalities.texts.extract import Document
 from aesearch.search.expansion import PLAIN, USUAL
 from aesearch.search.fusion import (
@@ -236,7 +236,7 @@ def checked(index: Index, documents: Sequence[Document], held_out: int | None = 
 def test_names_that_only_words_tell_apart_ask_for_words(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hybrid_weight, "ROUNDS", 1)  # other words in a row hold no name
+    monkeypatch.setattr(words_check, "ROUNDS", 1)  # other words in a row hold no name
     check = checked(index, documents(60, "name{0} called{0} after{0}"))
     assert check.questions == 60
     assert check.by_words > 0.95
@@ -251,7 +251,7 @@ def test_names_that_only_words_tell_apart_ask_for_words(
 
 def test_too_few_long_documents_ask_nothing(index: Index) -> None:
     short = [Document("A boat in the harbour.", "")] * 200
-    for few in (short, documents(hybrid_weight.FEWEST - 1)):
+    for few in (short, documents(words_check.FEWEST - 1)):
         check = checked(index, few)
         assert check == WordsCheck()
         assert check.prefers_both
@@ -264,16 +264,16 @@ def test_too_few_long_documents_ask_nothing(index: Index) -> None:
 def test_only_what_was_held_out_asks_and_all_is_searched(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert checked(index, documents(60), hybrid_weight.FEWEST - 1) == WordsCheck()
+    assert checked(index, documents(60), words_check.FEWEST - 1) == WordsCheck()
     # Where few were held out they ask again, by other words of theirs.
-    assert checked(index, documents(60), 30).questions == 30 * hybrid_weight.ROUNDS
-    monkeypatch.setattr(hybrid_weight, "ROUNDS", 1)
+    assert checked(index, documents(60), 30).questions == 30 * words_check.ROUNDS
+    monkeypatch.setattr(words_check, "ROUNDS", 1)
     assert checked(index, documents(60), 30).questions == 30
     # What is said again, whole, in a document that does not ask is found before the rest of it.
     twice = documents(30, "name{0} called{0} after{0}") * 2
     assert checked(index, twice[30:]).by_words > 0.95
     assert checked(index, twice, 30).by_words < 0.55
-    monkeypatch.setattr(hybrid_weight, "QUESTIONS", 25)
+    monkeypatch.setattr(words_check, "QUESTIONS", 25)
     assert checked(index, documents(60), 30).questions == 25
 
 
@@ -300,8 +300,8 @@ def test_what_is_usual_is_left_only_for_what_is_clearly_better() -> None:
     def decided(**others: float) -> WordsCheck:
         names = {"code": 0.4, "words": 0.6, "both": 0.7, "plain": 0.7, "unmoved": 0.7} | others
         noise = dict.fromkeys(names, 0.0) | {"both": 0.1}
-        keys = {"plain": hybrid_weight.PLAIN_BOTH, "unmoved": hybrid_weight.UNMOVED}
-        return hybrid_weight._decided(
+        keys = {"plain": words_check.PLAIN_BOTH, "unmoved": words_check.UNMOVED}
+        return words_check._decided(
             {keys.get(name, name): ranks(mean, noise[name]) for name, mean in names.items()}, 0
         )
 
@@ -437,7 +437,7 @@ def test_where_words_find_what_codes_do_not_the_default_uses_them(
         (root / "docs" / f"{name}.txt").write_text(text)
     with made(root / "docs", root / "index", settings={"encoder": "lsa", "code_size": 8}) as own:
         check = WordsCheck.of(own.encoder.manifest.check)
-        assert check.questions >= hybrid_weight.FEWEST
+        assert check.questions >= words_check.FEWEST
         assert check.by_words is not None
         assert check.by_code is not None
         assert check.by_words > 2 * check.by_code

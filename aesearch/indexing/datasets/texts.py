@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from aesearch.errors import SourceError
 from aesearch.indexing.datasets.base import Dataset, Reading, is_held_out
-from aesearch.indexing.hybrid_weight import check_words, openings_of
+from aesearch.indexing.words_check import check_words, openings_of
 from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities.texts import Texts
 from aesearch.modalities.texts.extract import Document
