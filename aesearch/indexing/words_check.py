@@ -29,6 +29,8 @@ SEARCHED = 50_000  # documents, at most: seconds, beside the minutes of a traini
 LONG_ENOUGH = 24  # words, so that both parts say something
 FEWEST = 20
 
+NOTICEABLE = 0.01  # of reciprocal rank: made-up questions do not tell less from nothing
+
 CODE, WORDS, BOTH = "code", "words", "both"
 PLAIN_BOTH, UNMOVED = "both, nothing borrowed", "both, without feedback"
 
@@ -87,7 +89,7 @@ def _decided(found: Mapping[str, Doubles], seed: int) -> WordsCheck:
         Reciprocal ranks of the same questions, by each way to search.
     """
 
-    def better(name: str, by: float = 0.0) -> bool:
+    def better(name: str, by: float = NOTICEABLE) -> bool:
         return paired_difference(found[name], found[BOTH], seed).low > by
 
     gain = paired_difference(found[BOTH], found[CODE], seed)
