@@ -181,6 +181,10 @@ def test_the_weight_worked_out_by_hand() -> None:
     assert weight_of_words(codes, ranking(a=7.0)) == pytest.approx(
         0.2 + 0.7 / (1 + np.exp(STEEPNESS * (1 - MIDDLE)))
     )
+    # What the code was worth in the check moves it.
+    assert weight_of_words(codes, ranking(a=7.0), 0.8) == pytest.approx(
+        0.2 + 0.7 / (1 + np.exp(STEEPNESS * (1 - MIDDLE) + 8 * 0.25))
+    )
     both = weight_of_words(codes, ranking(b=2.0, y=3.0))  # y is not near: (0.5 + 0) / 2
     assert both == pytest.approx(0.2 + 0.7 / (1 + np.exp(STEEPNESS * (0.25 - MIDDLE))))
     # Only the five best count.
@@ -256,8 +260,8 @@ def test_too_few_long_documents_ask_nothing(index: Index) -> None:
         assert check == WordsCheck()
         assert check.prefers_both
         assert str(check) == (
-            "words (BM25) and code are searched together: words count more the less the code "
-            "agrees with them"
+            "words (BM25) and code are searched together: words count more where the code agrees "
+            "with them less"
         )
 
 
@@ -302,12 +306,16 @@ def test_what_is_usual_is_left_only_for_what_is_clearly_better() -> None:
         noise = dict.fromkeys(names, 0.0) | {"both": 0.1}
         keys = {"plain": words_check.PLAIN_BOTH, "unmoved": words_check.UNMOVED}
         return words_check._decided(
-            {keys.get(name, name): ranks(mean, noise[name]) for name, mean in names.items()}, 0
+            {keys.get(name, name): ranks(mean, noise[name]) for name, mean in names.items()},
+            WordsCheck(by_code=0.4, by_words=0.5),
+            0,
         )
 
     usual = decided()
     assert (usual.weight, usual.expansion, usual.feedback) == (None, USUAL, True)
-    assert (usual.by_code, usual.by_words, usual.by_both) == pytest.approx((0.4, 0.6, 0.7))
+    assert (usual.by_code, usual.by_words, usual.by_both) == pytest.approx((0.4, 0.5, 0.7))
+    assert usual.worth == pytest.approx(0.8)
+    assert usual.mixture == Mixture(None, True, usual.worth)
     assert usual.prefers_both
     for little in (0.705, 0.6):
         assert decided(words=little, plain=little, unmoved=little).expansion == USUAL
@@ -329,11 +337,11 @@ def test_what_the_check_found_is_used(index: Index, monkeypatch: pytest.MonkeyPa
         return search(self, *args)
 
     monkeypatch.setattr(Mixture, "search", noted)
-    own = {**index.encoder.manifest.check["fusion"], "weight": 0.3, "feedback": False}
+    own = {"weight": 0.3, "feedback": False, "by_code": 0.2, "by_words": 0.5}
     for check in ({"fusion": own}, OF_EARLIER_VERSIONS, {}, None):
         monkeypatch.setitem(vars(index.encoder.manifest), "check", check)
         index.search("boat harbour", hybrid=True)
-    assert used == [Mixture(0.3, feedback=False), *[Mixture()] * 3]
+    assert used == [Mixture(0.3, False, 0.2 / 0.5), *[Mixture()] * 3]
 
 
 # -- in an index -----------------------------------------------------------------------------------

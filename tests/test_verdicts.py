@@ -87,7 +87,7 @@ def test_whether_texts_are_searched_by_words_too_is_said_of_documents() -> None:
     ) in lines(check={**CHECK, "fusion": fusion})
     worse = {**CHECK, "fusion": {**fusion, "gain": [-0.3, -0.4, -0.2]}}
     assert "searched by codes alone; 'aesearch query --hybrid' uses both" in lines(check=worse)
-    unknown = "the code agrees with them: texts are searched by both, unless with --no-hybrid"
+    unknown = "the code agrees with them less: texts are searched by both, unless with --no-hybrid"
     earlier = {**CHECK, "words": {"weight": 0.2, "by_code": 1.5}, "hybrid": False}
     for check in (earlier, CHECK, None):
         assert unknown in lines(check=check)

@@ -37,7 +37,7 @@ from aesearch.inference.encoder import FrozenEncoder
 from aesearch.search.counting import counts_of
 from aesearch.search.counts import TermCounts
 from aesearch.search.expansion import PLAIN, USUAL, Expansion
-from aesearch.search.fusion import Mixture, WordsCheck
+from aesearch.search.fusion import WordsCheck
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
 
@@ -264,7 +264,7 @@ class Stage:
         items, score = encoding.codes[: len(self.dataset)], self._ranking(encoding.codes)
         seconds = time.perf_counter() - started
         lexical, more = self._lexical(items, found.expansion)
-        fusion = Fusion(lexical, items, score, Mixture(found.weight, found.feedback))
+        fusion = Fusion(lexical, items, score, found.mixture)
         return Searcher(
             f"{encoding.title} + BM25",
             lambda queries: fusion.prepare(queries, encoding.encode(queries)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +34,7 @@ NOTICEABLE = 0.01  # of reciprocal rank: made-up questions do not tell less from
 
 CODE, WORDS, BOTH = "code", "words", "both"
 PLAIN_BOTH, UNMOVED = "both, nothing borrowed", "both, without feedback"
+ALONE, BORROWING = "own words", "own and borrowed words"
 
 
 def check_words(
@@ -71,36 +73,48 @@ def check_words(
     searched = np.random.default_rng(seed).permutation(len(documents))[:SEARCHED]
     asking = np.flatnonzero(np.isin(searched, held_out))
     collection = _Collection([documents[row] for row in searched], codes[searched], features)
-    found: dict[str, list[Doubles]] = {}
-    for cut in collection.cuts(asking, seed):
-        for name, ranks in collection.asked(cut, encoder).items():
-            found.setdefault(name, []).append(ranks)
-    if not found:
+    rounds = [collection.asked(cut, encoder) for cut in collection.cuts(asking, seed)]
+    if not rounds:
         return WordsCheck()
-    return _decided({name: np.concatenate(ranks) for name, ranks in found.items()}, seed)
+    found = {
+        CODE: np.concatenate([one.by_code() for one in rounds]),
+        WORDS: np.concatenate([one.by_words() for one in rounds]),
+    }
+    check = WordsCheck(by_code=float(found[CODE].mean()), by_words=float(found[WORDS].mean()))
+    usual = check.mixture
+    for name, lexical, mixture in (
+        (BOTH, BORROWING, usual),
+        (PLAIN_BOTH, ALONE, usual),
+        (UNMOVED, BORROWING, replace(usual, feedback=False)),
+    ):
+        ranks = [one.by_both(one.lexical[lexical], mixture) for one in rounds]
+        found[name] = np.concatenate(ranks)
+    return _decided(found, check, seed)
 
 
-def _decided(found: Mapping[str, Doubles], seed: int) -> WordsCheck:
+def _decided(found: Mapping[str, Doubles], check: WordsCheck, seed: int) -> WordsCheck:
     """Return what is usual, but for what is clearly worse than something else.
 
     Parameters
     ----------
     found : mapping of str to ndarray of float64
         Reciprocal ranks of the same questions, by each way to search.
+    check : WordsCheck
+        Which knows them by code and by words alone.
+    seed : int
     """
 
     def better(name: str, by: float = NOTICEABLE) -> bool:
         return paired_difference(found[name], found[BOTH], seed).low > by
 
     gain = paired_difference(found[BOTH], found[CODE], seed)
-    return WordsCheck(
-        WORDS_ALONE if better(WORDS, OVERWHELMING) else None,
-        len(found[BOTH]),
-        float(found[CODE].mean()),
-        float(found[WORDS].mean()),
-        float(found[BOTH].mean()),
-        (gain.mean, gain.low, gain.high),
-        PLAIN if better(PLAIN_BOTH) else USUAL,
+    return replace(
+        check,
+        weight=WORDS_ALONE if better(WORDS, OVERWHELMING) else None,
+        questions=len(found[BOTH]),
+        by_both=float(found[BOTH].mean()),
+        gain=(gain.mean, gain.low, gain.high),
+        expansion=PLAIN if better(PLAIN_BOTH) else USUAL,
         feedback=not better(UNMOVED),
     )
 
@@ -125,40 +139,61 @@ class _Collection(NamedTuple):
             if count > QUESTIONS - FEWEST:
                 return
 
-    def asked(self, cut: Openings, encoder: FrozenEncoder) -> dict[str, Doubles]:
-        """Return the reciprocal rank at which each question finds the rest, by each way."""
+    def asked(self, cut: Openings, encoder: FrozenEncoder) -> _Round:
+        """Put questions, and the documents without them beside all others."""
         codes = self.codes.copy()
         codes[cut.rows] = encoder.encode(self.features.transform(cut.rests))
-        queries = Queries(
-            self.features.count(cut.questions), cut.questions, cut.rows, cut.questions
-        )
-        asked = encoder.encode(self.features.weigh(queries.samples))
-        task = KnownItem.of(queries, np.arange(len(codes)))
-
-        def reached(score: Callable[[slice], Floats]) -> Doubles:
-            return evaluate(task, score).values["reciprocal_rank"]
-
-        def by_both(lexical: LexicalIndex, mixture: Mixture) -> Doubles:
-            fusion = Fusion(lexical, codes, lambda code: code @ codes.T, mixture)
-            ready = fusion.prepare(queries, asked)
-            return reached(lambda block: fusion.ranked(ready[block]))
-
-        plain, lexical = self._lexical(cut, codes)
-        return {
-            CODE: reached(lambda block: asked[block] @ codes.T),
-            WORDS: reached(lambda block: lexical.scores(queries.texts[block])),
-            BOTH: by_both(lexical, Mixture()),
-            PLAIN_BOTH: by_both(plain, Mixture()),
-            UNMOVED: by_both(lexical, Mixture(feedback=False)),
-        }
-
-    def _lexical(self, cut: Openings, codes: Floats) -> tuple[LexicalIndex, LexicalIndex]:
-        """Return lexical indexes without and with borrowed words, of the rests of what asks."""
+        count = self.features.count(cut.questions)
+        queries = Queries(count, cut.questions, cut.rows, cut.questions)
         texts = [document.text for document in self.documents]
         for row, rest in zip(cut.rows.tolist(), cut.rests, strict=True):
             texts[row] = rest
         counts = counts_of(enumerate(texts), self.features.language)
-        return LexicalIndex.weigh(counts), LexicalIndex.weigh(counts, codes, USUAL)
+        return _Round(
+            queries,
+            encoder.encode(self.features.weigh(count)),
+            codes,
+            {
+                ALONE: LexicalIndex.weigh(counts),
+                BORROWING: LexicalIndex.weigh(counts, codes, USUAL),
+            },
+        )
+
+
+class _Round(NamedTuple):
+    """Questions, one a document; each way to search gives their reciprocal ranks.
+
+    Attributes
+    ----------
+    queries : Queries
+    asked : ndarray of float32, shape (m, code_size)
+        Their codes.
+    codes : ndarray of float32, shape (n, code_size)
+        Of all documents, less the words that ask.
+    lexical : mapping of str to LexicalIndex
+        Without and with borrowed words.
+    """
+
+    queries: Queries
+    asked: Floats
+    codes: Floats
+    lexical: Mapping[str, LexicalIndex]
+
+    def by_code(self) -> Doubles:
+        return self._reached(lambda block: self.asked[block] @ self.codes.T)
+
+    def by_words(self) -> Doubles:
+        scores = self.lexical[BORROWING].scores
+        return self._reached(lambda block: scores(self.queries.texts[block]))
+
+    def by_both(self, lexical: LexicalIndex, mixture: Mixture) -> Doubles:
+        fusion = Fusion(lexical, self.codes, lambda code: code @ self.codes.T, mixture)
+        ready = fusion.prepare(self.queries, self.asked)
+        return self._reached(lambda block: fusion.ranked(ready[block]))
+
+    def _reached(self, score: Callable[[slice], Floats]) -> Doubles:
+        task = KnownItem.of(self.queries, np.arange(len(self.codes)))
+        return evaluate(task, score).values["reciprocal_rank"]
 
 
 class Openings(NamedTuple):

@@ -13,7 +13,7 @@ from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
 from aesearch.modalities.texts.tokenizer import raw_tokens
-from aesearch.search.fusion import CANDIDATES, Lexical, Mixture, WordsCheck
+from aesearch.search.fusion import CANDIDATES, Lexical, WordsCheck
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
 from aesearch.search.ranker import Ranker
@@ -208,8 +208,7 @@ class DocumentRanker(Ranker):
             scores = np.array([one.score for one in found], dtype=np.float32)
             return np.array([one.id for one in found], dtype=np.int64), scores
 
-        check = _words_check(snapshot)
-        mixture = Mixture(check.weight, check.feedback)
+        mixture = _words_check(snapshot).mixture
         ids, scores = mixture.search(code, nearest, lexical, self.backend.codes_of)
         exact = self.exact(query)
         best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}

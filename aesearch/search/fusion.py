@@ -19,10 +19,12 @@ Scored = tuple[Ids, Floats]
 
 CANDIDATES = 1000  # of each ranking
 FEEDBACK, STRENGTH = 8, 1.0
-# The weight of words falls from `MOST` to `LEAST` the more the code agrees with them, over the
-# best `COMPARED` that they find; half way where these have `MIDDLE` of the code's scores.
+# The weight of words falls from `MOST` to `LEAST` the more the code agrees with the best `COMPARED`
+# that they find, and the more the code was worth in the check; half way where the first is `MIDDLE`
+# and the second `USUAL_WORTH`, which holds where no check was asked.
 LEAST, MOST, COMPARED = 0.2, 0.9, 5
-MIDDLE, STEEPNESS = 0.86, 10.0
+MIDDLE, STEEPNESS = 0.86, 6.0
+USUAL_WORTH, STEEPNESS_OF_WORTH = 0.55, 8.0
 WORDS_ALONE = 1.0  # a weight
 FEW = 10  # documents that hold every word of a query: so few come first
 OVERWHELMING = 0.05  # of reciprocal rank, which one half must clearly cost before it is left out
@@ -73,6 +75,18 @@ class WordsCheck:
         return cls(**kept, expansion=expansion)
 
     @property
+    def worth(self) -> float:
+        """How much the code finds of what words find, in [0, 1]."""
+        if self.by_code is None or not self.by_words:
+            return USUAL_WORTH
+        return min(1.0, self.by_code / self.by_words)
+
+    @property
+    def mixture(self) -> Mixture:
+        """How codes and words are searched together."""
+        return Mixture(self.weight, self.feedback, self.worth)
+
+    @property
     def prefers_both(self) -> bool:
         """Whether a text is searched by words too unless told otherwise.
 
@@ -83,7 +97,7 @@ class WordsCheck:
 
     def __str__(self) -> str:
         if self.weight is None:
-            share = "words count more the less the code agrees with them"
+            share = "words count more where the code agrees with them less"
         elif self.weight == WORDS_ALONE:
             share = "words count alone"
         else:
@@ -132,17 +146,20 @@ def fuse(codes: Scored, words: Scored, weight: float) -> Scored:
     return ids[order], total[order]
 
 
-def weight_of_words(codes: Scored, words: Scored) -> float:
+def weight_of_words(codes: Scored, words: Scored, worth: float = USUAL_WORTH) -> float:
     """Return how much the words of a query should count: the less, the more the code confirms them.
 
     Where the documents that are best by words are among the nearest by code too, the code has
     understood what was asked, and finds more than the words do; where it is far from them, it has
-    not learned what the words say: names, numbers, another subject.
+    not learned what the words say: names, numbers, another subject. And where the code finds little
+    of what words find, in the whole collection, it is believed less.
 
     Parameters
     ----------
     codes, words : (ids, scores)
         Those of the code include the lowest that counts, at which its scale of 0 to 1 begins.
+    worth : float
+        How much the code finds of what words find, in [0, 1].
 
     Returns
     -------
@@ -161,7 +178,8 @@ def weight_of_words(codes: Scored, words: Scored) -> float:
     width = max(float(codes[1].max()) - low, 1e-9)
     scaled = dict(zip(codes[0].tolist(), ((codes[1] - low) / width).tolist(), strict=True))
     agreement = float(np.mean([scaled.get(id, 0.0) for id in best.tolist()]))
-    return LEAST + (MOST - LEAST) / (1 + math.exp(STEEPNESS * (agreement - MIDDLE)))
+    doubt = STEEPNESS * (MIDDLE - agreement) + STEEPNESS_OF_WORTH * (USUAL_WORTH - worth)
+    return LEAST + (MOST - LEAST) / (1 + math.exp(-doubt))
 
 
 @dataclass(frozen=True)
@@ -198,6 +216,8 @@ class Mixture:
         Of the words, in [0, 1]; None: each query has its own.
     feedback : bool
         Whether the query is moved towards what was found first, and searched again.
+    worth : float
+        How much the code finds of what words find, in [0, 1].
 
     References
     ----------
@@ -206,6 +226,7 @@ class Mixture:
 
     weight: float | None = None
     feedback: bool = True
+    worth: float = USUAL_WORTH
 
     def search(
         self,
@@ -246,7 +267,9 @@ class Mixture:
         codes_of: Callable[[Ids], Floats],
     ) -> Scored:
         codes = nearest(query)
-        weight = weight_of_words(codes, words) if self.weight is None else self.weight
+        weight = self.weight
+        if weight is None:
+            weight = weight_of_words(codes, words, self.worth)
         found = fuse(codes, words, weight)
         if not self.feedback or not len(found[0]):
             return found
