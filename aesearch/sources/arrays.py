@@ -1,4 +1,4 @@
-"""The rows of an array, in memory or mapped from a file, as a source whose items they are."""
+"""The rows of an array, in memory or in a file, as a source whose items they are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities import MODALITIES, modality
 from aesearch.sources.base import IN_MEMORY, Entry
 from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.npy import ArrayFile
 from aesearch.sources.rows import REPEATED
 from aesearch.types import Array
 
@@ -25,7 +26,7 @@ class ArrayRows:
 
     Attributes
     ----------
-    array : ndarray of shape (n, ...)
+    array : ndarray of shape (n, ...), or ArrayFile
     keys : sequence of str, optional
         By default the numbers of the rows, from 0.
     labels, fields : sequence of str
@@ -36,7 +37,7 @@ class ArrayRows:
         Of a table: the columns that are used.
     """
 
-    array: Array
+    array: Array | ArrayFile
     keys: Sequence[str] | None = None
     labels: Sequence[str] = ()
     fields: Sequence[str] = ()
@@ -45,6 +46,11 @@ class ArrayRows:
 
     def __len__(self) -> int:
         return len(self.array)
+
+    @property
+    def form(self) -> Array:
+        """An array of the same shape and type."""
+        return self.array.form if isinstance(self.array, ArrayFile) else self.array
 
     def require_one_each(self, place: str) -> None:
         """Raise SourceError where there are not as many keys, or labels, as rows."""

@@ -22,6 +22,7 @@ from aesearch.modalities.vectors.features import UNREADABLE, is_of_objects
 from aesearch.sources.arrays import ArrayRows, ArraySource, as_lines, kind_of_array
 from aesearch.sources.base import STANDARD_INPUT
 from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.npy import ArrayFile
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import JSON_LINES, PARQUET, open_records
 from aesearch.sources.rows import (
@@ -67,7 +68,7 @@ def open_vectors(
     if path is not None and name.endswith((NPY, NPZ)):
         columns = _whole(path, columns)
         load = partial(_npy if name.endswith(NPY) else _npz, path, columns)
-        return ArraySource(path.resolve(), kind_of_array(load().array, str(path)), load, columns)
+        return ArraySource(path.resolve(), kind_of_array(load().form, str(path)), load, columns)
     wanted = wanted or columns.vector is not None
     if path is not None and not name.endswith(LISTS):
         if wanted:
@@ -123,7 +124,7 @@ def _reading(path: Path) -> Iterator[None]:
 def _npy(path: Path, columns: Columns) -> ArrayRows:
     with _reading(path):
         # Not numpy.load: it takes whatever has another beginning for a pickle, or an archive.
-        rows = ArrayRows(np.lib.format.open_memmap(path, mode="r"))
+        rows = ArrayRows(ArrayFile(path))
     if columns.key is not None:
         rows.keys = _lines(Path(columns.key), path, rows)
     if columns.label is not None:

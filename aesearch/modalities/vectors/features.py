@@ -156,7 +156,7 @@ def array_of(content: bytes) -> Array:
 
 def is_of_objects(error: Exception) -> bool:
     """Whether numpy refused an array because it holds Python objects."""
-    return "pickle" in str(error) or "Python objects" in str(error)  # the latter of a memory map
+    return "pickle" in str(error) or "Python objects" in str(error)  # the latter of ArrayFile
 
 
 def rows_of(content: object) -> Array | None:
