@@ -11,7 +11,7 @@ import xxhash
 
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities import MODALITIES, modality
-from aesearch.sources.base import IN_MEMORY, Entry
+from aesearch.sources.base import IN_MEMORY, Entry, as_line
 from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.npy import ArrayFile
 from aesearch.sources.rows import REPEATED
@@ -207,19 +207,32 @@ def open_array(
     ------
     SourceError
         If the array is of no kind, or there are more or fewer keys or labels than rows.
+    ParameterError
+        If two rows have the same key.
     """
     kind = kind_of_array(array, "the array")
     rows = ArrayRows(array)
     if keys is not None:
         rows.keys = as_lines(keys)
+        _refuse_repeated(rows.keys)
     if labels is not None:
         rows.labels = as_lines(labels)
     rows.require_one_each("the array")
     return ArraySource(Path(IN_MEMORY), kind, lambda: rows)
 
 
+def _refuse_repeated(keys: Sequence[str]) -> None:
+    """Raise ParameterError where a key is that of two rows: nothing would tell of the second."""
+    first: dict[str, int] = {}
+    for row, key in enumerate(keys):
+        if key and first.setdefault(key, row) != row:
+            raise ParameterError(
+                f"each row has a key of its own; '{key}' is that of the rows {first[key]} and {row}"
+            )
+
+
 def as_lines(values: Sequence[object]) -> list[str]:
     """Keys or labels as texts of one line each."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ParameterError(f"keys and labels are several, one for each row; got '{values}'")
-    return ["" if value is None else " ".join(str(value).split()) for value in values]
+    return list(map(as_line, values))

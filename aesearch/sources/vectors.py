@@ -174,7 +174,7 @@ def _column(values: Array, name: str) -> list[str]:
     """Keys or labels of an archive."""
     if values.ndim != 1:
         raise ParameterError(f"{name} is of shape {values.shape}; give one for each row")
-    return as_lines((values.astype(str) if values.dtype.kind == "S" else values).tolist())
+    return as_lines(values.tolist())
 
 
 def _usual(usual: Sequence[str], names: Sequence[str]) -> str | None:
