@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aesearch._renamed import current_name
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import format_bytes, format_seconds, progress_bars, quiet_decoders
 from aesearch.cli.format_check import describe_encoder, describe_untrained
@@ -21,7 +22,6 @@ from aesearch.cli.format_skipped import (
 )
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
-from aesearch.encoders.info import current_name
 from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.storage.info import IndexInfo

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from aesearch._renamed import current_name
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
-from aesearch.encoders.info import current_name
 from aesearch.errors import ParameterError, SourceError
 from aesearch.modalities import modality
 from aesearch.settings import Settings, format_parameters, parse_seconds, plain

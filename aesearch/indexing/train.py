@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from aesearch._renamed import current_name
 from aesearch.encoders import is_trained
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
-from aesearch.encoders.info import current_name
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Decision
