@@ -162,7 +162,8 @@ def _fit(
         checkpoint=folder.layout.training,
     )
     settings, dataset = folder.settings, selection.dataset
-    encoder: Any = make_encoder(name, settings.parameters, settings.code_size, settings.seed)
+    size = dataset.code_size(settings.code_size)
+    encoder: Any = make_encoder(name, settings.parameters, size, settings.seed)
     progress("training", 0, seconds)
     features = features_wanted(selection, settings, name)
     if is_trained(name) and encoder.uses_labels:
