@@ -137,3 +137,29 @@ def test_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = command("index", "-", "--kind", "vectors", "--index", "mine", "--budget", "0")
     assert (done.code, done.out.splitlines()[0][:29]) == (0, "mine: 40 vectors (40 new) in ")
     assert command("query", "--key", "r3", "-k", "1").out == "1.0000\tr3\n"
+
+
+def test_rows_of_the_wrong_width_are_one_line(here: Path) -> None:
+    assert command("index", "v.npy", "--budget", "0").code == 0
+    np.save("q.npy", make_vectors(50, size=SIZE - 1))
+    asked = command("query", "q.npy")
+    assert asked.code == 1
+    told = f"it has {SIZE - 1} numbers; the vectors here have {SIZE} (and 49 other rows)"
+    assert asked.err == f"aesearch: q.npy[0]: {told}\n"
+
+
+def test_what_is_wrong_is_one_line_in_words(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def piped(*words: str, lines: str) -> str:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+        asked = command("index", "-", "--index", "piped", "--budget", "0", *words)
+        return asked.err or asked.out
+
+    told = "aesearch: standard input holds no rows of JSON: line 1 is no JSON object\n"
+    assert piped("--kind", "vectors", lines="hello\n") == told
+    lines = "".join(f"{json.dumps({'color': 'red', **row})}\n" for row in make_rows(COUNT))
+    assert "-: 40 vectors (40 new)" in piped(lines=lines)
+    missing = command("index", "nosuch.npy")
+    assert missing.err == (
+        "aesearch: there is no file or folder nosuch.npy; name the one that holds the pictures, "
+        "documents or vectors\n"
+    )

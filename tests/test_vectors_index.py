@@ -343,3 +343,30 @@ def test_codes_are_no_longer_than_vectors_and_that_is_said(tmp_path: Path) -> No
         aesearch.build(rows, tmp_path / "raw", {"encoder": "raw", "code_size": 3}) as index,
     ):
         assert index.encoder.code_size == SIZE
+
+
+def test_another_source_is_refused_before_its_columns(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", make_rows(COUNT))
+    built(path, tmp_path / "ix", budget=0, columns=Columns(vector="vector", key="id")).close()
+    np.save(tmp_path / "other.npy", make_vectors(COUNT))
+    with pytest.raises(IndexExistsError, match=r"is the index of .*a\.jsonl, not of .*npy"):
+        built(tmp_path / "other.npy", tmp_path / "ix")
+
+
+def test_a_remembered_file_of_keys_that_is_gone_is_said(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", make_vectors(COUNT))
+    keys = tmp_path / "keys.txt"
+    keys.write_text("".join(f"k{n}\n" for n in range(COUNT)))
+    built(tmp_path / "a.npy", tmp_path / "ix", budget=0, columns=Columns(key=str(keys))).close()
+    keys.unlink()
+    with pytest.raises(SourceError, match=r"keys\.txt cannot be read: .* --key .* remembers"):
+        built(tmp_path / "a.npy", tmp_path / "ix", budget=0)
+
+
+def test_which_of_several_queries_is_wrong(rows: Rows, tmp_path: Path) -> None:
+    with built(rows, tmp_path / "ix", budget=0) as index:
+        wrong = np.full(SIZE, np.nan)
+        with pytest.raises(ContentError, match=r"^query 2, counted from 0: number 0 of it is nan"):
+            index.search_many([rows[0], rows[1], wrong])
+        with pytest.raises(ContentError, match=r"^number 0 of it is nan"):
+            index.search_many([wrong])

@@ -22,6 +22,7 @@ from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.open import open_source
 from aesearch.storage.card import Card
+from aesearch.storage.folder import require_source
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for
 from aesearch.types import Array, Progress, silent
@@ -140,6 +141,8 @@ def _opened(
     layout = Layout(place_for(Path(source), path))
     if layout.exists():  # with what it knows already
         card = Card.read(layout.card)
+        if Path(source).exists() and not Path(source).is_dir():  # before its columns are looked for
+            require_source(layout, card, Path(source).resolve())
         columns = (columns or Columns()).over(card.columns)
         kind = card.kind if kind == "auto" else kind
     return layout, open_source(source, columns or None, sys.stdin, kind)

@@ -8,7 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from aesearch.errors import ParameterError, UnsupportedError
+from aesearch.errors import ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
@@ -244,7 +244,7 @@ class Index:
 
         def answer(snapshot: Snapshot) -> list[list[Hit]]:
             ranker = self.ranker
-            queries = [self.prepare(content) for content in contents]
+            queries = list(self._prepared(contents))
             return [
                 ranker.hits(snapshot, found, query, limits)
                 for query, found in zip(
@@ -253,6 +253,16 @@ class Index:
             ]
 
         return self._of_one_revision(answer)
+
+    def _prepared(self, contents: Sequence[Any]) -> Iterator[Query]:
+        """Read what is searched with; of several, say which cannot be read."""
+        for number, content in enumerate(contents):
+            try:
+                yield self.prepare(content)
+            except ContentError as error:
+                if len(contents) == 1:
+                    raise
+                raise type(error)(f"query {number}, counted from 0: {error}") from error
 
     def similar(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 import zlib
@@ -13,18 +14,19 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import numpy as np
 
 from aesearch.errors import AesearchError, ContentError, ParameterError, SourceError
-from aesearch.modalities.vectors.features import UNREADABLE, is_of_objects
+from aesearch.modalities.vectors.features import UNREADABLE, as_float32, is_of_objects
 from aesearch.sources.arrays import ArrayRows, ArraySource, as_lines, kind_of_array
 from aesearch.sources.base import STANDARD_INPUT
 from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.npy import ArrayFile
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import JSON_LINES, PARQUET, open_records
+from aesearch.sources.replayed import Replayed
 from aesearch.sources.rows import (
     BODIES,
     REPEATED,
@@ -34,7 +36,14 @@ from aesearch.sources.rows import (
     one_line,
     require_columns,
 )
+from aesearch.sources.rows import (
+    KEYS as ROW_KEYS,
+)
+from aesearch.sources.rows import (
+    LABELS as ROW_LABELS,
+)
 from aesearch.types import Array
+from aesearch.wording import counted
 
 KIND = "vectors"
 NPY, NPZ = ".npy", ".npz"
@@ -46,7 +55,7 @@ Read = Record | Refused
 
 
 def open_vectors(
-    path: Path | None, columns: Columns, stream: TextIO | None, *, wanted: bool
+    path: Path | None, columns: Columns, stream: IO[Any] | None, *, wanted: bool
 ) -> ArraySource | None:
     """A file, or standard input, as a source of vectors; None where it holds none.
 
@@ -69,6 +78,8 @@ def open_vectors(
         columns = _whole(path, columns)
         load = partial(_npy if name.endswith(NPY) else _npz, path, columns)
         return ArraySource(path.resolve(), kind_of_array(load().form, str(path)), load, columns)
+    if columns.text and (wanted or columns.vector):
+        raise ParameterError("--text is of documents, and vectors have none; leave out --text")
     wanted = wanted or columns.vector is not None
     if path is not None and not name.endswith(LISTS):
         if wanted:
@@ -77,7 +88,7 @@ def open_vectors(
                 f"folders of {NPY}"
             )
         return None
-    if not wanted and (path is None or not _holds_vectors(path, columns)):
+    if not wanted and not _holds_vectors(path, columns, stream):
         return None
     root = Path(STANDARD_INPUT) if path is None else path.resolve()
     return ArraySource(root, KIND, _Table(path, stream, columns), columns)
@@ -139,7 +150,10 @@ def _lines(path: Path, beside: Path, rows: ArrayRows) -> list[str]:
         lines = text.removesuffix("\n").split("\n") if text else []
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise SourceError(f"{path} cannot be read: {reason}; name a file of lines") from None
+        raise SourceError(
+            f"{path} cannot be read: {reason}; --key and --label, which an index remembers, name "
+            f"files with a line for each row of {beside.name}"
+        ) from None
     if len(lines) != len(rows):
         raise SourceError(
             f"{path} has {len(lines):,} lines, and {beside} {len(rows):,} rows; give one for each"
@@ -158,8 +172,14 @@ def _npz(path: Path, columns: Columns) -> ArrayRows:
         if vector is None:
             tables = [name for name in names if arrays[name].ndim > 1]
             vector = _only(str(path), tables, names)
-        key = columns.key or _usual(KEYS, names)
-        label = columns.label or _usual(LABELS, names)
+        others = [name for name in names if name != vector]
+        key = columns.key or _usual(KEYS, others)
+        label = columns.label or _usual(LABELS, others)
+        for option, name in (("key", key), ("label", label)):
+            if name == vector:
+                raise ParameterError(
+                    f"{path}: '{name}' holds the vectors; name another array with --{option}"
+                )
         rows = ArrayRows(arrays[vector])
         if key is not None:
             rows.keys = _column(arrays[key], key)
@@ -195,19 +215,59 @@ def _only(place: str, found: Sequence[str], names: Sequence[str]) -> str:
 # -- rows of tables -----------------------------------------------------------------------------
 
 
-def _holds_vectors(path: Path, columns: Columns) -> bool:
-    """Whether a table is one of vectors: some column holds them, and none a text."""
-    if columns.text:
+def _holds_vectors(path: Path | None, columns: Columns, stream: IO[Any] | None) -> bool:
+    """Whether a table is one of vectors: some column holds them, and none a text.
+
+    Raises
+    ------
+    ParameterError
+        If there are lists of numbers which are no vectors, and nothing else that can be indexed.
+    """
+    if columns.text or (path is None and not isinstance(stream, Replayed)):
         return False
+    head = io.BytesIO(stream.head) if isinstance(stream, Replayed) else None
     try:
-        names, sample = _begun(path, None)[:2]
+        names, sample = _begun(path, head)[:2]
     except AesearchError:  # whoever opens it as another table will say so
         return False
-    return bool(_vector_columns(names, sample)) and not _has_text(names, sample)
+    if _has_text(names, sample):
+        return False
+    if not _vector_columns(names, sample) and not _has_words(names, sample):
+        _refuse_lists(str(path or "standard input"), names, sample)
+    return bool(_vector_columns(names, sample))
+
+
+def _refuse_lists(place: str, names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ParameterError where a column holds lists of numbers which are no vectors."""
+    for name in names:
+        numbers = [row[name] for row in sample if _is_number(row.get(name))]
+        lengths = [len(v) for row in sample if (v := numbers_of(row.get(name))) is not None]
+        if 2 * len(numbers) > len(sample) and _usual(VECTORS, (name,)):
+            raise ParameterError(
+                f"{place}: '{name}' holds one number a row; a vector is a list of at least 2"
+            )
+        if 2 * len(lengths) > len(sample):
+            least, most = min(lengths), max(lengths)
+            held = counted(most, "number") if least == most else f"{least} to {most:,} numbers"
+            raise ParameterError(
+                f"{place}: '{name}' holds lists of {held}; vectors are lists of one length, of at "
+                "least 2"
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _has_words(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether some column beside keys and labels holds strings: it can be one of documents."""
+    beside = {*ROW_KEYS, *ROW_LABELS}
+    free = [name for name in names if name.strip().lower() not in beside]
+    return any(isinstance(row.get(name), str) for name in free for row in sample)
 
 
 def _begun(
-    path: Path | None, stream: TextIO | None
+    path: Path | None, stream: IO[Any] | None
 ) -> tuple[tuple[str, ...], list[Mapping[str, Any]], Iterator[Read]]:
     """The columns of a table, its first rows, and all of them."""
     place = str(path or "standard input")
@@ -219,7 +279,9 @@ def _begun(
         raise SourceError(f"{place}: {error}") from error
     usable = [record.values for record in sample if isinstance(record, Record)]
     if plain or not usable:
-        reason = next((f": line {one.line} {one[1]}" for one in sample), "")
+        refused = (one for one in sample if isinstance(one, Refused))
+        reason = next((f": line {one.line} {one.reason}" for one in refused), "")
+        reason = ": line 1 is no JSON object" if plain and usable else reason
         raise SourceError(f"{place} holds no rows of JSON{reason}")
     names = header or list(dict.fromkeys(name for values in usable for name in values))
     return tuple(names), list(usable), chain(sample, records)
@@ -244,7 +306,7 @@ def _has_text(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> bool
 
 
 def numbers_of(value: Any) -> Array | None:
-    """A list of numbers as a float32 array of shape (d,), or None where it is none."""
+    """A list of numbers as an array of shape (d,), or None where it is none."""
     if not isinstance(value, list | np.ndarray):
         return None
     try:
@@ -253,14 +315,13 @@ def numbers_of(value: Any) -> Array | None:
         return None
     if found.ndim != 1 or found.dtype.kind not in "iuf" or not len(found):
         return None
-    with np.errstate(over="ignore"):  # what is infinite is refused where it is read
-        return found.astype(np.float32)
+    return found
 
 
 class _Table:
     """The rows of a table that hold vectors, read at each call; standard input once."""
 
-    def __init__(self, path: Path | None, stream: TextIO | None, columns: Columns) -> None:
+    def __init__(self, path: Path | None, stream: IO[Any] | None, columns: Columns) -> None:
         self.path, self.stream, self.columns = path, stream, columns
         self.known: ArrayRows | None = None
 
@@ -281,7 +342,13 @@ class _Table:
         vector = chosen.vector or _plain_one(place, names, sample)
         width = _width(vector, sample)
         if not width:
+            _refuse_lists(place, (vector,), sample)
             raise ParameterError(f"{place}: '{vector}' holds no lists of numbers; name another")
+        for option, name in (("key", chosen.key), ("label", chosen.label)):
+            if name == vector:
+                raise ParameterError(
+                    f"{place}: '{name}' holds the vectors; name another column with --{option}"
+                )
         key, label = choose_columns(
             names, list(map(dict, sample)), chosen.key, chosen.label, (vector,)
         )
@@ -321,6 +388,10 @@ class _Table:
             return f"has no list of numbers in '{vector}'"
         if len(row) != width:
             return f"has {len(row)} numbers in '{vector}', and most rows {width}"
+        try:
+            row = as_float32(row)
+        except ContentError as error:
+            return f"has no vector in '{vector}': {error}"
         name = one_line(record.values.get(key)) if key else str(number)
         if not name:
             return f"has no key in '{key}'"
@@ -332,6 +403,8 @@ class _Table:
 def _plain_one(place: str, names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> str:
     """The column of vectors that needs no choice, or raise ParameterError."""
     found = _vector_columns(names, sample)
+    if not found:
+        _refuse_lists(place, names, sample)
     return _usual(VECTORS, found) or _only(place, found, names)
 
 
