@@ -1,4 +1,4 @@
-"""Keys in Python: numbers of rows, bytes, several lines, and one key for two rows."""
+"""What is given in Python: keys that are numbers, bytes or lines, settings, counts of hits."""
 
 from __future__ import annotations
 
@@ -78,3 +78,34 @@ def test_one_key_for_two_rows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"'a' is that of the rows 0 and 1$"):
         built(tmp_path / "ix", keys=["a"] * COUNT)
     assert not (tmp_path / "ix").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"nosuch": 1}, "there is no setting 'nosuch'; choose encoder, code_size, form, bits"),
+        ({"code_size": "16"}, "code_size must be a whole number; got '16'"),
+        ({"code_size": "16", "form": "bits"}, "code_size must be a whole number; got '16'"),
+        ({"recall": "much"}, "recall must be a number; got 'much'"),
+        ("raw", "settings are names with values, or Settings; got 'raw'"),
+    ],
+)
+def test_settings_that_are_none(settings: Any, told: str, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=told):
+        aesearch.build(make_vectors(COUNT), tmp_path / "ix", settings, budget=0)
+
+
+def test_limits_that_are_none(tmp_path: Path) -> None:
+    row = make_vectors(1)[0]
+    with built(tmp_path / "ix") as index:
+        for ask in (
+            lambda **limits: index.search(row, **limits),
+            lambda **limits: index.similar(3, **limits),
+        ):
+            with pytest.raises(ParameterError, match=r"k must be a whole number of at .*; got '3'"):
+                ask(k="3")
+            with pytest.raises(ParameterError, match="threshold must be a number; got 'high'"):
+                ask(threshold="high")
+            with pytest.raises(ParameterError, match=r"among is a glob on keys, .*; got 3"):
+                ask(among=3)
+        assert len(index.search(row, k=np.int64(3))) == 3

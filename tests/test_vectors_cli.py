@@ -175,7 +175,7 @@ def test_paths_are_exact_for_programs_and_one_line_for_people(here: Path) -> Non
     for number, row in enumerate(rows):
         np.save(folder / names.get(number, f"{number}.npy"), row)
     (folder / "bad\x1b[31m.npy").write_bytes(b"\x93NUMPY")
-    assert command("index", "odd", "--budget", "0").code == 0
+    assert command("index", "odd", "--budget", "0").code == 3
     shown = ("red�[31m.npy", "two�lines.npy", "a�tab.npy", "wide\u3000space.npy")
     for number, line in enumerate(shown):
         np.save("one.npy", rows[number])

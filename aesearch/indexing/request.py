@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Self
@@ -52,9 +52,16 @@ class Choices:
 
     @classmethod
     def of(cls, wanted: Wanted) -> Self:
-        """Read settings, or a mapping of those that are to change."""
+        """Read settings, or a mapping of those that are to change; raises ParameterError."""
+        if not isinstance(wanted, Settings | Mapping | None):
+            raise ParameterError(f"settings are names with values, or Settings; got {wanted!r}")
         whole = isinstance(wanted, Settings)
         changes = asdict(wanted) if isinstance(wanted, Settings) else dict(wanted or {})
+        if unknown := set(changes) - {each.name for each in fields(Settings)}:
+            raise ParameterError(
+                f"there is no setting '{min(unknown, key=str)}'; choose "
+                f"{', '.join(each.name for each in fields(Settings))}"
+            )
         parameters = plain(changes.pop("parameters", {}))
         if "form" in changes and changes["form"] != "bits":
             changes.setdefault("bits", 0)

@@ -210,7 +210,7 @@ class Index:
         ContentError
             If it cannot be read, or holds no word that the index knows.
         """
-        limits = Limits(k, among, threshold, hybrid)
+        limits = Limits.of(k, among, threshold, hybrid)
         return self._answers([content], limits)[0]
 
     def search_many(
@@ -236,7 +236,7 @@ class Index:
         list of list of Hit
             The hits of each, as `search` finds them one by one.
         """
-        return self._answers(list(contents), Limits(k, among, threshold, hybrid))
+        return self._answers(list(contents), Limits.of(k, among, threshold, hybrid))
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
         if not contents:
@@ -286,7 +286,7 @@ class Index:
         UnknownKeyError
             If there is no such item.
         """
-        limits, wanted = Limits(k, among, threshold), as_key(key)
+        limits, wanted = Limits.of(k, among, threshold), as_key(key)
 
         def answer(snapshot: Snapshot) -> list[Hit]:
             id = self.folder.id_of(wanted)
