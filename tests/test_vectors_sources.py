@@ -159,7 +159,7 @@ def test_python_objects_are_never_loaded(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="Python objects, which are never loaded"):
         opened(tmp_path / "a.npy")
     np.savez(tmp_path / "a.npz", vectors=np.array([[Trap()]], dtype=object))
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match="'vectors' holds Python objects, which are never loaded"):
         opened(tmp_path / "a.npz")
     with pytest.raises(ContentError, match="never loaded"):
         VectorFeatures(1).read((tmp_path / "a.npy").read_bytes())
@@ -414,6 +414,19 @@ def test_numbers_beyond_float32_are_called_so(tmp_path: Path) -> None:
     found = opened(table)
     assert [entry.key for entry in found.walk()] == ["1", "3"]
     assert "too large for float32" in dict(found.unreadable)["line 2"]
+
+
+def test_what_is_wrong_with_an_array_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"of shape \(8, 0\); it takes rows, and numbers in each"):
+        open_array(np.empty((8, 0)))
+    with pytest.raises(SourceError, match=r"one row: reshape\(1, -1\)"):
+        opened(saved(tmp_path / "a.npy", np.ones(16)))
+    with pytest.raises(ContentError, match=r"have 8; for 2 of them, reshape\(-1, 8\)"):
+        VectorFeatures(8).transform(np.ones(16))
+    keys = np.array(["a", "b"], dtype=object)
+    np.savez(tmp_path / "a.npz", vectors=make_vectors(2), keys=keys)
+    with pytest.raises(SourceError, match=r"'keys' holds Python objects, .*keys\.astype\(str\)"):
+        opened(tmp_path / "a.npz")
 
 
 def test_why_a_column_of_keys_is_not_taken(tmp_path: Path) -> None:

@@ -180,13 +180,16 @@ def kind_of_array(array: Array, place: str) -> str:
         If they are of none, or there are none.
     """
     if not array.size and array.ndim in (2, 4):
-        raise SourceError(f"{place} is empty, of shape {array.shape}; it takes at least one row")
+        raise SourceError(
+            f"{place} is empty, of shape {array.shape}; it takes rows, and numbers in each"
+        )
     found = next((name for name in MODALITIES if modality(name).holds(array)), None)
     if found is None:
         shapes = "; ".join(filter(None, (modality(name).arrays for name in MODALITIES)))
+        hint = "; a single vector is one row: reshape(1, -1)" if array.ndim == 1 else ""
         raise SourceError(
             f"{place} is an array of {array.dtype}, of shape {array.shape}; what can be indexed "
-            f"is: {shapes}"
+            f"is: {shapes}{hint}"
         )
     return found
 

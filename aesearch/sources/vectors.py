@@ -163,14 +163,14 @@ def _lines(path: Path, beside: Path, rows: ArrayRows) -> list[str]:
 
 def _npz(path: Path, columns: Columns) -> ArrayRows:
     with _reading(path), path.open("rb") as stream:
-        arrays = np.load(stream, allow_pickle=False)
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
+        archive = np.load(stream, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it is one array; its name should end in .npy")
-        names = tuple(arrays.files)
+        names, array = tuple(archive.files), partial(_array_of, path, archive)
         require_columns(str(path), names, (columns.vector, columns.key, columns.label))
         vector = columns.vector or _usual(VECTORS, names)
         if vector is None:
-            tables = [name for name in names if arrays[name].ndim > 1]
+            tables = [name for name in names if array(name).ndim > 1]
             vector = _only(str(path), tables, names)
         others = [name for name in names if name != vector]
         key = columns.key or _usual(KEYS, others)
@@ -180,14 +180,27 @@ def _npz(path: Path, columns: Columns) -> ArrayRows:
                 raise ParameterError(
                     f"{path}: '{name}' holds the vectors; name another array with --{option}"
                 )
-        rows = ArrayRows(arrays[vector])
+        rows = ArrayRows(array(vector))
         if key is not None:
-            rows.keys = _column(arrays[key], key)
+            rows.keys = _column(array(key), key)
         if label is not None:
-            rows.labels = _column(arrays[label], label)
+            rows.labels = _column(array(label), label)
     unused = tuple(name for name in names if name not in (vector, key, label))
     rows.used_columns = UsedColumns((), key, label, unused, vector)
     return rows
+
+
+def _array_of(path: Path, archive: Mapping[str, Array], name: str) -> Array:
+    """One array of an archive, or a SourceError that names it where it holds objects."""
+    try:
+        return archive[name]
+    except ValueError as error:
+        if not is_of_objects(error):
+            raise
+        raise SourceError(
+            f"{path}: '{name}' holds Python objects, which are never loaded; save "
+            f"{name}.astype(str), or an array of numbers"
+        ) from None
 
 
 def _column(values: Array, name: str) -> list[str]:

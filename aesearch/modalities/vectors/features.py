@@ -100,7 +100,11 @@ class VectorFeatures:
 
     def _checked(self, array: Array) -> Floats:
         if len(array) != self.size:
-            raise ContentError(f"it has {len(array)} numbers; the vectors here have {self.size}")
+            count, left = divmod(len(array), self.size)
+            hint = f"; for {count} of them, reshape(-1, {self.size})" if count and not left else ""
+            raise ContentError(
+                f"it has {len(array)} numbers; the vectors here have {self.size}{hint}"
+            )
         values = as_float32(array)
         good = np.isfinite(values)
         if not good.all():
