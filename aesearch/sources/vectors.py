@@ -7,7 +7,6 @@ import json
 import zipfile
 import zlib
 from array import array
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,12 +22,20 @@ from aesearch.modalities.vectors.features import UNREADABLE, as_float32, is_of_o
 from aesearch.sources.arrays import ArrayRows, ArraySource, as_lines, kind_of_array
 from aesearch.sources.base import STANDARD_INPUT
 from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.lists import (
+    VECTORS,
+    has_text,
+    has_words,
+    numbers_of,
+    refuse_lists,
+    vector_columns,
+    width_of,
+)
 from aesearch.sources.npy import ArrayFile
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import JSON_LINES, PARQUET, open_records
 from aesearch.sources.replayed import Replayed
 from aesearch.sources.rows import (
-    BODIES,
     REPEATED,
     SAMPLE,
     choose_columns,
@@ -36,20 +43,12 @@ from aesearch.sources.rows import (
     one_line,
     require_columns,
 )
-from aesearch.sources.rows import (
-    KEYS as ROW_KEYS,
-)
-from aesearch.sources.rows import (
-    LABELS as ROW_LABELS,
-)
 from aesearch.types import Array
-from aesearch.wording import counted
 
 KIND = "vectors"
 NPY, NPZ = ".npy", ".npz"
 LISTS = (*JSON_LINES, *(f"{suffix}.gz" for suffix in JSON_LINES), PARQUET)
-# Names that vectors, keys and labels usually have.
-VECTORS = ("vectors", "vector", "embeddings", "embedding", "emb", "features")
+# Names that keys and labels of an archive usually have.
 KEYS, LABELS = ("keys", "key", "ids", "id"), ("labels", "label", "targets", "target")
 Read = Record | Refused
 
@@ -243,40 +242,11 @@ def _holds_vectors(path: Path | None, columns: Columns, stream: IO[Any] | None) 
         names, sample = _begun(path, head)[:2]
     except AesearchError:  # whoever opens it as another table will say so
         return False
-    if _has_text(names, sample):
+    if has_text(names, sample):
         return False
-    if not _vector_columns(names, sample) and not _has_words(names, sample):
-        _refuse_lists(str(path or "standard input"), names, sample)
-    return bool(_vector_columns(names, sample))
-
-
-def _refuse_lists(place: str, names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ParameterError where a column holds lists of numbers which are no vectors."""
-    for name in names:
-        numbers = [row[name] for row in sample if _is_number(row.get(name))]
-        lengths = [len(v) for row in sample if (v := numbers_of(row.get(name))) is not None]
-        if 2 * len(numbers) > len(sample) and _usual(VECTORS, (name,)):
-            raise ParameterError(
-                f"{place}: '{name}' holds one number a row; a vector is a list of at least 2"
-            )
-        if 2 * len(lengths) > len(sample):
-            least, most = min(lengths), max(lengths)
-            held = counted(most, "number") if least == most else f"{least} to {most:,} numbers"
-            raise ParameterError(
-                f"{place}: '{name}' holds lists of {held}; vectors are lists of one length, of at "
-                "least 2"
-            )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _has_words(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether some column beside keys and labels holds strings: it can be one of documents."""
-    beside = {*ROW_KEYS, *ROW_LABELS}
-    free = [name for name in names if name.strip().lower() not in beside]
-    return any(isinstance(row.get(name), str) for name in free for row in sample)
+    if not vector_columns(names, sample) and not has_words(names, sample):
+        refuse_lists(str(path or "standard input"), names, sample)
+    return bool(vector_columns(names, sample))
 
 
 def _begun(
@@ -298,37 +268,6 @@ def _begun(
         raise SourceError(f"{place} holds no rows of JSON{reason}")
     names = header or list(dict.fromkeys(name for values in usable for name in values))
     return tuple(names), list(usable), chain(sample, records)
-
-
-def _vector_columns(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The columns of which most rows hold a list of numbers, of one length."""
-    return [name for name in names if _width(name, sample)]
-
-
-def _width(name: str, sample: Sequence[Mapping[str, Any]]) -> int:
-    """The length of most lists of numbers in a column; 0 where few rows have one."""
-    found = Counter(len(v) for row in sample if (v := numbers_of(row.get(name))) is not None)
-    width, count = found.most_common(1)[0] if found else (0, 0)
-    return width if width > 1 and 2 * count >= len(sample) else 0
-
-
-def _has_text(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> bool:
-    folded = folded_names(names)
-    usual = [folded[name] for name in BODIES if name in folded]
-    return any(isinstance(row.get(name), str) for name in usual for row in sample)
-
-
-def numbers_of(value: Any) -> Array | None:
-    """A list of numbers as an array of shape (d,), or None where it is none."""
-    if not isinstance(value, list | np.ndarray):
-        return None
-    try:
-        found = np.asarray(value)
-    except ValueError:  # lists of different lengths in it
-        return None
-    if found.ndim != 1 or found.dtype.kind not in "iuf" or not len(found):
-        return None
-    return found
 
 
 class _Table:
@@ -353,9 +292,9 @@ class _Table:
         chosen = self.columns
         require_columns(place, names, (chosen.vector, chosen.key, chosen.label))
         vector = chosen.vector or _plain_one(place, names, sample)
-        width = _width(vector, sample)
+        width = width_of(vector, sample)
         if not width:
-            _refuse_lists(place, (vector,), sample)
+            refuse_lists(place, (vector,), sample)
             raise ParameterError(f"{place}: '{vector}' holds no lists of numbers; name another")
         for option, name in (("key", chosen.key), ("label", chosen.label)):
             if name == vector:
@@ -415,9 +354,9 @@ class _Table:
 
 def _plain_one(place: str, names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> str:
     """The column of vectors that needs no choice, or raise ParameterError."""
-    found = _vector_columns(names, sample)
+    found = vector_columns(names, sample)
     if not found:
-        _refuse_lists(place, names, sample)
+        refuse_lists(place, names, sample)
     return _usual(VECTORS, found) or _only(place, found, names)
 
 
