@@ -7,6 +7,7 @@ import sys
 import warnings
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,7 @@ def test_classes_and_parameters_under_their_former_names() -> None:
             made = encoder(8, **{former: value})
         assert getattr(made, current) == value
         assert told[0].filename == __file__
+    assert next(iter(signature(MLPEncoder).parameters)) == "code_size"
     with pytest.raises(TypeError, match="colour"):
         MLPEncoder(8, colour=1)  # type: ignore[call-arg]
 

@@ -13,7 +13,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
-from inspect import get_annotations
+from inspect import Signature, get_annotations, signature
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -193,6 +193,12 @@ _IS_OF_KIND: dict[type, Callable[[object], bool]] = {
 
 class FormerParameters(type):
     """The type of encoders: constructors take parameters under their former names, and warn."""
+
+    @property
+    def __signature__(cls) -> Signature:
+        """That of the constructor, not of `__call__`; scikit-learn and editors ask for it."""
+        whole = signature(cls.__init__)  # type: ignore[misc]  # of a class
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
 
     def __call__(cls, *values: Any, **given: Any) -> Any:
         """Make one."""
