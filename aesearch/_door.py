@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 
 def door(
-    room: str, homes: Mapping[str, str]
+    room: str, homes: Mapping[str, str], former: Mapping[str, str] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make ``__getattr__`` and ``__dir__`` of a package.
 
@@ -23,9 +24,19 @@ def door(
     homes : mapping of str to str
         The module inside the package, or ``module:name`` where it is called otherwise there, of
         each public name.
+    former : mapping of str to str, optional
+        Former names, which work with a warning, to those of today.
     """
+    former = former or {}
 
     def resolve(name: str) -> Any:
+        if name in former:
+            warnings.warn(
+                f"{room}.{name} is now {former[name]}; the old name will go",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            name = former[name]
         if name not in homes:
             raise AttributeError(f"module '{room}' has no attribute '{name}'")
         module, _, attribute = homes[name].partition(":")

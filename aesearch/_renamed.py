@@ -1,13 +1,14 @@
-"""Modules that the documentation named before they moved: importing one warns, and works.
+"""Former names: modules that moved, classes, encoders and parameters that are called otherwise.
 
-Nothing of this runs before an import has failed everywhere else.
+Importing a module that the documentation named before it moved warns, and works; nothing of this
+runs before an import has failed everywhere else.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec
@@ -15,6 +16,7 @@ from types import ModuleType
 
 RENAMED = {
     "encoders.agreement": "encoders.contrastive.encoder",
+    "encoders.baselines": "encoders.linear",
     "encoders.conv": "encoders.autoencoders.conv",
     "encoders.cvae": "encoders.autoencoders.cvae",
     "encoders.dbn": "encoders.autoencoders.dbn",
@@ -32,6 +34,24 @@ RENAMED = {
     "pipelines.haystack": "integrations.haystack",
     "pipelines.langchain": "integrations.langchain",
 }
+# Classes that are called otherwise now, in the modules above and in ``encoders``.
+RENAMED_CLASSES = {"NeighbourEncoder": "NeighborEncoder"}
+
+
+# Of encoders and parameters; commands, settings and indexes that are older have them.
+FORMER_NAMES: Mapping[str, str] = {
+    "neighbours": "neighbors",
+    "normalise": "normalize",
+    "body": "backbone",
+}
+
+
+def current_name(name: str, *, note: bool = False) -> str:
+    """Name of today of an encoder, or a parameter; `note` tells the user where that is another."""
+    current = FORMER_NAMES.get(name, name)
+    if note and current != name:
+        warnings.warn(f"{name} is called {current} now", stacklevel=2)
+    return current
 
 
 class OldPaths:
@@ -75,7 +95,21 @@ class OldPaths:
             DeprecationWarning,
             stacklevel=2,  # of the frames that are not the import system's: whoever imports it
         )
-        module.__dict__["__getattr__"] = partial(getattr, import_module(new))
+        found = import_module(new)
+        module.__dict__["__getattr__"] = partial(_taken_from, found)
+        module.__dict__["__dir__"] = partial(_public_names, found)
+
+
+def _taken_from(module: ModuleType, name: str) -> object:
+    """What a module holds under a name, a former one too; for ``import *`` its public names."""
+    if name == "__all__":
+        return _public_names(module)
+    return getattr(module, RENAMED_CLASSES.get(name, name))
+
+
+def _public_names(module: ModuleType) -> list[str]:
+    known = [name for name in dir(module) if not name.startswith("_")]
+    return known + [old for old, new in RENAMED_CLASSES.items() if new in known]
 
 
 def install() -> None:

@@ -73,7 +73,7 @@ class Settings:
             object.__setattr__(self, "form", "bits")
         if self.bits and self.form == "int8":
             raise ParameterError(f"form int8 and bits {self.bits} contradict; choose one of them")
-        if self.form == "bits" and not self.bits:
+        if self.form == "bits" and not self.bits and isinstance(self.code_size, int):
             object.__setattr__(self, "bits", self.code_size - self.code_size % 8)
         _require_one_of("code form", self.form, DTYPES)
         _require_one_of("engine", self.engine, ENGINES)
@@ -82,6 +82,12 @@ class Settings:
         self._require_numbers()
 
     def _require_numbers(self) -> None:
+        for name in ("code_size", "bits", "max_memory", "seed", "vocabulary"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise ParameterError(f"{name} must be a whole number; got {value!r}")
+        if not isinstance(self.recall, Real):
+            raise ParameterError(f"recall must be a number; got {self.recall!r}")
         if self.vocabulary < 2:
             raise ParameterError(f"vocabulary must be at least 2; got {self.vocabulary}")
         if self.code_size < 1:

@@ -222,7 +222,7 @@ def test_sources_that_are_none(place: Path, made: Path, tmp_path: Path) -> None:
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "a.exe").write_bytes(b"MZ no picture")
     for name, message in (
-        ("missing", "there is no folder"), ("empty", "holds no files"),
+        ("missing", "there is no file or folder"), ("empty", "holds no files"),
         ("others", "holds no picture"), ("others/a.exe", "is neither a folder nor a table"),
     ):  # fmt: skip
         one_line(command("index", tmp_path / name, "--index", tmp_path / "new"), message)
@@ -244,7 +244,7 @@ def test_the_source_of_an_index_is_gone_or_empty(made: Path, tmp_path: Path) -> 
     source = Path(shutil.copytree(made / "source", tmp_path / "source"))
     assert command("index", source, "--index", tmp_path / "ix", "--budget", "0").code == 0
     source.rename(tmp_path / "away")
-    one_line(command("index", source, "--index", tmp_path / "ix"), "there is no folder")
+    one_line(command("index", source, "--index", tmp_path / "ix"), "there is no file or folder")
     asked = command("query", tmp_path / "away/disks/000.png", "--index", tmp_path / "ix")
     assert asked.code == 0
     with aesearch.open(tmp_path / "ix") as index:

@@ -76,6 +76,16 @@ def test_what_is_clearly_worse_at_the_second_check_is_not_published() -> None:
     assert winner(lsa=checked(0.8, -1.0), text=checked(0.81, -1.01, noise=1)) == "text"
 
 
+def test_on_a_tie_the_simple_one_is_kept_where_that_is_the_rule() -> None:
+    even = {"pca": checked(0.8), "mlp": checked(0.81, noise=1)}
+    assert select(even, "mlp").winner == "mlp"
+    found = select(even, "mlp", simple_on_tie=True)
+    assert (found.winner, found.outcome, found.learned) == ("pca", "even", "mlp")
+    better = {"pca": checked(0.8), "mlp": checked(0.9, noise=0.2)}
+    assert select(better, "mlp", simple_on_tie=True).winner == "mlp"
+    assert select({"pca": checked(0.8)}, simple_on_tie=True).winner == "pca"
+
+
 def test_without_a_second_check_the_learned_must_be_strictly_better() -> None:
     assert winner("agreement", pca=checked(0.8), agreement=checked(0.79, noise=1)) == "pca"
     assert winner("agreement", pca=checked(0.8), agreement=checked(0.8)) == "pca"

@@ -63,6 +63,16 @@ def test_python_of_the_pages_runs(code, place, tmp_path, monkeypatch):
     assert not made or list(Path("indexes").glob("*/index.json"))
 
 
+def test_the_page_of_python_runs_from_top_to_bottom(place, tmp_path, monkeypatch):
+    work = tmp_path / "work"
+    shutil.copytree(place, work, ignore=shutil.ignore_patterns("indexes"))
+    monkeypatch.chdir(work)
+    monkeypatch.delenv("AESEARCH_HOME", raising=False)
+    text = (DOCS / "python.md").read_text(encoding="utf-8")
+    script = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.M | re.S))
+    exec(compile(script, "python.md", "exec"), {})
+
+
 def test_the_page_of_the_command_line_is_what_the_commands_say():
     page = (DOCS / "cli.md").read_text(encoding="utf-8")
     assert rewritten(page) == page, "run python -m aesearch.cli.document docs/cli.md"

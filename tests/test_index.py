@@ -295,7 +295,7 @@ def test_sync(copy: Path) -> None:
 def test_a_source_that_is_gone_removes_nothing(copy: Path) -> None:
     (copy / "source").rename(copy / "away")
     with aesearch.open(copy / "ix") as index:
-        with pytest.raises(SourceError, match="there is no folder"):
+        with pytest.raises(SourceError, match="there is no file or folder"):
             index.sync()
         assert len(index) == N
         assert index.similar("disks/000.png", 3)[0].score == 1

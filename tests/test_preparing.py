@@ -37,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("photos", "--encoder", "vae", "--budget", "0"), "a budget of 0 trains nothing"),
         (("photos", "--index", "./docs"), "holds other things"),
         (("photos", "--index", "./photos/ix"), "would lie inside the source"),
-        (("nowhere",), "there is no folder"),
+        (("nowhere",), "there is no file or folder"),
     ],
 )
 def test_a_dry_run_refuses_what_a_run_would(words: tuple[str, ...], reason: str) -> None:

@@ -7,6 +7,7 @@ import sys
 import warnings
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ NAMED = {
     "encoders.conv": "ConvEncoder",
     "encoders.cvae": "CVAEEncoder",
     "encoders.dbn": "DBNEncoder",
+    "encoders.baselines": "RawEncoder",
     "encoders.mlp": "MLPEncoder",
     "encoders.text": "TextEncoder",
     "encoders.vae": "VAEEncoder",
@@ -76,6 +78,43 @@ def test_the_warning_points_at_who_imports(tmp_path: Path) -> None:
     assert (
         f"{script}:2: DeprecationWarning: aesearch.hits is now aesearch.search.hits" in done.stderr
     )
+
+
+def test_classes_and_parameters_under_their_former_names() -> None:
+    from aesearch.encoders import AgreementEncoder, MLPEncoder, NeighborEncoder, VAEEncoder
+
+    with pytest.warns(DeprecationWarning, match="NeighbourEncoder is now NeighborEncoder;"):
+        from aesearch.encoders import NeighbourEncoder  # type: ignore[attr-defined]
+    with pytest.warns(DeprecationWarning, match=r"encoders\.neighbours is now"):
+        old = import_module("aesearch.encoders.neighbours")
+    assert NeighbourEncoder is old.NeighbourEncoder is NeighborEncoder
+    for encoder, former, current, value in (
+        (MLPEncoder, "normalise", "normalize", False),
+        (VAEEncoder, "body", "backbone", "conv"),
+        (NeighborEncoder, "neighbours", "neighbors", 7),
+        (AgreementEncoder, "neighbours", "neighbors", 7),
+    ):
+        with pytest.warns(DeprecationWarning, match=f"{former} is now {current};") as told:
+            made = encoder(8, **{former: value})
+        assert getattr(made, current) == value
+        assert told[0].filename == __file__
+    assert next(iter(signature(MLPEncoder).parameters)) == "code_size"
+    with pytest.raises(TypeError, match="colour"):
+        MLPEncoder(8, colour=1)  # type: ignore[call-arg]
+
+
+def test_everything_of_an_old_module() -> None:
+    for old, name in (("vae", "VAEEncoder"), ("neighbours", "NeighbourEncoder")):
+        taken: dict[str, object] = {}
+        with pytest.warns(DeprecationWarning, match=rf"encoders\.{old} is now"):
+            exec(f"from aesearch.encoders.{old} import *", taken)
+        assert name in taken
+
+
+def test_baselines_are_found_in_their_room() -> None:
+    from aesearch.encoders.linear import PCAEncoder, RawEncoder
+
+    assert (PCAEncoder.__name__, RawEncoder.__name__) == ("PCAEncoder", "RawEncoder")
 
 
 def test_names_that_never_were_are_still_missing() -> None:

@@ -53,6 +53,7 @@ def assert_same(check: Check, measures: Mapping[str, Any]) -> None:
         assert measures[task][metric][0] == pytest.approx(check[name], abs=1e-9), name
 
 
+@pytest.mark.filterwarnings("ignore:codes have 192 dimensions")  # the size is that of PCA
 @pytest.mark.parametrize("most", [1_000, 12])
 def test_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setattr(tasks, "MOST_ASKED", most)

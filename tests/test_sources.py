@@ -124,7 +124,7 @@ def test_folders_without_permission_are_noted(
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"there is no folder .*nowhere"):
+    with pytest.raises(SourceError, match=r"there is no file or folder .*nowhere"):
         Folder(tmp_path / "nowhere")
     with pytest.raises(SourceError, match=r"a\.png is neither a folder nor a table"):
         Folder(write(tmp_path, "a.png"))

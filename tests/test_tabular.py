@@ -104,7 +104,7 @@ def test_which_source_a_place_is(tmp_path: Path) -> None:
     assert isinstance(open_source("-", None, io.StringIO("one")), Table)
     for place, reason in (
         ("b.txt", "is neither a folder nor a table"),
-        ("missing", "there is no folder"),
+        ("missing", "there is no file or folder"),
         ("missing.csv", "there is no"),
     ):
         with pytest.raises(SourceError, match=reason):

@@ -280,7 +280,7 @@ def test_folders_without_anything_to_index(here: Path) -> None:
         ("empty", "holds no files"),
         ("stop", "no words to compare by"),
         ("broken", "holds no document that can be read"),
-        ("missing", "there is no folder"),
+        ("missing", "there is no file or folder"),
     ):
         answer = command("index", name, "--kind", "texts")
         assert (answer.code, answer.out) == (1, "")

@@ -137,3 +137,49 @@ def test_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = command("index", "-", "--kind", "vectors", "--index", "mine", "--budget", "0")
     assert (done.code, done.out.splitlines()[0][:29]) == (0, "mine: 40 vectors (40 new) in ")
     assert command("query", "--key", "r3", "-k", "1").out == "1.0000\tr3\n"
+
+
+@pytest.mark.usefixtures("here")
+def test_rows_of_the_wrong_width_are_one_line() -> None:
+    assert command("index", "v.npy", "--budget", "0").code == 0
+    np.save("q.npy", make_vectors(50, size=SIZE - 1))
+    asked = command("query", "q.npy")
+    assert asked.code == 1
+    told = f"it has {SIZE - 1} numbers; the vectors here have {SIZE} (and 49 other rows)"
+    assert asked.err == f"aesearch: q.npy[0]: {told}\n"
+
+
+@pytest.mark.usefixtures("here")
+def test_what_is_wrong_is_one_line_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def piped(*words: str, lines: str) -> str:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+        asked = command("index", "-", "--index", "piped", "--budget", "0", *words)
+        return asked.err or asked.out
+
+    told = "aesearch: standard input holds no rows of JSON: line 1 is no JSON object\n"
+    assert piped("--kind", "vectors", lines="hello\n") == told
+    lines = "".join(f"{json.dumps({'color': 'red', **row})}\n" for row in make_rows(COUNT))
+    assert "piped: 40 vectors (40 new)" in piped(lines=lines)
+    missing = command("index", "nosuch.npy")
+    assert missing.err == (
+        "aesearch: there is no file or folder nosuch.npy; name the one that holds the pictures, "
+        "documents or vectors\n"
+    )
+
+
+def test_paths_are_exact_for_programs_and_one_line_for_people(here: Path) -> None:
+    folder = here / "odd"
+    folder.mkdir()
+    rows = make_vectors(COUNT)
+    names = {0: "red\x1b[31m.npy", 1: "two\nlines.npy", 2: "a\ttab.npy", 3: "wide\u3000space.npy"}
+    for number, row in enumerate(rows):
+        np.save(folder / names.get(number, f"{number}.npy"), row)
+    (folder / "bad\x1b[31m.npy").write_bytes(b"\x93NUMPY")
+    assert command("index", "odd", "--budget", "0").code == 3
+    shown = ("red�[31m.npy", "two�lines.npy", "a�tab.npy", "wide\u3000space.npy")
+    for number, line in enumerate(shown):
+        np.save("one.npy", rows[number])
+        exact = command("query", "one.npy", "-k", "1", "-0").out
+        assert exact == f"{folder / names[number]}\0"
+        assert command("query", "one.npy", "-k", "1").out == f"1.0000\todd/{line}\n"
+    assert "\x1b" not in command("info", "odd").out

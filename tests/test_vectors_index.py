@@ -174,8 +174,16 @@ def test_a_table_and_its_fields(tmp_path: Path) -> None:
 def test_columns_are_remembered(tmp_path: Path) -> None:
     table = [{**row, "text": "words", "other": row["vector"][:4]} for row in make_rows(COUNT)]
     path = write_lines(tmp_path / "a.jsonl", table)
-    built(path, tmp_path / "index", budget=0, columns=Columns(vector="other", key="page")).close()
-    with built(path, tmp_path / "index", retrain=True, budget=0) as index:
+    built(
+        path,
+        tmp_path / "index",
+        settings={"code_size": 4},
+        budget=0,
+        columns=Columns(vector="other", key="page"),
+    ).close()
+    with built(
+        path, tmp_path / "index", settings={"code_size": 4}, retrain=True, budget=0
+    ) as index:
         assert index.features.size == 4  # type: ignore[attr-defined]
         assert index.folder.card.columns == Columns(vector="other", key="page")
         assert sorted(index.search(table[5]["other"], k=1)[0].fields or ()) == [
@@ -315,3 +323,50 @@ def test_vectors_of_another_width_change_nothing(tmp_path: Path, rows: Rows) -> 
         built(rows[:, :5], tmp_path / "index", keys=[f"a{n}" for n in range(COUNT)])
     with aesearch.open(tmp_path / "index") as index:
         assert (len(index), index.verify()) == (COUNT, [])
+
+
+def test_codes_are_no_longer_than_vectors_and_that_is_said(tmp_path: Path) -> None:
+    rows = make_vectors(160)
+    settings = {"encoder": "mlp", "code_size": 5000, "parameters": {"epochs": 1, "hidden": (8,)}}
+    with (
+        pytest.warns(UserWarning, match=f"{SIZE} dimensions, as the vectors have, and not 5,000"),
+        aesearch.build(rows, tmp_path / "mlp", settings, budget=60) as index,
+    ):
+        assert (index.folder.manifest.kind, index.encoder.code_size) == ("mlp", SIZE)
+    with (
+        pytest.warns(UserWarning, match="and are kept as 8 bits, not 64 bits"),
+        aesearch.build(rows, tmp_path / "bits", {"bits": 64}, budget=0) as index,
+    ):
+        assert index.revision.plan["bits"] == 8
+    with (
+        pytest.warns(UserWarning, match="12 dimensions, as raw gives them, and not 3"),
+        aesearch.build(rows, tmp_path / "raw", {"encoder": "raw", "code_size": 3}) as index,
+    ):
+        assert index.encoder.code_size == SIZE
+
+
+def test_another_source_is_refused_before_its_columns(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", make_rows(COUNT))
+    built(path, tmp_path / "ix", budget=0, columns=Columns(vector="vector", key="id")).close()
+    np.save(tmp_path / "other.npy", make_vectors(COUNT))
+    with pytest.raises(IndexExistsError, match=r"is the index of .*a\.jsonl, not of .*npy"):
+        built(tmp_path / "other.npy", tmp_path / "ix")
+
+
+def test_a_remembered_file_of_keys_that_is_gone_is_said(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", make_vectors(COUNT))
+    keys = tmp_path / "keys.txt"
+    keys.write_text("".join(f"k{n}\n" for n in range(COUNT)))
+    built(tmp_path / "a.npy", tmp_path / "ix", budget=0, columns=Columns(key=str(keys))).close()
+    keys.unlink()
+    with pytest.raises(SourceError, match=r"keys\.txt cannot be read: .* --key .* remembers"):
+        built(tmp_path / "a.npy", tmp_path / "ix", budget=0)
+
+
+def test_which_of_several_queries_is_wrong(rows: Rows, tmp_path: Path) -> None:
+    with built(rows, tmp_path / "ix", budget=0) as index:
+        wrong = np.full(SIZE, np.nan)
+        with pytest.raises(ContentError, match=r"^query 2, counted from 0: number 0 of it is nan"):
+            index.search_many([rows[0], rows[1], wrong])
+        with pytest.raises(ContentError, match=r"^number 0 of it is nan"):
+            index.search_many([wrong])

@@ -159,7 +159,7 @@ def test_python_objects_are_never_loaded(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="Python objects, which are never loaded"):
         opened(tmp_path / "a.npy")
     np.savez(tmp_path / "a.npz", vectors=np.array([[Trap()]], dtype=object))
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match="'vectors' holds Python objects, which are never loaded"):
         opened(tmp_path / "a.npz")
     with pytest.raises(ContentError, match="never loaded"):
         VectorFeatures(1).read((tmp_path / "a.npy").read_bytes())
@@ -291,7 +291,15 @@ def test_standard_input() -> None:
     source = open_source("-", Columns(vector="vector"), io.StringIO(lines))
     assert [entry.key for entry in source.walk()] == ["r0", "r1", "r2"]
     assert [entry.key for entry in source.walk()] == ["r0", "r1", "r2"]
-    assert isinstance(open_source("-", None, io.StringIO(lines)), Table)
+    found = open_source("-", None, io.StringIO(lines))  # as of a file of these lines
+    assert isinstance(found, ArraySource)
+    assert [entry.key for entry in found.walk()] == ["r0", "r1", "r2"]
+    assert isinstance(open_source("-", None, io.StringIO(lines), kind="texts"), Table)
+    plain = open_source("-", None, io.StringIO("a boat\na violin\n"))
+    assert isinstance(plain, Table)
+    assert [plain.read(entry.key) for entry in plain.walk()] == [b"a boat", b"a violin"]
+    with pytest.raises(SourceError, match="standard input holds no rows of JSON: line 1 is no"):
+        list(open_source("-", None, io.StringIO("hello\n"), kind="vectors").walk())
     gone = open_source("-", Columns(vector="vector"))
     with pytest.raises(SourceError, match="standard input is read once"):
         list(gone.walk())
@@ -351,3 +359,81 @@ def test_the_width_is_that_of_most_files(tmp_path: Path) -> None:
     source = open_source(tmp_path)
     assert features_of(source, list(source.walk())) == VectorFeatures(SIZE)
     assert modality("vectors").claims("A.NPY")
+
+
+# -- what is nearly a table of vectors ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [40, 4000])
+def test_standard_input_that_was_looked_at_is_whole(count: int) -> None:
+    lines = "".join(f"{json.dumps(row)}\n" for row in make_rows(count)).encode()
+    source = open_source("-", None, io.TextIOWrapper(io.BufferedReader(io.BytesIO(lines))))
+    assert isinstance(source, ArraySource)
+    assert [entry.key for entry in source.walk()] == [f"r{n}" for n in range(count)]
+
+
+def test_lists_that_are_no_vectors_are_said(tmp_path: Path) -> None:
+    for values, told in (
+        ([[1.0] * (n + 1) for n in range(200)], "'v' holds lists of 1 to 100 numbers; vectors are"),
+        ([[float(n)] for n in range(200)], "'v' holds lists of 1 number; vectors are lists of one"),
+    ):
+        path = write_lines(
+            tmp_path / "a.jsonl", [{"id": f"{n}", "v": v} for n, v in enumerate(values)]
+        )
+        for kind, columns in (("auto", None), ("vectors", None), ("auto", Columns(vector="v"))):
+            with pytest.raises(ParameterError, match=told):
+                list(open_source(path, columns, kind=kind).walk())
+    path = write_lines(tmp_path / "b.jsonl", [{"id": f"{n}", "vector": 1.5} for n in range(20)])
+    with pytest.raises(ParameterError, match="'vector' holds one number a row; a vector is a list"):
+        open_source(path)
+    notes = [{"id": f"{n}", "note": "a boat sails", "v": [1.0] * n} for n in range(20)]
+    assert isinstance(open_source(write_lines(tmp_path / "c.jsonl", notes)), Table)
+
+
+def test_columns_that_contradict_are_refused(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", make_rows(6))
+    for columns in (Columns(key="vector"), Columns(label="vector")):
+        with pytest.raises(ParameterError, match="'vector' holds the vectors; name another column"):
+            list(open_source(path, columns).walk())
+    with pytest.raises(ParameterError, match="leave out --text"):
+        open_source(path, Columns(text=("label",), vector="vector"))
+    np.savez(tmp_path / "a.npz", vectors=make_vectors(4))
+    with pytest.raises(ParameterError, match="'vectors' holds the vectors; name another array"):
+        open_source(tmp_path / "a.npz", Columns(key="vectors"))
+
+
+def test_numbers_beyond_float32_are_called_so(tmp_path: Path) -> None:
+    rows = make_vectors(3).astype(float)
+    rows[1, 2] = 1e300
+    source = opened(saved(tmp_path / "a.npy", rows))
+    with pytest.raises(ContentError, match=r"number 2 of it is 1e\+300, too large for float32"):
+        source.read("1")
+    with pytest.raises(ContentError, match="too large for float32"):
+        VectorFeatures(SIZE).transform(rows[1])
+    table = write_lines(tmp_path / "a.jsonl", [{"vector": row.tolist()} for row in rows])
+    found = opened(table)
+    assert [entry.key for entry in found.walk()] == ["1", "3"]
+    assert "too large for float32" in dict(found.unreadable)["line 2"]
+
+
+def test_what_is_wrong_with_an_array_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"of shape \(8, 0\); it takes rows, and numbers in each"):
+        open_array(np.empty((8, 0)))
+    with pytest.raises(SourceError, match=r"one row: reshape\(1, -1\)"):
+        opened(saved(tmp_path / "a.npy", np.ones(16)))
+    with pytest.raises(ContentError, match=r"have 8; for 2 of them, reshape\(-1, 8\)"):
+        VectorFeatures(8).transform(np.ones(16))
+    keys = np.array(["a", "b"], dtype=object)
+    np.savez(tmp_path / "a.npz", vectors=make_vectors(2), keys=keys)
+    with pytest.raises(SourceError, match=r"'keys' holds Python objects, .*keys\.astype\(str\)"):
+        opened(tmp_path / "a.npz")
+
+
+def test_why_a_column_of_keys_is_not_taken(tmp_path: Path) -> None:
+    from aesearch.cli.format_skipped import describe_columns
+
+    source = opened(write_lines(tmp_path / "a.jsonl", [*make_rows(3), *make_rows(3)]))
+    assert [entry.key for entry in source.walk()] == ["1", "2", "3", "4", "5", "6"]
+    assert source.used_columns is not None
+    told = describe_columns(source.used_columns)
+    assert "key the number of the row (id repeats itself, or has gaps), label from label" in told

@@ -68,6 +68,8 @@ def test_a_difference_within_the_uncertainty_is_said_to_be_one() -> None:
     assert "text is clearly worse there" in lines(check=worse)
     alone = {**CHECK, "second_gap": None}
     assert "within its uncertainty; the better figure was taken" in lines(check=alone)
+    tied = {**alone, "gap": [0.01, -0.02, 0.04], "winner": "lsa tf-idf"}
+    assert "uncertainty; lsa tf-idf is kept, which needs no training" in lines(check=tied)
     assert "was chosen with --encoder" in lines(check={**CHECK, "forced": True})
 
 

@@ -68,13 +68,14 @@ class LazyGroup(click.Group):
         return command
 
 
-HELP = """Similarity search that learns from your own pictures or documents.
+HELP = """Similarity search that learns from your own pictures, documents or vectors.
 
 \b
 aesearch index ./images                 learn from a folder, and make it searchable
 aesearch query photo.png                find what is similar
 aesearch index ./papers                 documents likewise
 aesearch query laminar flow over wings  find what is about this
+aesearch index vectors.npy              your own embeddings, a row each
 
 Exit codes: 0 done, 1 error, 2 usage, 3 done but some files or rows could not be used, 130
 interrupted, 141 the reader of the output closed it, as 'head' does.

@@ -99,7 +99,7 @@ def compare_(
     work: Path | None,
     as_json: bool,
 ) -> int:
-    """Compare encoders and baselines on the pictures or documents of SOURCE, or of an INDEX.
+    """Compare encoders and baselines on the items of SOURCE, or of an INDEX.
 
     A part, a fifth or less, is held out and gives the queries; the rest is the training set and
     is searched. Relevant are items of the same folder or label, or those that a file of qrels

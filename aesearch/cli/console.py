@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from unicodedata import category
 
 from aesearch.types import Progress, silent
 from aesearch.wording import counted
@@ -107,12 +108,16 @@ def format_bytes(size: float) -> str:
 
 def printable(text: str) -> str:
     """A text without control characters and line ends, which a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+    return "".join(letter if _is_harmless(letter) else "�" for letter in text)
+
+
+def _is_harmless(letter: str) -> bool:
+    return letter.isprintable() or category(letter) == "Zs"  # a space of another width
 
 
 def format_path(path: Path) -> str:
-    """A path relative to the working folder where it lies below it."""
+    """A path in one line, relative to the working folder where it lies below it."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return printable(str(path.relative_to(Path.cwd())))
     except ValueError:
-        return str(path)
+        return printable(str(path))

@@ -106,7 +106,9 @@ def _describe_uncertainty(check: Mapping[str, Any]) -> Iterator[str]:
     if check.get("forced"):
         yield f"{line}; the encoder was chosen with --encoder"
     elif second is None:
-        yield f"{line}; the better figure was taken"
+        simple = mean > 0 and check["winner"] != check["learned"]
+        why = f"{check['winner']} is kept, which needs no training" if simple else ""
+        yield f"{line}; {why or 'the better figure was taken'}"
     else:
         yield f"{line}, so a second check was asked:"
         yield _describe_second(check, *second[1:])

@@ -69,7 +69,8 @@ def _print_paths(answer: Answer, *, tabular: bool) -> None:
         if not tabular and hit.path is None:
             click.echo(f"aesearch: note: '{printable(hit.key)}' has no file", err=True)
         else:
-            click.echo(f"{hit.key if tabular else hit.path}\0", nl=False)
+            # With color, or click takes away what looks like one, and a path may hold that.
+            click.echo(f"{hit.key if tabular else hit.path}\0", nl=False, color=True)
 
 
 def _print_table(answer: Answer, *, several: bool, tabular: bool) -> None:

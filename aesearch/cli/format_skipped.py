@@ -87,7 +87,8 @@ def sections(skipped: SkippedFiles, facts: IndexInfo) -> Iterator[tuple[str, lis
 
 def describe_columns(columns: UsedColumns) -> str:
     """A line on the columns of a table: those of text, key and label, and unused ones."""
-    usual = [name for name in columns.unused if name.strip().lower() in KEYS]
+    others = (*columns.unused, *columns.fields)
+    usual = [name for name in others if name.strip().lower() in KEYS]
     why = f" ({_named(usual[0])} repeats itself, or has gaps)" if usual else ""
     content = "vectors" if columns.vector else "text"
     from_ = (columns.vector,) if columns.vector else columns.text

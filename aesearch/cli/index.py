@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aesearch._renamed import current_name
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import format_bytes, format_seconds, progress_bars, quiet_decoders
 from aesearch.cli.format_check import describe_encoder, describe_untrained
@@ -21,7 +22,6 @@ from aesearch.cli.format_skipped import (
 )
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
-from aesearch.encoders.info import current_name
 from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.storage.info import IndexInfo
@@ -98,10 +98,13 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     "--key",
     "key_column",
     metavar="COLUMN",
-    help="Of a table: what names a row; of an .npy file: a file of names, a line for each row.",
+    help="Of a table, or an .npz file: what names a row; of .npy, a file with a line for each.",
 )
 @click.option(
-    "--label", "label_column", metavar="COLUMN", help="Of a table: its classes; of .npy, a file."
+    "--label",
+    "label_column",
+    metavar="COLUMN",
+    help="Of a table or .npz: classes; of .npy, a file.",
 )
 @click.option(
     "--weighting",
@@ -140,8 +143,9 @@ def index(
 ) -> int:
     """Learn from the pictures, documents or vectors in SOURCE and make them searchable.
 
-    SOURCE is a folder, a table of documents or vectors (.csv, .tsv, .jsonl, .parquet), an array of
-    vectors (.npy, .npz), or - for standard input: one JSON object, or one document, a line.
+    SOURCE is a folder of pictures, documents or .npy files, a table of documents or vectors (.csv,
+    .tsv, .jsonl, .parquet), an array of vectors or pictures (.npy, .npz), or - for standard input:
+    one JSON object, or one document, a line.
 
     Run it again to bring the index up to date: new, changed, renamed and removed files, without
     training. An interrupted training goes on from its last checkpoint. Nothing is written into

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from aesearch.cli import DONE
-from aesearch.cli.console import format_bytes, format_seconds
+from aesearch.cli.console import format_bytes, format_seconds, printable
 from aesearch.cli.format_check import describe_limits, format_epochs
 from aesearch.cli.format_skipped import sections, skipped_files_of
 from aesearch.cli.options import INDEX_OPTION, output_option
@@ -78,7 +78,7 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     for heading, files in sections(skipped_files_of(facts), facts):
         click.echo(f"\n{heading}")
         for file in files:
-            click.echo(f"  {file.key}: {file.reason}")
+            click.echo(f"  {printable(file.key)}: {printable(file.reason)}")
     return DONE
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -18,6 +19,7 @@ from aesearch.modalities import MODALITIES, Modality
 from aesearch.modalities import modality as modality_of
 from aesearch.search.index import Index
 from aesearch.storage.places import find
+from aesearch.wording import counted
 
 
 @click.command(cls=TakingText, short_help="Find what is similar to a picture, a text or a vector.")
@@ -95,18 +97,26 @@ def query(
         limits["hybrid"] = hybrid
         queries = list(_queries(words, files, folder.modality))
         results = [_search(index, *one, top, limits, explain=explain) for one in queries]
-        answers += [answer for answer in results if answer is not None]
+        answers += [answer for answer in results if isinstance(answer, Answer)]
         tabular = folder.is_tabular
         contents = _contents_of(index, answers) if sheet is not None else {}
+    _tell_failures([result for result in results if isinstance(result, _Failure)])
     _explain_no_hits(answers, limits["threshold"], limits["among"])
     several = len(keys) + len(queries) > 1
     for answer in answers:
         print_answer(answer, format, several=several, tabular=tabular)
     if sheet is not None and answers:
         _draw_sheet(answers, contents, sheet)
-    if None in results:
+    if any(isinstance(result, _Failure) for result in results):
         return SOME_SKIPPED if answers else ERROR
     return DONE
+
+
+class _Failure(NamedTuple):
+    """A query that cannot be read: its name, "" of a text, and why."""
+
+    name: str
+    reason: str
 
 
 def _check_query(
@@ -143,15 +153,13 @@ def _search(
     limits: Mapping[str, Any],
     *,
     explain: bool,
-) -> Answer | None:
-    """Search with a text, a file, or what was on standard input; None where that cannot be read."""
+) -> Answer | _Failure:
+    """Search with a text, a file, or what was on standard input."""
     try:
         query = index.prepare(content)
         hits = index.search(query, top, **limits)
     except ContentError as error:
-        about = "" if isinstance(content, str) else f"{name}: "
-        click.echo(f"aesearch: {about}{error}", err=True)
-        return None
+        return _Failure("" if isinstance(content, str) else name, str(error))
     for note in index.notes(query) if query.typed else ():
         click.echo(f"aesearch: note: {note}", err=True)
     if query.typed and (unknown := index.unknown_words(query, hybrid=limits["hybrid"])):
@@ -162,6 +170,17 @@ def _search(
         )
     why = [index.explain(query, hit.key) for hit in hits] if explain else []
     return Answer(name, content, hits, why)
+
+
+def _tell_failures(failures: Sequence[_Failure]) -> None:
+    """Say which queries cannot be read: one line where rows of a file have the same fault."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for one in failures:
+        alike.setdefault((re.sub(r"\[\d+\]$", "", one.name), one.reason), []).append(one.name)
+    for (_, reason), names in alike.items():
+        more = f" (and {counted(len(names) - 1, 'other row')})" if len(names) > 1 else ""
+        about = f"{names[0]}: " if names[0] else ""
+        click.echo(f"aesearch: {about}{reason}{more}", err=True)
 
 
 def _explain_no_hits(answers: list[Answer], threshold: float | None, among: str | None) -> None:

@@ -152,7 +152,9 @@ class Stage:
             yield self._of(title, own, self.own_features, started, learned=learned)
         else:
             parameters, started = dict(step.parameters), time.perf_counter()
-            encoder = make_encoder(step.method, parameters, step.size, self.seed)
+            encoder = make_encoder(
+                step.method, parameters, self.dataset.code_size(step.size), self.seed
+            )
             features = learned_features(self.dataset, step.method, parameters, self.weighting)
             fit(encoder, self.dataset, features, self.session(step) if step.learned else None)
             with self._frozen(encoder, step, features) as frozen:

@@ -9,6 +9,7 @@ from typing import Any
 
 import xxhash
 
+from aesearch._renamed import current_name
 from aesearch.encoders import ENCODERS, encoder_class, is_trained
 from aesearch.encoders.factory import (
     chosen_parameters,
@@ -16,7 +17,6 @@ from aesearch.encoders.factory import (
     learned_by,
     require_kind,
 )
-from aesearch.encoders.info import current_name
 from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
 from aesearch.modalities import modality

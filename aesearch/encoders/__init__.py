@@ -16,7 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aesearch._door import door
-from aesearch.encoders.info import CHOSEN_ELSEWHERE, ROOM, EncoderInfo, current_name
+from aesearch._renamed import RENAMED_CLASSES, current_name
+from aesearch.encoders.info import CHOSEN_ELSEWHERE, ROOM, EncoderInfo
 from aesearch.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ if not TYPE_CHECKING:
             "Encoder": "base",
             "Session": "training.session",
         },
+        RENAMED_CLASSES,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from aesearch.encoders.parameters import parameters_of
+from aesearch.encoders.parameters import FormerParameters, parameters_of
 from aesearch.errors import ParameterError
 from aesearch.inference.prior import Prior
 from aesearch.types import Array, Floats
@@ -19,7 +19,9 @@ BATCH = 512
 VALUES_AT_ONCE = 8_000_000  # of a table, densified: 32 MB
 
 
-class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Encoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, metaclass=FormerParameters
+):
     """Base class of all encoders.
 
     An encoder takes pictures, a uint8 array of shape (n, height, width, channels), or a table, a

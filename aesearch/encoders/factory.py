@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from aesearch._renamed import current_name
 from aesearch.encoders import ENCODERS, encoder_class, encoder_info
-from aesearch.encoders.info import CHOSEN_ELSEWHERE, current_name
+from aesearch.encoders.info import CHOSEN_ELSEWHERE
 from aesearch.encoders.parameters import parameters_of
 from aesearch.errors import ParameterError
 from aesearch.modalities import modality

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -16,21 +15,7 @@ CHOSEN_ELSEWHERE: Mapping[str, str] = {
     "code_size": "is chosen with --code-size, in Python with the setting code_size",
     "random_state": "is chosen with --seed, in Python with the setting seed",
 }
-# Of encoders and parameters; commands, settings and indexes that are older have them.
-FORMER_NAMES: Mapping[str, str] = {
-    "neighbours": "neighbors",
-    "normalise": "normalize",
-    "body": "backbone",
-}
 ROOM = "aesearch.encoders"
-
-
-def current_name(name: str, *, note: bool = False) -> str:
-    """Name of today of an encoder, or a parameter; `note` tells the user where that is another."""
-    current = FORMER_NAMES.get(name, name)
-    if note and current != name:
-        warnings.warn(f"{name} is called {current} now", stacklevel=2)
-    return current
 
 
 @dataclass(frozen=True)

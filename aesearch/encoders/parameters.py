@@ -9,14 +9,16 @@ messages, and the tables of docs/encoders.md.
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
-from inspect import get_annotations
+from inspect import Signature, get_annotations, signature
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from aesearch._renamed import FORMER_NAMES, current_name
 from aesearch.errors import ParameterError
 
 
@@ -187,6 +189,32 @@ _IS_OF_KIND: dict[type, Callable[[object], bool]] = {
     str: lambda value: isinstance(value, str),
     tuple: lambda value: isinstance(value, tuple | list) and all(map(_is_whole, value)),
 }
+
+
+class FormerParameters(type):
+    """The type of encoders: constructors take parameters under their former names, and warn."""
+
+    @property
+    def __signature__(cls) -> Signature:
+        """That of the constructor, not of `__call__`; scikit-learn and editors ask for it."""
+        whole = signature(cls.__init__)  # type: ignore[misc]  # of a class
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
+    def __call__(cls, *values: Any, **given: Any) -> Any:
+        """Make one."""
+        known = parameters_of(cls) if not FORMER_NAMES.keys().isdisjoint(given) else given
+        named = {name if name in known else _renamed(name): own for name, own in given.items()}
+        return super().__call__(*values, **named)
+
+
+def _renamed(name: str) -> str:
+    """Name of today of a parameter, with a warning where that is another."""
+    current = current_name(name)
+    if current != name:
+        warnings.warn(
+            f"{name} is now {current}; the old name will go", DeprecationWarning, stacklevel=4
+        )
+    return current
 
 
 def parameters_of(encoder: type) -> dict[str, Parameter]:

@@ -85,7 +85,13 @@ def decide(
     return Decision(one if gap.mean > 0 else other, measure, one, other, gap)
 
 
-def select(candidates: Mapping[str, Check], learned: str | None = None, seed: int = 0) -> Decision:
+def select(
+    candidates: Mapping[str, Check],
+    learned: str | None = None,
+    seed: int = 0,
+    *,
+    simple_on_tie: bool = False,
+) -> Decision:
     """Select the candidate that is published.
 
     The measure is ``by_folder`` where the labels mean something to the codes: every candidate
@@ -96,7 +102,7 @@ def select(candidates: Mapping[str, Check], learned: str | None = None, seed: in
     must find the rest of them. Of baselines the one that does this best is chosen; the learned
     encoder, where neither task finds it clearly worse. With qrels it was the better one where the
     first task alone had decided against it by a hair (Cranfield, 20 Newsgroups). Without a second
-    task the learned encoder must be strictly better.
+    task the learned encoder must have the higher mean; with `simple_on_tie`, be clearly better.
 
     Parameters
     ----------
@@ -106,13 +112,16 @@ def select(candidates: Mapping[str, Check], learned: str | None = None, seed: in
         The one that was trained; the others are baselines.
     seed : int
         Of the resamples.
+    simple_on_tie : bool
+        Whether the baseline is chosen where there is no clear difference, and no second task.
     """
     measure = _measure(candidates)
     values = {name: found.values[measure] for name, found in candidates.items()}
     trained = [name for name in candidates if name == learned]
     first = decide(values, trained, measure, seed)
     if not all(SECOND in found.values for found in candidates.values()):
-        return first
+        kept = simple_on_tie and first.outcome == "even"
+        return replace(first, winner=str(first.baseline)) if kept else first
     again = {name: found.values[SECOND] for name, found in candidates.items()}
     best = values[first.baseline or first.winner]
     tied = [n for n in values if paired_difference(best, values[n], seed).low <= 0]

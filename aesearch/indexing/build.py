@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aesearch.encoders import ENCODERS
 from aesearch.errors import ParameterError
 from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.make import make
@@ -22,6 +24,7 @@ from aesearch.storage.commit import nothing, publish
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
 from aesearch.types import Array, Progress, silent
+from aesearch.wording import counted
 
 
 @dataclass
@@ -195,10 +198,33 @@ def _finish(
                 raise
             summary.trained = True
             summary.stages["training"] = time.perf_counter() - started
+        _tell_other_sizes(index, request)
         index.prepare_queries()
     except BaseException:
         index.close()
         raise
+
+
+def _tell_other_sizes(index: Index, request: Request) -> None:
+    """Say what was made where codes are not of the size that was asked for."""
+    folder, size = index.folder, index.encoder.code_size
+    kind, modality = folder.manifest.kind, folder.modality
+    if kind == modality.fallback != folder.settings.encoder:  # too few to do what was asked, yet
+        return
+    usual = asdict(Settings())
+    asked = {name: request.choices.changes.get(name, usual[name]) for name in ("code_size", "bits")}
+    most = modality.most_dimensions(index.features)
+    made = f"codes have {counted(size, 'dimension')}"
+    if asked["code_size"] not in (size, usual["code_size"]):
+        reason = (
+            f"as the {modality.noun}s have" if ENCODERS[kind].sized else f"as {kind} gives them"
+        )
+        if not ENCODERS[kind].sized or (most is not None and asked["code_size"] > most):
+            warnings.warn(f"{made}, {reason}, and not {asked['code_size']:,}", stacklevel=2)
+    bits = int(index.revision.plan.get("bits", 0))
+    if asked["bits"] > bits:
+        kept = f"{bits} bits" if bits else "floats"
+        warnings.warn(f"{made}, and are kept as {kept}, not {asked['bits']:,} bits", stacklevel=2)
 
 
 def _keep_columns(folder: IndexFolder, request: Request) -> None:

@@ -147,7 +147,8 @@ def walk(source: Source) -> list[Entry]:
             raise SourceError(f"{source.root} holds nothing that can be used: {place}: {reason}")
         what = "no documents" if source.plain else "no files"
         raise SourceError(
-            f"{source.root} holds {what}; name the place that holds the pictures or documents"
+            f"{source.root} holds {what}; name the place that holds the pictures, documents "
+            "or vectors"
         )
     return entries
 

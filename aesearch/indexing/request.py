@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from aesearch._renamed import current_name
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
-from aesearch.encoders.info import current_name
 from aesearch.errors import ParameterError, SourceError
 from aesearch.modalities import modality
 from aesearch.settings import Settings, format_parameters, parse_seconds, plain
@@ -22,6 +22,7 @@ from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.open import open_source
 from aesearch.storage.card import Card
+from aesearch.storage.folder import require_source
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for
 from aesearch.types import Array, Progress, silent
@@ -51,9 +52,16 @@ class Choices:
 
     @classmethod
     def of(cls, wanted: Wanted) -> Self:
-        """Read settings, or a mapping of those that are to change."""
+        """Read settings, or a mapping of those that are to change; raises ParameterError."""
+        if not isinstance(wanted, Settings | Mapping | None):
+            raise ParameterError(f"settings are names with values, or Settings; got {wanted!r}")
         whole = isinstance(wanted, Settings)
         changes = asdict(wanted) if isinstance(wanted, Settings) else dict(wanted or {})
+        if unknown := set(changes) - {each.name for each in fields(Settings)}:
+            raise ParameterError(
+                f"there is no setting '{min(unknown, key=str)}'; choose "
+                f"{', '.join(each.name for each in fields(Settings))}"
+            )
         parameters = plain(changes.pop("parameters", {}))
         if "form" in changes and changes["form"] != "bits":
             changes.setdefault("bits", 0)
@@ -140,6 +148,8 @@ def _opened(
     layout = Layout(place_for(Path(source), path))
     if layout.exists():  # with what it knows already
         card = Card.read(layout.card)
+        if Path(source).exists() and not Path(source).is_dir():  # before its columns are looked for
+            require_source(layout, card, Path(source).resolve())
         columns = (columns or Columns()).over(card.columns)
         kind = card.kind if kind == "auto" else kind
     return layout, open_source(source, columns or None, sys.stdin, kind)

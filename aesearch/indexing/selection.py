@@ -174,7 +174,8 @@ class Selection:
 
     def decide(self, learned: str | None = None) -> Decision:
         """Return which candidate is best, and why; `learned` is the one that was trained."""
-        return select(self.checks, learned, self.seed)
+        on_tie = self.dataset.modality.simple_on_tie
+        return select(self.checks, learned, self.seed, simple_on_tie=on_tie)
 
     def stored_forms(self, name: str, bits: int) -> dict[str, Check]:
         """Return what the codes of a candidate lose as 8-bit integers and as bits."""

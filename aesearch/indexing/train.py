@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from aesearch._renamed import current_name
 from aesearch.encoders import is_trained
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
-from aesearch.encoders.info import current_name
 from aesearch.errors import DamagedError, ParameterError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Decision
@@ -162,7 +162,8 @@ def _fit(
         checkpoint=folder.layout.training,
     )
     settings, dataset = folder.settings, selection.dataset
-    encoder: Any = make_encoder(name, settings.parameters, settings.code_size, settings.seed)
+    size = dataset.code_size(settings.code_size)
+    encoder: Any = make_encoder(name, settings.parameters, size, settings.seed)
     progress("training", 0, seconds)
     features = features_wanted(selection, settings, name)
     if is_trained(name) and encoder.uses_labels:

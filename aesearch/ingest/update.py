@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.errors import ContentError, SourceError, UnknownKeyError
+from aesearch.errors import ContentError, ParameterError, SourceError, UnknownKeyError
 from aesearch.ingest.arrival import Arrival
 from aesearch.ingest.decode import Decoded, decode
 from aesearch.modalities import Modality, Read
-from aesearch.sources.base import Source, digest_of
+from aesearch.sources.base import Source, as_key, as_line, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.content import read_content
 from aesearch.sources.open import open_source
@@ -29,6 +29,7 @@ from aesearch.wording import counted
 # Each batch is a revision of its own, so that an interrupted run keeps what it has done.
 BATCH = 20_000
 REMOVED = "removed by hand"
+Contents = Mapping[str, Any] | Mapping[int, Any] | Iterable[str | Path]
 
 
 def source_of(folder: IndexFolder) -> Source:
@@ -200,13 +201,13 @@ def _encoded(folder: IndexFolder, samples: Sequence[Any]) -> Arrival:
     return arrival.of(folder.snapshot(), samples)
 
 
-def add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]) -> list[str]:
+def add(folder: IndexFolder, contents: Contents) -> list[str]:
     """Add pictures or documents manually; see `Index.add`."""
     with hold(folder.layout):  # from the start: a training may end, and bring another encoder
         return _add(folder, contents)
 
 
-def _add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]) -> list[str]:
+def _add(folder: IndexFolder, contents: Contents) -> list[str]:
     modality, features = folder.modality, folder.snapshot().features
     modality.warm_up()
     rows: list[NewItem] = []
@@ -243,13 +244,18 @@ def _add(folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]
     return [row.key for row in rows]
 
 
-def _named(
-    folder: IndexFolder, contents: Mapping[str, Any] | Iterable[str | Path]
-) -> Iterator[tuple[str, Any]]:
+def _named(folder: IndexFolder, contents: Contents) -> Iterator[tuple[str, Any]]:
     if isinstance(contents, Mapping):
-        yield from contents.items()
+        for key, content in contents.items():  # rows have lines for keys, files their names
+            yield (as_line if folder.is_tabular else as_key)(key), content
         return
+    if isinstance(contents, str | bytes | Path):
+        raise ParameterError(f"what is added are several; put one into a list: ['{contents!s}']")
     for path in contents:
+        if not isinstance(path, str | Path):
+            raise ParameterError(
+                f"what has no path needs a key: add({{key: content}}); got {type(path).__name__}"
+            )
         yield key_for(folder.source, Path(path)), Path(path)
 
 

@@ -72,6 +72,8 @@ class Modality(ABC):
         Whether typed words find items: a lexical index beside the codes.
     visual : bool
         Whether items, and what a decoder returns, can be drawn.
+    simple_on_tie : bool
+        Whether a baseline is published where the check cannot tell what was learned from it.
     arrays : str
         What arrays are of this kind, in words; "" where none is.
     parts : mapping of str to str
@@ -95,6 +97,7 @@ class Modality(ABC):
     keeps_texts: ClassVar[bool] = False
     has_words: ClassVar[bool] = False
     visual: ClassVar[bool] = False
+    simple_on_tie: ClassVar[bool] = False
     arrays: ClassVar[str] = ""
     parts: ClassVar[Mapping[str, str]]
 
@@ -131,6 +134,10 @@ class Modality(ABC):
     @abstractmethod
     def describe_input(self, config: Mapping[str, Any]) -> str:
         """What an encoder takes, in a few words, from the configuration of the features."""
+
+    def most_dimensions(self, features: Any) -> int | None:
+        """How many dimensions a code has at most; None of a kind that needs no limit."""
+        return None
 
     def reader(self, features: Any, *, plain: bool) -> Read:
         """What makes a sample of a file; `plain` says that the content is text already."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from aesearch.errors import ParameterError
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.passages import Passage
@@ -78,3 +81,25 @@ class Limits(NamedTuple):
     hybrid: bool | None = None
     only: Ids | None = None
     rows: Ids | None = None
+
+    @classmethod
+    def of(
+        cls,
+        k: int,
+        among: str | None = None,
+        threshold: float | None = None,
+        hybrid: bool | None = None,
+    ) -> Self:
+        """Check what a user asked for.
+
+        Raises
+        ------
+        ParameterError
+        """
+        if not isinstance(k, Integral):
+            raise ParameterError(f"k must be a whole number of at least 1; got {k!r}")
+        if among is not None and not isinstance(among, str):
+            raise ParameterError(f"among is a glob on keys, such as 'holiday/**'; got {among!r}")
+        if threshold is not None and not isinstance(threshold, Real):
+            raise ParameterError(f"threshold must be a number; got {threshold!r}")
+        return cls(int(k), among, threshold, hybrid)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from aesearch.errors import ParameterError, UnsupportedError
+from aesearch.errors import ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
 from aesearch.search.ranker import Ranker
+from aesearch.sources.base import as_key
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import find
 from aesearch.types import Floats, Progress, silent
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from aesearch.storage.snapshot import Snapshot
 
 TRIES = 5
+Key = str | int  # a row is named by its number in digits
 Answer = TypeVar("Answer")
 
 
@@ -108,7 +111,7 @@ class Index:
         return self.folder.count()
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and bool(self.folder.ids_of([key]))
+        return isinstance(key, str | Integral) and bool(self.folder.ids_of([as_key(key)]))
 
     def __repr__(self) -> str:
         return f"<Index {self.name!r}: {len(self)} items>"
@@ -129,9 +132,9 @@ class Index:
         """Everything there is to know about the index."""
         return self.folder.info()
 
-    def path_of(self, key: str) -> Path:
+    def path_of(self, key: Key) -> Path:
         """Where the file of a key is; of a row, the table."""
-        return self.folder.path_of(key)
+        return self.folder.path_of(as_key(key))
 
     # -- searching -------------------------------------------------------------------------------
 
@@ -214,7 +217,7 @@ class Index:
             If it cannot be read, holds no word that the index knows, or only says what to leave
             out.
         """
-        limits = Limits(k, among, threshold, hybrid)
+        limits = Limits.of(k, among, threshold, hybrid)
         return self._answers([content], limits)[0]
 
     def search_many(
@@ -240,7 +243,7 @@ class Index:
         list of list of Hit
             The hits of each, as `search` finds them one by one.
         """
-        return self._answers(list(contents), Limits(k, among, threshold, hybrid))
+        return self._answers(list(contents), Limits.of(k, among, threshold, hybrid))
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
         if not contents:
@@ -248,7 +251,7 @@ class Index:
 
         def answer(snapshot: Snapshot) -> list[list[Hit]]:
             ranker = self.ranker
-            queries = [self.prepare(content) for content in contents]
+            queries = list(self._prepared(contents))
             return [
                 ranker.hits(snapshot, found, query, limits)
                 for query, found in zip(
@@ -258,9 +261,19 @@ class Index:
 
         return self._of_one_revision(answer)
 
+    def _prepared(self, contents: Sequence[Any]) -> Iterator[Query]:
+        """Read what is searched with; of several, say which cannot be read."""
+        for number, content in enumerate(contents):
+            try:
+                yield self.prepare(content)
+            except ContentError as error:
+                if len(contents) == 1:
+                    raise
+                raise type(error)(f"query {number}, counted from 0: {error}") from error
+
     def similar(
         self,
-        key: str,
+        key: Key,
         k: int = 10,
         *,
         among: str | None = None,
@@ -268,18 +281,25 @@ class Index:
     ) -> list[Hit]:
         """Find the items most similar to one that is in the index; its file is not read.
 
+        Parameters
+        ----------
+        key : str
+            Of the item; the number of a row may be given as it is, 7 for '7'.
+        k, among, threshold
+            As in `search`.
+
         Raises
         ------
         UnknownKeyError
             If there is no such item.
         """
-        limits = Limits(k, among, threshold)
+        limits, wanted = Limits.of(k, among, threshold), as_key(key)
 
         def answer(snapshot: Snapshot) -> list[Hit]:
-            id = self.folder.id_of(key)
+            id = self.folder.id_of(wanted)
             code = self.folder.codes_of([id])
             found: list[Found] = self.ranker.nearest(snapshot, code, limits, [[id]])[0]
-            return self.ranker.hits(snapshot, found, self.ranker.query_of(snapshot, key), limits)
+            return self.ranker.hits(snapshot, found, self.ranker.query_of(snapshot, wanted), limits)
 
         return self._of_one_revision(answer)
 
@@ -316,7 +336,7 @@ class Index:
         """
         return self.ranker.unknown_words(self.prepare(text), hybrid=hybrid)
 
-    def text_of(self, key: str) -> KeptText:
+    def text_of(self, key: Key) -> KeptText:
         """The plain text of a document, as it is kept in the index, its title and its label.
 
         Raises
@@ -331,9 +351,9 @@ class Index:
             raise UnsupportedError(
                 f"{self.name} is an index of {self.folder.modality.noun}s, which have no text"
             )
-        return text_of(key)
+        return text_of(as_key(key))
 
-    def explain(self, content: Any, key: str, top: int = 8) -> Explanation:
+    def explain(self, content: Any, key: Key, top: int = 8) -> Explanation:
         """Say why a document is a hit for a text.
 
         Parameters
@@ -355,12 +375,12 @@ class Index:
         UnsupportedError
             If this is no index of documents.
         """
-        return self.ranker.explain(self.prepare(content), key, top)
+        return self.ranker.explain(self.prepare(content), as_key(key), top)
 
-    def explain_similar(self, key: str, other: str, top: int = 8) -> Explanation:
+    def explain_similar(self, key: Key, other: Key, top: int = 8) -> Explanation:
         """Say why two documents of the index are similar; see `explain`."""
-        query = self.ranker.query_of(self.folder.snapshot(), key)
-        return self.ranker.explain(query or Query(None, b""), other, top)
+        query = self.ranker.query_of(self.folder.snapshot(), as_key(key))
+        return self.ranker.explain(query or Query(None, b""), as_key(other), top)
 
     def prepare_queries(self) -> None:
         """Do now what the first query after a change would do, so that none waits for it."""
@@ -386,17 +406,22 @@ class Index:
 
     # -- changing --------------------------------------------------------------------------------
 
-    def add(self, contents: Mapping[str, Any] | Iterable[str | Path]) -> list[str]:
+    def add(
+        self, contents: Mapping[str, Any] | Mapping[int, Any] | Iterable[str | Path]
+    ) -> list[str]:
         """Add items, encoded by the encoder that is there; returns their keys.
 
         Parameters
         ----------
         contents : mapping of key to content, or iterable of paths
             A path inside the source gets its relative key, another one its absolute path. A key
-            that exists is replaced.
+            that exists is replaced. Keys of rows are lines of text, as `build` makes them: 7 is
+            '7'.
 
         Raises
         ------
+        ParameterError
+            If there is one path where several were meant, or content without a key.
         ContentError
             If one cannot be read; then nothing is added.
         """
@@ -404,7 +429,7 @@ class Index:
 
         return add(self.folder, contents)
 
-    def remove(self, keys: Iterable[str]) -> int:
+    def remove(self, keys: Iterable[Key]) -> int:
         """Remove items; files that are still in the source are not taken up again.
 
         Raises
@@ -414,9 +439,9 @@ class Index:
         """
         from aesearch.ingest.update import remove
 
-        if isinstance(keys, str):
+        if isinstance(keys, str) or not isinstance(keys, Iterable):
             raise ParameterError(f"keys must be several; put a single one into a list: ['{keys}']")
-        return remove(self.folder, list(keys))
+        return remove(self.folder, list(map(as_key, keys)))
 
     def sync(self, progress: Progress = silent) -> dict[str, int]:
         """Bring the index up to date with its source, without training; returns the counts."""

@@ -1,4 +1,4 @@
-"""The rows of an array, in memory or mapped from a file, as a source whose items they are."""
+"""The rows of an array, in memory or in a file, as a source whose items they are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import xxhash
 
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities import MODALITIES, modality
-from aesearch.sources.base import IN_MEMORY, Entry
+from aesearch.sources.base import IN_MEMORY, Entry, as_line
 from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.npy import ArrayFile
 from aesearch.sources.rows import REPEATED
 from aesearch.types import Array
 
@@ -25,7 +26,7 @@ class ArrayRows:
 
     Attributes
     ----------
-    array : ndarray of shape (n, ...)
+    array : ndarray of shape (n, ...), or ArrayFile
     keys : sequence of str, optional
         By default the numbers of the rows, from 0.
     labels, fields : sequence of str
@@ -36,7 +37,7 @@ class ArrayRows:
         Of a table: the columns that are used.
     """
 
-    array: Array
+    array: Array | ArrayFile
     keys: Sequence[str] | None = None
     labels: Sequence[str] = ()
     fields: Sequence[str] = ()
@@ -45,6 +46,11 @@ class ArrayRows:
 
     def __len__(self) -> int:
         return len(self.array)
+
+    @property
+    def form(self) -> Array:
+        """An array of the same shape and type."""
+        return self.array.form if isinstance(self.array, ArrayFile) else self.array
 
     def require_one_each(self, place: str) -> None:
         """Raise SourceError where there are not as many keys, or labels, as rows."""
@@ -174,13 +180,16 @@ def kind_of_array(array: Array, place: str) -> str:
         If they are of none, or there are none.
     """
     if not array.size and array.ndim in (2, 4):
-        raise SourceError(f"{place} is empty, of shape {array.shape}; it takes at least one row")
+        raise SourceError(
+            f"{place} is empty, of shape {array.shape}; it takes rows, and numbers in each"
+        )
     found = next((name for name in MODALITIES if modality(name).holds(array)), None)
     if found is None:
         shapes = "; ".join(filter(None, (modality(name).arrays for name in MODALITIES)))
+        hint = "; a single vector is one row: reshape(1, -1)" if array.ndim == 1 else ""
         raise SourceError(
             f"{place} is an array of {array.dtype}, of shape {array.shape}; what can be indexed "
-            f"is: {shapes}"
+            f"is: {shapes}{hint}"
         )
     return found
 
@@ -201,19 +210,32 @@ def open_array(
     ------
     SourceError
         If the array is of no kind, or there are more or fewer keys or labels than rows.
+    ParameterError
+        If two rows have the same key.
     """
     kind = kind_of_array(array, "the array")
     rows = ArrayRows(array)
     if keys is not None:
         rows.keys = as_lines(keys)
+        _refuse_repeated(rows.keys)
     if labels is not None:
         rows.labels = as_lines(labels)
     rows.require_one_each("the array")
     return ArraySource(Path(IN_MEMORY), kind, lambda: rows)
 
 
+def _refuse_repeated(keys: Sequence[str]) -> None:
+    """Raise ParameterError where a key is that of two rows: nothing would tell of the second."""
+    first: dict[str, int] = {}
+    for row, key in enumerate(keys):
+        if key and first.setdefault(key, row) != row:
+            raise ParameterError(
+                f"each row has a key of its own; '{key}' is that of the rows {first[key]} and {row}"
+            )
+
+
 def as_lines(values: Sequence[object]) -> list[str]:
     """Keys or labels as texts of one line each."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ParameterError(f"keys and labels are several, one for each row; got '{values}'")
-    return ["" if value is None else " ".join(str(value).split()) for value in values]
+    return list(map(as_line, values))

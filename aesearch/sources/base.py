@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import xxhash
 
+from aesearch.errors import ParameterError
+
 if TYPE_CHECKING:
     from aesearch.sources.columns import Columns, UsedColumns
 
@@ -25,6 +27,27 @@ class Entry(NamedTuple):
 def digest_of(content: bytes) -> bytes:
     """Digest of a content, 16 bytes (xxh3-128): equal for equal contents."""
     return xxhash.xxh3_128_digest(content)
+
+
+def as_line(value: object) -> str:
+    """A key or a label as text of one line: a number in its digits, bytes as UTF-8, None as none.
+
+    Raises
+    ------
+    ParameterError
+        If it is of bytes that are no text.
+    """
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise ParameterError(f"keys and labels are text; {value!r} is no UTF-8") from None
+    return "" if value is None else " ".join(str(value).split())
+
+
+def as_key(value: object) -> str:
+    """A key as it is looked up: text as it is, and 7 as '7', which `as_line` made of it."""
+    return value if isinstance(value, str) else as_line(value)
 
 
 class Source(Protocol):

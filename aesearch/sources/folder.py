@@ -48,7 +48,8 @@ class Folder:
     def __init__(self, root: Path) -> None:
         if not root.exists():
             raise SourceError(
-                f"there is no folder {root}; name the one that holds the pictures or documents"
+                f"there is no file or folder {root}; name the one that holds the pictures, "
+                "documents or vectors"
             )
         if not root.is_dir():
             raise SourceError(

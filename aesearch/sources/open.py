@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
 
 from aesearch.errors import SourceError
 from aesearch.modalities import MODALITIES, modality
 from aesearch.sources.base import IN_MEMORY, STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
+from aesearch.sources.replayed import Replayed
 
 
 def open_source(
     place: str | Path,
     columns: Columns | None = None,
-    stream: TextIO | None = None,
+    stream: IO[Any] | None = None,
     kind: str = "auto",
 ) -> Source:
     """The source that a path means: a folder, one file, or '-' for standard input.
@@ -50,12 +51,14 @@ def open_source(
 
 
 def _opened(
-    path: Path | None, columns: Columns | None, stream: TextIO | None, kind: str
+    path: Path | None, columns: Columns | None, stream: IO[Any] | None, kind: str
 ) -> Source | None:
     """Sources that the kinds which can be in one file make of it: those of the latest kind first.
 
     A table that holds vectors may be one of documents as well, but not the other way round.
     """
+    if path is None and stream is not None and kind == "auto":
+        stream = Replayed.of(stream)
     able = [name for name in reversed(MODALITIES) if "source" in modality(name).parts]
     asked = [name for name in able if name == kind]
     for name in dict.fromkeys([*asked, *able]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
 
 import xxhash
 
@@ -44,7 +44,7 @@ class Table:
     kind: str | None = "texts"
 
     def __init__(
-        self, path: Path | None, columns: Columns | None = None, stream: TextIO | None = None
+        self, path: Path | None, columns: Columns | None = None, stream: IO[Any] | None = None
     ) -> None:
         if path is not None and not path.is_file():
             raise SourceError(f"there is no file {path}; name the table that holds the documents")
@@ -99,7 +99,7 @@ class Table:
 def open_table(
     path: Path | None,
     columns: Columns,
-    stream: TextIO | None,
+    stream: IO[Any] | None,
     *,
     wanted: bool,  # noqa: ARG001 - every table may be one of documents
 ) -> Table | None:

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 import zlib
 from array import array
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import numpy as np
 
 from aesearch.errors import AesearchError, ContentError, ParameterError, SourceError
-from aesearch.modalities.vectors.features import UNREADABLE, is_of_objects
+from aesearch.modalities.vectors.features import UNREADABLE, as_float32, is_of_objects
 from aesearch.sources.arrays import ArrayRows, ArraySource, as_lines, kind_of_array
 from aesearch.sources.base import STANDARD_INPUT
 from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.lists import (
+    VECTORS,
+    has_text,
+    has_words,
+    numbers_of,
+    refuse_lists,
+    vector_columns,
+    width_of,
+)
+from aesearch.sources.npy import ArrayFile
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import JSON_LINES, PARQUET, open_records
+from aesearch.sources.replayed import Replayed
 from aesearch.sources.rows import (
-    BODIES,
     REPEATED,
     SAMPLE,
     choose_columns,
@@ -38,14 +48,13 @@ from aesearch.types import Array
 KIND = "vectors"
 NPY, NPZ = ".npy", ".npz"
 LISTS = (*JSON_LINES, *(f"{suffix}.gz" for suffix in JSON_LINES), PARQUET)
-# Names that vectors, keys and labels usually have.
-VECTORS = ("vectors", "vector", "embeddings", "embedding", "emb", "features")
+# Names that keys and labels of an archive usually have.
 KEYS, LABELS = ("keys", "key", "ids", "id"), ("labels", "label", "targets", "target")
 Read = Record | Refused
 
 
 def open_vectors(
-    path: Path | None, columns: Columns, stream: TextIO | None, *, wanted: bool
+    path: Path | None, columns: Columns, stream: IO[Any] | None, *, wanted: bool
 ) -> ArraySource | None:
     """A file, or standard input, as a source of vectors; None where it holds none.
 
@@ -67,7 +76,9 @@ def open_vectors(
     if path is not None and name.endswith((NPY, NPZ)):
         columns = _whole(path, columns)
         load = partial(_npy if name.endswith(NPY) else _npz, path, columns)
-        return ArraySource(path.resolve(), kind_of_array(load().array, str(path)), load, columns)
+        return ArraySource(path.resolve(), kind_of_array(load().form, str(path)), load, columns)
+    if columns.text and (wanted or columns.vector):
+        raise ParameterError("--text is of documents, and vectors have none; leave out --text")
     wanted = wanted or columns.vector is not None
     if path is not None and not name.endswith(LISTS):
         if wanted:
@@ -76,7 +87,7 @@ def open_vectors(
                 f"folders of {NPY}"
             )
         return None
-    if not wanted and (path is None or not _holds_vectors(path, columns)):
+    if not wanted and not _holds_vectors(path, columns, stream):
         return None
     root = Path(STANDARD_INPUT) if path is None else path.resolve()
     return ArraySource(root, KIND, _Table(path, stream, columns), columns)
@@ -123,7 +134,7 @@ def _reading(path: Path) -> Iterator[None]:
 def _npy(path: Path, columns: Columns) -> ArrayRows:
     with _reading(path):
         # Not numpy.load: it takes whatever has another beginning for a pickle, or an archive.
-        rows = ArrayRows(np.lib.format.open_memmap(path, mode="r"))
+        rows = ArrayRows(ArrayFile(path))
     if columns.key is not None:
         rows.keys = _lines(Path(columns.key), path, rows)
     if columns.label is not None:
@@ -138,7 +149,10 @@ def _lines(path: Path, beside: Path, rows: ArrayRows) -> list[str]:
         lines = text.removesuffix("\n").split("\n") if text else []
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise SourceError(f"{path} cannot be read: {reason}; name a file of lines") from None
+        raise SourceError(
+            f"{path} cannot be read: {reason}; --key and --label, which an index remembers, name "
+            f"files with a line for each row of {beside.name}"
+        ) from None
     if len(lines) != len(rows):
         raise SourceError(
             f"{path} has {len(lines):,} lines, and {beside} {len(rows):,} rows; give one for each"
@@ -148,32 +162,51 @@ def _lines(path: Path, beside: Path, rows: ArrayRows) -> list[str]:
 
 def _npz(path: Path, columns: Columns) -> ArrayRows:
     with _reading(path), path.open("rb") as stream:
-        arrays = np.load(stream, allow_pickle=False)
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
+        archive = np.load(stream, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it is one array; its name should end in .npy")
-        names = tuple(arrays.files)
+        names, array = tuple(archive.files), partial(_array_of, path, archive)
         require_columns(str(path), names, (columns.vector, columns.key, columns.label))
         vector = columns.vector or _usual(VECTORS, names)
         if vector is None:
-            tables = [name for name in names if arrays[name].ndim > 1]
+            tables = [name for name in names if array(name).ndim > 1]
             vector = _only(str(path), tables, names)
-        key = columns.key or _usual(KEYS, names)
-        label = columns.label or _usual(LABELS, names)
-        rows = ArrayRows(arrays[vector])
+        others = [name for name in names if name != vector]
+        key = columns.key or _usual(KEYS, others)
+        label = columns.label or _usual(LABELS, others)
+        for option, name in (("key", key), ("label", label)):
+            if name == vector:
+                raise ParameterError(
+                    f"{path}: '{name}' holds the vectors; name another array with --{option}"
+                )
+        rows = ArrayRows(array(vector))
         if key is not None:
-            rows.keys = _column(arrays[key], key)
+            rows.keys = _column(array(key), key)
         if label is not None:
-            rows.labels = _column(arrays[label], label)
+            rows.labels = _column(array(label), label)
     unused = tuple(name for name in names if name not in (vector, key, label))
     rows.used_columns = UsedColumns((), key, label, unused, vector)
     return rows
+
+
+def _array_of(path: Path, archive: Mapping[str, Array], name: str) -> Array:
+    """One array of an archive, or a SourceError that names it where it holds objects."""
+    try:
+        return archive[name]
+    except ValueError as error:
+        if not is_of_objects(error):
+            raise
+        raise SourceError(
+            f"{path}: '{name}' holds Python objects, which are never loaded; save "
+            f"{name}.astype(str), or an array of numbers"
+        ) from None
 
 
 def _column(values: Array, name: str) -> list[str]:
     """Keys or labels of an archive."""
     if values.ndim != 1:
         raise ParameterError(f"{name} is of shape {values.shape}; give one for each row")
-    return as_lines((values.astype(str) if values.dtype.kind == "S" else values).tolist())
+    return as_lines(values.tolist())
 
 
 def _usual(usual: Sequence[str], names: Sequence[str]) -> str | None:
@@ -194,19 +227,30 @@ def _only(place: str, found: Sequence[str], names: Sequence[str]) -> str:
 # -- rows of tables -----------------------------------------------------------------------------
 
 
-def _holds_vectors(path: Path, columns: Columns) -> bool:
-    """Whether a table is one of vectors: some column holds them, and none a text."""
-    if columns.text:
+def _holds_vectors(path: Path | None, columns: Columns, stream: IO[Any] | None) -> bool:
+    """Whether a table is one of vectors: some column holds them, and none a text.
+
+    Raises
+    ------
+    ParameterError
+        If there are lists of numbers which are no vectors, and nothing else that can be indexed.
+    """
+    if columns.text or (path is None and not isinstance(stream, Replayed)):
         return False
+    head = io.BytesIO(stream.head) if isinstance(stream, Replayed) else None
     try:
-        names, sample = _begun(path, None)[:2]
+        names, sample = _begun(path, head)[:2]
     except AesearchError:  # whoever opens it as another table will say so
         return False
-    return bool(_vector_columns(names, sample)) and not _has_text(names, sample)
+    if has_text(names, sample):
+        return False
+    if not vector_columns(names, sample) and not has_words(names, sample):
+        refuse_lists(str(path or "standard input"), names, sample)
+    return bool(vector_columns(names, sample))
 
 
 def _begun(
-    path: Path | None, stream: TextIO | None
+    path: Path | None, stream: IO[Any] | None
 ) -> tuple[tuple[str, ...], list[Mapping[str, Any]], Iterator[Read]]:
     """The columns of a table, its first rows, and all of them."""
     place = str(path or "standard input")
@@ -218,48 +262,18 @@ def _begun(
         raise SourceError(f"{place}: {error}") from error
     usable = [record.values for record in sample if isinstance(record, Record)]
     if plain or not usable:
-        reason = next((f": line {one.line} {one[1]}" for one in sample), "")
+        refused = (one for one in sample if isinstance(one, Refused))
+        reason = next((f": line {one.line} {one.reason}" for one in refused), "")
+        reason = ": line 1 is no JSON object" if plain and usable else reason
         raise SourceError(f"{place} holds no rows of JSON{reason}")
     names = header or list(dict.fromkeys(name for values in usable for name in values))
     return tuple(names), list(usable), chain(sample, records)
 
 
-def _vector_columns(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The columns of which most rows hold a list of numbers, of one length."""
-    return [name for name in names if _width(name, sample)]
-
-
-def _width(name: str, sample: Sequence[Mapping[str, Any]]) -> int:
-    """The length of most lists of numbers in a column; 0 where few rows have one."""
-    found = Counter(len(v) for row in sample if (v := numbers_of(row.get(name))) is not None)
-    width, count = found.most_common(1)[0] if found else (0, 0)
-    return width if width > 1 and 2 * count >= len(sample) else 0
-
-
-def _has_text(names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> bool:
-    folded = folded_names(names)
-    usual = [folded[name] for name in BODIES if name in folded]
-    return any(isinstance(row.get(name), str) for name in usual for row in sample)
-
-
-def numbers_of(value: Any) -> Array | None:
-    """A list of numbers as a float32 array of shape (d,), or None where it is none."""
-    if not isinstance(value, list | np.ndarray):
-        return None
-    try:
-        found = np.asarray(value)
-    except ValueError:  # lists of different lengths in it
-        return None
-    if found.ndim != 1 or found.dtype.kind not in "iuf" or not len(found):
-        return None
-    with np.errstate(over="ignore"):  # what is infinite is refused where it is read
-        return found.astype(np.float32)
-
-
 class _Table:
     """The rows of a table that hold vectors, read at each call; standard input once."""
 
-    def __init__(self, path: Path | None, stream: TextIO | None, columns: Columns) -> None:
+    def __init__(self, path: Path | None, stream: IO[Any] | None, columns: Columns) -> None:
         self.path, self.stream, self.columns = path, stream, columns
         self.known: ArrayRows | None = None
 
@@ -278,9 +292,15 @@ class _Table:
         chosen = self.columns
         require_columns(place, names, (chosen.vector, chosen.key, chosen.label))
         vector = chosen.vector or _plain_one(place, names, sample)
-        width = _width(vector, sample)
+        width = width_of(vector, sample)
         if not width:
+            refuse_lists(place, (vector,), sample)
             raise ParameterError(f"{place}: '{vector}' holds no lists of numbers; name another")
+        for option, name in (("key", chosen.key), ("label", chosen.label)):
+            if name == vector:
+                raise ParameterError(
+                    f"{place}: '{name}' holds the vectors; name another column with --{option}"
+                )
         key, label = choose_columns(
             names, list(map(dict, sample)), chosen.key, chosen.label, (vector,)
         )
@@ -320,6 +340,10 @@ class _Table:
             return f"has no list of numbers in '{vector}'"
         if len(row) != width:
             return f"has {len(row)} numbers in '{vector}', and most rows {width}"
+        try:
+            row = as_float32(row)
+        except ContentError as error:
+            return f"has no vector in '{vector}': {error}"
         name = one_line(record.values.get(key)) if key else str(number)
         if not name:
             return f"has no key in '{key}'"
@@ -330,7 +354,9 @@ class _Table:
 
 def _plain_one(place: str, names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> str:
     """The column of vectors that needs no choice, or raise ParameterError."""
-    found = _vector_columns(names, sample)
+    found = vector_columns(names, sample)
+    if not found:
+        refuse_lists(place, names, sample)
     return _usual(VECTORS, found) or _only(place, found, names)
 
 

@@ -95,11 +95,7 @@ class IndexFolder:
 
     def check_source(self, source: Path) -> None:
         """Raise IndexExistsError if this is the index of another folder."""
-        if self.source not in (source, source.resolve()):  # standard input has no path
-            raise IndexExistsError(
-                f"{self.layout.root} is the index of {self.source}, not of {source}; name another "
-                "place with --index"
-            )
+        require_source(self.layout, self.card, source)
 
     # -- its rows --------------------------------------------------------------------------------
 
@@ -314,6 +310,15 @@ class IndexFolder:
         """Close the database."""
         self.store.close()
         self._opened = None
+
+
+def require_source(layout: Layout, card: Card, source: Path) -> None:
+    """Raise IndexExistsError if an index is that of another source."""
+    if Path(card.source) not in (source, source.resolve()):  # standard input has no path
+        raise IndexExistsError(
+            f"{layout.root} is the index of {card.source}, not of {source}; name another place "
+            "with --index"
+        )
 
 
 def _path_of_added(key: str) -> Path | None:

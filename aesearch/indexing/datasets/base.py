@@ -107,6 +107,10 @@ class Dataset(ABC):
         """What differs for this kind."""
         return modality(self.kind)
 
+    def code_size(self, wanted: int) -> int:
+        """Return the dimensions of a code, where so many are wanted."""
+        return min(wanted, self.modality.most_dimensions(self.features) or wanted)
+
     @property
     def held_out(self) -> Ids:
         """Rows that were held out."""

@@ -30,6 +30,7 @@ class Vectors(Modality):
     compared = ("raw", "pca", "auto")
     perturbed = "noisy copies"
     keeps_texts = True
+    simple_on_tie = True
     arrays = "vectors, numbers of shape (n, d)"
     parts: ClassVar = {
         "source": "aesearch.sources.vectors:open_vectors",
@@ -67,6 +68,10 @@ class Vectors(Modality):
 
         values = features.transform(content)
         return values, content if isinstance(content, bytes) else as_bytes(values)
+
+    def most_dimensions(self, features: VectorFeatures) -> int:
+        """As many as a vector has: a code is shorter, or loses nothing."""
+        return features.size
 
     def reader(self, features: VectorFeatures, *, plain: bool) -> Read:
         """What reads a file that holds one vector; of a row, its bytes."""

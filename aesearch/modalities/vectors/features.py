@@ -100,9 +100,12 @@ class VectorFeatures:
 
     def _checked(self, array: Array) -> Floats:
         if len(array) != self.size:
-            raise ContentError(f"it has {len(array)} numbers; the vectors here have {self.size}")
-        with np.errstate(over="ignore"):
-            values: Floats = np.ascontiguousarray(array, dtype=np.float32)
+            count, left = divmod(len(array), self.size)
+            hint = f"; for {count} of them, reshape(-1, {self.size})" if count and not left else ""
+            raise ContentError(
+                f"it has {len(array)} numbers; the vectors here have {self.size}{hint}"
+            )
+        values = as_float32(array)
         good = np.isfinite(values)
         if not good.all():
             place = int(good.argmin())
@@ -127,9 +130,32 @@ def unit_rows(rows: Floats) -> Floats:
 
 
 def as_bytes(values: Array) -> bytes:
-    """Return the bytes of a vector, as they are kept and compared: little-endian float32."""
+    """Return the bytes of a vector, as they are kept and compared: little-endian float32.
+
+    Raises
+    ------
+    ContentError
+        If a number is too large for it.
+    """
+    return as_float32(values).astype(DTYPE, copy=False).tobytes()
+
+
+def as_float32(array: Array) -> Floats:
+    """Return numbers as float32.
+
+    Raises
+    ------
+    ContentError
+        If one is too large for it; one that is infinite stays so.
+    """
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(values, dtype=DTYPE).tobytes()
+        values: Floats = np.ascontiguousarray(array, dtype=np.float32)
+    if array.dtype.itemsize > values.dtype.itemsize:
+        lost = np.isinf(values) & np.isfinite(array)
+        if lost.any():
+            place = int(lost.argmax())
+            raise ContentError(f"number {place} of it is {array[place]}, too large for float32")
+    return values
 
 
 def array_of(content: bytes) -> Array:
@@ -156,7 +182,7 @@ def array_of(content: bytes) -> Array:
 
 def is_of_objects(error: Exception) -> bool:
     """Whether numpy refused an array because it holds Python objects."""
-    return "pickle" in str(error) or "Python objects" in str(error)  # the latter of a memory map
+    return "pickle" in str(error) or "Python objects" in str(error)  # the latter of ArrayFile
 
 
 def rows_of(content: object) -> Array | None:
