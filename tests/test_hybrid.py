@@ -249,7 +249,7 @@ def test_names_that_only_words_tell_apart_ask_for_words(
     assert check.weight in (None, 1.0)
     assert check.prefers_both
     assert 0 < check.gain[1] <= check.gain[0] <= check.gain[2]
-    assert "60 questions, words in a row of a document, find the rest of it" in str(check)
+    assert "MRR of 60 questions made of documents: " in str(check)
     assert WordsCheck.of({"fusion": asdict(check)}) == check
 
 
@@ -259,10 +259,7 @@ def test_too_few_long_documents_ask_nothing(index: Index) -> None:
         check = checked(index, few)
         assert check == WordsCheck()
         assert check.prefers_both
-        assert str(check) == (
-            "words (BM25) and code are searched together: words count more where the code agrees "
-            "with them less"
-        )
+        assert str(check) == "codes and words (BM25) are searched together"
 
 
 def test_only_what_was_held_out_asks_and_all_is_searched(

@@ -46,8 +46,8 @@ def describe_limits(facts: IndexInfo, noun: str) -> Iterator[str]:
 
 def _describe_hybrid(check: WordsCheck) -> str:
     if check.prefers_both:
-        return f"{check}: texts are searched by both, unless with --no-hybrid"
-    return f"{check}: texts are searched by codes alone; 'aesearch query --hybrid' uses both"
+        return f"{check}; texts are searched by both, unless with --no-hybrid"
+    return f"{check}; texts are searched by codes alone, unless with --hybrid"
 
 
 def describe_decision(check: Mapping[str, Any], noun: str) -> str:

@@ -96,20 +96,15 @@ class WordsCheck:
         return self.gain is None or self.gain[2] >= -OVERWHELMING
 
     def __str__(self) -> str:
-        if self.weight is None:
-            share = "words count more where the code agrees with them less"
-        elif self.weight == WORDS_ALONE:
-            share = "words count alone"
-        else:
-            share = f"words count {self.weight:.0%}"
+        share = "" if self.weight is None else f"; words count {self.weight:.0%}"
         if self.by_code is None or self.gain is None:
-            return f"words (BM25) and code are searched together: {share}"
+            return f"codes and words (BM25) are searched together{share}"
         words = "words (BM25)" if self.expansion.is_plain else "own and borrowed words (BM25)"
         mean, low, high = self.gain
         return (
-            f"{self.questions:,} questions, words in a row of a document, find the rest of it with "
-            f"MRR {self.by_code:.3f} by code, {self.by_words:.3f} by {words}, {self.by_both:.3f} "
-            f"by both, {mean:+.3f} ({low:+.3f} to {high:+.3f}) over the code ({share})"
+            f"MRR of {self.questions:,} questions made of documents: {self.by_code:.3f} by code, "
+            f"{self.by_words:.3f} by {words}, {self.by_both:.3f} by both, {mean:+.3f} "
+            f"({low:+.3f} to {high:+.3f}) over the code{share}"
         )
 
 
