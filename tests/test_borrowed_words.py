@@ -188,10 +188,10 @@ def test_what_is_added_borrows_and_lends_and_what_is_removed_does_not(index: Ind
 
 def test_a_check_says_what_is_borrowed_also_as_json() -> None:
     check = WordsCheck(0.7, 100, 0.5, 0.6, 0.7, expansion=Expansion(5, 0.5, 40))
-    kept = json.loads(json.dumps({"fusion": asdict(check)}))
+    kept = json.loads(json.dumps({"typed_search": asdict(check)}))
     assert WordsCheck.of(kept) == check
-    before = {name: value for name, value in kept["fusion"].items() if name != "expansion"}
-    assert WordsCheck.of({"fusion": before}).expansion == PLAIN  # as of earlier versions
+    before = {name: value for name, value in kept["typed_search"].items() if name != "expansion"}
+    assert WordsCheck.of({"typed_search": before}).expansion == PLAIN  # as of earlier versions
     assert WordsCheck.of(None).expansion == PLAIN
 
 

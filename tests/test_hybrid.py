@@ -250,7 +250,7 @@ def test_names_that_only_words_tell_apart_ask_for_words(
     assert check.prefers_both
     assert 0 < check.gain[1] <= check.gain[0] <= check.gain[2]
     assert "MRR of 60 questions made of documents: " in str(check)
-    assert WordsCheck.of({"fusion": asdict(check)}) == check
+    assert WordsCheck.of({"typed_search": asdict(check)}) == check
 
 
 def test_too_few_long_documents_ask_nothing(index: Index) -> None:
@@ -335,7 +335,7 @@ def test_what_the_check_found_is_used(index: Index, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Mixture, "search", noted)
     own = {"weight": 0.3, "feedback": False, "by_code": 0.2, "by_words": 0.5}
-    for check in ({"fusion": own}, OF_EARLIER_VERSIONS, {}, None):
+    for check in ({"typed_search": own}, OF_EARLIER_VERSIONS, {}, None):
         monkeypatch.setitem(vars(index.encoder.manifest), "check", check)
         index.search("boat harbour", hybrid=True)
     assert used == [Mixture(0.3, False, 0.2 / 0.5), *[Mixture()] * 3]
@@ -406,6 +406,8 @@ def test_words_are_left_out_only_where_they_clearly_cost_much() -> None:
     assert not preferred(-0.3, -2 * OVERWHELMING)
     assert WordsCheck.of(OF_EARLIER_VERSIONS) == WordsCheck.of(None) == WordsCheck()
     assert WordsCheck().prefers_both
+    before = {"weight": 0.7, "questions": 49, "by_code": 0.3, "by_words": 0.6, "by_both": 0.62}
+    assert WordsCheck.of({"fusion": before}) == WordsCheck(None, 49, 0.3, 0.6, 0.62)
 
 
 @pytest.mark.parametrize("preferred", [True, False])
@@ -414,7 +416,7 @@ def test_a_text_is_searched_as_the_check_found_better(
 ) -> None:
     low, high = (0.1, 0.3) if preferred else (-0.3, -0.1)
     found = asdict(WordsCheck(0.1, 100, 0.8, 0.2, 0.7, (0.2, low, high)))
-    monkeypatch.setitem(vars(index.encoder.manifest), "check", {"fusion": found})
+    monkeypatch.setitem(vars(index.encoder.manifest), "check", {"typed_search": found})
     assert index.is_hybrid is preferred
     text = "boat harbour"
     by_code, by_both = (index.search(text, hybrid=chosen) for chosen in (False, True))

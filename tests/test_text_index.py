@@ -461,7 +461,7 @@ def test_info_says_what_there_is(index: Index) -> None:
     assert facts["items"] == N
     assert facts["encoder"] == "lsa"
     assert facts["features"]["kind"] == "texts"
-    assert facts["check"]["fusion"]["weight"] is None  # each query has its own
+    assert facts["check"]["typed_search"]["weight"] is None  # each query has its own
 
 
 @pytest.mark.parametrize("topic", NAMES)

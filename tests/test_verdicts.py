@@ -86,8 +86,8 @@ def test_whether_texts_are_searched_by_words_too_is_said_of_documents() -> None:
         "MRR of 49 questions made of documents: 0.312 by code, 0.534 by words (BM25), 0.583 by "
         "both, +0.270 (+0.150 to +0.380) over the code; words count 70%; texts are searched by "
         "both, unless with --no-hybrid"
-    ) in lines(check={**CHECK, "fusion": fusion})
-    worse = {**CHECK, "fusion": {**fusion, "gain": [-0.3, -0.4, -0.2]}}
+    ) in lines(check={**CHECK, "typed_search": fusion})
+    worse = {**CHECK, "typed_search": {**fusion, "gain": [-0.3, -0.4, -0.2]}}
     assert "searched by codes alone, unless with --hybrid" in lines(check=worse)
     unknown = (
         "codes and words (BM25) are searched together; texts are searched by both, unless with "

@@ -27,6 +27,8 @@ MIDDLE, STEEPNESS = 0.86, 6.0
 USUAL_WORTH, STEEPNESS_OF_WORTH = 0.55, 8.0
 WORDS_ALONE = 1.0  # a weight
 FEW = 10  # documents that hold every word of a query: so few come first
+KEPT_AS = "typed_search"  # in the check of an index
+MEASURED = ("questions", "by_code", "by_words", "by_both", "gain")
 OVERWHELMING = 0.05  # of reciprocal rank, which one half must clearly cost before it is left out
 
 
@@ -67,10 +69,15 @@ class WordsCheck:
     def of(cls, check: Mapping[str, Any] | None) -> WordsCheck:
         """Return what the check of an index found out about words.
 
-        Checks of earlier versions, kept as "words" and "hybrid", asked what the code had learned
-        from, and so left words out: an index that has one is searched as if it had none.
+        It is kept as "typed_search". The "fusion" of earlier versions chose one weight for all
+        queries: only what it measured is taken. Still earlier checks, "words" and "hybrid", asked
+        what the code had learned from, and so left words out: an index that has one is searched
+        as if it had none.
         """
-        kept = dict((check or {}).get("fusion", {}))
+        check = check or {}
+        kept = dict(check.get(KEPT_AS, {}))
+        if KEPT_AS not in check and "fusion" in check:
+            kept = {name: value for name, value in check["fusion"].items() if name in MEASURED}
         expansion = Expansion(**kept.pop("expansion", {}))
         return cls(**kept, expansion=expansion)
 

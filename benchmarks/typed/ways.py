@@ -77,7 +77,7 @@ def words_alone(index: aesearch.Index, k: int, words: Words | None = None) -> Se
 
 def check_of(index: aesearch.Index) -> str:
     """Return what the check has found out about words."""
-    found: dict[str, object] = (index.info().check or {}).get("fusion", {})
+    found: dict[str, object] = (index.info().check or {}).get("typed_search", {})
     return ", ".join(f"{name} {_rounded(value)}" for name, value in found.items())
 
 

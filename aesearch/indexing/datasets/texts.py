@@ -14,6 +14,7 @@ from aesearch.modalities.texts import Texts
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.passages import Passage, half_of, passages_of
 from aesearch.modalities.texts.snippets import opening
+from aesearch.search.fusion import KEPT_AS
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.sparse import SparseRows
 from aesearch.storage.schema import KeptText
@@ -118,9 +119,9 @@ class TextDataset(Dataset):
     def notes(
         self, codes: Floats, features: Any, encoder: FrozenEncoder, seed: int
     ) -> dict[str, Any]:
-        """Return "fusion": how much words should count beside these codes."""
+        """Return how words and these codes are best searched together."""
         found = check_words(self.documents, self.held_out, codes, features, encoder, seed)
-        return {"fusion": asdict(found)}
+        return {KEPT_AS: asdict(found)}
 
     def keep(self, store: Store, ids: Ids) -> None:
         """Keep the plain text: for snippets, and to learn from without the files."""
