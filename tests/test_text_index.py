@@ -60,6 +60,28 @@ def own(source: Path, index: Index, tmp_path: Path) -> Index:  # noqa: ARG001 - 
 # -- searching -------------------------------------------------------------------------------------
 
 
+def test_a_snippet_shows_a_rare_word_wherever_it_stands(tmp_path: Path) -> None:
+    topics = [long_text(4, 260).replace("harbour", f"harbour{n}") for n in range(2)]
+    first, last = topics[0].split("\n\n")[:2], topics[0].split("\n\n")[2:]
+    root = tmp_path / "docs"
+    write_texts(root)
+    long = "\n\n".join([*first, "The hidden treasures of Saturns lie there.", *last])
+    (root / "long.txt").write_text(long + " Saturn " * 3)
+    for n in range(12):
+        (root / f"saturn{n}.txt").write_text(f"The planet Saturn is there. {make_text('music', n)}")
+    index = made(root, tmp_path / "own")
+    for query, mark in (
+        ("treasures", "treasures"),
+        ("boat mast treasures", "treasures"),
+        ("Saturns", "Saturns"),
+        ("the saturns", "Saturns"),
+    ):
+        [shown] = [hit.snippet for hit in index.search(query, k=40) if hit.key == "long.txt"]
+        marked = {shown.text[start:end] for start, end in shown.marks}
+        assert mark in marked, query
+        assert "Saturn" not in marked, query
+
+
 def test_it_is_an_index_of_documents(index: Index) -> None:
     assert isinstance(index, Index)
     assert (index.kind, len(index), index.is_tabular) == ("texts", N, False)

@@ -10,6 +10,7 @@ import numpy as np
 
 from aesearch.errors import ContentError, DamagedError
 from aesearch.ingest.passages import DOCUMENT
+from aesearch.modalities.texts.analysis.analyzer import EXACT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
 from aesearch.modalities.texts.tokenizer import raw_tokens
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 OPENING = 80  # characters of a document without a title, that stand for one
 WHOLE = 1 << 20  # numbers of phrases begin here, and so much one weighs in a snippet
+RARE = 0.5  # of the most that a word of a query weighs: so much weighs what a snippet must show
 DEEPER = 4  # times as many passages are looked for, where they crowd documents out
 
 
@@ -261,13 +263,18 @@ class DocumentRanker(Ranker):
         rare = not_learned(_features(snapshot), query.tokens)
         return bool(rare) and self._finds(snapshot, Query(None, b"", text=" ".join(rare)))
 
+    def _opened(self, snapshot: Snapshot) -> Words | None:
+        """The lexical index of a revision, if it was opened."""
+        if self._lexical is not None and self._lexical[0] == snapshot.revision.number:
+            return self._lexical[1]
+        return None
+
     def _analyzer(self, snapshot: Snapshot) -> Analyzer:
         """That of the lexical index where it was opened, or else of the language of the code."""
         from aesearch.search.lexical import analyzer_of
 
-        if self._lexical is not None and self._lexical[0] == snapshot.revision.number:
-            return self._lexical[1].analyzer
-        return analyzer_of(_features(snapshot).language)
+        words = self._opened(snapshot)
+        return analyzer_of(_features(snapshot).language) if words is None else words.analyzer
 
     def prepare(self) -> None:
         """Make the lexical index where queries need it, so that none waits for it."""
@@ -308,8 +315,8 @@ class DocumentRanker(Ranker):
         paths = self.backend.paths_of(keys)
         parts = self.backend.passages_of(one.row for one in found if one.row != one.id)
         features = _features(snapshot)
-        analyzer = self._analyzer(snapshot)
-        asked = {} if query is None else _asked(features, analyzer, query)
+        analyzer, opened = self._analyzer(snapshot), self._opened(snapshot)
+        asked = {} if query is None else _asked(features, analyzer, query, opened)
         phrases = [] if query is None else query.syntax.shown
         hits: list[Hit] = []
         for id, score, row in found:
@@ -318,14 +325,12 @@ class DocumentRanker(Ranker):
             passage = Passage(*parts[row]) if row in parts else None
             own = self._text(kept, id, keys[id])
             text = own.text[passage.start : passage.end] if passage else own.text
-            whole = _places(phrases, text)
-            if passage and phrases and not whole:  # the phrase is what must be seen
-                text = own.text
-                whole = _places(phrases, text)
-            matches = [
-                (*asked[term], start, stop) for term, start, stop in analyzer.spans(text, asked)
-            ]
-            shown = snippet(text, sorted([*whole, *matches], key=lambda one: (one[2], -one[3])))
+            matches = _matches(phrases, asked, analyzer, text)
+            if passage and _misses(matches, phrases, asked):  # which is what must be seen
+                elsewhere = _matches(phrases, asked, analyzer, own.text)
+                if not _misses(elsewhere, phrases, asked):
+                    text, matches = own.text, elsewhere
+            shown = snippet(text, matches)
             hits.append(Hit(score, keys[id], paths[id], _title(own), shown, passage))
         return hits
 
@@ -392,12 +397,40 @@ def _places(phrases: Sequence[Phrase], text: str) -> list[tuple[int, float, int,
     ]
 
 
+def _matches(
+    phrases: Sequence[Phrase],
+    asked: Mapping[str, tuple[int, float]],
+    analyzer: Analyzer,
+    text: str,
+) -> list[tuple[int, float, int, int]]:
+    """Where a text holds what was asked for, as snippets take it."""
+    places = _places(phrases, text)
+    places += ((*asked[term], start, stop) for term, start, stop in analyzer.spans(text, asked))
+    return sorted(places, key=lambda one: (one[2], -one[3]))
+
+
+def _misses(
+    matches: Sequence[tuple[int, float, int, int]],
+    phrases: Sequence[Phrase],
+    asked: Mapping[str, tuple[int, float]],
+) -> bool:
+    """Whether a passage holds neither a phrase nor, where there is none, a rare word of a query."""
+    most = max((weight for _, weight in asked.values()), default=0.0)
+    wanted = float(WHOLE) if phrases else RARE * most
+    return not any(weight >= wanted for _, weight, _, _ in matches)
+
+
 def _asked(
-    features: TextFeatures, analyzer: Analyzer, query: Query
+    features: TextFeatures, analyzer: Analyzer, query: Query, words: Words | None
 ) -> dict[str, tuple[int, float]]:
     """A number and a weight of each term of a query; what no code knows weighs most."""
     most = float(features.weights.max(initial=1))
     asked = set(analyzer.query_terms(query.syntax.plain))
+    if words is not None:  # a rare spelling is asked for alone
+        own = words.terms_of(query.syntax.plain)
+        exact = {term: (0, most) for term in own if term.startswith(EXACT)}
+        if exact:
+            return exact
     weights: dict[str, float] = {}
     for unit in analyzer.units(query.syntax.plain):
         columns = features.columns_of(raw_tokens(unit.text))

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -217,6 +217,10 @@ class Analyzer:
         Of a whole and its parts the whole is named, of places that overlap the first.
         """
         terms = frozenset(terms)
+        exact = frozenset(term.removeprefix(EXACT) for term in terms if term.startswith(EXACT))
+        if not exact <= self.rare:  # those of a query, where an index was opened
+            yield from replace(self, rare=exact).spans(text, terms)
+            return
         letters = _pattern_of_letters(terms)
         for match in _CHUNK.finditer(text):
             chunk = _BROKEN.sub("-", match[0])
@@ -319,10 +323,11 @@ class Analyzer:
 
     def _of_run(self, run: Run) -> Unit:
         terms = self._words[run.text]
+        exact = (EXACT + run.text,) if run.text in self.rare else ()
         inner = [(low, self._words[low]) for low in _humps(run.cased)]
         inner += [(part, (part,)) for part in self.compounds.split(run.text)]
         parts = tuple(Unit(text, own, own, (), run.start, run.end) for text, own in inner)
-        return Unit(run.text, terms, terms, parts, run.start, run.end)
+        return Unit(run.text, (*terms, *exact), terms, parts, run.start, run.end)
 
     def _terms_of_word(self, word: str) -> tuple[str, ...]:
         """Return the terms of a word in small letters, the one that it is asked by first."""
