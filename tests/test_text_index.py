@@ -62,16 +62,17 @@ def own(source: Path, index: Index, tmp_path: Path) -> Index:  # noqa: ARG001 - 
 
 def test_a_snippet_shows_a_rare_word_wherever_it_stands(tmp_path: Path) -> None:
     root = tmp_path / "docs"
-    write_texts(root)
-    filler = "The filler words are here with boat and mast. " * 60
-    long = f"{filler} The treasures of Saturns lie there. {filler} Of Saturn. {filler}"
-    (root / "long.txt").write_text(long)
+    root.mkdir()
     for n in range(12):
-        (root / f"saturn{n}.txt").write_text(f"The planet Saturn is there. {make_text('music', n)}")
+        text = f"The planet Saturn is there. {make_text('music', n)}"
+        (root / f"saturn{n}.txt").write_text(text)
+    before, behind = "filler words here. " * 300, "more filler text. " * 300
+    long = f"{before}the hidden treasures of Saturns lie {behind}Saturn"
+    (root / "long.txt").write_text(long)
     index = made(root, tmp_path / "own")
     for query, mark in (
         ("treasures", "treasures"),
-        ("filler treasures", "treasures"),
+        ("violin treasures", "treasures"),
         ("Saturns", "Saturns"),
         ("the saturns", "Saturns"),
     ):
