@@ -81,10 +81,10 @@ def unknown_words(features: TextFeatures, query: Query, words: Words | None = No
 
 def _missing(unit: Unit, features: TextFeatures, words: Words) -> list[str]:
     """Return what of a unit no document holds."""
-    if unit.is_stop_word or any(map(words.holds, unit.terms)):
+    if unit.is_stop_word or any(map(words.holds, unit.itself)):
         return []
     if not unit.parts:
-        return [] if features.columns_of(raw_tokens(unit.text)) else [unit.text]
+        return [unit.text]
     missing = [text for part in unit.parts for text in _missing(part, features, words)]
     if len(missing) == len(unit.parts) or unit.binding is Binding.CLOSE:
         return [unit.text]

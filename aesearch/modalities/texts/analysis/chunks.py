@@ -20,7 +20,11 @@ _PATH = _CLOSE | frozenset("/\\@\u2044")
 _WIDE = _PATH | frozenset("=:&|%$*^")
 DEEPEST = 12  # folders of a path that are found by their own paths
 _SUFFIXES = frozenset(("s", "t", "d", "m", "ll", "re", "ve"))  # behind an apostrophe
+MOST_PARTS = 8  # of what is bound closely and found by its neighbors, such as heise.de
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,.]\d{3})+")
+_INNER = re.compile(r"[^-._+#~·]+")
+_VERSION = re.compile(r"v\d")
+_DIGIT = re.compile(r"\d")
 
 
 class Binding(Enum):
@@ -280,17 +284,60 @@ def _put_together(piece: str, wholes: list[str], words: list[str]) -> None:
         words.append(joined)
     else:
         wholes += _spellings(piece)
+        if joined := joined_by(piece):
+            words.append(joined)
 
 
 def _spellings(whole: str) -> tuple[str, ...]:
-    """A whole as it is; a number also by its digits, behind a comma; a path also by its folders."""
-    if _THOUSANDS.fullmatch(whole):
+    """A whole as it is; a number also by its digits, behind a comma; a path also by its folders.
+
+    What is bound closely also by its parts that stand next to each other: www.heise.de as heise.de.
+    """
+    if is_parted_number(whole):
         return whole, digits_of(whole)
-    if whole.count("/") < 2:
-        return (whole,)
+    if (folders := whole.count("/")) < 2:
+        return (whole,) if folders or not _is_close(whole) else (whole, *neighbors_in(whole))
     ends = [place for place, letter in enumerate(whole) if letter == "/"][1 : DEEPEST + 1]
     folders = (whole[:end].rstrip("-._+#~·/\\@") for end in ends)
     return (whole, *dict.fromkeys(folder for folder in folders if "/" in folder))
+
+
+def _is_close(whole: str) -> bool:
+    """Whether nothing looser binds it than what is in `_CLOSE`."""
+    return not any(sign in whole for sign in "\\@\u2044,")
+
+
+@lru_cache(maxsize=1 << 14)
+def neighbors_in(whole: str) -> tuple[str, ...]:
+    """Return the parts of a whole that is bound closely: two neighbors, its beginnings, its ends.
+
+    Of v1.2.3 also 1.2.3, without its letter. Single ones are none.
+    """
+    runs = [match.span() for match in _INNER.finditer(whole)][:MOST_PARTS]
+    last = len(runs) - 1
+    begins = [1] * bool(_VERSION.match(whole))
+    found = list(without_v(whole)) if last > 0 else []
+    for one in range(last):
+        found.append(whole[runs[one][0] : runs[one + 1][1]])
+        found.append(whole[runs[one][0] :])
+        found += (whole[begin : runs[one + 1][1]] for begin in (runs[0][0], *begins))
+    return tuple(dict.fromkeys(part for part in found if part != whole))
+
+
+def without_v(whole: str) -> tuple[str, ...]:
+    """Return 1.2.3 of v1.2.3; nothing of another."""
+    return (whole[1:],) if _VERSION.match(whole) else ()
+
+
+def joined_by(whole: str) -> str:
+    """Return a whole with a digit without its hyphens, ab1234 for ab-1234; "" of another."""
+    bare = whole.replace("-", "")
+    return bare if bare != whole and bare.isalnum() and _DIGIT.search(bare) else ""
+
+
+def is_parted_number(whole: str) -> bool:
+    """Whether it is a number whose thousands are parted."""
+    return _THOUSANDS.fullmatch(whole) is not None
 
 
 def digits_of(number: str) -> str:
