@@ -109,7 +109,26 @@ FOUND = [  # what a text holds, what is typed; both ways unless the text has mor
     ("iPhone手机", "手机"),
     ("iPhone手机", "iphone"),
     ("to be or not to be", "to be or not to be"),
+    ("a pizza🍕🔥 for 2", "🍕"),
+    ("to 🇩🇪🇩🇰", "🇩🇰"),
+    ("a thumb 👍🏽", "👍"),
+    ("so ☀\ufe0f", "☀"),
+    ("かたかな", "カタカナ"),
+    ("カタカナ", "かたかな"),
+    ("և", "եւ"),
+    ("את צה״ל", "צהל"),
+    ('את צה"ל', "צהל"),
+    ("את צהל", "צה״ל"),
+    ("हिंदी", "हिन्दी"),
+    ("हिन्दी", "हिंदी"),
+    ("ज़रूर", "जरूर"),
 ]
+
+
+def test_flags_are_told_apart() -> None:
+    analyzer = Analyzer()
+    assert analyzer.query_terms("🇩🇪🇩🇰 🍕") == ["🇩🇪", "🇩🇰", "🍕"]
+    assert not finds(analyzer, "🇩🇪 🇩🇰", "🇪🇩")
 
 
 def finds(analyzer: Analyzer, text: str, query: str) -> bool:
@@ -194,6 +213,7 @@ def test_a_rare_word_is_found_as_it_is_spelled() -> None:
     assert words.search(words.terms_of("Banks"), 5)[0].tolist() == [20]
     assert words.terms_of("bank") == ["bank"]
     assert words.terms_of("Banks came") == ["bank", "came"]
+    assert words.terms_of("the Banks of") == [f"{EXACT}banks"]
 
 
 def test_compounds_are_found_by_their_parts() -> None:

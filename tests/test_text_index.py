@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -15,7 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from collections_ import keys_of
-from texts_ import NAMES, RARE, long_text, made, make_text, topics_of, write_texts
+from texts_ import (
+    NAMES,
+    RARE,
+    long_text,
+    made,
+    make_text,
+    topics_of,
+    write_table,
+    write_texts,
+)
 
 import aesearch
 from aesearch.errors import (
@@ -187,6 +197,21 @@ def test_an_empty_query_is_refused(query: str, index: Index) -> None:
             index.search(query, hybrid=hybrid)
 
 
+def test_words_of_what_was_removed_are_named(own: Index) -> None:
+    assert own.unknown_words(RARE["sailing"]) == []
+    own.remove(["sailing/00.txt"])
+    assert own.unknown_words(RARE["sailing"]) == [RARE["sailing"]]
+
+
+def test_a_word_of_all_documents_is_said_to_be_one(tmp_path: Path) -> None:
+    write_table(
+        tmp_path / "t.csv", [{"text": f"satellite {make_text('music', n)}"} for n in range(9)]
+    )
+    index = made(tmp_path / "t.csv", tmp_path / "own")
+    with pytest.raises(ContentError, match=r"so many documents hold \(satellite\)"):
+        index.search("satellite", threshold=0.1)
+
+
 def test_words_that_are_passed_over_are_named(index: Index) -> None:
     text = f"the boat zeppelin {RARE['sailing']}"
     assert index.unknown_words("the boat in the harbour", hybrid=False) == []
@@ -207,7 +232,7 @@ def test_words_that_no_code_knows_are_found_all_the_same(tmp_path: Path) -> None
         assert index.unknown_words("penguin puffin") == ["puffin"]
         assert len(index.search("swims", 20)) == 13
         for refused in ({"hybrid": False}, {"threshold": 0.1}):
-            with pytest.raises(ContentError, match=r"^no known word in the query: swims$"):
+            with pytest.raises(ContentError, match=r"so many documents hold \(swims\)"):
                 index.search("swims", **refused)
 
 
@@ -269,6 +294,15 @@ def test_unknown_words_are_named_with_those_spelled_like_them(index: Index) -> N
     )
     with pytest.raises(ContentError, match=r"^no known word in the query: it holds no words$"):
         index.search("?! -- ...")
+    for query in ("1234567890", "C++", "🍕"):
+        with pytest.raises(ContentError, match=f"^no document holds {re.escape(query.lower())}$"):
+            index.search(query)
+        with pytest.raises(ContentError, match=f"^no code knows {re.escape(query.lower())}$"):
+            index.search(query, threshold=0.1)
+    with pytest.raises(ContentError, match=r"^no document holds nasa$"):
+        index.search("N.A.S.A.")
+    with pytest.raises(ContentError, match=r"^the query holds only stop words \(i\), which"):
+        index.search("I'm")
     with pytest.raises(ContentError, match=r"^the query holds only stop words \(the\), which"):
         index.search("the", hybrid=False)
 

@@ -113,7 +113,7 @@ class DocumentRanker(Ranker):
                 terms = [*self._terms(snapshot, query), *begun]
                 found[place] = self._fused(snapshot, query, code, terms, own)
             elif not known:
-                found[place] = self._same(snapshot, query, limits)
+                found[place] = self._same(snapshot, query, limits, by_words=may_be_words)
             elif own is not limits:
                 code = snapshot.encoder.encode(row)
                 found[place] = self.nearest(snapshot, code, own, [self.exact(query)])[0]
@@ -140,7 +140,9 @@ class DocumentRanker(Ranker):
         chosen = self._conditions(snapshot).choose(syntax, self.matching(limits))
         return limits._replace(only=chosen.ids), chosen.terms
 
-    def _same(self, snapshot: Snapshot, query: Query, limits: Limits) -> list[Found]:
+    def _same(
+        self, snapshot: Snapshot, query: Query, limits: Limits, *, by_words: bool
+    ) -> list[Found]:
         """The items of just the content of a file of which no code knows a word.
 
         Raises
@@ -150,7 +152,8 @@ class DocumentRanker(Ranker):
         """
         exact = self.exact(query)
         if not exact:
-            raise ContentError(why_nothing_is_known(_features(snapshot), query))
+            features, analyzer = _features(snapshot), self._analyzer(snapshot)
+            raise ContentError(why_nothing_is_known(features, analyzer, query, by_words=by_words))
         allowed, _ = super().allowed(snapshot, limits)
         kept = None if allowed is None else set(allowed.tolist())
         same = [Found(id, 1.0, id) for id in exact if kept is None or id in kept]

@@ -20,8 +20,8 @@ from aesearch.modalities.texts.analysis.chunks import (
     Whole,
     digits_of,
     grams,
-    is_unspaced,
     is_parted_number,
+    is_unspaced,
     joined_by,
     neighbors_in,
     placed_grams,
@@ -35,6 +35,7 @@ from aesearch.modalities.texts.analysis.languages import (
     ENGLISH,
     STOPS,
     TURKISH,
+    common_words,
     language_of,
     stemmer,
     stems_version,
@@ -221,8 +222,9 @@ class Analyzer:
             a whole: an address alone, where it is in a document, and its parts where it is not.
         """
         units = list(self.units(text))
-        alone = len(units) == 1
-        asked = [term for unit in units for term in _asked(unit, alone, holds)]
+        telling = [unit for unit in units if not self._tells_nothing(unit)]
+        alone = (telling or units)[0] if len(telling or units) == 1 else None
+        asked = [term for unit in units for term in _asked(unit, unit is alone, holds)]
         return [term for term in asked if not term.startswith(UNCOUNTED)] or asked
 
     def spans(self, text: str, terms: Collection[str]) -> Iterator[tuple[str, int, int]]:
@@ -264,6 +266,10 @@ class Analyzer:
         """Go through what is typed as one."""
         for chunk in _BROKEN.sub("-", text).split():
             yield from map(self._unit, split(Chunk.of(chunk, self.language)))
+
+    def _tells_nothing(self, unit: Unit) -> bool:
+        """Whether a unit is a word that most texts of the language hold."""
+        return unit.is_stop_word or unit.text in common_words(self.language)
 
     # -- chunks ----------------------------------------------------------------------------------
 

@@ -24,6 +24,10 @@ MOST_PARTS = 8  # of what is bound closely and found by its neighbors, such as h
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,.]\d{3})+")
 _INNER = re.compile(r"[^-._+#~·]+")
 _VERSION = re.compile(r"v\d")
+# Single signs; regional letters, of which two are a flag, apart. What makes up one of several signs
+# (skin tones, joiners) is not seen.
+_EMOJI = "\u2600-\u2767\U0001f000-\U0001f0ff\U0001f18e\U0001f300-\U0001f3fa\U0001f400-\U0001faff"
+_REGIONAL = "\U0001f1e6-\U0001f1ff"
 _DIGIT = re.compile(r"\d")
 
 
@@ -130,7 +134,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return (
         # ".net", "don't", "c++" and "c#" are one run each.
         re.compile(
-            f"([{UNSPACED}]+)|(?:(?<![\\w.])\\.(?=[^\\W\\d_]))?{word}+"
+            f"([{UNSPACED}]+)|[{_REGIONAL}]{{2}}|[{_EMOJI}{_REGIONAL}]|(?:(?<![\\w.])\\.(?=[^\\W\\d_]))?{word}+"
             f"(?:(?:[{MARKS}]+|(?<=n)'(?=t)){word}*)*(?:(?:\\+\\+?|#)(?!\\w))?"
         ),
         re.compile(f".[{COMBINING}]*", re.DOTALL),
@@ -295,8 +299,10 @@ def _spellings(whole: str) -> tuple[str, ...]:
     """
     if is_parted_number(whole):
         return whole, digits_of(whole)
-    if (folders := whole.count("/")) < 2:
-        return (whole,) if folders or not _is_close(whole) else (whole, *neighbors_in(whole))
+    if _is_close(whole):
+        return whole, *neighbors_in(whole)
+    if whole.count("/") < 2:
+        return (whole,)
     ends = [place for place, letter in enumerate(whole) if letter == "/"][1 : DEEPEST + 1]
     folders = (whole[:end].rstrip("-._+#~·/\\@") for end in ends)
     return (whole, *dict.fromkeys(folder for folder in folders if "/" in folder))
@@ -304,7 +310,7 @@ def _spellings(whole: str) -> tuple[str, ...]:
 
 def _is_close(whole: str) -> bool:
     """Whether nothing looser binds it than what is in `_CLOSE`."""
-    return not any(sign in whole for sign in "\\@\u2044,")
+    return not any(sign in whole for sign in "/\\@\u2044,")
 
 
 @lru_cache(maxsize=1 << 14)
