@@ -26,13 +26,14 @@ def why_nothing_is_known(
 
     `by_words` says whether the documents were asked for the words, and not only the code.
     """
-    units = list(analyzer.units(query.syntax.plain))
-    if not units:
+    plain = query.syntax.plain
+    units = list(analyzer.units(plain))
+    if not units and not any(map(str.isalnum, plain)):
         return "no known word in the query: it holds no words"
     texts = list(dict.fromkeys(unit.text for unit in units if not unit.is_stop_word))
     telling = [word for word in dict.fromkeys(query.words) if term_of(word, features.language)]
     if not texts or (query.words and not telling):
-        stops = list(dict.fromkeys(unit.text for unit in units))
+        stops = list(dict.fromkeys(unit.text for unit in units)) or plain.split()  # I'm
         return (
             f"the query holds only stop words ({', '.join(stops[:SHOWN])}), which any document "
             "may hold; add a word that says what it is about"
