@@ -186,7 +186,7 @@ class DocumentRanker(Ranker):
             ids, scores = snapshot.engine.search(codes[left], wanted, among=allowed)
             cosines = np.clip(scores, -1, 1)
             for place, row_ids, row_scores in zip(left, ids, cosines, strict=True):
-                found[place] = _documents(row_ids, row_scores, exact[place][:k])
+                found[place] = _documents(row_ids, row_scores, exact[place][:k], k)
             if wanted == rows:
                 break
             left = [place for place in left if len(found[place]) < k]
@@ -374,13 +374,17 @@ def _words_check(snapshot: Snapshot) -> WordsCheck:
     return WordsCheck.of(snapshot.encoder.manifest.check)
 
 
-def _documents(ids: Ids, scores: Floats, exact: Sequence[int]) -> list[Found]:
-    """The documents of some rows, best first, each at its nearest row; `exact` before them."""
+def _documents(ids: Ids, scores: Floats, exact: Sequence[int], k: int) -> list[Found]:
+    """The k best documents of some rows, each at its nearest row, best first, behind `exact`."""
     best = {id: Found(id, 1.0, id) for id in exact}
-    for row, score in zip(ids.tolist(), scores.tolist(), strict=True):
-        if row >= 0:
-            best.setdefault(row & DOCUMENT, Found(row & DOCUMENT, score, row))
-    return list(best.values())
+    ids, scores = ids[ids >= 0], scores[ids >= 0]
+    documents = ids & DOCUMENT
+    first = np.sort(np.unique(documents, return_index=True)[1])[:k]
+    found = (documents[first].tolist(), scores[first].tolist(), ids[first].tolist())
+    for id, score, row in zip(*found, strict=True):
+        if id not in best:
+            best[id] = Found(id, score, row)
+    return list(best.values())[:k]
 
 
 def _title(own: KeptText) -> str:

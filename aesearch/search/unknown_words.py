@@ -27,7 +27,7 @@ def why_nothing_is_known(
     `by_words` says whether the documents were asked for the words, and not only the code.
     """
     plain = query.syntax.plain
-    units = list(analyzer.units(plain))
+    units = analyzer.units(plain)
     if not units and not any(map(str.isalnum, plain)):
         return "no known word in the query: it holds no words"
     texts = list(dict.fromkeys(unit.text for unit in units if not unit.is_stop_word))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -49,12 +49,14 @@ SHARED = 10  # documents: among so few any is found by the stem
 REMEMBERED = 1 << 18  # chunks and words of which the terms are remembered
 LONGEST = 100  # letters of a term; a longer one is kept as a hash,
 BEGINNING = 60  # behind these many of its letters
+QUERIES = 8  # of which the units are remembered
 SHORT = 48  # a chunk that is longer is rarely met again
 
 # A word that the end of a line cuts is one chunk.
 _BROKEN = re.compile("[-\u00ad\u2010](?<=[^\\W\\d_].)[ \\t]*\\r?\\n[ \\t]*(?=[^\\W\\d_])")
 _BROKEN_ASCII = re.compile("-(?<=[A-Za-z]-)[ \\t]*\\r?\\n[ \\t]*(?=[A-Za-z])")  # is quicker
 _CHUNK = re.compile("(?:\\S*[^\\W\\d_][-\u00ad\u2010][ \\t]*\\r?\\n[ \\t]*(?=[^\\W\\d_]))*\\S+")
+_UNBROKEN = re.compile("\\S+")
 _EDGES = "".join(chr(n) for n in range(33, 127) if not chr(n).isalnum())
 _PARTED = str.maketrans(dict.fromkeys('"()[]{}<>!?;`', " "))  # see `chunks.split`
 _HUMPS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -221,7 +223,7 @@ class Analyzer:
             Whether any document holds a term. What a document holds as a whole is asked for as
             a whole: an address alone, where it is in a document, and its parts where it is not.
         """
-        units = list(self.units(text))
+        units = self.units(text)
         telling = [unit for unit in units if not self._tells_nothing(unit)]
         alone = (telling or units)[0] if len(telling or units) == 1 else None
         asked = [term for unit in units for term in _asked(unit, unit is alone, holds)]
@@ -238,8 +240,8 @@ class Analyzer:
             yield from replace(self, rare=exact).spans(text, terms)
             return
         letters = _pattern_of_letters(terms)
-        for match in _CHUNK.finditer(text):
-            chunk = _BROKEN.sub("-", match[0])
+        for match in (_CHUNK if _BROKEN.search(text) else _UNBROKEN).finditer(text):
+            chunk = _BROKEN.sub("-", match[0]) if "\n" in match[0] else match[0]
             if terms.isdisjoint(self._chunks[chunk]):
                 continue
             if chunk != match[0]:
@@ -262,10 +264,18 @@ class Analyzer:
         else:
             yield from _places(self._unit(part), terms)
 
-    def units(self, text: str) -> Iterator[Unit]:
-        """Go through what is typed as one."""
-        for chunk in _BROKEN.sub("-", text).split():
-            yield from map(self._unit, split(Chunk.of(chunk, self.language)))
+    def units(self, text: str) -> Sequence[Unit]:
+        """Return what is typed as one; that of a query is asked for several times."""
+        return self._units(text)
+
+    @cached_property
+    def _units(self) -> Callable[[str], Sequence[Unit]]:
+        return lru_cache(maxsize=QUERIES)(self._units_of)
+
+    def _units_of(self, text: str) -> Sequence[Unit]:
+        chunks = _BROKEN.sub("-", text).split()
+        parts = (part for chunk in chunks for part in split(Chunk.of(chunk, self.language)))
+        return list(map(self._unit, parts))
 
     def _tells_nothing(self, unit: Unit) -> bool:
         """Whether a unit is a word that most texts of the language hold."""
