@@ -322,6 +322,8 @@ def test_spans_stand_where_the_terms_are(text: str, language: str) -> None:
     for term, start, end in found:
         assert 0 <= start < end <= len(text)
         assert term in held
+    for term in held:
+        assert any(analyzer.spans(text, [term])), term
 
 
 @given(chunk=st.text(alphabet="ab1.-_/@=:'#+ ,", min_size=1, max_size=12))
