@@ -141,6 +141,16 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     )
 
 
+@cache
+def _run_of_ascii() -> re.Pattern[str]:
+    """What finds the same in a text of ASCII: it is compiled in a tenth of the time."""
+    word = "[^\\W_]"
+    return re.compile(
+        f"((?!))|(?:(?<![\\w.])\\.(?=[^\\W\\d_]))?{word}+(?:(?<=n)'(?=t){word}*)*"
+        "(?:(?:\\+\\+?|#)(?!\\w))?"
+    )
+
+
 def split(chunk: Chunk) -> list[Whole | Run]:
     """Take a chunk apart at what parts words."""
     runs = list(_runs(chunk))
@@ -159,7 +169,8 @@ def split(chunk: Chunk) -> list[Whole | Run]:
 def _runs(chunk: Chunk) -> Iterator[Run]:
     text, cased = chunk.text, chunk.cased
     has_apostrophe = "'" in text
-    for match in _patterns()[0].finditer(text):
+    pattern = _run_of_ascii() if text.isascii() else _patterns()[0]
+    for match in pattern.finditer(text):
         start, end = match.span()
         run = match[0]
         if has_apostrophe and not match[1]:  # "Moon's" is Moon, "l'eau" eau, "don't" dont
@@ -353,6 +364,8 @@ def digits_of(number: str) -> str:
 
 def is_unspaced(term: str) -> bool:
     """Whether a term is of a script without spaces."""
+    if term.isascii():
+        return False
     match = _patterns()[0].match(term)
     return match is not None and bool(match[1])
 
