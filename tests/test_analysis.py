@@ -274,6 +274,9 @@ def test_the_language_of_a_collection(language: str) -> None:
 
 def test_two_languages_in_equal_parts_have_no_stems() -> None:
     assert Analyzer.fit([SENTENCES["english"], SENTENCES["german"]] * 3).language == ""
+    others = [SENTENCES["german"], SENTENCES["french"]] * 2
+    assert Analyzer.fit([SENTENCES["english"]] * 9 + others).language == ""  # by words a half
+    assert Analyzer.fit([SENTENCES["english"]] * 18 + others).language == "english"
     assert Analyzer.fit([SENTENCES["english"]] * 9 + [SENTENCES["german"]]).language == "english"
     assert Analyzer.fit([SENTENCES["german"]], "english").language == "english"  # as was named
     assert language_of({}) == ""

@@ -197,6 +197,19 @@ def test_an_empty_query_is_refused(query: str, index: Index) -> None:
             index.search(query, hybrid=hybrid)
 
 
+def test_of_several_queries_the_one_without_a_known_word_is_named(index: Index) -> None:
+    with pytest.raises(ContentError, match=r"^query 1, counted from 0: no known word .*: qqqq$"):
+        index.search_many(["boat", "qqqq"])
+    with pytest.raises(ContentError, match=r"^query 2, counted from 0: the query only says"):
+        index.search_many(["boat", "mast", "-boat"])
+
+
+def test_the_words_of_a_prefix_are_explained(index: Index) -> None:
+    query = index.prepare("spinna*")
+    (hit,) = index.search(query, k=1)
+    assert [term.word for term in index.explain(query, hit.key).shared] == ["spinnaker"]
+
+
 def test_words_of_what_was_removed_are_named(own: Index) -> None:
     assert own.unknown_words(RARE["sailing"]) == []
     own.remove(["sailing/00.txt"])

@@ -16,9 +16,10 @@ from aesearch.modalities.texts.snippets import opening, snippet
 from aesearch.modalities.texts.tokenizer import raw_tokens
 from aesearch.search.fusion import CANDIDATES, Lexical, WordsCheck
 from aesearch.search.hits import Found, Hit, Limits
-from aesearch.search.query import Query
+from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
 from aesearch.search.unknown_words import (
+    begun_words,
     not_learned,
     shared_unlearned,
     unknown_words,
@@ -98,7 +99,8 @@ class DocumentRanker(Ranker):
         usual = _words_check(snapshot).prefers_both and limits.threshold is None
         super().allowed(snapshot, limits)  # refuses a k below 1
         for place, query in enumerate(queries):
-            own, begun = self._chosen(snapshot, query, limits)
+            with numbered(place, len(queries)):
+                own, begun = self._chosen(snapshot, query, limits)
             if own.only is not None and not len(own.only):
                 continue
             row = self.rows(snapshot, query)
@@ -113,7 +115,8 @@ class DocumentRanker(Ranker):
                 terms = [*self._terms(snapshot, query), *begun]
                 found[place] = self._fused(snapshot, query, code, terms, own)
             elif not known:
-                found[place] = self._same(snapshot, query, limits, by_words=may_be_words)
+                with numbered(place, len(queries)):
+                    found[place] = self._same(snapshot, query, limits, by_words=may_be_words)
             elif own is not limits:
                 code = snapshot.encoder.encode(row)
                 found[place] = self.nearest(snapshot, code, own, [self.exact(query)])[0]
@@ -359,6 +362,7 @@ class DocumentRanker(Ranker):
         other = self.query_of(snapshot, key)
         rows = self.rows(snapshot, query), self.rows(snapshot, other)
         unlearned = shared_unlearned(features, self._analyzer(snapshot), query, other)
+        unlearned += begun_words(query, other)
         why = explain(features, snapshot.encoder, *rows, top, unlearned)
         if not query.typed or _words_check(snapshot).expansion.is_plain:
             return why

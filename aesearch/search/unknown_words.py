@@ -69,6 +69,14 @@ def shared_unlearned(
     return list(dict.fromkeys(found))
 
 
+def begun_words(query: Query, other: Query) -> list[str]:
+    """Return the words of a text that begin as a query asks for, in small letters."""
+    text = other.text or ""
+    beginnings = (phrase for phrase in query.syntax.shown if phrase.open)
+    places = (place for phrase in beginnings for place in phrase.places(text))
+    return list(dict.fromkeys(text[start:end].lower() for start, end in places))
+
+
 def not_learned(features: TextFeatures, tokens: Sequence[str]) -> list[str]:
     """Return the tokens that a code does not tell of, less stop words, each once."""
     known = {features.terms[column] for column in features.columns_of(tokens)}
