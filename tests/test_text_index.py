@@ -255,7 +255,7 @@ def test_what_is_typed_is_found_in_an_index(tmp_path: Path) -> None:
         "ends": "The rocket carried a tele-\nscope to the sta-\ntion",
         "café": "The café sells crème brûlée and a fresh baguette",
         "isbn": "The book with ISBN 9783161484100 and order 4500012345 was shipped",
-        "code": "The C++ compiler and the C# runtime at 10.0.0.17",
+        "code": "The C++ compiler and the C# runtime at 10.0.0.17 cost 2,500,000 and 🍕 at www.example.co.uk",
         "han": "隣の家の黒猫が庭で鳴いている",
         "engine": "The engine burned for the whole night",
         "who": "to be or not to be",
@@ -272,6 +272,10 @@ def test_what_is_typed_is_found_in_an_index(tmp_path: Path) -> None:
             "C++": "code",
             "10.0.0.17": "code",
             "猫": "han",
+            "2.500.000": "code",
+            "2500000": "code",
+            "example.co.uk": "code",
+            "🍕": "code",
             "not to be": "who",
         }.items():
             (hit,) = index.search(query, k=1)

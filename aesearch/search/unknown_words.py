@@ -41,8 +41,8 @@ def why_nothing_is_known(
     if learned := [word for word in telling if features.columns_of([word])]:
         return (
             "the code gives no weight to what so many documents hold "
-            f"({', '.join(learned[:SHOWN])}); add a word that fewer hold, or search without a "
-            "threshold"
+            f"({', '.join(learned[:SHOWN])}); add a word that fewer hold, or search by "
+            "words too"
         )
     if not telling:
         return f"no {'document holds' if by_words else 'code knows'} {', '.join(texts[:SHOWN])}"
