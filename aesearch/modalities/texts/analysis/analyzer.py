@@ -49,7 +49,8 @@ SHARED = 10  # documents: among so few any is found by the stem
 REMEMBERED = 1 << 18  # chunks and words of which the terms are remembered
 LONGEST = 100  # letters of a term; a longer one is kept as a hash,
 BEGINNING = 60  # behind these many of its letters
-QUERIES = 8  # of which the units are remembered
+QUERIES = 8  # of which the units are remembered,
+LONG_QUERY = 1 << 17  # letters, up to which they are
 SHORT = 48  # a chunk that is longer is rarely met again
 
 # A word that the end of a line cuts is one chunk.
@@ -287,7 +288,7 @@ class Analyzer:
 
     def units(self, text: str) -> Sequence[Unit]:
         """Return what is typed as one; that of a query is asked for several times."""
-        return self._units(text)
+        return self._units(text) if len(text) <= LONG_QUERY else self._units_of(text)
 
     @cached_property
     def _units(self) -> Callable[[str], Sequence[Unit]]:
