@@ -328,15 +328,18 @@ def _is_close(whole: str) -> bool:
 def neighbors_in(whole: str) -> tuple[str, ...]:
     """Return the parts of a whole that is bound closely: two neighbors, its beginnings, its ends.
 
-    Of v1.2.3 also 1.2.3, without its letter. Single ones are none.
+    Of v1.2.3 also 1.2.3, without its letter; of four numbers (10.0.0.17), of which logs are full,
+    only the beginnings. Single ones are none.
     """
     runs = [match.span() for match in _INNER.finditer(whole)][:MOST_PARTS]
     last = len(runs) - 1
     begins = [1] * bool(_VERSION.match(whole))
     found = list(without_v(whole)) if last > 0 else []
+    numbers = last > 2 and not any(map(str.isalpha, whole))
     for one in range(last):
-        found.append(whole[runs[one][0] : runs[one + 1][1]])
-        found.append(whole[runs[one][0] :])
+        if not numbers:
+            found.append(whole[runs[one][0] : runs[one + 1][1]])
+            found.append(whole[runs[one][0] :])
         found += (whole[begin : runs[one + 1][1]] for begin in (runs[0][0], *begins))
     return tuple(dict.fromkeys(part for part in found if part != whole))
 
