@@ -446,6 +446,6 @@ def _asked(
     for unit in analyzer.units(query.syntax.plain):
         columns = features.columns_of(raw_tokens(unit.text))
         weight = max((float(features.weights[column]) for column in columns), default=most)
-        own = (*unit.all_terms(), *unit.others)
-        weights |= {term: weight for term in own if term in asked}
+        own_terms = (*unit.all_terms(), *unit.others)
+        weights |= {term: weight for term in own_terms if term in asked}
     return {term: (number, weight) for number, (term, weight) in enumerate(weights.items())}
