@@ -109,7 +109,26 @@ FOUND = [  # what a text holds, what is typed; both ways unless the text has mor
     ("iPhone手机", "手机"),
     ("iPhone手机", "iphone"),
     ("to be or not to be", "to be or not to be"),
+    ("a pizza🍕🔥 for 2", "🍕"),
+    ("to 🇩🇪🇩🇰", "🇩🇰"),
+    ("a thumb 👍🏽", "👍"),
+    ("so ☀\ufe0f", "☀"),
+    ("かたかな", "カタカナ"),
+    ("カタカナ", "かたかな"),
+    ("և", "եւ"),
+    ("את צה״ל", "צהל"),
+    ('את צה"ל', "צהל"),
+    ("את צהל", "צה״ל"),
+    ("हिंदी", "हिन्दी"),
+    ("हिन्दी", "हिंदी"),
+    ("ज़रूर", "जरूर"),
 ]
+
+
+def test_flags_are_told_apart() -> None:
+    analyzer = Analyzer()
+    assert analyzer.query_terms("🇩🇪🇩🇰 🍕") == ["🇩🇪", "🇩🇰", "🍕"]
+    assert not finds(analyzer, "🇩🇪 🇩🇰", "🇪🇩")
 
 
 def finds(analyzer: Analyzer, text: str, query: str) -> bool:
@@ -164,7 +183,7 @@ def test_what_is_held_as_a_whole_is_asked_for_as_a_whole() -> None:
         return analyzer.query_terms(query, held.__contains__)
 
     assert asked("10.0.0.17") == ["10.0.0.17"]
-    assert asked("10.0.0.99") == ["10", "0", "0", "99"]
+    assert asked("10.0.0.99") == ["10.0", "10.0.0", "10", "0", "0", "99"]
     assert asked("7,000") == ["7", "000"]
     held.update(analyzer.index_terms("7.000"))
     assert asked("7,000") == asked("7000") == [",7000"]
@@ -173,7 +192,7 @@ def test_what_is_held_as_a_whole_is_asked_for_as_a_whole() -> None:
     assert asked("id=AB-1234") == ["id", "ab-1234"]
     assert asked("Jean-Luc") == ["jeanluc"]
     assert asked("Jean-Luc joined") == ["jeanluc", "jean", "luc", "join"]
-    assert analyzer.query_terms("AB-123") == ["ab-123", "ab", "123"]
+    assert analyzer.query_terms("AB-123") == ["ab123", "ab-123", "ab", "123"]
 
 
 def test_stop_words_are_asked_for_where_there_is_nothing_else() -> None:
@@ -194,6 +213,7 @@ def test_a_rare_word_is_found_as_it_is_spelled() -> None:
     assert words.search(words.terms_of("Banks"), 5)[0].tolist() == [20]
     assert words.terms_of("bank") == ["bank"]
     assert words.terms_of("Banks came") == ["bank", "came"]
+    assert words.terms_of("the Banks of") == [f"{EXACT}banks"]
 
 
 def test_compounds_are_found_by_their_parts() -> None:
@@ -254,6 +274,9 @@ def test_the_language_of_a_collection(language: str) -> None:
 
 def test_two_languages_in_equal_parts_have_no_stems() -> None:
     assert Analyzer.fit([SENTENCES["english"], SENTENCES["german"]] * 3).language == ""
+    others = [SENTENCES["german"], SENTENCES["french"]] * 2
+    assert Analyzer.fit([SENTENCES["english"]] * 9 + others).language == ""  # by words a half
+    assert Analyzer.fit([SENTENCES["english"]] * 18 + others).language == "english"
     assert Analyzer.fit([SENTENCES["english"]] * 9 + [SENTENCES["german"]]).language == "english"
     assert Analyzer.fit([SENTENCES["german"]], "english").language == "english"  # as was named
     assert language_of({}) == ""
@@ -302,6 +325,8 @@ def test_spans_stand_where_the_terms_are(text: str, language: str) -> None:
     for term, start, end in found:
         assert 0 <= start < end <= len(text)
         assert term in held
+    for term in held:
+        assert any(analyzer.spans(text, [term])), term
 
 
 @given(chunk=st.text(alphabet="ab1.-_/@=:'#+ ,", min_size=1, max_size=12))
@@ -342,10 +367,60 @@ def test_numbers_of_any_length(number: int) -> None:
     assert finds(Analyzer("english"), f"No. {number}, please", str(number))
 
 
-def test_what_is_very_long_is_found_by_its_beginning() -> None:
-    text = "x" * 5000
-    assert finds(Analyzer(), f"a {text} b", text)
-    assert max(map(len, Analyzer().index_terms(f"{text} {text}.{text}"))) == LONGEST
+@pytest.mark.parametrize("sign", ["", "/", ".", "-", "@"])
+def test_what_is_very_long_is_found_as_a_whole(sign: str) -> None:
+    one, other = (f"{'xy' * 60}{sign}1{n}" for n in "ab")
+    assert finds(Analyzer(), f"a {one} b", one)
+    held = set(Analyzer().index_terms(other))
+    assert Analyzer().query_terms(one)[0] not in held
+    assert max(map(len, Analyzer().index_terms(f"{one} {one}.{other}"))) <= LONGEST
+
+
+NEIGHBORS = [  # what is typed, and what of a text it marks
+    ("at www.heise.de now", "heise.de", "heise.de"),
+    ("of v1.2.3-beta+build5", "1.2.3", "1.2.3"),
+    ("of v1.2.3-beta+build5", "v1.2.3", "v1.2.3"),
+    ("release 1.2.3", "v1.2.3", "1.2.3"),
+    ("mail.example.co.uk", "example.co.uk", "example.co.uk"),
+    ("john.doe+tag@x.org", "john.doe", "john.doe"),
+    ("x.tar.gz", "x.tar", "x.tar"),
+    ("my_snake_case_name", "snake_case", "snake_case"),
+    ("XR_500-b", "XR_500", "XR_500"),
+    ("1,000", "1000", "1,000"),
+    ("2,500,000", "2.500.000", "2,500,000"),
+    ("978-3-16-148410-0", "9783161484100", "978-3-16-148410-0"),
+    ("9783161484100", "978-3-16-148410-0", "9783161484100"),
+    ("AB-1234", "ab1234", "AB-1234"),
+    ("ab1234", "AB-1234", "ab1234"),
+    ("user-42", "user42", "user-42"),
+    (
+        "123e4567-e89b-12d3-a456-426614174abed",
+        "123e4567e89b12d3a456426614174abed",
+        "123e4567-e89b-12d3-a456-426614174abed",
+    ),
+]
+
+
+@pytest.mark.parametrize("language", ["", "english"])
+@pytest.mark.parametrize(("text", "query", "mark"), NEIGHBORS)
+def test_parts_that_stand_together_are_found_as_one(
+    text: str, query: str, mark: str, language: str
+) -> None:
+    analyzer = Analyzer(language)
+    held = set(analyzer.index_terms(text))
+    (asked,) = analyzer.query_terms(query, held.__contains__)
+    [(start, end)] = {(start, end) for _, start, end in analyzer.spans(text, {asked})}
+    assert text[start:end] == mark
+    (unit,) = analyzer.units(query)
+    assert not held.isdisjoint(unit.itself)
+
+
+def test_what_is_not_held_as_a_whole_is_asked_for_by_what_stands_together() -> None:
+    texts = ["1.2.4", "1 2 3", "1 4"]
+    words = Words.build((n, Analyzer().index_terms(text)) for n, text in enumerate(texts))
+    words.analyzer = Analyzer()
+    assert words.terms_of("1.2.3") == ["1.2", "1", "2", "3"]
+    assert words.terms_of("v1.2.3") == ["1.2", "v1", "2", "3"]
 
 
 def test_each_chinese_letter_has_one_form() -> None:

@@ -14,10 +14,10 @@ from aesearch.modalities.texts.passages import (
     LONG,
     MOST,
     OVERLAP,
-    UNIT,
     half_of,
     passages_of,
     sentences,
+    unit_pattern,
 )
 from aesearch.modalities.texts.snippets import ELLIPSIS, WINDOW, Snippet, snippet
 
@@ -63,7 +63,7 @@ def test_sentences_leave_out_nothing_but_blanks() -> None:
 
 
 def words(text: str) -> int:
-    return len(UNIT.findall(text))
+    return len(unit_pattern().findall(text))
 
 
 def test_short_documents_have_none() -> None:

@@ -14,10 +14,10 @@ from aesearch.modalities.texts.passages import (
     LENGTH,
     LONG,
     OVERLAP,
-    UNIT,
     half_of,
     passages_of,
     sentences,
+    unit_pattern,
 )
 from aesearch.modalities.texts.snippets import ELLIPSIS, WINDOW, opening, snippet
 from aesearch.modalities.texts.tokenizer import raw_tokens, spans, term_of, tokenize
@@ -126,7 +126,7 @@ LONG_TEXTS = st.builds(
 @given(text=LONG_TEXTS)
 def test_passages_cover_a_long_text_in_order(text: str) -> None:
     found = passages_of(text)
-    units = [match.span() for match in UNIT.finditer(text)]
+    units = [match.span() for match in unit_pattern().finditer(text)]
     assert bool(found) == (len(units) >= LONG)
     assert found == passages_of(text)
     if not found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -15,7 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from collections_ import keys_of
-from texts_ import NAMES, RARE, long_text, made, make_text, topics_of, write_texts
+from texts_ import (
+    NAMES,
+    RARE,
+    long_text,
+    made,
+    make_text,
+    topics_of,
+    write_table,
+    write_texts,
+)
 
 import aesearch
 from aesearch.errors import (
@@ -58,6 +68,28 @@ def own(source: Path, index: Index, tmp_path: Path) -> Index:  # noqa: ARG001 - 
 
 
 # -- searching -------------------------------------------------------------------------------------
+
+
+def test_a_snippet_shows_a_rare_word_wherever_it_stands(tmp_path: Path) -> None:
+    root = tmp_path / "docs"
+    root.mkdir()
+    for n in range(12):
+        text = f"The planet Saturn is there. {make_text('music', n)}"
+        (root / f"saturn{n}.txt").write_text(text)
+    before, behind = "filler words here. " * 300, "more filler text. " * 300
+    long = f"{before}the hidden treasures of Saturns lie {behind}Saturn"
+    (root / "long.txt").write_text(long)
+    index = made(root, tmp_path / "own")
+    for query, mark in (
+        ("treasures", "treasures"),
+        ("violin treasures", "treasures"),
+        ("Saturns", "Saturns"),
+        ("the saturns", "Saturns"),
+    ):
+        [shown] = [hit.snippet for hit in index.search(query, k=40) if hit.key == "long.txt"]
+        marked = {shown.text[start:end] for start, end in shown.marks}
+        assert mark in marked, query
+        assert "Saturn" not in marked, query
 
 
 def test_it_is_an_index_of_documents(index: Index) -> None:
@@ -165,6 +197,34 @@ def test_an_empty_query_is_refused(query: str, index: Index) -> None:
             index.search(query, hybrid=hybrid)
 
 
+def test_of_several_queries_the_one_without_a_known_word_is_named(index: Index) -> None:
+    with pytest.raises(ContentError, match=r"^query 1, counted from 0: no known word .*: qqqq$"):
+        index.search_many(["boat", "qqqq"])
+    with pytest.raises(ContentError, match=r"^query 2, counted from 0: the query only says"):
+        index.search_many(["boat", "mast", "-boat"])
+
+
+def test_the_words_of_a_prefix_are_explained(index: Index) -> None:
+    query = index.prepare("spinna*")
+    (hit,) = index.search(query, k=1)
+    assert [term.word for term in index.explain(query, hit.key).shared] == ["spinnaker"]
+
+
+def test_words_of_what_was_removed_are_named(own: Index) -> None:
+    assert own.unknown_words(RARE["sailing"]) == []
+    own.remove(["sailing/00.txt"])
+    assert own.unknown_words(RARE["sailing"]) == [RARE["sailing"]]
+
+
+def test_a_word_of_all_documents_is_said_to_be_one(tmp_path: Path) -> None:
+    write_table(
+        tmp_path / "t.csv", [{"text": f"satellite {make_text('music', n)}"} for n in range(9)]
+    )
+    index = made(tmp_path / "t.csv", tmp_path / "own")
+    with pytest.raises(ContentError, match=r"so many documents hold \(satellite\)"):
+        index.search("satellite", threshold=0.1)
+
+
 def test_words_that_are_passed_over_are_named(index: Index) -> None:
     text = f"the boat zeppelin {RARE['sailing']}"
     assert index.unknown_words("the boat in the harbour", hybrid=False) == []
@@ -185,7 +245,7 @@ def test_words_that_no_code_knows_are_found_all_the_same(tmp_path: Path) -> None
         assert index.unknown_words("penguin puffin") == ["puffin"]
         assert len(index.search("swims", 20)) == 13
         for refused in ({"hybrid": False}, {"threshold": 0.1}):
-            with pytest.raises(ContentError, match=r"^no known word in the query: swims$"):
+            with pytest.raises(ContentError, match=r"so many documents hold \(swims\)"):
                 index.search("swims", **refused)
 
 
@@ -196,6 +256,7 @@ def test_what_is_typed_is_found_in_an_index(tmp_path: Path) -> None:
         "café": "The café sells crème brûlée and a fresh baguette",
         "isbn": "The book with ISBN 9783161484100 and order 4500012345 was shipped",
         "code": "The C++ compiler and the C# runtime at 10.0.0.17",
+        "price": "A 🍕 at www.example.co.uk for 2,500,000",
         "han": "隣の家の黒猫が庭で鳴いている",
         "engine": "The engine burned for the whole night",
         "who": "to be or not to be",
@@ -212,6 +273,10 @@ def test_what_is_typed_is_found_in_an_index(tmp_path: Path) -> None:
             "C++": "code",
             "10.0.0.17": "code",
             "猫": "han",
+            "2.500.000": "price",
+            "2500000": "price",
+            "example.co.uk": "price",
+            "🍕": "price",
             "not to be": "who",
         }.items():
             (hit,) = index.search(query, k=1)
@@ -247,6 +312,15 @@ def test_unknown_words_are_named_with_those_spelled_like_them(index: Index) -> N
     )
     with pytest.raises(ContentError, match=r"^no known word in the query: it holds no words$"):
         index.search("?! -- ...")
+    for query in ("1234567890", "C++", "🍕"):
+        with pytest.raises(ContentError, match=f"^no document holds {re.escape(query.lower())}$"):
+            index.search(query)
+        with pytest.raises(ContentError, match=f"^no code knows {re.escape(query.lower())}$"):
+            index.search(query, threshold=0.1)
+    with pytest.raises(ContentError, match=r"^no document holds nasa$"):
+        index.search("N.A.S.A.")
+    with pytest.raises(ContentError, match=r"^the query holds only stop words \(I'm\), which"):
+        index.search("I'm")
     with pytest.raises(ContentError, match=r"^the query holds only stop words \(the\), which"):
         index.search("the", hybrid=False)
 

@@ -10,14 +10,16 @@ import numpy as np
 
 from aesearch.errors import ContentError, DamagedError
 from aesearch.ingest.passages import DOCUMENT
+from aesearch.modalities.texts.analysis.analyzer import EXACT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
 from aesearch.modalities.texts.tokenizer import raw_tokens
 from aesearch.search.fusion import CANDIDATES, Lexical, WordsCheck
 from aesearch.search.hits import Found, Hit, Limits
-from aesearch.search.query import Query
+from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
 from aesearch.search.unknown_words import (
+    begun_words,
     not_learned,
     shared_unlearned,
     unknown_words,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 OPENING = 80  # characters of a document without a title, that stand for one
 WHOLE = 1 << 20  # numbers of phrases begin here, and so much one weighs in a snippet
+RARE = 0.5  # of the most that a word of a query weighs: so much weighs what a snippet must show
 DEEPER = 4  # times as many passages are looked for, where they crowd documents out
 
 
@@ -96,7 +99,8 @@ class DocumentRanker(Ranker):
         usual = _words_check(snapshot).prefers_both and limits.threshold is None
         super().allowed(snapshot, limits)  # refuses a k below 1
         for place, query in enumerate(queries):
-            own, begun = self._chosen(snapshot, query, limits)
+            with numbered(place, len(queries)):
+                own, begun = self._chosen(snapshot, query, limits)
             if own.only is not None and not len(own.only):
                 continue
             row = self.rows(snapshot, query)
@@ -111,7 +115,8 @@ class DocumentRanker(Ranker):
                 terms = [*self._terms(snapshot, query), *begun]
                 found[place] = self._fused(snapshot, query, code, terms, own)
             elif not known:
-                found[place] = self._same(snapshot, query, limits)
+                with numbered(place, len(queries)):
+                    found[place] = self._same(snapshot, query, limits, by_words=may_be_words)
             elif own is not limits:
                 code = snapshot.encoder.encode(row)
                 found[place] = self.nearest(snapshot, code, own, [self.exact(query)])[0]
@@ -138,7 +143,9 @@ class DocumentRanker(Ranker):
         chosen = self._conditions(snapshot).choose(syntax, self.matching(limits))
         return limits._replace(only=chosen.ids), chosen.terms
 
-    def _same(self, snapshot: Snapshot, query: Query, limits: Limits) -> list[Found]:
+    def _same(
+        self, snapshot: Snapshot, query: Query, limits: Limits, *, by_words: bool
+    ) -> list[Found]:
         """The items of just the content of a file of which no code knows a word.
 
         Raises
@@ -148,7 +155,8 @@ class DocumentRanker(Ranker):
         """
         exact = self.exact(query)
         if not exact:
-            raise ContentError(why_nothing_is_known(_features(snapshot), query))
+            features, analyzer = _features(snapshot), self._analyzer(snapshot)
+            raise ContentError(why_nothing_is_known(features, analyzer, query, by_words=by_words))
         allowed, _ = super().allowed(snapshot, limits)
         kept = None if allowed is None else set(allowed.tolist())
         same = [Found(id, 1.0, id) for id in exact if kept is None or id in kept]
@@ -181,7 +189,7 @@ class DocumentRanker(Ranker):
             ids, scores = snapshot.engine.search(codes[left], wanted, among=allowed)
             cosines = np.clip(scores, -1, 1)
             for place, row_ids, row_scores in zip(left, ids, cosines, strict=True):
-                found[place] = _documents(row_ids, row_scores, exact[place][:k])
+                found[place] = _documents(row_ids, row_scores, exact[place][:k], k)
             if wanted == rows:
                 break
             left = [place for place in left if len(found[place]) < k]
@@ -261,13 +269,18 @@ class DocumentRanker(Ranker):
         rare = not_learned(_features(snapshot), query.tokens)
         return bool(rare) and self._finds(snapshot, Query(None, b"", text=" ".join(rare)))
 
+    def _opened(self, snapshot: Snapshot) -> Words | None:
+        """The lexical index of a revision, if it was opened."""
+        if self._lexical is not None and self._lexical[0] == snapshot.revision.number:
+            return self._lexical[1]
+        return None
+
     def _analyzer(self, snapshot: Snapshot) -> Analyzer:
         """That of the lexical index where it was opened, or else of the language of the code."""
         from aesearch.search.lexical import analyzer_of
 
-        if self._lexical is not None and self._lexical[0] == snapshot.revision.number:
-            return self._lexical[1].analyzer
-        return analyzer_of(_features(snapshot).language)
+        words = self._opened(snapshot)
+        return analyzer_of(_features(snapshot).language) if words is None else words.analyzer
 
     def prepare(self) -> None:
         """Make the lexical index where queries need it, so that none waits for it."""
@@ -308,8 +321,8 @@ class DocumentRanker(Ranker):
         paths = self.backend.paths_of(keys)
         parts = self.backend.passages_of(one.row for one in found if one.row != one.id)
         features = _features(snapshot)
-        analyzer = self._analyzer(snapshot)
-        asked = {} if query is None else _asked(features, analyzer, query)
+        analyzer, opened = self._analyzer(snapshot), self._opened(snapshot)
+        asked = {} if query is None else _asked(features, analyzer, query, opened)
         phrases = [] if query is None else query.syntax.shown
         hits: list[Hit] = []
         for id, score, row in found:
@@ -318,14 +331,12 @@ class DocumentRanker(Ranker):
             passage = Passage(*parts[row]) if row in parts else None
             own = self._text(kept, id, keys[id])
             text = own.text[passage.start : passage.end] if passage else own.text
-            whole = _places(phrases, text)
-            if passage and phrases and not whole:  # the phrase is what must be seen
-                text = own.text
-                whole = _places(phrases, text)
-            matches = [
-                (*asked[term], start, stop) for term, start, stop in analyzer.spans(text, asked)
-            ]
-            shown = snippet(text, sorted([*whole, *matches], key=lambda one: (one[2], -one[3])))
+            matches = _matches(phrases, asked, analyzer, text)
+            if passage and _misses(matches, phrases, asked):  # which is what must be seen
+                elsewhere = _matches(phrases, asked, analyzer, own.text)
+                if not _misses(elsewhere, phrases, asked):
+                    text, matches = own.text, elsewhere
+            shown = snippet(text, matches)
             hits.append(Hit(score, keys[id], paths[id], _title(own), shown, passage))
         return hits
 
@@ -351,6 +362,7 @@ class DocumentRanker(Ranker):
         other = self.query_of(snapshot, key)
         rows = self.rows(snapshot, query), self.rows(snapshot, other)
         unlearned = shared_unlearned(features, self._analyzer(snapshot), query, other)
+        unlearned += begun_words(query, other)
         why = explain(features, snapshot.encoder, *rows, top, unlearned)
         if not query.typed or _words_check(snapshot).expansion.is_plain:
             return why
@@ -366,13 +378,17 @@ def _words_check(snapshot: Snapshot) -> WordsCheck:
     return WordsCheck.of(snapshot.encoder.manifest.check)
 
 
-def _documents(ids: Ids, scores: Floats, exact: Sequence[int]) -> list[Found]:
-    """The documents of some rows, best first, each at its nearest row; `exact` before them."""
+def _documents(ids: Ids, scores: Floats, exact: Sequence[int], k: int) -> list[Found]:
+    """The k best documents of some rows, each at its nearest row, best first, behind `exact`."""
     best = {id: Found(id, 1.0, id) for id in exact}
-    for row, score in zip(ids.tolist(), scores.tolist(), strict=True):
-        if row >= 0:
-            best.setdefault(row & DOCUMENT, Found(row & DOCUMENT, score, row))
-    return list(best.values())
+    ids, scores = ids[ids >= 0], scores[ids >= 0]
+    documents = ids & DOCUMENT
+    first = np.sort(np.unique(documents, return_index=True)[1])[:k]
+    found = (documents[first].tolist(), scores[first].tolist(), ids[first].tolist())
+    for id, score, row in zip(*found, strict=True):
+        if id not in best:
+            best[id] = Found(id, score, row)
+    return list(best.values())[:k]
 
 
 def _title(own: KeptText) -> str:
@@ -392,15 +408,44 @@ def _places(phrases: Sequence[Phrase], text: str) -> list[tuple[int, float, int,
     ]
 
 
+def _matches(
+    phrases: Sequence[Phrase],
+    asked: Mapping[str, tuple[int, float]],
+    analyzer: Analyzer,
+    text: str,
+) -> list[tuple[int, float, int, int]]:
+    """Where a text holds what was asked for, as snippets take it."""
+    places = _places(phrases, text)
+    places += ((*asked[term], start, stop) for term, start, stop in analyzer.spans(text, asked))
+    return sorted(places, key=lambda one: (one[2], -one[3]))
+
+
+def _misses(
+    matches: Sequence[tuple[int, float, int, int]],
+    phrases: Sequence[Phrase],
+    asked: Mapping[str, tuple[int, float]],
+) -> bool:
+    """Whether a passage holds neither a phrase nor, where there is none, a rare word of a query."""
+    most = max((weight for _, weight in asked.values()), default=0.0)
+    wanted = float(WHOLE) if phrases else RARE * most
+    return not any(weight >= wanted for _, weight, _, _ in matches)
+
+
 def _asked(
-    features: TextFeatures, analyzer: Analyzer, query: Query
+    features: TextFeatures, analyzer: Analyzer, query: Query, words: Words | None
 ) -> dict[str, tuple[int, float]]:
     """A number and a weight of each term of a query; what no code knows weighs most."""
     most = float(features.weights.max(initial=1))
     asked = set(analyzer.query_terms(query.syntax.plain))
+    if words is not None:  # a rare spelling is asked for alone
+        own = words.terms_of(query.syntax.plain)
+        exact = {term: (0, most) for term in own if term.startswith(EXACT)}
+        if exact:
+            return exact
     weights: dict[str, float] = {}
     for unit in analyzer.units(query.syntax.plain):
         columns = features.columns_of(raw_tokens(unit.text))
         weight = max((float(features.weights[column]) for column in columns), default=most)
-        weights |= {term: weight for term in unit.all_terms() if term in asked}
+        own_terms = (*unit.all_terms(), *unit.others)
+        weights |= {term: weight for term in own_terms if term in asked}
     return {term: (number, weight) for number, (term, weight) in enumerate(weights.items())}

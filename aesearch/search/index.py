@@ -9,10 +9,10 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from aesearch.errors import ContentError, ParameterError, UnsupportedError
+from aesearch.errors import ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.search.hits import Found, Hit, Limits
-from aesearch.search.query import Query
+from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
 from aesearch.sources.base import as_key
 from aesearch.storage.folder import IndexFolder
@@ -264,12 +264,9 @@ class Index:
     def _prepared(self, contents: Sequence[Any]) -> Iterator[Query]:
         """Read what is searched with; of several, say which cannot be read."""
         for number, content in enumerate(contents):
-            try:
-                yield self.prepare(content)
-            except ContentError as error:
-                if len(contents) == 1:
-                    raise
-                raise type(error)(f"query {number}, counted from 0: {error}") from error
+            with numbered(number, len(contents)):
+                query = self.prepare(content)
+            yield query
 
     def similar(
         self,

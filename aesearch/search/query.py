@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aesearch.errors import ContentError
+
 if TYPE_CHECKING:
     from aesearch.modalities.texts.analysis import Analyzer
     from aesearch.search.syntax import Syntax
+
+
+@contextmanager
+def numbered(number: int, count: int) -> Iterator[None]:
+    """Say of which of several queries an error is."""
+    try:
+        yield
+    except ContentError as error:
+        if count == 1:
+            raise
+        raise type(error)(f"query {number}, counted from 0: {error}") from error
 
 
 @dataclass

@@ -19,23 +19,41 @@ SHOWN = 3
 SUGGESTED = 3
 
 
-def why_nothing_is_known(features: TextFeatures, query: Query) -> str:
-    """Say that no word of a query is known, and which known ones are spelled like them."""
-    words = list(dict.fromkeys(query.words))
-    telling = [word for word in words if term_of(word, features.language)][:SHOWN]
-    if not words:
+def why_nothing_is_known(
+    features: TextFeatures, analyzer: Analyzer, query: Query, *, by_words: bool
+) -> str:
+    """Say that no word of a query is known, and which known ones are spelled like them.
+
+    `by_words` says whether the documents were asked for the words, and not only the code.
+    """
+    plain = query.syntax.plain
+    units = analyzer.units(plain)
+    if not units and not any(map(str.isalnum, plain)):
         return "no known word in the query: it holds no words"
-    if not telling:
+    texts = list(dict.fromkeys(unit.text for unit in units if not unit.is_stop_word))
+    telling = [word for word in dict.fromkeys(query.words) if term_of(word, features.language)]
+    if not texts or (query.words and not telling):
+        stops = list(dict.fromkeys(unit.text for unit in units)) or plain.split()  # I'm
         return (
-            f"the query holds only stop words ({', '.join(words[:SHOWN])}), which any document "
+            f"the query holds only stop words ({', '.join(stops[:SHOWN])}), which any document "
             "may hold; add a word that says what it is about"
         )
-    # A word that all documents hold is in the vocabulary and weighs nothing.
+    if learned := [word for word in telling if features.columns_of([word])]:
+        return (
+            "the code gives no weight to what so many documents hold "
+            f"({', '.join(learned[:SHOWN])}); add a word that fewer hold, or search by "
+            "words too"
+        )
+    if not telling:
+        return f"no {'document holds' if by_words else 'code knows'} {', '.join(texts[:SHOWN])}"
     similar = [
-        near for word in telling for near in features.suggest(word, SUGGESTED) if near != word
+        near
+        for word in telling[:SHOWN]
+        for near in features.suggest(word, SUGGESTED)
+        if near != word
     ]
     hint = f"; similar words that it knows: {', '.join(similar)}" if similar else ""
-    return f"no known word in the query: {', '.join(telling)}{hint}"
+    return f"no known word in the query: {', '.join(telling[:SHOWN])}{hint}"
 
 
 def shared_unlearned(
@@ -49,6 +67,14 @@ def shared_unlearned(
         if not_learned(features, raw_tokens(unit.text)) and not held.isdisjoint(unit.all_terms())
     )
     return list(dict.fromkeys(found))
+
+
+def begun_words(query: Query, other: Query) -> list[str]:
+    """Return the words of a text that begin as a query asks for, in small letters."""
+    text = other.text or ""
+    beginnings = (phrase for phrase in query.syntax.shown if phrase.open)
+    places = (place for phrase in beginnings for place in phrase.places(text))
+    return list(dict.fromkeys(text[start:end].lower() for start, end in places))
 
 
 def not_learned(features: TextFeatures, tokens: Sequence[str]) -> list[str]:
@@ -76,16 +102,16 @@ def unknown_words(features: TextFeatures, query: Query, words: Words | None = No
     if words is None:
         return not_learned(features, query.tokens)
     units = words.analyzer.units(query.syntax.plain)
-    return list(dict.fromkeys(text for unit in units for text in _missing(unit, features, words)))
+    return list(dict.fromkeys(text for unit in units for text in _missing(unit, words)))
 
 
-def _missing(unit: Unit, features: TextFeatures, words: Words) -> list[str]:
+def _missing(unit: Unit, words: Words) -> list[str]:
     """Return what of a unit no document holds."""
-    if unit.is_stop_word or any(map(words.holds, unit.terms)):
+    if unit.is_stop_word or any(map(words.holds, unit.itself)):
         return []
     if not unit.parts:
-        return [] if features.columns_of(raw_tokens(unit.text)) else [unit.text]
-    missing = [text for part in unit.parts for text in _missing(part, features, words)]
+        return [unit.text]
+    missing = [text for part in unit.parts for text in _missing(part, words)]
     if len(missing) == len(unit.parts) or unit.binding is Binding.CLOSE:
         return [unit.text]
     if unit.binding is Binding.LETTERS:

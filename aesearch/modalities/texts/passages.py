@@ -6,6 +6,7 @@ import random
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 LONG = 400  # words, from which a document has passages
@@ -14,12 +15,10 @@ OVERLAP = 0.2
 MOST = 1000  # passages of one document: those of a longer one are longer
 LETTERS_PER_WORD = 2  # where words are not set apart
 
-# Words, or runs of two letters of scripts that do not set words apart.
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
     "\uf900-\ufaff"
 )
-UNIT = re.compile(f"[{UNSPACED}]{{1,{LETTERS_PER_WORD}}}|[^\\s{UNSPACED}]+")
 # A sentence ends at a full stop before a space and no small letter, at a CJK stop, at a blank line,
 # or where a list goes on.
 END = re.compile(
@@ -36,6 +35,12 @@ class Passage(NamedTuple):
 
     start: int
     end: int
+
+
+@cache
+def unit_pattern() -> re.Pattern[str]:
+    """Words, or runs of two letters of scripts that do not set words apart; it compiles slowly."""
+    return re.compile(f"[{UNSPACED}]{{1,{LETTERS_PER_WORD}}}|[^\\s{UNSPACED}]+")
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -68,7 +73,7 @@ def passages_of(text: str) -> list[Passage]:
     """
     if text.isascii() and len(text.split()) < LONG:  # ten times as quick
         return []
-    units = [found.span() for found in UNIT.finditer(text)]
+    units = [found.span() for found in unit_pattern().finditer(text)]
     if len(units) < LONG:
         return []
     length = max(LENGTH, -(-len(units) * 5 // (4 * MOST)))
@@ -103,7 +108,7 @@ def half_of(text: str, seed: int) -> str:
     draw = random.Random(f"{seed} {len(text)} {text[:200]}")
     parts = [text[start:end] for start, end in sentences(text)]
     if len(parts) < 2:
-        units = [found.span() for found in UNIT.finditer(text)]
+        units = [found.span() for found in unit_pattern().finditer(text)]
         if len(units) < 2:
             return text
         half = len(units) // 2

@@ -104,8 +104,10 @@ def _word_start(text: str, place: int) -> int:
 
 def _clean(part: str, before: Sequence[str]) -> str:
     """Return a piece in one line, without what a terminal would obey."""
-    kept = "".join(" " if _is_control(letter) else letter for letter in part)
-    kept = SPACE.sub(" ", kept)
+    kept = SPACE.sub(" ", part)
+    if not kept.isprintable():
+        kept = "".join(" " if _is_control(letter) else letter for letter in kept)
+        kept = SPACE.sub(" ", kept)
     last = next((piece for piece in reversed(before) if piece), ELLIPSIS)
     return kept.lstrip() if last.endswith((" ", ELLIPSIS)) else kept
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +20,14 @@ from aesearch.modalities.texts.analysis.chunks import (
     Whole,
     digits_of,
     grams,
+    is_parted_number,
     is_unspaced,
+    joined_by,
+    neighbors_in,
     placed_grams,
     quick_split,
     split,
+    without_v,
 )
 from aesearch.modalities.texts.analysis.compounds import NO_COMPOUNDS, Compounds
 from aesearch.modalities.texts.analysis.folding import folded, umlauts_written_out
@@ -31,27 +35,33 @@ from aesearch.modalities.texts.analysis.languages import (
     ENGLISH,
     STOPS,
     TURKISH,
+    common_words,
     language_of,
     stemmer,
     stems_version,
 )
 
-VERSION = 1  # of the terms: a lexical index of another version is made anew
+VERSION = 2  # of the terms: a lexical index of another version is made anew
 UNCOUNTED = "\x01"  # before a stop word: it is found, and makes no document longer
 EXACT = "\x02"  # before a word that is found as it is spelled, and not by its stem
 RARE = 2  # documents
 SHARED = 10  # documents: among so few any is found by the stem
 REMEMBERED = 1 << 18  # chunks and words of which the terms are remembered
-LONGEST = 100  # letters of a term; of longer ones these many count
+LONGEST = 100  # letters of a term; a longer one is kept as a hash,
+BEGINNING = 60  # behind these many of its letters
+QUERIES = 8  # of which the units are remembered,
+LONG_QUERY = 1 << 17  # letters, up to which they are
 SHORT = 48  # a chunk that is longer is rarely met again
 
 # A word that the end of a line cuts is one chunk.
 _BROKEN = re.compile("[-\u00ad\u2010](?<=[^\\W\\d_].)[ \\t]*\\r?\\n[ \\t]*(?=[^\\W\\d_])")
 _BROKEN_ASCII = re.compile("-(?<=[A-Za-z]-)[ \\t]*\\r?\\n[ \\t]*(?=[A-Za-z])")  # is quicker
 _CHUNK = re.compile("(?:\\S*[^\\W\\d_][-\u00ad\u2010][ \\t]*\\r?\\n[ \\t]*(?=[^\\W\\d_]))*\\S+")
+_UNBROKEN = re.compile("\\S+")
 _EDGES = "".join(chr(n) for n in range(33, 127) if not chr(n).isalnum())
 _PARTED = str.maketrans(dict.fromkeys('"()[]{}<>!?;`', " "))  # see `chunks.split`
 _HUMPS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SAME_BEGINNING = ("", ENGLISH)
 _WITH_UMLAUTS = ("", ENGLISH)  # German names in other texts; the German stemmer knows them
 
 
@@ -67,6 +77,8 @@ class Unit(NamedTuple):
     asked : tuple of str
         Those of them that a query asks for.
     parts : tuple of Unit
+    others : tuple of str
+        Terms of the same, written in another way: 1,000 for 1000, ab1234 for ab-1234.
     start, end : int
         Where it is in the plain form of its chunk.
     binding : Binding
@@ -80,6 +92,13 @@ class Unit(NamedTuple):
     start: int
     end: int
     binding: Binding = Binding.NONE
+    others: tuple[str, ...] = ()
+
+    @property
+    def itself(self) -> tuple[str, ...]:
+        """Terms of just this, not of what it begins or ends with, and not of its parts."""
+        own = self.terms[:1] if self.is_exact else self.terms
+        return (*own, *self.others)
 
     @property
     def is_exact(self) -> bool:
@@ -206,9 +225,10 @@ class Analyzer:
             Whether any document holds a term. What a document holds as a whole is asked for as
             a whole: an address alone, where it is in a document, and its parts where it is not.
         """
-        units = list(self.units(text))
-        alone = len(units) == 1
-        asked = [term for unit in units for term in _asked(unit, alone, holds)]
+        units = self.units(text)
+        telling = [unit for unit in units if not self._tells_nothing(unit)]
+        alone = (telling or units)[0] if len(telling or units) == 1 else None
+        asked = [term for unit in units for term in _asked(unit, unit is alone, holds)]
         return [term for term in asked if not term.startswith(UNCOUNTED)] or asked
 
     def spans(self, text: str, terms: Collection[str]) -> Iterator[tuple[str, int, int]]:
@@ -217,9 +237,16 @@ class Analyzer:
         Of a whole and its parts the whole is named, of places that overlap the first.
         """
         terms = frozenset(terms)
+        exact = frozenset(term.removeprefix(EXACT) for term in terms if term.startswith(EXACT))
+        if not exact <= self.rare:  # those of a query, where an index was opened
+            yield from replace(self, rare=exact).spans(text, terms)
+            return
         letters = _pattern_of_letters(terms)
-        for match in _CHUNK.finditer(text):
-            chunk = _BROKEN.sub("-", match[0])
+        begins = self._beginnings(terms)
+        for match in (_CHUNK if _BROKEN.search(text) else _UNBROKEN).finditer(text):
+            chunk = _BROKEN.sub("-", match[0]) if "\n" in match[0] else match[0]
+            if begins is not None and chunk.isascii() and not begins.search(chunk):
+                continue
             if terms.isdisjoint(self._chunks[chunk]):
                 continue
             if chunk != match[0]:
@@ -232,6 +259,23 @@ class Analyzer:
                     start, end = plain.place(first, last)
                     yield term, match.start() + start, match.start() + end
 
+    def _beginnings(self, terms: Collection[str]) -> re.Pattern[str] | None:
+        """What finds the beginnings of some terms in chunks of ASCII, far quicker than analysis.
+
+        None where stems may begin otherwise than their words, or words stand inside of others.
+        """
+        if self.language not in _SAME_BEGINNING:
+            return None
+        first = {term.lstrip(f"{UNCOUNTED}{EXACT},")[:1] for term in terms} - {""}
+        small = "".join(letter for letter in first if "a" <= letter <= "z")
+        digits = "".join(letter for letter in first if "0" <= letter <= "9")
+        others = "".join(first.difference(small, digits))
+        # A letter begins a word, or is a capital within one; a digit may come behind the v of v1.
+        parts = [f"(?<![A-Za-z])[{small}]|[{small.upper()}]"] * bool(small)
+        parts += [f"(?<![A-UW-Za-uw-z0-9])[{digits}]"] * bool(digits)
+        parts += [f"[{re.escape(others)}]"] * bool(others)
+        return re.compile("|".join(parts) or "(?!)")
+
     def _places(
         self, part: Whole | Run, chunk: Chunk, terms: frozenset[str], letters: re.Pattern[str]
     ) -> Iterator[tuple[str, int, int]]:
@@ -242,10 +286,22 @@ class Analyzer:
         else:
             yield from _places(self._unit(part), terms)
 
-    def units(self, text: str) -> Iterator[Unit]:
-        """Go through what is typed as one."""
-        for chunk in _BROKEN.sub("-", text).split():
-            yield from map(self._unit, split(Chunk.of(chunk, self.language)))
+    def units(self, text: str) -> Sequence[Unit]:
+        """Return what is typed as one; that of a query is asked for several times."""
+        return self._units(text) if len(text) <= LONG_QUERY else self._units_of(text)
+
+    @cached_property
+    def _units(self) -> Callable[[str], Sequence[Unit]]:
+        return lru_cache(maxsize=QUERIES)(self._units_of)
+
+    def _units_of(self, text: str) -> Sequence[Unit]:
+        chunks = _BROKEN.sub("-", text).split()
+        parts = (part for chunk in chunks for part in split(Chunk.of(chunk, self.language)))
+        return list(map(self._unit, parts))
+
+    def _tells_nothing(self, unit: Unit) -> bool:
+        """Whether a unit is a word that most texts of the language hold."""
+        return unit.is_stop_word or unit.text in common_words(self.language)
 
     # -- chunks ----------------------------------------------------------------------------------
 
@@ -287,7 +343,7 @@ class Analyzer:
 
     def _terms_of_parts(self, wholes: list[str], words: list[str]) -> tuple[str, ...]:
         """Return the terms of what `quick_split` gave."""
-        found = [whole[:LONGEST] for whole in wholes]
+        found = [*map(_shortened, wholes)]
         for word in words:
             found += self._indexed[word]
         return tuple(dict.fromkeys(found))
@@ -306,27 +362,45 @@ class Analyzer:
 
     def _whole(self, whole: Whole) -> tuple[str, ...]:
         """Return the terms of a whole itself."""
-        if whole.binding is not Binding.HYPHENS:
-            return tuple(spelling[:LONGEST] for spelling in whole.spellings)
-        return self._indexed[whole.spellings[0]]
+        if whole.binding is Binding.HYPHENS:
+            return self._indexed[whole.spellings[0]]
+        joined = joined_by(whole.text) if whole.binding is Binding.CLOSE else ""
+        more = self._indexed[joined] if joined else ()
+        return (*map(_shortened, whole.spellings), *more)
 
     def _unit(self, part: Whole | Run) -> Unit:
         if isinstance(part, Run):
             return _of_letters(part) if part.unspaced else self._of_run(part)
         parts = tuple(self._unit(inner) for inner in part.parts)
         terms = self._whole(part)
-        return Unit(part.text, terms, terms[:1], parts, part.start, part.end, part.binding)
+        place = part.start, part.end
+        others = self._other_spellings(part.text, part.binding)
+        return Unit(part.text, terms, terms[:1], parts, *place, part.binding, others)
+
+    def _other_spellings(self, text: str, binding: Binding = Binding.NONE) -> tuple[str, ...]:
+        """Return as what else it may be written: 1000 as 1,000, ab-1234 as ab1234, v1.2 as 1.2."""
+        if binding is Binding.NONE:
+            return (digits_of(text),) if len(text) > 3 and text.isdigit() else ()
+        if is_parted_number(text):
+            return digits_of(text)[1:], digits_of(text)
+        if binding is not Binding.CLOSE:
+            return ()
+        joined = joined_by(text)
+        return (*(self._words[joined] if joined else ()), *without_v(text))
 
     def _of_run(self, run: Run) -> Unit:
         terms = self._words[run.text]
+        exact = (EXACT + run.text,) if run.text in self.rare else ()
         inner = [(low, self._words[low]) for low in _humps(run.cased)]
         inner += [(part, (part,)) for part in self.compounds.split(run.text)]
         parts = tuple(Unit(text, own, own, (), run.start, run.end) for text, own in inner)
-        return Unit(run.text, terms, terms, parts, run.start, run.end)
+        others = self._other_spellings(run.text)
+        place = run.start, run.end
+        return Unit(run.text, (*terms, *exact), terms, parts, *place, others=others)
 
     def _terms_of_word(self, word: str) -> tuple[str, ...]:
         """Return the terms of a word in small letters, the one that it is asked by first."""
-        word = word[:LONGEST]
+        word = _shortened(word)
         plain = folded(word)
         if self.language == ENGLISH and plain in STOPS:
             return (UNCOUNTED + plain,)
@@ -343,6 +417,15 @@ class Analyzer:
             written_out = folded(umlauts_written_out(word))
             found.append(stem(written_out) if stem else written_out)
         return tuple(dict.fromkeys(found))
+
+
+def _shortened(term: str) -> str:
+    """Return a term, of a long one its beginning and a hash of all of it."""
+    if len(term) <= LONGEST:
+        return term
+    from xxhash import xxh3_64_hexdigest  # which hardly any text needs
+
+    return term[:BEGINNING] + xxh3_64_hexdigest(term.encode("utf-8", "surrogatepass"))
 
 
 def _version(language: str) -> list[int | str]:
@@ -378,10 +461,10 @@ def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iter
     if alone and holds is not None and holds(EXACT + unit.text):
         yield EXACT + unit.text
         return
-    if numbers := _other_numbers(unit):
+    if unit.others:
         if holds is None:
-            yield from numbers
-        elif not holds(unit.terms[0]) and (held := [term for term in numbers if holds(term)]):
+            yield from unit.others
+        elif not holds(unit.terms[0]) and (held := [term for term in unit.others if holds(term)]):
             yield held[0]
             return
     if not unit.parts:
@@ -391,15 +474,10 @@ def _asked(unit: Unit, alone: bool, holds: Callable[[str], bool] | None) -> Iter
         yield from unit.asked
         if holds is not None and (unit.is_exact or alone):
             return
+    elif unit.binding is Binding.CLOSE and holds is not None:
+        yield from filter(holds, neighbors_in(unit.text))
     for part in unit.parts:
         yield from _asked(part, False, holds)
-
-
-def _other_numbers(unit: Unit) -> tuple[str, ...]:
-    """Return as what else a number may be written: 1000 as 1,000 or 1.000, and these as 1000."""
-    if unit.is_exact and len(unit.terms) > 1 and unit.terms[1][0] == ",":
-        return unit.terms[1][1:], unit.terms[1]
-    return (digits_of(unit.text),) if len(unit.text) > 3 and unit.text.isdigit() else ()
 
 
 def _pattern_of_letters(terms: Collection[str]) -> re.Pattern[str]:
@@ -412,10 +490,18 @@ def _places(unit: Unit, terms: frozenset[str]) -> Iterator[tuple[str, int, int]]
     """Where a unit, or else its parts, holds one of some terms."""
     for term in unit.terms:
         if term in terms:
-            yield term, unit.start, unit.end
+            yield term, *_place(term, unit)
             return
     for part in unit.parts:
         yield from _places(part, terms)
+
+
+def _place(term: str, unit: Unit) -> tuple[int, int]:
+    """Where a term of a unit stands: in a whole, only what it begins or ends with may be asked."""
+    at = unit.text.find(term) if unit.is_exact else -1
+    if at < 0 or len(unit.text) != unit.end - unit.start:
+        return unit.start, unit.end
+    return unit.start + at, unit.start + at + len(term)
 
 
 def chunks_of(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from unicodedata import normalize
 
@@ -17,6 +18,8 @@ _SAME = {
     "\u2019": "'",  # the apostrophe of word processors
     "\u2018": "'",
     "\u02bc": "'",
+    "\u05f3": "",  # geresh and gershayim, in Hebrew abbreviations
+    "\u05f4": "",
     "\u2010": "-",
     "\u2011": "-",  # a hyphen where no line ends
 }
@@ -36,6 +39,8 @@ _LETTERS = {
     "ё": "е",
     "ѐ": "е",
     "ѝ": "и",
+    "\u093c": "",  # the nukta of Hindi
+    "\u0901": "\u0902",  # chandrabindu: anusvara
     # Arabic: alef with and without hamza, yeh and its dotless form, heh for teh marbuta; the
     # Persian letters for the Arabic ones.
     "أ": "ا",
@@ -76,7 +81,15 @@ _FOLDED = str.maketrans(dict.fromkeys(map(chr, _SIGNS), "") | _LETTERS | _DIGITS
 
 def cleaned(text: str) -> str:
     """Return a text without what is not seen, full-width letters and ligatures in plain form."""
+    if '"' in text:
+        text = _gershayim().sub("", text)
     return normalize("NFKC", text.translate(_CLEANED))
+
+
+@cache
+def _gershayim() -> re.Pattern[str]:
+    """The quotation mark in an abbreviation of Hebrew, for gershayim."""
+    return re.compile('(?<=[א-ת])"(?=[א-ת])')
 
 
 def lowered(text: str, language: str = "") -> str:
@@ -93,7 +106,15 @@ def folded(word: str) -> str:
     """
     if word.isascii():
         return word
-    return "".join(map(_letter, word)).translate(_FOLDED)
+    plain = "".join(map(_letter, word)).translate(_FOLDED)
+    return _nasals().sub("\u0902", plain) if "\u094d" in plain else plain
+
+
+@cache
+def _nasals() -> re.Pattern[str]:
+    """Half letters of Hindi, for which anusvara may be written: before one of their own kind."""
+    rows = {"ङ": "क-घ", "ञ": "च-झ", "ण": "ट-ढ", "न": "त-ध", "म": "प-भ"}
+    return re.compile("|".join(f"{nasal}\u094d(?=[{row}])" for nasal, row in rows.items()))
 
 
 def umlauts_written_out(word: str) -> str:
@@ -111,7 +132,7 @@ def _letter(letter: str) -> str:
 
 
 def simplified(text: str) -> str:
-    """Return a text with the simplified form of each Chinese letter."""
+    """Return a text with the simplified form of each Chinese letter, and Hiragana for Katakana."""
     if not text or max(text) < "\u2e80":
         return text
     return text.translate(_chinese())
@@ -124,4 +145,5 @@ def _chinese() -> dict[int, str]:
 
     lines = data_path("TSCharacters.txt").read_text(encoding="utf-8").splitlines()
     pairs = (line.split() for line in lines if line and not line.startswith("#"))
-    return {ord(pair[0]): pair[1] for pair in pairs if len(pair[0]) == len(pair[1]) == 1}
+    chinese = {ord(pair[0]): pair[1] for pair in pairs if len(pair[0]) == len(pair[1]) == 1}
+    return chinese | {kana: chr(kana - 0x60) for kana in range(0x30A1, 0x30F7)}

@@ -13,7 +13,8 @@ ENGLISH, TURKISH = "english", "turkish"
 STOPS = STOP_WORDS | {"a", "i"}  # which are no tokens of a code
 # Of English prose 9 in 100 of what stands between spaces, of its titles 1.4, of logs and tables 0.
 LEAST = 0.01
-CLEARLY = 2  # times what is said in another language alone: half and half has no stems
+CLEARLY = 2  # times what is said in another language alone: half and half has no stems,
+TOGETHER = 1.5  # times what is said in two others alone: nor have three thirds
 
 _COMMON = Path(__file__).with_name("common_words.txt")
 
@@ -48,6 +49,8 @@ def language_of(counts: Mapping[str, int]) -> str:
         > CLEARLY * _said(counts, common[other] - common[first])
         for other in others[:4]
     )
+    two = frozenset.union(*(common[other] for other in others[:2]))
+    clear = clear and said[first] > TOGETHER * _said(counts, two - common[first])
     return first if said[first] > LEAST * words and clear else ""
 
 
