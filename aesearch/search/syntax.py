@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from aesearch.modalities.texts.phrases import Phrase, is_unspaced
 from aesearch.modalities.texts.stopwords import STOP_WORDS
+from aesearch.modalities.texts.tokenizer import COMBINING, MARKS
 
 MOST_CHARACTERS = 4000  # what is longer was not typed
 LONGEST = 24  # words beside the phrases: what is longer is a text, and its signs are punctuation
@@ -33,8 +34,10 @@ OPENING = re.compile(r"(-?)\(+")
 FIELD = re.compile(r'([^\W\d_][\w.]+):(?=[\w"(*])')
 QUOTED = re.compile(rf'(-?)(?:{FIELD.pattern})?"([^"]*)"')
 # -word, but no arrow, no --option and no -decoration-.
-EXCLUSION = re.compile(r'-(?=[\w.#@$"])(?=.*[^\W_])(?!.*-\Z)')
-PREFIX = re.compile(r"([^\W_](?:[^\s*]*\w)?)\*+\Z")
+EXCLUSION = re.compile(r'-(?=[\w.#@$"/~])(?=.*[^\W_])(?!.*-\Z)')
+PREFIX = re.compile(rf"(?=[^*]*[^\W_])([^\s*]*[\w{MARKS}{COMBINING}])\*+\Z")
+# Behind a sign between words any word may come: /usr/local/*, self.foo.*, bob@*, C++*.
+FOLLOWED = re.compile(r"(?=[^*]*[^\W_])([^\s*]*[-/\\.@+#:=])\*\Z")
 # *ing, te*t, wom?n, +word, !word, word~2, word^2, && and the like: what other programs understand.
 FOREIGN = re.compile(
     r"\*\w[^*]*\Z|.*[^\W\d_]\*+[^\W\d_]|[^\W\d_]+\?[^\W\d_]+\Z|[+!][^\W\d_]"
@@ -248,6 +251,8 @@ def _read(typed: str, signs: str) -> _Piece:
         unread, name = unread or field is not None, ""
     if prefix := PREFIX.match(body):
         return _Piece(typed, Part(prefix[1], "prefix", name), negated, unread=unread)
+    if followed := FOLLOWED.match(body):
+        return _Piece(typed, Part(followed[1], "phrase", name), negated, unread=unread)
     part = Part(body, "word", name) if WORD.search(body) else None
     return _Piece(typed, part, negated, unread=unread or FOREIGN.match(body) is not None)
 

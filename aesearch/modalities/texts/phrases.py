@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from unicodedata import combining, normalize
 
 from aesearch.modalities.texts.analysis.folding import cleaned, folded, lowered, simplified
@@ -20,9 +20,9 @@ from aesearch.modalities.texts.analysis.languages import TURKISH
 from aesearch.modalities.texts.tokenizer import COMBINING, MARKS, UNSPACED
 
 # What is written in two ways: a word cut by the end of a line, initials, and thousands.
+_CUT = r"[-\u00ad\u2010](?<=[^\W\d_].)[ \t]*\r?\n[ \t]*(?=[^\W\d_])"
 _TWO_WAYS = re.compile(
-    r"(?<=[^\W\d_])[-\u00ad\u2010][ \t]*\r?\n[ \t]*(?=[^\W\d_])"
-    r"|(?<![\w.])[^\W\d_](?:\.[^\W\d_])+(?![\w])"
+    _CUT + r"|(?<![\w.])[^\W\d_](?:\.[^\W\d_])+(?![\w])"
     r"|(?<![\w.,])\d{1,3}(?:[,.]\d{3})+(?![.,]?\d)(?!\w)"
 )
 
@@ -33,6 +33,7 @@ class _Patterns:
 
     unspaced: re.Pattern[str]
     unit: re.Pattern[str]
+    cut: re.Pattern[str]
 
 
 @cache
@@ -45,6 +46,7 @@ def _patterns() -> _Patterns:
             f"[{UNSPACED}][{COMBINING}]*"
             f"|(?:(?<!\\S)\\.(?=[^\\W\\d_]))?{word}(?:{word}|[{MARKS}])*(?:(?:\\+\\+|#)(?!\\w))?"
         ),
+        re.compile(_CUT),
     )
 
 
@@ -132,12 +134,30 @@ class Phrase:
 
     def stands_in(self, text: str) -> bool:
         """Whether a text holds it."""
-        if _stands(self.units, fold(text, self.language), open=self.open):
+        plain = fold(text, self.language)
+        if _stands(self.units, plain, open=self.open):
             return True
-        other = joined(text)
-        if other == text and self.joined == self.units:
+        if not self._may_be_written_otherwise(text, plain):
             return False
-        return _stands(self.joined, fold(other, self.language), open=self.open)
+        return _stands(self.joined, fold(joined(text), self.language), open=self.open)
+
+    def _may_be_written_otherwise(self, text: str, plain: str) -> bool:
+        """Whether a text may hold the words in other spellings: most do not, and are quicker."""
+        return (
+            self.joined != self.units
+            or any(map(plain.__contains__, self._other_spellings))
+            or _patterns().cut.search(text) is not None
+        )
+
+    @cached_property
+    def _other_spellings(self) -> list[str]:
+        """How words may be written, or begin, that are initials or thousands."""
+        initials = [".".join(word) for word in self.joined if word.isalpha()]
+        numbers = [word for word in self.joined if word.isascii() and word.isdigit()]
+        if self.open and self.joined[-1].isdigit():
+            return [*initials, ",", "."]
+        long = [f"{int(word):,}" for word in numbers if 3 < len(word) < 25]
+        return [*initials, *long, *(word.replace(",", ".") for word in long)]
 
     def places(self, text: str) -> Iterator[tuple[int, int]]:
         """Go through the places where it stands in a text: text[start:end]."""
