@@ -6,6 +6,7 @@ order of words, or their endings, decide.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,6 +115,18 @@ class Conditions:
         rest = np.setdiff1d(candidates, certain, assume_unique=True)
         read = self._read(rest, lambda own: phrase.stands_in(own.text))
         return np.union1d(certain, read)
+
+    def quotes(self, text: str) -> bool:
+        """Whether a text stands in a document just as it was typed, but for case and spaces.
+
+        Looked for in at most `AT_ONCE` of the documents that hold its words.
+        """
+        wanted = " ".join(fold(text).split())
+        pattern = re.compile(rf"(?<!\w){re.escape(wanted)}(?!\w)")
+        ids = self._with_words(text.split(), self.words.ids)[:AT_ONCE]
+        return bool(
+            len(self._read(ids, lambda own: bool(pattern.search(" ".join(fold(own.text).split())))))
+        )
 
     # -- by the lexical index --------------------------------------------------------------------
 

@@ -110,6 +110,9 @@ class DocumentRanker(Ranker):
                 code = snapshot.encoder.encode(row) if known else None
                 terms = [*self._terms(snapshot, query), *begun]
                 found[place] = self._fused(snapshot, query, code, terms, own)
+            elif not known and query.syntax.required and own.only is not None:
+                # Nothing tells apart what holds all that is asked for.
+                found[place] = [Found(id, 1.0, id) for id in own.only[: limits.k].tolist()]
             elif not known:
                 found[place] = self._same(snapshot, query, limits)
             elif own is not limits:
@@ -127,6 +130,7 @@ class DocumentRanker(Ranker):
 
     def _chosen(self, snapshot: Snapshot, query: Query, limits: Limits) -> tuple[Limits, list[str]]:
         """The limits of a query by what it must hold, and the terms of its prefixes."""
+        self._take_pasted_literally(snapshot, query)
         syntax = query.syntax
         if syntax.only_excludes:
             raise ContentError(
@@ -137,6 +141,16 @@ class DocumentRanker(Ranker):
             return limits, []
         chosen = self._conditions(snapshot).choose(syntax, self.matching(limits))
         return limits._replace(only=chosen.ids), chosen.terms
+
+    def _take_pasted_literally(self, snapshot: Snapshot, query: Query) -> None:
+        """Take a query as it stands where a document holds it so: `tar -xzf archive.tgz`."""
+        syntax = query.syntax
+        if (
+            syntax.may_be_pasted
+            and not syntax.only_excludes
+            and self._conditions(snapshot).quotes(query.text or "")
+        ):
+            query.take_literally()
 
     def _same(self, snapshot: Snapshot, query: Query, limits: Limits) -> list[Found]:
         """The items of just the content of a file of which no code knows a word.
@@ -288,10 +302,20 @@ class DocumentRanker(Ranker):
 
     def notes(self, query: Query) -> list[str]:
         """What is to be said of how a typed query was read; see `Index.notes`."""
+        snapshot = self.backend.snapshot()
+        self._take_pasted_literally(snapshot, query)
         syntax = query.syntax
+        if query.quoted:
+            return [f"a document holds just this, so nothing is left out: {query.text}"]
         said = [f"not understood, read as words: {', '.join(syntax.unread)}"] * bool(syntax.unread)
+        if syntax.excluded and not syntax.only_excludes:
+            left_out = ", ".join(map(str, syntax.excluded))
+            said.append(
+                f"left out: documents with {left_out} (put the text into double quotes to search "
+                "it as it stands)"
+            )
         if syntax.is_sentence and any(part.kind == "phrase" for part in syntax.wanted):
-            chosen = self._conditions(self.backend.snapshot()).choose(syntax)
+            chosen = self._conditions(snapshot).choose(syntax)
             said += [
                 f"no document holds {part}: its words are searched" for part in chosen.quotations
             ]

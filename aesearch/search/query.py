@@ -30,6 +30,8 @@ class Query:
         Whether a person typed it: it then names no file, and is no copy of an item.
     literal : bool
         Whether it is searched as it stands, although it was typed: without quotes, - and so on.
+    quoted : bool
+        Whether it is searched as it stands because a document holds just this: a search found out.
     """
 
     sample: Any
@@ -38,6 +40,7 @@ class Query:
     text: str | None = None
     typed: bool = False
     literal: bool = False
+    quoted: bool = False
 
     @cached_property
     def syntax(self) -> Syntax:
@@ -46,6 +49,12 @@ class Query:
 
         text = self.text or ""
         return parse(text) if self.typed and not self.literal else Syntax(text)
+
+    def take_literally(self) -> None:
+        """Search the text as it stands from now on, because a document holds it so."""
+        self.literal = self.quoted = True
+        for read in ("syntax", "tokens"):
+            self.__dict__.pop(read, None)
 
     @cached_property
     def tokens(self) -> list[str]:
