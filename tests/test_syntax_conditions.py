@@ -104,8 +104,10 @@ def test_what_reading_finds_is_found(texts: list[list[str]], data: st.DataObject
     part = Part(" ".join(words[start:end]).replace("\n", ""), "phrase")
     phrase = Phrase.of(part.text)
     read = [id for id, text in enumerate(texts) if phrase.stands_in(" ".join(text))]
-    assert texts.index(words) in read
-    assert asked.holding(part, asked.words.ids).tolist() == read
+    holding = asked.holding(part, asked.words.ids).tolist()
+    assert texts.index(words) in holding
+    if any(len(unit) > 1 for unit in phrase.units):  # of "i" alone, I'm is no document
+        assert holding == read
 
 
 # -- beginnings ------------------------------------------------------------------------------------
@@ -124,6 +126,9 @@ def test_what_reading_finds_is_found(texts: list[list[str]], data: st.DataObject
         ("wou*", "It would do."),
         ("ve*", "Very old."),
         ("abo*", "About this."),
+        ("goi*", "Going home."),
+        ("dyi*", "A dying man."),
+        ("flyi*", "A flying man."),
         ("1000*", "Some 1,000,000 men."),
         ("nas*", "The N.A.S.A. labs."),
         ("interna*", "An inter-\nnational crisis."),

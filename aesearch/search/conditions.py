@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ LONGEST_TITLE = 200  # characters of the first line of a document that has no ti
 EXPANSIONS = 50  # terms that a prefix counts as in the ranking: those of the most documents
 ALIKE = 3  # letters that a beginning and the stem of a word that begins so have in common
 ENDING = 2  # letters at most that a stem changes at its end, before it ends: happy, happi
+IRREGULAR = ("dying", "lying", "tying", "skies")  # English words whose stems begin otherwise
 # What stands alone beside an apostrophe, and is no term there.
 LOOSE = frozenset(("ll", "re", "ve"))
 
@@ -225,7 +227,10 @@ class Conditions:
         beginning = runs(chunk, language)[-1]
         forms = {*beginning, *runs(joined(chunk), language)[-1]}
         forms |= {fold(chunk).replace("'", ""), *map(_unmarked, self._terms(beginning[0]))}
-        found: dict[str, None] = {}
+        irregular = (word for word in IRREGULAR if word.startswith(beginning))
+        forms |= {term for word in irregular for term in self._terms(word)}
+        short = (form[:length] for form in sorted(forms) for length in range(1, ALIKE))
+        found = dict.fromkeys(stem + end for stem in short for end in ("", "e", "i"))  # "fli"
         for form in sorted(forms):
             for mark in MARKS_OF_TERMS:
                 for term in self.words.terms_from(mark + form[:ALIKE]):
@@ -273,8 +278,9 @@ class Conditions:
                 last = part.text.split()[-1]
                 beginning = runs(last, self.analyzer.language)[-1]
                 own = self._begun((*beginning, fold(last)))
-                if not own:  # the longest that may be a stem of such words
-                    own = sorted(self._alike(last), key=len)[-1:]
+                if not own:  # the one that is most like a stem of such words
+                    stems = filter(self.words.holds, self._alike(last))
+                    own = sorted(stems, key=lambda term: _likeness(term, beginning[0]))[-1:]
                 own.sort(key=lambda term: -len(self.words.documents_with(term)))
                 terms += own[:EXPANSIONS]
         return list(dict.fromkeys(terms))
@@ -317,6 +323,11 @@ class Conditions:
 
 def _unmarked(term: str) -> str:
     return term.lstrip(MARKED)
+
+
+def _likeness(term: str, beginning: str) -> tuple[int, int]:
+    """How many letters a term shares with a beginning, and how few others it has."""
+    return len(commonprefix([term, beginning])), -len(term)
 
 
 def _first_line(text: str) -> str:
