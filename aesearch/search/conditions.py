@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -327,7 +327,8 @@ def _unmarked(term: str) -> str:
 
 def _likeness(term: str, beginning: str) -> tuple[int, int]:
     """How many letters a term shares with a beginning, and how few others it has."""
-    return len(commonprefix([term, beginning])), -len(term)
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(term, beginning, strict=False))
+    return len(list(alike)), -len(term)
 
 
 def _first_line(text: str) -> str:
