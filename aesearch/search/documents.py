@@ -142,16 +142,6 @@ class DocumentRanker(Ranker):
         chosen = self._conditions(snapshot).choose(syntax, self.matching(limits))
         return limits._replace(only=chosen.ids), chosen.terms
 
-    def _take_pasted_literally(self, snapshot: Snapshot, query: Query) -> None:
-        """Take a query as it stands where a document holds it so: `tar -xzf archive.tgz`."""
-        syntax = query.syntax
-        if (
-            syntax.may_be_pasted
-            and not syntax.only_excludes
-            and self._conditions(snapshot).quotes(query.text or "")
-        ):
-            query.take_literally()
-
     def _same(self, snapshot: Snapshot, query: Query, limits: Limits) -> list[Found]:
         """The items of just the content of a file of which no code knows a word.
 
@@ -259,6 +249,16 @@ class DocumentRanker(Ranker):
         if self._asked_of is None or self._asked_of.words is not words:
             self._asked_of = Conditions(words, words.analyzer, self.backend)
         return self._asked_of
+
+    def _take_pasted_literally(self, snapshot: Snapshot, query: Query) -> None:
+        """Take a query as it stands where a document holds it so: `tar -xzf archive.tgz`."""
+        syntax = query.syntax
+        if (
+            syntax.may_be_pasted
+            and not syntax.only_excludes
+            and self._conditions(snapshot).quotes(query.text or "")
+        ):
+            query.take_literally()
 
     def _terms(self, snapshot: Snapshot, query: Query) -> list[str]:
         """The terms by which the plain words of a query are looked up."""
