@@ -123,12 +123,10 @@ class Conditions:
 
         Looked for in at most `AT_ONCE` of the documents that hold its words.
         """
-        wanted = " ".join(fold(text).split())
-        pattern = re.compile(rf"(?<!\w){re.escape(wanted)}(?!\w)")
+        wanted = r"\s+".join(map(re.escape, fold(text).split()))
+        stands = re.compile(rf"(?<!\w){wanted}(?!\w)").search
         ids = self._with_words(text.split(), self.words.ids)[:AT_ONCE]
-        return bool(
-            len(self._read(ids, lambda own: bool(pattern.search(" ".join(fold(own.text).split())))))
-        )
+        return len(self._read(ids, lambda own: stands(fold(own.text)) is not None)) > 0
 
     # -- by the lexical index --------------------------------------------------------------------
 

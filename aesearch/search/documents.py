@@ -253,12 +253,10 @@ class DocumentRanker(Ranker):
     def _take_pasted_literally(self, snapshot: Snapshot, query: Query) -> None:
         """Take a query as it stands where a document holds it so: `tar -xzf archive.tgz`."""
         syntax = query.syntax
-        if (
-            syntax.may_be_pasted
-            and not syntax.only_excludes
-            and self._conditions(snapshot).quotes(query.text or "")
-        ):
-            query.take_literally()
+        if query.quoted is None and syntax.may_be_pasted and not syntax.only_excludes:
+            query.quoted = self._conditions(snapshot).quotes(query.text or "")
+            if query.quoted:
+                query.take_literally()
 
     def _terms(self, snapshot: Snapshot, query: Query) -> list[str]:
         """The terms by which the plain words of a query are looked up."""

@@ -30,8 +30,9 @@ class Query:
         Whether a person typed it: it then names no file, and is no copy of an item.
     literal : bool
         Whether it is searched as it stands, although it was typed: without quotes, - and so on.
-    quoted : bool
-        Whether it is searched as it stands because a document holds just this: a search found out.
+    quoted : bool or None
+        Whether it is searched as it stands because a document holds just this; None where no
+        search has found out.
     """
 
     sample: Any
@@ -40,7 +41,7 @@ class Query:
     text: str | None = None
     typed: bool = False
     literal: bool = False
-    quoted: bool = False
+    quoted: bool | None = None
 
     @cached_property
     def syntax(self) -> Syntax:
@@ -52,7 +53,7 @@ class Query:
 
     def take_literally(self) -> None:
         """Search the text as it stands from now on, because a document holds it so."""
-        self.literal = self.quoted = True
+        self.literal = True
         for read in ("syntax", "tokens"):
             self.__dict__.pop(read, None)
 
