@@ -242,3 +242,22 @@ def test_stars_behind_what_is_no_letter(typed: str, text: str) -> None:
     asked = conditions([text, "apple"])
     assert found(asked, typed) == [0]
     assert found(asked, f"apple -{typed}") == [1]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "marked"),
+    [
+        ("international crisis", "An inter-\nnational crisis.", "inter-\nnational crisis"),
+        ("NASA labs", "In N.A.S.A. labs, 1,000 men", "N.A.S.A. labs"),
+        ("1000 men", "In N.A.S.A. labs, 1,000 men", "1,000 men"),
+        ("N.A.S.A.", "At NASA.", "NASA"),
+        ("une oeuvre", "é: une œuvre", "une œuvre"),
+    ],
+)
+def test_what_is_written_otherwise_is_marked(phrase: str, text: str, marked: str) -> None:
+    assert [text[start:end] for start, end in Phrase.of(phrase).places(text)] == [marked]
+
+
+def test_turkish_is_marked() -> None:
+    (phrase,) = parse('"ısı farkı"').shown_in("turkish")
+    assert [*phrase.places("Bir ISI FARKI")] == [(4, 13)]

@@ -332,7 +332,7 @@ class DocumentRanker(Ranker):
         features = _features(snapshot)
         analyzer = self._analyzer(snapshot)
         asked = {} if query is None else _asked(features, analyzer, query)
-        phrases = [] if query is None else query.syntax.shown
+        phrases = [] if query is None else query.syntax.shown_in(analyzer.language)
         hits: list[Hit] = []
         for id, score, row in found:
             if id not in keys or (limits.threshold is not None and score < limits.threshold):

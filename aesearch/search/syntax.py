@@ -122,14 +122,15 @@ class Syntax:
         """All parts that a document may hold, alternatives among them."""
         return tuple(part for group in self.required for part in group)
 
-    @property
-    def shown(self) -> list[Phrase]:
-        """The phrases and beginnings of words that are marked where a text holds them."""
+    def shown_in(self, language: str) -> list[Phrase]:
+        """Return the phrases and beginnings of words that are marked where a text holds them."""
         return [
             phrase
             for part in self.wanted
             if part.kind != "word"
-            and (phrase := Phrase.of(part.text, open=part.kind == "prefix")).units
+            and (
+                phrase := Phrase.of(part.text, open=part.kind == "prefix", language=language)
+            ).units
         ]
 
     @property

@@ -162,7 +162,7 @@ class Phrase:
     def places(self, text: str) -> Iterator[tuple[int, int]]:
         """Go through the places where it stands in a text: text[start:end]."""
         found = {*self._places(text, self.units)}
-        if self.joined != self.units or joined(text) != text:
+        if self._may_be_written_otherwise(text, fold(text, self.language)):
             found.update(self._places(text, self.joined, _TWO_WAYS))
         yield from sorted(found)
 
@@ -224,6 +224,9 @@ def _folded_with_origins(
     """Return a folded text, and from which letter each of its letters comes."""
     letters: list[str] = []
     origins: list[int] = []
+    if text.isascii() and language != TURKISH:
+        origins = [place for place in range(len(text)) if place not in left_out]
+        return "".join(map(text.__getitem__, origins)).lower(), origins
     start = 0
     for place in range(1, len(text) + 1):
         if place < len(text) and combining(text[place]):
