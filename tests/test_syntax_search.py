@@ -117,7 +117,7 @@ CASES: list[tuple[str, Callable[[str], bool]]] = [
     ("disease -text-number-7", lambda text: not says("text number 7")(text)),
 ]  # fmt: skip
 
-WITHOUT_CODE = {"neph*", "relationa*", "organiz*", '"of the"'}  # no word that a code knows
+LEFT_OUT = "left out: documents with {} (put the text into double quotes to search it as it stands)"
 
 
 @pytest.mark.parametrize(("typed", "meant"), CASES, ids=[typed for typed, _ in CASES])
@@ -127,13 +127,50 @@ def test_it_is_what_a_reader_would_find(
     expected = {key for key, text in ALL.items() if meant(text)}
     assert expected
     for hybrid in (None, True, False):
-        if hybrid is False and typed in WITHOUT_CODE:
-            continue
         found = [hit.key.partition("/")[2] for hit in index.search(typed, 500, hybrid=hybrid)]
         assert len(found) == len(expected)
         assert {*found} == expected
     few = [hit.key for hit in index.search(typed, 3)]
     assert len(few) == min(3, len(expected))
+
+
+def test_conditions_hold_whatever_ranks(index: aesearch.Index) -> None:
+    """Of words that no code knows what holds them is listed, without words and above a score."""
+    expected = {key for key, text in ALL.items() if begins("neph")(text)}
+    for found in (
+        index.search("neph*", 200, hybrid=False),
+        index.search("neph*", 200, threshold=0.5),
+    ):
+        assert {hit.key.partition("/")[2] for hit in found} == expected
+    assert len(index.search("neph*", 2, hybrid=False)) == 2
+
+
+def test_what_a_document_holds_just_so_is_a_quotation(tmp_path: Path) -> None:
+    texts = {
+        "tar.txt": "To unpack: tar -xzf archive.tgz and look.",
+        "log.txt": "At night worker -1 exited, worker -7 stayed.",
+        "gcc.txt": "gcc -O2  -Wall\nmain.c makes an archive",
+        "cold.txt": "The temperature -5 was low. Unpack the archive.",
+        "warm.txt": "The temperature was 5. A worker with gcc; main.c.",
+    }
+    for name, text in (texts | {f"{n}.txt": text_of(n) for n in range(40)}).items():
+        (tmp_path / "docs").mkdir(exist_ok=True)
+        (tmp_path / "docs" / name).write_text(text)
+    made(tmp_path / "docs", tmp_path / "index", settings={"encoder": "lsa"}).close()
+    with aesearch.open(tmp_path / "index") as index:
+        for typed, key in [
+            ("tar -xzf archive.tgz", "tar.txt"),
+            ("worker -1 exited", "log.txt"),
+            ("gcc -O2 -Wall main.c", "gcc.txt"),
+            ("temperature -5", "cold.txt"),
+        ]:
+            query = index.prepare(typed)
+            assert index.search(query, 1)[0].key == key
+            note = f"a document holds just this, so nothing is left out: {typed}"
+            assert index.notes(query) == index.notes(typed) == [note]
+        typed = "archive -xzf"
+        assert "tar.txt" not in [hit.key for hit in index.search(typed, 99)]
+        assert index.notes(typed) == [LEFT_OUT.format("xzf")]
 
 
 def test_conditions_and_globs_hold_together(index: aesearch.Index) -> None:
@@ -229,7 +266,8 @@ def test_exclusions_alone_are_refused(index: aesearch.Index) -> None:
 
 
 def test_notes_name_what_is_not_understood(index: aesearch.Index) -> None:
-    assert index.notes("jaguar -car") == []
+    assert index.notes("jaguar car") == []
+    assert index.notes('jaguar -car -"old bus"') == [LEFT_OUT.format('car, "old bus"')]
     assert index.notes("author:smith *ing car") == [
         "not understood, read as words: author:smith, *ing"
     ]
@@ -317,7 +355,8 @@ def keys_in(out: str) -> list[str]:
 @pytest.mark.usefixtures("typed_at")
 def test_a_quoted_exclusion_and_one_behind_dashes() -> None:
     quoted = command("query", "jaguar -car", "-k", "200")
-    assert (quoted.code, quoted.err) == (0, "")
+    assert quoted.code == 0
+    assert quoted.err == f"aesearch: note: {LEFT_OUT.format('car')}\n"
     assert not any(CAR(ALL[key]) for key in keys_in(quoted.out))
     assert command("query", "-k", "200", "--", "jaguar", "-car") == quoted
     assert command("query", "jaguar", "NOT", "car", "-k", "200") == quoted
@@ -354,6 +393,11 @@ def test_notes_and_nothing_found() -> None:
     assert nothing.err.splitlines()[-1] == (
         'aesearch: nothing found that holds what is asked for: "disease renal nowhere"'
     )
+    both = command("query", "author:kidney", "NOT", "car", "NOT", "author:x")
+    assert "author:kidney" in both.err
+    lost = command("query", "zzzqq", "*zzzqqing", "--no-hybrid")
+    assert lost.code == 1
+    assert lost.err.startswith("aesearch: note: not understood, read as words: *zzzqqing")
     alone = command("query", "--", "-car")
     assert (alone.code, alone.out) == (1, "")
     assert alone.err.startswith("aesearch: the query only says what to leave out (-car)")

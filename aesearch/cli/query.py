@@ -157,11 +157,11 @@ def _search(
     """Search with a text, a file, or what was on standard input."""
     try:
         query = index.prepare(content)
+        for note in index.notes(query) if query.typed else ():
+            click.echo(f"aesearch: note: {note}", err=True)
         hits = index.search(query, top, **limits)
     except ContentError as error:
         return _Failure("" if isinstance(content, str) else name, str(error))
-    for note in index.notes(query) if query.typed else ():
-        click.echo(f"aesearch: note: {note}", err=True)
     if query.typed and (unknown := index.unknown_words(query, hybrid=limits["hybrid"])):
         click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
     if not hits and query.typed and query.syntax.has_conditions and limits["threshold"] is None:

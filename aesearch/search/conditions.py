@@ -6,16 +6,18 @@ order of words, or their endings, decide.
 
 from __future__ import annotations
 
-import string
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from aesearch.modalities.texts.analysis.analyzer import EXACT, UNCOUNTED
-from aesearch.modalities.texts.phrases import Phrase, fold, is_unspaced, runs
+from aesearch.modalities.texts.analysis.chunks import Binding, digits_of
+from aesearch.modalities.texts.phrases import Phrase, fold, is_unspaced, joined, runs, units
 from aesearch.search.syntax import TITLE, Part, Syntax
 
 if TYPE_CHECKING:
@@ -28,27 +30,15 @@ if TYPE_CHECKING:
 AT_ONCE = 500  # texts read together
 LONGEST_TITLE = 200  # characters of the first line of a document that has no title
 EXPANSIONS = 50  # terms that a prefix counts as in the ranking: those of the most documents
-# Of words: what a stem loses shows where a beginning is made a word by one of them.
-ENDINGS = (
-    *(
-        "",
-        "al",
-        "ed",
-        "en",
-        "er",
-        "es",
-        "est",
-        "ing",
-        "ion",
-        "ions",
-        "ity",
-        "ive",
-        "ly",
-        "on",
-        "ung",
-    ),
-    *string.ascii_lowercase,
-)
+ALIKE = 3  # letters that a beginning and the stem of a word that begins so have in common
+ENDING = 2  # letters at most that a stem changes at its end, before it ends: happy, happi
+IRREGULAR = ("dying", "lying", "tying", "skies")  # English words whose stems begin otherwise
+# What stands alone beside an apostrophe, and is no term there.
+LOOSE = frozenset(("ll", "re", "ve"))
+
+
+MARKS_OF_TERMS = ("", UNCOUNTED, EXACT, ",")  # "," before a number; see `digits_of`
+MARKED = "".join(MARKS_OF_TERMS)
 
 
 class Chosen(NamedTuple):
@@ -118,7 +108,7 @@ class Conditions:
 
     def holding(self, part: Part, among: Ids) -> Ids:
         """Return those of some documents that hold a part, ascending."""
-        phrase = Phrase.of(part.text, open=part.kind == "prefix")
+        phrase = Phrase.of(part.text, open=part.kind == "prefix", language=self.analyzer.language)
         if not phrase.units:
             return among[:0]
         if part.field == TITLE:
@@ -127,6 +117,16 @@ class Conditions:
         rest = np.setdiff1d(candidates, certain, assume_unique=True)
         read = self._read(rest, lambda own: phrase.stands_in(own.text))
         return np.union1d(certain, read)
+
+    def quotes(self, text: str) -> bool:
+        """Whether a text stands in a document just as it was typed, but for case and spaces.
+
+        Looked for in at most `AT_ONCE` of the documents that hold its words.
+        """
+        wanted = r"\s+".join(map(re.escape, fold(text).split()))
+        stands = re.compile(rf"(?<!\w){wanted}(?!\w)").search
+        ids = self._with_words(text.split(), self.words.ids)[:AT_ONCE]
+        return len(self._read(ids, lambda own: stands(fold(own.text)) is not None)) > 0
 
     # -- by the lexical index --------------------------------------------------------------------
 
@@ -139,76 +139,146 @@ class Conditions:
         return np.intersect1d(among, _union(map(self.words.documents_with, terms)))
 
     def _candidates(self, part: Part, phrase: Phrase, among: Ids) -> tuple[Ids, Ids]:
-        """Return the documents that may hold a part, and those of them that do for certain."""
-        if part.kind == "word" and (term := self._term_of(part, phrase)):
-            found = self._with_any([term], among)
-            return found, found
-        *chunks, last = part.text.split()
-        for chunk in chunks if phrase.open else [*chunks, last]:
-            among = self._with_chunk(chunk, among)
-        return self._with_beginning(last, phrase, among) if phrase.open else (among, among[:0])
+        """Return the documents that may hold a part, and those of them that do for certain.
 
-    def _with_chunk(self, chunk: str, among: Ids) -> Ids:
-        """Return the documents that may hold what is written between two spaces."""
-        every = runs(chunk)
-        own = [[term for form in run for term in self._terms(form)] for run in every]
-        together = set(self._terms(chunk)).difference(*own)  # of AB-1234 as one, where it is
-        for run, terms in zip(every, own, strict=True):
-            if len(run[0]) == 1 and is_unspaced(run[0]):  # mostly a part of terms of two letters
-                among = self._with_any({*terms, *self.words.terms_with(run[0])}, among)
-            elif is_unspaced(run[0][0]):
-                among = self._with_all(self._terms(run[0]), among)
-            elif terms:  # a stop word has none
-                among = self._with_any({*terms, *together}, among)
+        All that hold it are among them: what is read decides, and nothing else is read.
+        """
+        if part.kind == "word":
+            own = self._own_terms(part)
+            certain = self._with_any(own, among)
+            if own and len(phrase.units) == 1:
+                return certain, certain
+            return np.union1d(certain, self._with_words(part.text.split(), among)), certain
+        *chunks, last = part.text.split()
+        if phrase.open:
+            *before, _ = runs(last, phrase.language)
+            if "'" not in fold(last) and joined(last) == last:
+                chunks += [run[0] for run in before]
+            return self._with_beginning(last, phrase, self._with_words(chunks, among))
+        return self._with_words([*chunks, last], among), among[:0]
+
+    def _with_words(self, chunks: Iterable[str], among: Ids) -> Ids:
+        """Return the documents that may hold what is written between spaces.
+
+        A single letter, or what follows an apostrophe, may be in a text without being a term of it
+        (I'm, N.A.S.A.): by such alone nothing is left out, where there is more to go by.
+        """
+        loose: list[set[str]] = []
+        certain = False
+        for chunk in chunks:
+            for terms, is_loose in self._needed(chunk):
+                if is_loose:
+                    loose.append(terms)
+                else:
+                    certain = True
+                    among = self._with_any(terms, among)
+        for terms in () if certain else loose:
+            among = self._with_any(terms, among) if terms else among
         return among
+
+    def _needed(self, chunk: str) -> Iterator[tuple[set[str], bool]]:
+        """Go through the terms of which a text holds one that holds a chunk; see `_with_words`."""
+        language = self.analyzer.language
+        every = runs(chunk, language)
+        own = [{term for form in run for term in self._terms(form)} for run in every]
+        # AB-1234 is a term as one; 1,000 is found as 1000, and N.A.S.A. as NASA.
+        together = {*self._terms(chunk), *self._terms(joined(chunk))}.difference(*own)
+        for run, terms in zip(every, own, strict=True):
+            if is_unspaced(run[0][0]):
+                yield from ((letters, False) for letters in self._letters(run[0]))
+            elif len(run[0]) == 1 or run[0] in LOOSE:
+                yield set() if "'" in fold(chunk) else terms | together, True
+            elif terms:
+                numbers = {digits_of(run[0])} if run[0].isdigit() else set()
+                yield terms | together | numbers, False
+
+    def _letters(self, run: str) -> Iterator[set[str]]:
+        """Go through the terms of which a text holds one that holds letters written without spaces.
+
+        Spaces, or the end of a line, may part them there.
+        """
+        letters = units(run)
+        for one, after in zip(letters, [*letters[1:], ""], strict=True):
+            if self.words.holds(one):  # a term, as every letter of such a script
+                yield {one, one + after}
+            elif len(letters) == 1:
+                yield {one, *self.words.terms_with(one)}
+            elif after:
+                yield {one + after, *self.words.terms_with(one + after)}
 
     def _with_beginning(self, chunk: str, phrase: Phrase, among: Ids) -> tuple[Ids, Ids]:
         """Return the documents that may hold a word that begins so, and those that do."""
-        *before, last = runs(chunk)
-        for run in before:
-            among = self._with_chunk(run[0], among)
-        begun = self._with_any(self._begun(chunk), among)
-        stems = self._with_any(self._stems(last), among)
-        certain = len(phrase.units) == 1 and not is_unspaced(last[0])
-        return np.union1d(begun, stems), begun if certain else among[:0]
+        beginning = runs(chunk, phrase.language)[-1]
+        if is_unspaced(beginning[0][0]):
+            return self._with_words([beginning[0]], among), among[:0]
+        terms = self._alike(chunk)
+        begun = [term for term in terms if _unmarked(term)[:-ENDING].startswith(beginning)]
+        certain = self._with_any(begun, among) if len(phrase.units) == 1 else among[:0]
+        return self._with_any(terms, among), certain
+
+    def _alike(self, chunk: str) -> list[str]:
+        """Return the terms of words that may begin so: they go on, or are stems that are shorter.
+
+        A stem is a word but for its ending, whose last letters it may change.
+        """
+        language = self.analyzer.language
+        beginning = runs(chunk, language)[-1]
+        forms = {*beginning, *runs(joined(chunk), language)[-1]}
+        forms |= {fold(chunk).replace("'", ""), *map(_unmarked, self._terms(beginning[0]))}
+        irregular = (word for word in IRREGULAR if word.startswith(beginning))
+        forms |= {term for word in irregular for term in self._terms(word)}
+        short = (form[:length] for form in sorted(forms) for length in range(1, ALIKE))
+        found = dict.fromkeys(stem + end for stem in short for end in ("", "e", "i"))  # "fli"
+        for form in sorted(forms):
+            for mark in MARKS_OF_TERMS:
+                for term in self.words.terms_from(mark + form[:ALIKE]):
+                    own = len(term) - len(mark)
+                    alike = min(max(own - ENDING, min(own, ALIKE)), len(form))
+                    # What has a mark is no stem.
+                    if term.startswith(form if mark else form[:alike], len(mark)):
+                        found[term] = None
+        return list(found)
 
     def _terms(self, text: str) -> list[str]:
         return self.analyzer.index_terms(text)
 
-    def _term_of(self, part: Part, phrase: Phrase) -> str:
-        """Return the term that a document holds just where it holds a word, or "" if none tells.
+    def _own_terms(self, part: Part) -> list[str]:
+        """Return the terms of which a document that holds one holds a word; none if none tells.
 
-        One tells of one word, and of two letters of a script without spaces.
+        One tells of one word, of a whole such as AB-1234, and of two letters of a script without
+        spaces.
         """
-        unspaced = [is_unspaced(unit[0]) for unit in phrase.units]
-        terms = self._terms(part.text) if unspaced in ([False], [True, True]) else []
-        return next((term for term in terms if unspaced == [False] or len(term) == 2), "")
+        units_of_it = list(self.analyzer.units(part.text))
+        if len(units_of_it) != 1:
+            return []
+        unit = units_of_it[0]
+        if unit.binding is Binding.LETTERS:
+            own = [term for inner in unit.parts for term in inner.terms]
+            return [unit.text] if unit.text in own and len(units(part.text)) == 2 else []
+        numbers = [digits_of(unit.text)] if unit.text.isdigit() else []
+        numbers += [term[1:] for term in unit.terms if term.startswith(",")]
+        return [*unit.asked, *numbers]
 
-    def _begun(self, chunk: str) -> list[str]:
-        """Return the terms that begin as something does that is written in one, without spaces."""
-        forms = dict.fromkeys((*runs(chunk)[-1], fold(chunk)))
+    def _begun(self, beginning: tuple[str, ...]) -> list[str]:
+        """Return the terms that begin so."""
         return [
             term
-            for form in forms
-            for mark in ("", UNCOUNTED, EXACT)
+            for form in beginning
+            for mark in MARKS_OF_TERMS
             for term in self.words.terms_from(mark + form)
         ]
-
-    def _stems(self, beginning: tuple[str, ...]) -> Iterator[str]:
-        """Go through the terms that may be stems of a word that begins so, but are shorter."""
-        for form in beginning:
-            terms = [self._terms(form + ending)[:1] for ending in ENDINGS]
-            yield from dict.fromkeys(term for some in terms for term in some)
 
     def _expanded(self, syntax: Syntax) -> list[str]:
         """Return the terms that stand for the prefixes of a query, each once."""
         terms: list[str] = []
         for part in syntax.wanted:
             if part.kind == "prefix" and runs(part.text):
-                own = self._begun(part.text.split()[-1])
-                if not own:  # the longest that may be a stem of such words
-                    stems = filter(self.words.holds, self._stems(runs(part.text)[-1]))
-                    own = sorted(stems, key=len)[-1:]
+                last = part.text.split()[-1]
+                beginning = runs(last, self.analyzer.language)[-1]
+                own = self._begun((*beginning, fold(last)))
+                if not own:  # the one that is most like a stem of such words
+                    stems = filter(self.words.holds, self._alike(last))
+                    own = sorted(stems, key=lambda term: _likeness(term, beginning[0]))[-1:]
                 own.sort(key=lambda term: -len(self.words.documents_with(term)))
                 terms += own[:EXPANSIONS]
         return list(dict.fromkeys(terms))
@@ -225,13 +295,18 @@ class Conditions:
 
     def _titled(self, part: Part, phrase: Phrase, among: Ids) -> Ids:
         """Return the documents whose title, or first line where there is none, holds a part."""
-        term = self._term_of(part, phrase) if part.kind == "word" else ""
+        own = frozenset(self._own_terms(part) if part.kind == "word" else ())
 
         def holds(title: str) -> bool:
-            return term in self._terms(title) if term else phrase.stands_in(title)
+            return not own.isdisjoint(self._terms(title)) or phrase.stands_in(title)
 
-        begins = phrase.units[0][:2]  # which a word and its stem have in common
-        of_title = [id for id, name in self.titles.items() if begins in fold(name) and holds(name)]
+        # Which a word, its stem, and a whole of it have in common.
+        begins = {phrase.units[0][:1], *(term[:1] for term in map(_unmarked, own))}
+        of_title = [
+            id
+            for id, name in self.titles.items()
+            if any(map(fold(name, phrase.language).__contains__, begins)) and holds(name)
+        ]
         untitled = np.setdiff1d(among, np.array(list(self.titles), dtype=np.int64))
         candidates, _ = self._candidates(part, phrase, untitled)
         of_line = self._read(candidates, lambda own: holds(_first_line(own.text)))
@@ -242,6 +317,16 @@ class Conditions:
         return all(part.kind == "phrase" and not part.field for part in group) and not any(
             len(self.holding(part, self.words.ids)) for part in group
         )
+
+
+def _unmarked(term: str) -> str:
+    return term.lstrip(MARKED)
+
+
+def _likeness(term: str, beginning: str) -> tuple[int, int]:
+    """How many letters a term shares with a beginning, and how few others it has."""
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(term, beginning, strict=False))
+    return len(list(alike)), -len(term)
 
 
 def _first_line(text: str) -> str:

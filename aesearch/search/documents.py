@@ -114,6 +114,9 @@ class DocumentRanker(Ranker):
                 code = snapshot.encoder.encode(row) if known else None
                 terms = [*self._terms(snapshot, query), *begun]
                 found[place] = self._fused(snapshot, query, code, terms, own)
+            elif not known and query.syntax.required and own.only is not None:
+                # Nothing tells apart what holds all that is asked for.
+                found[place] = [Found(id, 1.0, id) for id in own.only[: limits.k].tolist()]
             elif not known:
                 with numbered(place, len(queries)):
                     found[place] = self._same(snapshot, query, limits, by_words=may_be_words)
@@ -132,6 +135,7 @@ class DocumentRanker(Ranker):
 
     def _chosen(self, snapshot: Snapshot, query: Query, limits: Limits) -> tuple[Limits, list[str]]:
         """The limits of a query by what it must hold, and the terms of its prefixes."""
+        self._take_pasted_literally(snapshot, query)
         syntax = query.syntax
         if syntax.only_excludes:
             raise ContentError(
@@ -254,6 +258,14 @@ class DocumentRanker(Ranker):
             self._asked_of = Conditions(words, words.analyzer, self.backend)
         return self._asked_of
 
+    def _take_pasted_literally(self, snapshot: Snapshot, query: Query) -> None:
+        """Take a query as it stands where a document holds it so: `tar -xzf archive.tgz`."""
+        syntax = query.syntax
+        if query.quoted is None and syntax.may_be_pasted and not syntax.only_excludes:
+            query.quoted = self._conditions(snapshot).quotes(query.text or "")
+            if query.quoted:
+                query.take_literally()
+
     def _terms(self, snapshot: Snapshot, query: Query) -> list[str]:
         """The terms by which the plain words of a query are looked up."""
         return self.words(snapshot).terms_of(query.syntax.plain)
@@ -301,10 +313,20 @@ class DocumentRanker(Ranker):
 
     def notes(self, query: Query) -> list[str]:
         """What is to be said of how a typed query was read; see `Index.notes`."""
+        snapshot = self.backend.snapshot()
+        self._take_pasted_literally(snapshot, query)
         syntax = query.syntax
+        if query.quoted:
+            return [f"a document holds just this, so nothing is left out: {query.text}"]
         said = [f"not understood, read as words: {', '.join(syntax.unread)}"] * bool(syntax.unread)
+        if syntax.excluded and not syntax.only_excludes:
+            left_out = ", ".join(map(str, syntax.excluded))
+            said.append(
+                f"left out: documents with {left_out} (put the text into double quotes to search "
+                "it as it stands)"
+            )
         if syntax.is_sentence and any(part.kind == "phrase" for part in syntax.wanted):
-            chosen = self._conditions(self.backend.snapshot()).choose(syntax)
+            chosen = self._conditions(snapshot).choose(syntax)
             said += [
                 f"no document holds {part}: its words are searched" for part in chosen.quotations
             ]
@@ -323,7 +345,7 @@ class DocumentRanker(Ranker):
         features = _features(snapshot)
         analyzer, opened = self._analyzer(snapshot), self._opened(snapshot)
         asked = {} if query is None else _asked(features, analyzer, query, opened)
-        phrases = [] if query is None else query.syntax.shown
+        phrases = [] if query is None else query.syntax.shown_in(analyzer.language)
         hits: list[Hit] = []
         for id, score, row in found:
             if id not in keys or (limits.threshold is not None and score < limits.threshold):

@@ -320,8 +320,9 @@ class Index:
     def notes(self, text: str | Query) -> list[str]:
         """What is to be said of how a typed query is read, a line each; mostly nothing.
 
-        What was not understood (``author:smith``, ``*ing``), and phrases of a sentence that no
-        document holds, which then are searched by their words.
+        What was not understood (``author:smith``, ``*ing``); what is left out, or that nothing is
+        because a document holds just what was typed (``tar -xzf archive.tgz``); and phrases of a
+        sentence that no document holds, which then are searched by their words.
         """
         return self.ranker.notes(self.prepare(text))
 

@@ -45,6 +45,9 @@ class Query:
         Whether a person typed it: it then names no file, and is no copy of an item.
     literal : bool
         Whether it is searched as it stands, although it was typed: without quotes, - and so on.
+    quoted : bool or None
+        Whether it is searched as it stands because a document holds just this; None where no
+        search has found out.
     """
 
     sample: Any
@@ -53,6 +56,7 @@ class Query:
     text: str | None = None
     typed: bool = False
     literal: bool = False
+    quoted: bool | None = None
 
     @cached_property
     def syntax(self) -> Syntax:
@@ -61,6 +65,12 @@ class Query:
 
         text = self.text or ""
         return parse(text) if self.typed and not self.literal else Syntax(text)
+
+    def take_literally(self) -> None:
+        """Search the text as it stands from now on, because a document holds it so."""
+        self.literal = True
+        for read in ("syntax", "tokens"):
+            self.__dict__.pop(read, None)
 
     @cached_property
     def tokens(self) -> list[str]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from unicodedata import category
 
 from aesearch.modalities.texts.phrases import Phrase, is_unspaced
 from aesearch.modalities.texts.stopwords import STOP_WORDS
+from aesearch.modalities.texts.tokenizer import COMBINING, MARKS
 
 MOST_CHARACTERS = 4000  # what is longer was not typed
 LONGEST = 24  # words beside the phrases: what is longer is a text, and its signs are punctuation
@@ -23,6 +25,8 @@ TITLE = "title"
 AND, OR, NOT = "AND", "OR", "NOT"
 # Word processors and telephones put these where " was typed.
 QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\uff02", '"'))
+# «so» or »so«, but no « that leads from one page to the next.
+POINTED = re.compile("\u00ab([^\u00ab\u00bb]*)\u00bb|\u00bb(?=\\S)([^\u00ab\u00bb]*)(?<=\\S)\u00ab")
 ENDS = ",.;:!?)"
 # Behind these, in German and its neighbors, - stands for a word: Privatschulen und -lehrer.
 SUSPENDING = frozenset(("und", "oder", "bzw.", "sowie", "en", "och", "og", "eller"))
@@ -31,10 +35,18 @@ STOP = re.compile(r'[\s"]')
 OPENING = re.compile(r"(-?)\(+")
 # A name of two letters or more, and a value: no time, address of a page, or path of Windows.
 FIELD = re.compile(r'([^\W\d_][\w.]+):(?=[\w"(*])')
+# localhost:8080, sha256:1f, mailto:a@b.org and the like are searched as they are.
+ADDRESS = re.compile(
+    r"(?i:mailto|urn|doi|tel|data|news|isbn|file|about|localhost):|[^:]*[\d.]|.*:\d"
+)
 QUOTED = re.compile(rf'(-?)(?:{FIELD.pattern})?"([^"]*)"')
 # -word, but no arrow, no --option and no -decoration-.
-EXCLUSION = re.compile(r'-(?=[\w.#@$"])(?=.*[^\W_])(?!.*-\Z)')
-PREFIX = re.compile(r"([^\W_](?:[^\s*]*\w)?)\*+\Z")
+EXCLUSION = re.compile(r'-(?=[\w.#@$"/~])(?=.*[^\W_])(?!.*-\Z)')
+PREFIX = re.compile(rf"(?=[^*]*[^\W_])([^\s*]*[\w{MARKS}{COMBINING}])\*+\Z")
+# Behind a sign between words any word may come: /usr/local/*, self.foo.*, bob@*, C++*.
+FOLLOWED = re.compile(r"(?=[^*]*[^\W_])([^\s*]*[-/\\.@+#:=])\*\Z")
+NEARNESS = re.compile(r"[~^][\d.]*\Z")  # behind a phrase
+NO_WORD = re.compile(r"-[^\x00-\x7f]+\Z")  # - before a picture
 # *ing, te*t, wom?n, +word, !word, word~2, word^2, && and the like: what other programs understand.
 FOREIGN = re.compile(
     r"\*\w[^*]*\Z|.*[^\W\d_]\*+[^\W\d_]|[^\W\d_]+\?[^\W\d_]+\Z|[+!][^\W\d_]"
@@ -92,6 +104,15 @@ class Syntax:
         return bool(self.required or self.excluded)
 
     @property
+    def may_be_pasted(self) -> bool:
+        """Whether each condition may be a hyphen before a word: tar -xzf archive.tgz."""
+        return (
+            bool(self.excluded)
+            and not self.required
+            and all(part.kind == "word" and not part.field for part in self.excluded)
+        )
+
+    @property
     def only_excludes(self) -> bool:
         """Whether it says what to leave out, and nothing else."""
         return bool(self.excluded) and not self.required and not WORD.search(self.plain)
@@ -103,12 +124,18 @@ class Syntax:
 
     @property
     def shown(self) -> list[Phrase]:
-        """The phrases and beginnings of words that are marked where a text holds them."""
+        """Those of `shown_in` a language that has no letters of its own for I."""
+        return self.shown_in("")
+
+    def shown_in(self, language: str) -> list[Phrase]:
+        """Return the phrases and beginnings of words that are marked where a text holds them."""
         return [
             phrase
             for part in self.wanted
             if part.kind != "word"
-            and (phrase := Phrase.of(part.text, open=part.kind == "prefix")).units
+            and (
+                phrase := Phrase.of(part.text, open=part.kind == "prefix", language=language)
+            ).units
         ]
 
     @property
@@ -166,7 +193,7 @@ def _held(parts: Sequence[Part]) -> int:
 
 def _scan(text: str) -> tuple[list[_Piece], bool]:
     """Cut a text into pieces; also say whether there are parentheses around some."""
-    signs = text.translate(QUOTES)
+    signs = POINTED.sub(lambda match: f'"{match[0][1:-1]}"', text.translate(QUOTES))
     pieces: list[_Piece] = []
     place, in_parentheses, negated = 0, False, False
     while place < len(text):
@@ -207,15 +234,20 @@ def _next(text: str, signs: str, place: int, *, begins: bool) -> tuple[_Piece, i
         field = (quoted[2] or "").lower()
         part = Part(inner, "phrase", field if field == TITLE else "")
         known = part if WORD.search(inner) else None
-        return (
-            _Piece(typed, known, negated=bool(quoted[1]), unread=field not in ("", TITLE)),
-            quoted.end(),
-        )
+        unread = field not in ("", TITLE) or _is_picture(inner)
+        negated = bool(quoted[1]) and known is not None
+        return _Piece(typed, known, negated=negated, unread=unread), quoted.end()
     end = _end_of_chunk(signs, place)
     typed = text[place:end]
     if begins:
         return _read(typed, signs[place:end]), end
-    return _Piece(typed, Part(typed.rstrip(ENDS)) if WORD.search(typed) else None), end
+    known = Part(typed.rstrip(ENDS)) if WORD.search(typed) else None
+    return _Piece(typed, known, unread=NEARNESS.match(typed) is not None), end
+
+
+def _is_picture(text: str) -> bool:
+    """Whether a text holds emoji or the like, which no document is found by."""
+    return any(category(letter) == "So" for letter in text)
 
 
 def _end_of_chunk(signs: str, place: int) -> int:
@@ -239,17 +271,22 @@ def _read(typed: str, signs: str) -> _Piece:
     body = signs.rstrip(ENDS)
     negated = EXCLUSION.match(body) is not None
     body = body[negated:]
-    unread = body.startswith('"') or signs.lower() == f"{TITLE}:"
+    unread = body.startswith('"')
     body = body.lstrip('"')
     field = FIELD.match(body)
     if field and field[1].lower() == TITLE and WORD.match(body, field.end()):
         body, name = body[field.end() :], TITLE
     else:
-        unread, name = unread or field is not None, ""
+        is_field = field is not None and not ADDRESS.match(body)
+        unread = unread or is_field or signs.lower().lstrip('-"').startswith(f"{TITLE}:")
+        name = ""
     if prefix := PREFIX.match(body):
         return _Piece(typed, Part(prefix[1], "prefix", name), negated, unread=unread)
+    if followed := FOLLOWED.match(body):
+        return _Piece(typed, Part(followed[1], "phrase", name), negated, unread=unread)
     part = Part(body, "word", name) if WORD.search(body) else None
-    return _Piece(typed, part, negated, unread=unread or FOREIGN.match(body) is not None)
+    foreign = FOREIGN.match(body) or (part is None and NO_WORD.match(body) and _is_picture(body))
+    return _Piece(typed, part, negated, unread=unread or bool(foreign))
 
 
 # -- meaning ---------------------------------------------------------------------------------------
@@ -277,7 +314,10 @@ def _resolved(pieces: list[_Piece]) -> list[_Piece]:
                 done.append(piece)
         else:
             stands = _has_operands(piece.typed, before, after)
-            done.append(piece if stands else replace(piece, operator=False, unread=True))
+            word = replace(piece, operator=False, unread=True)
+            if piece.typed == after.typed == NOT:  # is no word either
+                word = replace(word, part=None, negated=True)
+            done.append(piece if stands else word)
     return done
 
 

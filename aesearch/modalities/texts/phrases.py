@@ -2,25 +2,28 @@
 
 A phrase is words in their order. Case, accents and what stands between two words do not count:
 `"state of the art"` is found in 'State-of-the-Art', `"cafe creme"` in 'café crème'. Endings do:
-what is compared are words, not stems. In scripts without spaces letters are compared.
+what is compared are words, not stems. In scripts without spaces letters are compared. A word that
+the end of a line cuts, initials and thousands are found in both spellings: 'inter-' and 'national'
+as `"international"`, 'N.A.S.A.' as `"NASA"`, '1,000' as `"1000"`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
-from aesearch.modalities.texts.analysis.folding import simplified
+from aesearch.modalities.texts.analysis.folding import cleaned, folded, lowered, simplified
+from aesearch.modalities.texts.analysis.languages import TURKISH
 from aesearch.modalities.texts.tokenizer import COMBINING, MARKS, UNSPACED
 
-# Accents of Latin, Greek and Cyrillic letters, and vowel signs of Hebrew and Arabic, which are
-# often left out; and what is not seen at all: soft hyphens, spaces without width.
-UNCOUNTED = (
-    "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
-    "\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u00ad\u200b-\u200f\u2060\ufeff"
+# What is written in two ways: a word cut by the end of a line, initials, and thousands.
+_CUT = r"[-\u00ad\u2010](?<=[^\W\d_].)[ \t]*\r?\n[ \t]*(?=[^\W\d_])"
+_TWO_WAYS = re.compile(
+    _CUT + r"|(?<![\w.])[^\W\d_](?:\.[^\W\d_])+(?![\w])"
+    r"|(?<![\w.,])\d{1,3}(?:[,.]\d{3})+(?![.,]?\d)(?!\w)"
 )
 
 
@@ -30,7 +33,7 @@ class _Patterns:
 
     unspaced: re.Pattern[str]
     unit: re.Pattern[str]
-    uncounted: re.Pattern[str]
+    cut: re.Pattern[str]
 
 
 @cache
@@ -43,7 +46,7 @@ def _patterns() -> _Patterns:
             f"[{UNSPACED}][{COMBINING}]*"
             f"|(?:(?<!\\S)\\.(?=[^\\W\\d_]))?{word}(?:{word}|[{MARKS}])*(?:(?:\\+\\+|#)(?!\\w))?"
         ),
-        re.compile(f"[{UNCOUNTED}]"),
+        re.compile(_CUT),
     )
 
 
@@ -52,30 +55,43 @@ def is_unspaced(letter: str) -> bool:
     return _patterns().unspaced.match(letter) is not None
 
 
-def fold(text: str) -> str:
-    """Return a text as phrases are compared: small letters, no accents, simplified Chinese."""
-    if text.isascii():
+def fold(text: str, language: str = "") -> str:
+    """Return a text as phrases are compared: as its words are in the lexical index, but for stems.
+
+    Parameters
+    ----------
+    text : str
+    language : str
+        In Turkish, I is a capital \u0131.
+    """
+    if text.isascii() and language != TURKISH:
         return text.lower()
-    bare = _patterns().uncounted.sub("", normalize("NFKD", text))
-    return simplified(normalize("NFKC", bare.casefold()))
+    return folded(simplified(lowered(cleaned(text), language)))
 
 
-def units(text: str) -> list[str]:
+def joined(text: str) -> str:
+    """Return a text with what is written in two ways as one: words cut, N.A.S.A., 1,000."""
+    if "." not in text and "," not in text and "\n" not in text:
+        return text
+    return _TWO_WAYS.sub(lambda match: "".join(filter(str.isalnum, match[0])), text)
+
+
+def units(text: str, language: str = "") -> list[str]:
     """Return the words of a text, and the single letters of scripts without spaces, folded."""
-    return _units(fold(text))
+    return _units(fold(text, language))
 
 
-def runs(text: str) -> list[tuple[str, ...]]:
+def runs(text: str, language: str = "") -> list[tuple[str, ...]]:
     """Return the words of a text, and the letters of scripts without spaces that follow, as one.
 
     Each is given folded, and as it is written where that is something else.
     """
-    folded = units(text)
+    plain = units(text, language)
     written = _units(normalize("NFKC", text).casefold())
-    if len(written) != len(folded):
-        written = folded
+    if len(written) != len(plain):
+        written = plain
     found: list[tuple[str, str]] = []
-    for one, own in zip(folded, written, strict=True):
+    for one, own in zip(plain, written, strict=True):
         last = found[-1] if found else ("", "")
         if last[0] and is_unspaced(one[0]) and is_unspaced(last[0][0]):
             found[-1] = last[0] + one, last[1] + own
@@ -84,9 +100,9 @@ def runs(text: str) -> list[tuple[str, ...]]:
     return [tuple(dict.fromkeys(run)) for run in found]
 
 
-def _units(folded: str) -> list[str]:
+def _units(plain: str) -> list[str]:
     # "don't" is one word, as for the tokenizer.
-    return _patterns().unit.findall(folded.replace("\u2019", "'").replace("n't", "nt"))
+    return _patterns().unit.findall(plain.replace("\u2019", "'").replace("n't", "nt"))
 
 
 @dataclass(frozen=True)
@@ -99,49 +115,91 @@ class Phrase:
         The words, as `units` has them; at least one.
     open : bool
         Whether the last one may go on: the beginning of a word.
+    language : str
+        Of the texts, for `fold`.
+    joined : tuple of str
+        The words with what is written in two ways as one; see `joined`.
     """
 
     units: tuple[str, ...]
     open: bool = False
+    language: str = ""
+    joined: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, text: str, *, open: bool = False) -> Phrase:
+    def of(cls, text: str, *, open: bool = False, language: str = "") -> Phrase:
         """The phrase that a text is."""
-        return cls(tuple(units(text)), open)
-
-    @cached_property
-    def _sure(self) -> list[str]:
-        """Words that stand in any text that holds it just as they are here; see `_units`."""
-        return [unit for unit in self.units if "nt" not in unit]
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """What finds it in a folded text."""
-        return _pattern(self)
+        own = tuple(units(text, language))
+        return cls(own, open, language, tuple(units(joined(text), language)))
 
     def stands_in(self, text: str) -> bool:
         """Whether a text holds it."""
-        folded = fold(text)
-        # Looking for each word first takes a fraction of the time.
-        return all(map(folded.__contains__, self._sure)) and bool(self.pattern.search(folded))
+        plain = fold(text, self.language)
+        if _stands(self.units, plain, open=self.open):
+            return True
+        if not self._may_be_written_otherwise(text, plain):
+            return False
+        return _stands(self.joined, fold(joined(text), self.language), open=self.open)
+
+    def _may_be_written_otherwise(self, text: str, plain: str) -> bool:
+        """Whether a text may hold the words in other spellings: most do not, and are quicker."""
+        return (
+            self.joined != self.units
+            or any(map(plain.__contains__, self._other_spellings))
+            or _patterns().cut.search(text) is not None
+        )
+
+    @cached_property
+    def _other_spellings(self) -> list[str]:
+        """How words may be written, or begin, that are initials or thousands."""
+        initials = [".".join(word) for word in self.joined if word.isalpha()]
+        numbers = [word for word in self.joined if word.isascii() and word.isdigit()]
+        if self.open and self.joined[-1].isdigit():
+            return [*initials, ",", "."]
+        long = [f"{int(word):,}" for word in numbers if 3 < len(word) < 25]
+        return [*initials, *long, *(word.replace(",", ".") for word in long)]
 
     def places(self, text: str) -> Iterator[tuple[int, int]]:
         """Go through the places where it stands in a text: text[start:end]."""
-        if text.isascii():
-            yield from (match.span() for match in self.pattern.finditer(text.lower()))
+        found = {*self._places(text, self.units)}
+        if self._may_be_written_otherwise(text, fold(text, self.language)):
+            found.update(self._places(text, self.joined, _TWO_WAYS))
+        yield from sorted(found)
+
+    def _places(
+        self, text: str, words: tuple[str, ...], two_ways: re.Pattern[str] | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """Go through the places where some words stand, in a text with two spellings as one."""
+        pattern = _pattern(words, open=self.open)
+        if text.isascii() and two_ways is None and self.language != TURKISH:
+            yield from (match.span() for match in pattern.finditer(text.lower()))
             return
-        folded, origins = _folded_with_origins(text)
-        for match in self.pattern.finditer(folded):
+        left_out = {
+            place
+            for match in (two_ways.finditer(text) if two_ways else ())
+            for place in range(*match.span())
+            if not text[place].isalnum()
+        }
+        plain, origins = _folded_with_origins(text, self.language, left_out)
+        for match in pattern.finditer(plain):
             yield origins[match.start()], origins[match.end() - 1] + 1
 
 
+def _stands(words: tuple[str, ...], plain: str, *, open: bool) -> bool:
+    """Whether a folded text holds words in their order."""
+    # Looking for each word first takes a fraction of the time; of "don't" see `_units`.
+    sure = (word for word in words if "nt" not in word)
+    return all(map(plain.__contains__, sure)) and bool(_pattern(words, open=open).search(plain))
+
+
 @lru_cache(maxsize=256)
-def _pattern(phrase: Phrase) -> re.Pattern[str]:
+def _pattern(words: tuple[str, ...], *, open: bool) -> re.Pattern[str]:
+    """What finds words in their order in a folded text."""
     inside = f"(?:[^\\W_{UNSPACED}]|[{MARKS}])"
     between = f"(?:[^\\w{MARKS}]|_)"
     parts: list[str] = []
     spaced = False
-    for unit in phrase.units:
+    for unit in words:
         was, spaced = spaced, not is_unspaced(unit[0])
         if parts:
             parts.append(f"{between}+" if was and spaced else f"{between}*")
@@ -150,22 +208,32 @@ def _pattern(phrase: Phrase) -> re.Pattern[str]:
             first = re.escape(unit[0])
             written = f"{first}(?<!{inside}{first}){written.removeprefix(first)}"
         parts.append(written)
-    if phrase.open:
+    if open:
         parts.append(f"{inside}*")
     elif spaced:
         # 'c' is not said where 'c++' is written.
-        parts.append(f"(?!{inside})" + ("(?!\\+\\+|#)" if len(phrase.units[-1]) == 1 else ""))
+        parts.append(f"(?!{inside})" + ("(?!\\+\\+|#)" if len(words[-1]) == 1 else ""))
     else:
         parts.append(f"(?![{COMBINING}])")
     return re.compile("".join(parts))
 
 
-def _folded_with_origins(text: str) -> tuple[str, list[int]]:
+def _folded_with_origins(
+    text: str, language: str, left_out: Collection[int]
+) -> tuple[str, list[int]]:
     """Return a folded text, and from which letter each of its letters comes."""
     letters: list[str] = []
     origins: list[int] = []
-    for place, letter in enumerate(text):
-        found = fold(letter)
-        letters.append(found)
-        origins += [place] * len(found)
+    if text.isascii() and language != TURKISH:
+        origins = [place for place in range(len(text)) if place not in left_out]
+        return "".join(map(text.__getitem__, origins)).lower(), origins
+    start = 0
+    for place in range(1, len(text) + 1):
+        if place < len(text) and combining(text[place]):
+            continue  # a letter is folded with its signs
+        if start not in left_out:
+            found = fold(text[start:place], language)
+            letters.append(found)
+            origins += [start] * len(found)
+        start = place
     return "".join(letters), origins
