@@ -259,3 +259,20 @@ def test_a_change_of_the_index_is_a_change_of_the_words(index: Index) -> None:
     index.remove(["note"])
     assert all(hit.key != "note" for hit in index.search("boat", k=50, hybrid=True))
     assert caches(index) == [f"words-{index.revision.number}"]
+
+
+def test_what_holds_every_term_is_told_where_one_of_them_is_rare() -> None:
+    draw = np.random.default_rng(5)
+    corpus = [draw.choice(list("abcdefgh"), draw.integers(1, 6)).tolist() for _ in range(60)]
+    words = Words.build((10 * row, [*tokens, f"own{row}"]) for row, tokens in enumerate(corpus))
+    rare = {letter for letter in "abcdefgh" if sum(letter in tokens for tokens in corpus) <= 15}
+    assert 0 < len(rare) < 8
+    for asked in (["a"], ["a", "b"], ["c", "d", "c"], ["e", "f", "g"], ["h", "a"]):
+        expected = [10 * row for row, tokens in enumerate(corpus) if {*asked} <= {*tokens}]
+        found = words.holding_all(asked, 15).tolist()
+        assert found == (expected if rare & {*asked} else [])
+    first = corpus[3][0]
+    assert words.holding_all(["own3", first], 1).tolist() == [30]
+    assert words.holding_all(["own3", "own4"], 10).tolist() == []
+    assert words.holding_all(["own3", "unknown"], 10).tolist() == []
+    assert words.holding_all([], 10).tolist() == []

@@ -224,7 +224,11 @@ class Words:
         return self._find(term.encode()) >= 0
 
     def holding_all(self, terms: Iterable[str], most: int) -> Ids:
-        """Return the documents that hold every one of the terms themselves; none if over `most`."""
+        """Return the documents that hold every one of the terms themselves, one of them rare.
+
+        None where each of the terms is held by more than `most` documents: what they have in common
+        by chance would come first.
+        """
         parts = []
         for term in dict.fromkeys(terms):
             column = self._find(term.encode())
@@ -235,12 +239,14 @@ class Words:
             return self.ids[:0]
         parts.sort(key=len)
         found = np.asarray(parts[0])
+        if len(found) > most:
+            return self.ids[:0]
         for part in parts[1:]:
             if not len(found):
                 break
             places = np.minimum(np.searchsorted(part, found), len(part) - 1)
             found = found[part[places] == found]
-        return self.ids[found] if len(found) <= most else self.ids[:0]
+        return self.ids[found]
 
     def borrows(self, id: int, term: str) -> bool:
         """Return whether a document is found by a term that stands in similar documents alone."""

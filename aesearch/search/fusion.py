@@ -26,7 +26,7 @@ LEAST, MOST, COMPARED = 0.2, 0.9, 5
 MIDDLE, STEEPNESS = 0.86, 6.0
 USUAL_WORTH, STEEPNESS_OF_WORTH = 0.55, 8.0
 WORDS_ALONE = 1.0  # a weight
-FEW = 10  # documents that hold every word of a query: so few come first
+FEW = 10  # documents: those that hold every word of a query, one of them so rare, come first
 KEPT_AS = "typed_search"  # in the check of an index
 MEASURED = ("questions", "by_code", "by_words", "by_both", "gain")
 OVERWHELMING = 0.05  # of reciprocal rank, which one half must clearly cost before it is left out
@@ -193,7 +193,7 @@ class Lexical:
     found : (ids, scores)
         The best by BM25.
     complete : ndarray of int64
-        The documents that hold every word, if they are few.
+        The documents that hold every word, if one of them is rare.
     """
 
     found: Scored
@@ -252,7 +252,7 @@ class Mixture:
         Returns
         -------
         ids, scores : ndarray of int64, ndarray of float32
-            Best first, scores in [0, 1]. The few that hold every word come first.
+            Best first, scores in [0, 1]. Those that hold every word, one of them rare, come first.
         """
         words = lexical.found
         if query is None or (self.weight == WORDS_ALONE and len(words[0])):
