@@ -384,7 +384,7 @@ class DocumentRanker(Ranker):
         other = self.query_of(snapshot, key)
         rows = self.rows(snapshot, query), self.rows(snapshot, other)
         unlearned = shared_unlearned(features, self._analyzer(snapshot), query, other)
-        unlearned += begun_words(query, other)
+        unlearned += begun_words(query, other, self._analyzer(snapshot).language)
         why = explain(features, snapshot.encoder, *rows, top, unlearned)
         if not query.typed or _words_check(snapshot).expansion.is_plain:
             return why

@@ -122,11 +122,6 @@ class Syntax:
         """All parts that a document may hold, alternatives among them."""
         return tuple(part for group in self.required for part in group)
 
-    @property
-    def shown(self) -> list[Phrase]:
-        """Those of `shown_in` a language that has no letters of its own for I."""
-        return self.shown_in("")
-
     def shown_in(self, language: str) -> list[Phrase]:
         """Return the phrases and beginnings of words that are marked where a text holds them."""
         return [

@@ -69,10 +69,10 @@ def shared_unlearned(
     return list(dict.fromkeys(found))
 
 
-def begun_words(query: Query, other: Query) -> list[str]:
+def begun_words(query: Query, other: Query, language: str) -> list[str]:
     """Return the words of a text that begin as a query asks for, in small letters."""
     text = other.text or ""
-    beginnings = (phrase for phrase in query.syntax.shown if phrase.open)
+    beginnings = (phrase for phrase in query.syntax.shown_in(language) if phrase.open)
     places = (place for phrase in beginnings for place in phrase.places(text))
     return list(dict.fromkeys(text[start:end].lower() for start, end in places))
 

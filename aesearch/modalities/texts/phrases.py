@@ -52,7 +52,7 @@ def _patterns() -> _Patterns:
 
 def is_unspaced(letter: str) -> bool:
     """Whether a letter is of a script that is written without spaces."""
-    return _patterns().unspaced.match(letter) is not None
+    return not letter.isascii() and _patterns().unspaced.match(letter) is not None
 
 
 def fold(text: str, language: str = "") -> str:
