@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from aesearch.errors import DamagedError, ParameterError, UnsupportedError
 from aesearch.inference.manifest import Manifest
 from aesearch.modalities import modality
-from aesearch.sparse import Rows, dense
 from aesearch.types import Floats
 
 if TYPE_CHECKING:
     from aesearch.inference.prior import Prior
+    from aesearch.sparse import Rows
 
 ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
@@ -33,6 +33,15 @@ WEIGHTS = "weights.safetensors"
 BATCH = 64  # as quick as 256, and the runtime keeps a quarter of the memory
 # Optimizing a graph takes longer than it saves on so few pictures: half of opening it.
 FEW = 16
+
+
+def _dense(rows: Rows) -> NDArray[Any]:
+    """Rows with their zeros filled in; pictures never need what knows of sparse ones."""
+    if isinstance(rows, np.ndarray):
+        return rows
+    from aesearch.sparse import dense
+
+    return dense(rows)
 
 
 def checksum(path: Path) -> str:
@@ -147,7 +156,7 @@ class FrozenEncoder:
             part = X[start : start + BATCH]
             code, latent = self.encode_with_latents(part)
             decoded = self.decode(latent)
-            yield code, decoded, kind.reconstruction_errors(decoded, dense(part))
+            yield code, decoded, kind.reconstruction_errors(decoded, _dense(part))
 
     @cached_property
     def prior(self) -> Prior:
@@ -185,7 +194,7 @@ class FrozenEncoder:
             raise ParameterError(f"the encoder takes pictures of uint8; got {X.dtype}")
         parts = []
         for start in range(0, len(X), BATCH):
-            part = dense(X[start : start + BATCH])
+            part = _dense(X[start : start + BATCH])
             feed = {wanted.name: np.ascontiguousarray(part, dtype=dtype)}
             parts.append(session.run(outputs, feed))
         if not parts:
