@@ -229,18 +229,10 @@ class Words:
         None where each of the terms is held by more than `most` documents: what they have in common
         by chance would come first.
         """
-        parts = []
-        for term in dict.fromkeys(terms):
-            column = self._find(term.encode())
-            if column < 0:
-                return self.ids[:0]
-            parts.append(self.documents[int(self.starts[column]) : int(self.own_ends[column])])
-        if not parts:
+        parts = sorted((self._holding(term) for term in dict.fromkeys(terms)), key=len)
+        if not parts or len(parts[0]) > most:
             return self.ids[:0]
-        parts.sort(key=len)
         found = np.asarray(parts[0])
-        if len(found) > most:
-            return self.ids[:0]
         for part in parts[1:]:
             if not len(found):
                 break
@@ -262,11 +254,14 @@ class Words:
 
     def documents_with(self, term: str) -> Ids:
         """Return the ids of the documents whose own text holds a term, ascending."""
+        return self.ids[self._holding(term)]
+
+    def _holding(self, term: str) -> NDArray[np.int32]:
+        """Return the places in `ids` of the documents that hold a term themselves, ascending."""
         column = self._find(term.encode())
         if column < 0:
-            return self.ids[:0]
-        part = self.documents[int(self.starts[column]) : int(self.own_ends[column])]
-        return self.ids[part]
+            return self.documents[:0]
+        return self.documents[int(self.starts[column]) : int(self.own_ends[column])]
 
     def terms_from(self, beginning: str) -> list[str]:
         """Return the terms that begin so, in their order."""

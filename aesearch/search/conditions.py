@@ -17,7 +17,8 @@ import numpy as np
 
 from aesearch.modalities.texts.analysis.analyzer import EXACT, UNCOUNTED
 from aesearch.modalities.texts.analysis.chunks import Binding, digits_of
-from aesearch.modalities.texts.phrases import Phrase, fold, is_unspaced, joined, runs, units
+from aesearch.modalities.texts.phrases import Phrase, fold, joined, runs, units
+from aesearch.modalities.texts.tokenizer import is_unspaced
 from aesearch.search.syntax import TITLE, Part, Syntax
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from unicodedata import category
 
-from aesearch.modalities.texts.phrases import Phrase, is_unspaced
+from aesearch.modalities.texts.phrases import Phrase
 from aesearch.modalities.texts.stopwords import STOP_WORDS
-from aesearch.modalities.texts.tokenizer import COMBINING, MARKS
+from aesearch.modalities.texts.tokenizer import COMBINING, MARKS, is_unspaced
 
 MOST_CHARACTERS = 4000  # what is longer was not typed
 LONGEST = 24  # words beside the phrases: what is longer is a text, and its signs are punctuation

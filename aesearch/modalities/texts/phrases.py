@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from unicodedata import combining, normalize
 
-from aesearch.modalities.texts.analysis.folding import cleaned, folded, lowered, simplified
+from aesearch.modalities.texts.analysis.folding import CUT, cleaned, folded, lowered, simplified
 from aesearch.modalities.texts.analysis.languages import TURKISH
-from aesearch.modalities.texts.tokenizer import COMBINING, MARKS, UNSPACED
+from aesearch.modalities.texts.tokenizer import COMBINING, MARKS, UNSPACED, is_unspaced
 
 # What is written in two ways: a word cut by the end of a line, initials, and thousands.
-_CUT = r"[-\u00ad\u2010](?<=[^\W\d_].)[ \t]*\r?\n[ \t]*(?=[^\W\d_])"
 _TWO_WAYS = re.compile(
-    _CUT + r"|(?<![\w.])[^\W\d_](?:\.[^\W\d_])+(?![\w])"
+    CUT + r"|(?<![\w.])[^\W\d_](?:\.[^\W\d_])+(?![\w])"
     r"|(?<![\w.,])\d{1,3}(?:[,.]\d{3})+(?![.,]?\d)(?!\w)"
 )
 
@@ -31,7 +30,6 @@ _TWO_WAYS = re.compile(
 class _Patterns:
     """Regular expressions that take some ms to compile: made when the first phrase needs them."""
 
-    unspaced: re.Pattern[str]
     unit: re.Pattern[str]
     cut: re.Pattern[str]
 
@@ -40,19 +38,13 @@ class _Patterns:
 def _patterns() -> _Patterns:
     word = f"[^\\W_{UNSPACED}]"
     return _Patterns(
-        re.compile(f"[{UNSPACED}]"),
         # ".net", "c++" and "c#" are words.
         re.compile(
             f"[{UNSPACED}][{COMBINING}]*"
             f"|(?:(?<!\\S)\\.(?=[^\\W\\d_]))?{word}(?:{word}|[{MARKS}])*(?:(?:\\+\\+|#)(?!\\w))?"
         ),
-        re.compile(_CUT),
+        re.compile(CUT),
     )
-
-
-def is_unspaced(letter: str) -> bool:
-    """Whether a letter is of a script that is written without spaces."""
-    return not letter.isascii() and _patterns().unspaced.match(letter) is not None
 
 
 def fold(text: str, language: str = "") -> str:

@@ -69,6 +69,11 @@ def _patterns() -> _Patterns:
     )
 
 
+def is_unspaced(letter: str) -> bool:
+    """Whether a letter, or the first of a text, is of a script that is written without spaces."""
+    return not letter.isascii() and _patterns().unspaced.match(letter) is not None
+
+
 def tokenize(text: str) -> list[str]:
     """Return the tokens of a text in their order, in small letters.
 

@@ -21,7 +21,6 @@ from aesearch.modalities.texts.analysis.chunks import (
     digits_of,
     grams,
     is_parted_number,
-    is_unspaced,
     joined_by,
     neighbors_in,
     placed_grams,
@@ -30,7 +29,7 @@ from aesearch.modalities.texts.analysis.chunks import (
     without_v,
 )
 from aesearch.modalities.texts.analysis.compounds import NO_COMPOUNDS, Compounds
-from aesearch.modalities.texts.analysis.folding import folded, umlauts_written_out
+from aesearch.modalities.texts.analysis.folding import CUT, folded, umlauts_written_out
 from aesearch.modalities.texts.analysis.languages import (
     ENGLISH,
     STOPS,
@@ -40,6 +39,7 @@ from aesearch.modalities.texts.analysis.languages import (
     stemmer,
     stems_version,
 )
+from aesearch.modalities.texts.tokenizer import is_unspaced
 
 VERSION = 2  # of the terms: a lexical index of another version is made anew
 UNCOUNTED = "\x01"  # before a stop word: it is found, and makes no document longer
@@ -54,7 +54,7 @@ LONG_QUERY = 1 << 17  # letters, up to which they are
 SHORT = 48  # a chunk that is longer is rarely met again
 
 # A word that the end of a line cuts is one chunk.
-_BROKEN = re.compile("[-\u00ad\u2010](?<=[^\\W\\d_].)[ \\t]*\\r?\\n[ \\t]*(?=[^\\W\\d_])")
+_BROKEN = re.compile(CUT)
 _BROKEN_ASCII = re.compile("-(?<=[A-Za-z]-)[ \\t]*\\r?\\n[ \\t]*(?=[A-Za-z])")  # is quicker
 _CHUNK = re.compile("(?:\\S*[^\\W\\d_][-\u00ad\u2010][ \\t]*\\r?\\n[ \\t]*(?=[^\\W\\d_]))*\\S+")
 _UNBROKEN = re.compile("\\S+")

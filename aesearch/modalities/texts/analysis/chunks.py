@@ -365,14 +365,6 @@ def digits_of(number: str) -> str:
     return "," + number.replace(",", "").replace(".", "")
 
 
-def is_unspaced(term: str) -> bool:
-    """Whether a term is of a script without spaces."""
-    if term.isascii():
-        return False
-    match = _patterns()[0].match(term)
-    return match is not None and bool(match[1])
-
-
 def grams(run: str) -> list[str]:
     """Return the terms of a run of a script without spaces."""
     return [term for term, _, _, _ in placed_grams(run)] if _is_joined(run) else _quick(run)

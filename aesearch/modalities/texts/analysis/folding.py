@@ -8,6 +8,8 @@ from unicodedata import normalize
 
 from aesearch.modalities.texts.analysis.languages import TURKISH
 
+# Where the end of a line cuts a word; it is to become a plain hyphen.
+CUT = r"[-\u00ad\u2010](?<=[^\W\d_].)[ \t]*\r?\n[ \t]*(?=[^\W\d_])"
 # What is not seen: soft hyphens, joiners and spaces of no width, marks of direction, selectors of
 # a glyph, and the stroke that makes an Arabic word longer.
 _UNSEEN = (
