@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from aesearch.errors import DamagedError
 from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.search.counts import K1, NOT_FITTED, TermCounts, length_norms, lengths_of
 from aesearch.search.expansion import PLAIN, Expansion, Neighbors, expand
+from aesearch.search.sets import common
 from aesearch.sparse import SparseRows
 from aesearch.types import Bools, Floats, Ids
 
@@ -232,13 +233,7 @@ class Words:
         parts = sorted((self._holding(term) for term in dict.fromkeys(terms)), key=len)
         if not parts or len(parts[0]) > most:
             return self.ids[:0]
-        found = np.asarray(parts[0])
-        for part in parts[1:]:
-            if not len(found):
-                break
-            places = np.minimum(np.searchsorted(part, found), len(part) - 1)
-            found = found[part[places] == found]
-        return self.ids[found]
+        return self.ids[reduce(common, parts)]
 
     def borrows(self, id: int, term: str) -> bool:
         """Return whether a document is found by a term that stands in similar documents alone."""

@@ -19,6 +19,7 @@ from aesearch.modalities.texts.analysis.analyzer import EXACT, UNCOUNTED
 from aesearch.modalities.texts.analysis.chunks import Binding, digits_of
 from aesearch.modalities.texts.phrases import Phrase, fold, joined, runs, units
 from aesearch.modalities.texts.tokenizer import is_unspaced
+from aesearch.search.sets import common, either
 from aesearch.search.syntax import TITLE, Part, Syntax
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Conditions:
         candidates, certain = self._candidates(part, phrase, among)
         rest = np.setdiff1d(candidates, certain, assume_unique=True)
         read = self._read(rest, lambda own: phrase.stands_in(own.text))
-        return np.union1d(certain, read)
+        return either(certain, read)
 
     def quotes(self, text: str) -> bool:
         """Whether a text stands in a document just as it was typed, but for case and spaces.
@@ -133,11 +134,11 @@ class Conditions:
 
     def _with_all(self, terms: Iterable[str], among: Ids) -> Ids:
         for term in dict.fromkeys(terms):
-            among = np.intersect1d(among, self.words.documents_with(term), assume_unique=True)
+            among = common(among, self.words.documents_with(term))
         return among
 
     def _with_any(self, terms: Iterable[str], among: Ids) -> Ids:
-        return np.intersect1d(among, _union(map(self.words.documents_with, terms)))
+        return common(among, _union(map(self.words.documents_with, terms)))
 
     def _candidates(self, part: Part, phrase: Phrase, among: Ids) -> tuple[Ids, Ids]:
         """Return the documents that may hold a part, and those of them that do for certain.
@@ -149,7 +150,7 @@ class Conditions:
             certain = self._with_any(own, among)
             if own and len(phrase.units) == 1:
                 return certain, certain
-            return np.union1d(certain, self._with_words(part.text.split(), among)), certain
+            return either(certain, self._with_words(part.text.split(), among)), certain
         *chunks, last = part.text.split()
         if phrase.open:
             *before, _ = runs(last, phrase.language)
@@ -311,7 +312,7 @@ class Conditions:
         untitled = np.setdiff1d(among, np.array(list(self.titles), dtype=np.int64))
         candidates, _ = self._candidates(part, phrase, untitled)
         of_line = self._read(candidates, lambda own: holds(_first_line(own.text)))
-        return np.union1d(np.intersect1d(among, np.array(of_title, dtype=np.int64)), of_line)
+        return either(common(among, np.array(sorted(of_title), dtype=np.int64)), of_line)
 
     def _is_quotation(self, group: tuple[Part, ...]) -> bool:
         """Whether these are phrases of which no document at all holds one."""

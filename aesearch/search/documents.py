@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from aesearch.errors import ContentError, DamagedError
-from aesearch.ingest.passages import DOCUMENT
 from aesearch.modalities.texts.analysis.analyzer import EXACT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
 from aesearch.modalities.texts.tokenizer import raw_tokens
 from aesearch.search.fusion import CANDIDATES, Lexical, WordsCheck
 from aesearch.search.hits import Found, Hit, Limits
+from aesearch.search.nearest import Nearest, nearest_documents
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
 from aesearch.search.unknown_words import (
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 OPENING = 80  # characters of a document without a title, that stand for one
 WHOLE = 1 << 20  # numbers of phrases begin here, and so much one weighs in a snippet
 RARE = 0.5  # of the most that a word of a query weighs: so much weighs what a snippet must show
-DEEPER = 4  # times as many passages are looked for, where they crowd documents out
 
 
 class DocumentRanker(Ranker):
@@ -168,8 +167,6 @@ class DocumentRanker(Ranker):
 
     def allowed(self, snapshot: Snapshot, limits: Limits) -> tuple[Ids | None, int]:
         """The rows that may be found, passages among them."""
-        if limits.rows is not None:
-            return limits.rows, len(limits.rows)
         matching, count = super().allowed(snapshot, limits)
         if matching is None:
             return None, count
@@ -181,24 +178,12 @@ class DocumentRanker(Ranker):
     ) -> list[list[Found]]:
         """The nearest documents; of a document and its passages, the nearest row counts."""
         allowed, rows = self.allowed(snapshot, limits)
-        k = wanted = min(limits.k, rows)
-        found: list[list[Found]] = [[] for _ in codes]
-        if not k:
-            return found
+        k = min(limits.k, rows)
         if allowed is not None and any(exact):
             kept = set(allowed.tolist())
             exact = [[id for id in first if id in kept] for first in exact]
-        left = list(range(len(codes)))
-        while left:
-            ids, scores = snapshot.engine.search(codes[left], wanted, among=allowed)
-            cosines = np.clip(scores, -1, 1)
-            for place, row_ids, row_scores in zip(left, ids, cosines, strict=True):
-                found[place] = _documents(row_ids, row_scores, exact[place][:k], k)
-            if wanted == rows:
-                break
-            left = [place for place in left if len(found[place]) < k]
-            wanted = min(rows, DEEPER * wanted)
-        return [best[:k] for best in found]
+        found = nearest_documents(snapshot.engine, codes, k, allowed, rows)
+        return [_behind(first[:k], own)[:k] for first, own in zip(exact, found, strict=True)]
 
     def _fused(
         self,
@@ -209,22 +194,26 @@ class DocumentRanker(Ranker):
         limits: Limits,
     ) -> list[Found]:
         """The best by code and words together; by words alone where no code is had."""
-        allowed, (rows_allowed, _) = self.matching(limits), self.allowed(snapshot, limits)
-        deep = limits._replace(k=max(limits.k, CANDIDATES), rows=rows_allowed)
-        lexical = Lexical.of(self.words(snapshot), terms, deep.k, allowed)
-        rows: dict[int, int] = {}
+        allowed, (rows_allowed, count) = self.matching(limits), self.allowed(snapshot, limits)
+        depth = max(limits.k, CANDIDATES)
+        lexical = Lexical.of(self.words(snapshot), terms, depth, allowed)
+        seen: list[Nearest] = []
 
         def nearest(moved: Floats) -> tuple[Ids, Floats]:
-            found = self.nearest(snapshot, moved, deep, [[]])[0]
-            rows.update((one.id, one.row) for one in found)
-            scores = np.array([one.score for one in found], dtype=np.float32)
-            return np.array([one.id for one in found], dtype=np.int64), scores
+            k = min(depth, count)
+            seen.extend(nearest_documents(snapshot.engine, moved, k, rows_allowed, count))
+            return seen[-1].ids, seen[-1].scores
 
         mixture = _words_check(snapshot).mixture
         ids, scores = mixture.search(code, nearest, lexical, self.backend.codes_of)
+        shown = ids[: limits.k]
+        rows: dict[int, int] = {}
+        for near in seen:
+            chosen = np.isin(near.ids, shown)
+            rows.update(zip(near.ids[chosen].tolist(), near.rows[chosen].tolist(), strict=True))
         exact = self.exact(query)
         best = {id: Found(id, 1.0, id) for id in exact if allowed is None or id in allowed}
-        for id, score in zip(ids[: limits.k].tolist(), scores[: limits.k].tolist(), strict=True):
+        for id, score in zip(shown.tolist(), scores[: limits.k].tolist(), strict=True):
             best.setdefault(id, Found(id, score, rows.get(id, id)))
         if query.syntax.required and limits.only is not None:
             least = 0.0 if best else 1.0  # all hold what is asked, and nothing tells them apart
@@ -400,17 +389,12 @@ def _words_check(snapshot: Snapshot) -> WordsCheck:
     return WordsCheck.of(snapshot.encoder.manifest.check)
 
 
-def _documents(ids: Ids, scores: Floats, exact: Sequence[int], k: int) -> list[Found]:
-    """The k best documents of some rows, each at its nearest row, best first, behind `exact`."""
+def _behind(exact: Sequence[int], nearest: Nearest) -> list[Found]:
+    """Documents that are just what was asked for, then the nearest of the others."""
     best = {id: Found(id, 1.0, id) for id in exact}
-    ids, scores = ids[ids >= 0], scores[ids >= 0]
-    documents = ids & DOCUMENT
-    first = np.sort(np.unique(documents, return_index=True)[1])[:k]
-    found = (documents[first].tolist(), scores[first].tolist(), ids[first].tolist())
-    for id, score, row in zip(*found, strict=True):
-        if id not in best:
-            best[id] = Found(id, score, row)
-    return list(best.values())[:k]
+    for id, score, row in zip(*(part.tolist() for part in nearest), strict=True):
+        best.setdefault(id, Found(id, score, row))
+    return list(best.values())
 
 
 def _title(own: KeptText) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aesearch.search.expansion import PLAIN, Expansion
+from aesearch.search.sets import either
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def fuse(codes: Scored, words: Scored, weight: float) -> Scored:
     ----------
     J. H. Lee, Analyses of multiple evidence combination, SIGIR 1997 (CombSUM).
     """
-    ids = np.union1d(codes[0], words[0])
+    ids = either(codes[0], words[0])
     total = np.zeros(len(ids), dtype=np.float32)
     # A document without any of the words scores 0, below the last that was found.
     lowest = float(codes[1].min(initial=np.inf))
@@ -178,8 +179,8 @@ def weight_of_words(codes: Scored, words: Scored, worth: float = USUAL_WORTH) ->
     best = words[0][np.argsort(-words[1], kind="stable")[:COMPARED]]
     low = float(codes[1].min())
     width = max(float(codes[1].max()) - low, 1e-9)
-    scaled = dict(zip(codes[0].tolist(), ((codes[1] - low) / width).tolist(), strict=True))
-    agreement = float(np.mean([scaled.get(id, 0.0) for id in best.tolist()]))
+    confirmed = best[:, None] == codes[0]
+    agreement = float((confirmed * (codes[1] - low)).sum() / width / len(best))
     doubt = STEEPNESS * (MIDDLE - agreement) + STEEPNESS_OF_WORTH * (USUAL_WORTH - worth)
     return LEAST + (MOST - LEAST) / (1 + math.exp(-doubt))
 

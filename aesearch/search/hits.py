@@ -70,9 +70,7 @@ class Limits(NamedTuple):
     hybrid : bool or None
         Rank by codes and words together; None leaves it to the check.
     only : ndarray of int64 or None
-        Ids of the documents that may be found, in place of `among`; and
-    rows : ndarray of int64 or None
-        their rows in the engine, where these are known already.
+        Ids of the documents that may be found, in place of `among`.
     """
 
     k: int
@@ -80,7 +78,6 @@ class Limits(NamedTuple):
     threshold: float | None = None
     hybrid: bool | None = None
     only: Ids | None = None
-    rows: Ids | None = None
 
     @classmethod
     def of(

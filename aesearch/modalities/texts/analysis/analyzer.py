@@ -49,7 +49,8 @@ SHARED = 10  # documents: among so few any is found by the stem
 REMEMBERED = 1 << 18  # chunks and words of which the terms are remembered
 LONGEST = 100  # letters of a term; a longer one is kept as a hash,
 BEGINNING = 60  # behind these many of its letters
-QUERIES = 8  # of which the units are remembered,
+CHUNKS = 4_096  # of texts, of which the units are remembered where they are short,
+QUERIES = 8  # and of queries,
 LONG_QUERY = 1 << 17  # letters, up to which they are
 SHORT = 48  # a chunk that is longer is rarely met again
 
@@ -57,7 +58,6 @@ SHORT = 48  # a chunk that is longer is rarely met again
 _BROKEN = re.compile(CUT)
 _BROKEN_ASCII = re.compile("-(?<=[A-Za-z]-)[ \\t]*\\r?\\n[ \\t]*(?=[A-Za-z])")  # is quicker
 _CHUNK = re.compile("(?:\\S*[^\\W\\d_][-\u00ad\u2010][ \\t]*\\r?\\n[ \\t]*(?=[^\\W\\d_]))*\\S+")
-_UNBROKEN = re.compile("\\S+")
 _EDGES = "".join(chr(n) for n in range(33, 127) if not chr(n).isalnum())
 _PARTED = str.maketrans(dict.fromkeys('"()[]{}<>!?;`', " "))  # see `chunks.split`
 _HUMPS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -242,49 +242,64 @@ class Analyzer:
             yield from replace(self, rare=exact).spans(text, terms)
             return
         letters = _pattern_of_letters(terms)
-        begins = self._beginnings(terms)
-        for match in (_CHUNK if _BROKEN.search(text) else _UNBROKEN).finditer(text):
+        for match in self._candidates(text, terms):
             chunk = _BROKEN.sub("-", match[0]) if "\n" in match[0] else match[0]
-            if begins is not None and chunk.isascii() and not begins.search(chunk):
-                continue
             if terms.isdisjoint(self._chunks[chunk]):
                 continue
             if chunk != match[0]:
                 found = next(term for term in self._chunks[chunk] if term in terms)
                 yield found, match.start(), match.end()
                 continue
-            plain = Chunk.of(chunk, self.language)
-            for part in split(plain):
-                for term, first, last in self._places(part, plain, terms, letters):
+            plain, parts = self._parts(chunk)
+            for part in parts:
+                for term, first, last in _places_in(part, plain, terms, letters):
                     start, end = plain.place(first, last)
                     yield term, match.start() + start, match.start() + end
 
-    def _beginnings(self, terms: Collection[str]) -> re.Pattern[str] | None:
-        """What finds the beginnings of some terms in chunks of ASCII, far quicker than analysis.
+    def _parts(self, chunk: str) -> tuple[Chunk, Sequence[Unit | Run]]:
+        """Return a chunk taken apart; short ones that are asked for stand in many texts."""
+        return self._short_parts(chunk) if len(chunk) <= SHORT else self._parts_of(chunk)
 
-        None where stems may begin otherwise than their words, or words stand inside of others.
+    @cached_property
+    def _short_parts(self) -> Callable[[str], tuple[Chunk, Sequence[Unit | Run]]]:
+        return lru_cache(maxsize=CHUNKS)(self._parts_of)
+
+    def _parts_of(self, chunk: str) -> tuple[Chunk, Sequence[Unit | Run]]:
+        """Take a chunk apart into units; what is written without spaces is left as it is."""
+        plain, found = Chunk.of(chunk, self.language), list[Unit | Run]()
+        for part in split(plain):
+            if isinstance(part, Run) and part.unspaced:
+                found.append(part)
+            else:
+                found.append(self._unit(part))
+        return plain, found
+
+    def _candidates(self, text: str, terms: Collection[str]) -> Iterator[re.Match[str]]:
+        """Go through the chunks of a text in which some terms may be."""
+        begins = self._beginnings(terms)
+        if _BROKEN.search(text):
+            return (match for match in _CHUNK.finditer(text) if re.search(begins, match[0]))
+        # The chunks are told apart by the pattern itself, far quicker than by a loop over all.
+        return re.finditer(f"(?<!\\S)\\S*?(?:{begins})\\S*", text)
+
+    def _beginnings(self, terms: Collection[str]) -> str:
+        """Return a pattern for where some terms may begin in chunks of ASCII, and for all others.
+
+        It matches anywhere where stems may begin otherwise than their words, or words stand inside
+        of others.
         """
         if self.language not in _SAME_BEGINNING:
-            return None
+            return "\\S"
         first = {term.lstrip(f"{UNCOUNTED}{EXACT},")[:1] for term in terms} - {""}
-        small = "".join(letter for letter in first if "a" <= letter <= "z")
-        digits = "".join(letter for letter in first if "0" <= letter <= "9")
-        others = "".join(first.difference(small, digits))
+        small = "".join(sorted(letter for letter in first if "a" <= letter <= "z"))
+        digits = "".join(sorted(letter for letter in first if "0" <= letter <= "9"))
+        others = "".join(sorted(first.difference(small, digits)))
+        parts = ["[^\\x00-\\x7f]"]
         # A letter begins a word, or is a capital within one; a digit may come behind the v of v1.
-        parts = [f"(?<![A-Za-z])[{small}]|[{small.upper()}]"] * bool(small)
+        parts += [f"(?<![A-Za-z])[{small}]|[{small.upper()}]"] * bool(small)
         parts += [f"(?<![A-UW-Za-uw-z0-9])[{digits}]"] * bool(digits)
         parts += [f"[{re.escape(others)}]"] * bool(others)
-        return re.compile("|".join(parts) or "(?!)")
-
-    def _places(
-        self, part: Whole | Run, chunk: Chunk, terms: frozenset[str], letters: re.Pattern[str]
-    ) -> Iterator[tuple[str, int, int]]:
-        """Where a part of a chunk holds one of some terms; `letters` finds those without spaces."""
-        if isinstance(part, Run) and part.unspaced:
-            for match in letters.finditer(chunk.text, part.start, part.end):
-                yield match[0], *match.span()
-        else:
-            yield from _places(self._unit(part), terms)
+        return "|".join(parts)
 
     def units(self, text: str) -> Sequence[Unit]:
         """Return what is typed as one; that of a query is asked for several times."""
@@ -484,6 +499,17 @@ def _pattern_of_letters(terms: Collection[str]) -> re.Pattern[str]:
     """What finds terms of scripts without spaces, long ones first; it finds none where none are."""
     unspaced = sorted((term for term in terms if is_unspaced(term)), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, unspaced)) or "(?!)")
+
+
+def _places_in(
+    part: Unit | Run, chunk: Chunk, terms: frozenset[str], letters: re.Pattern[str]
+) -> Iterator[tuple[str, int, int]]:
+    """Where a part of a chunk holds one of some terms; `letters` finds those without spaces."""
+    if isinstance(part, Run):
+        for match in letters.finditer(chunk.text, part.start, part.end):
+            yield match[0], *match.span()
+    else:
+        yield from _places(part, terms)
 
 
 def _places(unit: Unit, terms: frozenset[str]) -> Iterator[tuple[str, int, int]]:
