@@ -19,6 +19,28 @@ class ContentError(AesearchError):
     """One item cannot be read; the message says why."""
 
 
+class UnreachableError(ContentError):
+    """One item could not be looked at: rights are missing, or input failed.
+
+    Nothing is known of it: what an index holds of it stays, and it is tried again each time.
+    """
+
+
+class MissingExtraError(ContentError):
+    """One item needs an optional package; it is tried again once that is installed.
+
+    Parameters
+    ----------
+    message : str
+    extra : str
+        Of aesearch, as in ``pip install aesearch[heif]``.
+    """
+
+    def __init__(self, message: str, extra: str) -> None:
+        super().__init__(message)
+        self.extra = extra
+
+
 class NotAPictureError(ContentError):
     """The file does not even claim to be a picture: passed over, and not counted as damage."""
 
@@ -57,6 +79,10 @@ class UnknownKeyError(AesearchError, LookupError):
 
 class StorageError(AesearchError, OSError):
     """The disk is full, or the place cannot be written."""
+
+
+class ClosedError(StorageError):
+    """The index was closed; open it again."""
 
 
 class UnsupportedError(AesearchError):
