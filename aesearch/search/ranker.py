@@ -111,7 +111,8 @@ class Ranker:
         """The ids of the items that may be found, None for all of them."""
         if limits.only is not None or limits.among is None:
             return limits.only
-        return self.backend.matching(limits.among)
+        found = [self.backend.matching(glob) for glob in limits.among]
+        return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *found]))
 
     # -- showing ---------------------------------------------------------------------------------
 

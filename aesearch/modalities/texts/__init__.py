@@ -76,6 +76,22 @@ class Texts(Modality):
             )
         return extract(content, name), content
 
+    def takes(self, content: Any) -> bool:
+        """Whether it is text."""
+        return isinstance(content, str)
+
+    def as_content(self, content: Any, name: str) -> bytes:
+        """The text, its title before it where it does not begin so."""
+        if not isinstance(content, str):
+            from aesearch.modalities.texts.extract import extract
+
+            read = extract(super().as_content(content, name), name)
+            begins = read.text.lstrip().startswith(read.title)
+            content = read.text if begins else f"{read.title}\n\n{read.text}"
+        if not content.strip():
+            raise ContentError("it is empty")
+        return str(content).encode(errors="replace")
+
     def reader(self, features: Any, *, plain: bool) -> Read:
         """What takes the text out of a file; of a row, the text as it is."""
         from aesearch.modalities.texts.extract import extract
