@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from aesearch.errors import LockedError, StorageError
 from aesearch.storage.layout import Layout, write_atomically
 
-
 # Threads of one process wait for each other; a process that was forked has only its own.
 _TURNS: dict[str, threading.RLock] = {}
-os.register_at_fork(after_in_child=_TURNS.clear)
+if hasattr(os, "register_at_fork"):  # which Windows lacks
+    os.register_at_fork(after_in_child=_TURNS.clear)
 
 
 @contextmanager
