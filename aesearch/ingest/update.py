@@ -12,14 +12,14 @@ from aesearch.errors import ContentError, SourceError
 from aesearch.ingest.arrival import Arrival, encode
 from aesearch.ingest.decode import Decoded, decode
 from aesearch.modalities import Modality, Read
-from aesearch.sources.base import Source, digest_of
+from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.open import open_source
 from aesearch.storage.commit import NO_IDS, Edit, nothing
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
-from aesearch.storage.schema import Skipped
+from aesearch.storage.schema import REPLACED, Skipped
 from aesearch.types import Ids, Progress, silent
 from aesearch.wording import counted
 
@@ -59,14 +59,25 @@ def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
             "Nothing was removed"
         )
     entries = entries if first is None else chain([first], entries)
-    changes = compare(entries, items, store.known_skipped(), digest)
+    decided, replaced = store.decided(), []
+
+    def undecided() -> Iterator[Entry]:
+        for entry in entries:
+            if entry.key not in decided:
+                yield entry
+            elif not decided[entry.key]:
+                replaced.append(entry)
+
+    skipped = {key: file for key, file in store.known_skipped().items() if key not in decided}
+    changes = compare(undecided(), items, skipped, digest)
+    changes.replaced = replaced
     if not source.plain:
         _reread_other_formats(changes, folder.modality)
     unreadable = {key for key, _ in source.unreadable}
     # Files below a folder that cannot be read just now are not gone.
     changes.removed = [key for key in changes.removed if not _below(key, unreadable)]
     changes.forgotten = [key for key in changes.forgotten if key not in unreadable]
-    changes.unreadable = source.unreadable
+    changes.unreadable = [each for each in source.unreadable if not decided.get(each[0])]
     return changes
 
 
@@ -157,6 +168,7 @@ def _apply_unread(
     arrival.renew(store, source, moved)
     store.forget([entry.key for _, entry in changes.renamed])
     store.skip(unreadable)
+    store.skip(Skipped(e.key, REPLACED, True, e.size, e.mtime_ns) for e in changes.replaced)
     return NO_IDS, np.array(gone, dtype=np.int64)
 
 

@@ -26,6 +26,8 @@ class Changes:
         Items that are as they were.
     forgotten : list of str
         Skipped files that are gone.
+    replaced : list of Entry
+        Files whose keys what was added by hand has, and that are not noted as such yet.
     unreadable : list of (str, str)
         Folders and files that could not even be listed, each with its reason.
     failed : set of str
@@ -39,6 +41,7 @@ class Changes:
     removed: list[str] = field(default_factory=list)
     unchanged: int = 0
     forgotten: list[str] = field(default_factory=list)
+    replaced: list[Entry] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
 
@@ -50,6 +53,7 @@ class Changes:
             or self.renamed
             or self.removed
             or self.forgotten
+            or self.replaced
         )
 
     def counts(self) -> dict[str, int]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+# Reasons in `skipped` that a person decided: no look at the source changes them.
+REMOVED = "removed by hand"
+REPLACED = "what was added by hand has its key"
+DECIDED = (REMOVED, REPLACED)
+
 SCHEMA = """
 CREATE TABLE items (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
