@@ -423,7 +423,7 @@ class Index:
         ContentError
             If one cannot be read; then nothing is added.
         """
-        from aesearch.ingest.update import add
+        from aesearch.ingest.by_hand import add
 
         return add(self.folder, contents)
 
@@ -435,7 +435,7 @@ class Index:
         UnknownKeyError
             If one is not in the index; then nothing is removed.
         """
-        from aesearch.ingest.update import remove
+        from aesearch.ingest.by_hand import remove
 
         if isinstance(keys, str) or not isinstance(keys, Iterable):
             raise ParameterError(f"keys must be several; put a single one into a list: ['{keys}']")
