@@ -15,7 +15,7 @@ import numpy as np
 
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.ingest.arrival import encode
-from aesearch.sources.base import Known, as_key, as_line, digest_of
+from aesearch.sources.base import Known, as_key, as_line, digest_of, stamp_of
 from aesearch.sources.content import read_content
 from aesearch.sources.folder import is_walked
 from aesearch.storage.commit import NO_IDS
@@ -49,7 +49,7 @@ def _add(folder: IndexFolder, contents: Contents) -> list[str]:
             sample, raw, path = read_content(modality, features, content)
         except ContentError as error:
             raise ContentError(f"'{key}' cannot be added: {error}") from error
-        mtime = path.stat().st_mtime_ns if path is not None else 0
+        mtime = stamp_of(path.stat()) if path is not None else 0
         added = not (by_path and is_walked(folder.source, key))
         rows.append(NewItem(key, len(raw), mtime, digest_of(raw), added))
         samples.append(sample)

@@ -2,132 +2,92 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
-from pathlib import Path
 
 import numpy as np
 
-from aesearch.errors import ContentError, SourceError
+from aesearch.errors import SourceError
 from aesearch.ingest.arrival import Arrival, encode
 from aesearch.ingest.decode import Decoded, decode
-from aesearch.modalities import Modality, Read
-from aesearch.sources.base import Entry, Source, digest_of
-from aesearch.sources.changes import Changes, compare
-from aesearch.sources.open import open_source
+from aesearch.ingest.differences import SyncOptions, differences, source_of, tell_missing
+from aesearch.modalities import Read
+from aesearch.sources.base import Source
+from aesearch.sources.changes import Changes
 from aesearch.storage.commit import NO_IDS, Edit, nothing
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import REPLACED, Skipped
 from aesearch.types import Ids, Progress, silent
-from aesearch.wording import counted
 
-# Each batch is a revision of its own, so that an interrupted run keeps what it has done.
-BATCH = 20_000
-
-
-def source_of(folder: IndexFolder) -> Source:
-    """The source of an index, to be scanned again.
-
-    Raises
-    ------
-    SourceError
-        If it is gone, as an array in memory is.
-    """
-    return open_source(folder.source, folder.card.columns or None, kind=folder.card.kind)
-
-
-def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
-    """Differences of the source from the index; nothing is written."""
-    source = source or source_of(folder)
-    store = folder.store
-
-    def digest(key: str) -> bytes | None:
-        try:
-            return digest_of(source.read(key))
-        except ContentError:
-            return None
-
-    items = store.known()
-    entries = source.walk()
-    first = next(entries, None)
-    if first is None and items and not source.unreadable:
-        raise SourceError(
-            f"{source.root} is empty, {counted(len(items), folder.modality.noun)} "
-            f"{'was' if len(items) == 1 else 'were'} there; is its disk mounted? "
-            "Nothing was removed"
-        )
-    entries = entries if first is None else chain([first], entries)
-    decided, replaced = store.decided(), []
-
-    def undecided() -> Iterator[Entry]:
-        for entry in entries:
-            if entry.key not in decided:
-                yield entry
-            elif not decided[entry.key]:
-                replaced.append(entry)
-
-    skipped = {key: file for key, file in store.known_skipped().items() if key not in decided}
-    changes = compare(undecided(), items, skipped, digest)
-    changes.replaced = replaced
-    if not source.plain:
-        _reread_other_formats(changes, folder.modality)
-    unreadable = {key for key, _ in source.unreadable}
-    # Files below a folder that cannot be read just now are not gone.
-    changes.removed = [key for key in changes.removed if not _below(key, unreadable)]
-    changes.forgotten = [key for key in changes.forgotten if key not in unreadable]
-    changes.unreadable = [each for each in source.unreadable if not decided.get(each[0])]
-    return changes
-
-
-def _reread_other_formats(changes: Changes, modality: Modality) -> None:
-    """Take an item that was renamed to another file format, a.txt to a.html say, for a new one."""
-    renamed, changes.renamed = changes.renamed, []
-    for old, entry in renamed:
-        if modality.reads_alike(old, entry.key):
-            changes.renamed.append((old, entry))
-        else:
-            changes.removed.append(old)
-            changes.new.append(entry)
-
-
-def _below(key: str, folders: set[str]) -> bool:
-    return bool(folders) and any(parent.as_posix() in folders for parent in Path(key).parents)
+# Each batch is a revision of its own, so that an interrupted run keeps what it has done. On a slow
+# drive it is as many as come in a minute.
+BATCH, PATIENCE = 20_000, 60.0
 
 
 def synchronize(
-    folder: IndexFolder, progress: Progress = silent, source: Source | None = None
+    folder: IndexFolder,
+    progress: Progress = silent,
+    source: Source | None = None,
+    options: SyncOptions | None = None,
 ) -> Changes:
-    """Make the index what its source is: new, changed, renamed and removed files."""
+    """Make the index what its source is: new, changed, renamed and removed files.
+
+    What cannot be read now stays as it was, and is tried again the next time.
+    """
     source = source or source_of(folder)
-    changes = differences(folder, source)
-    known_problems = {s.key: s.reason for s in folder.skipped()}
+    seen = folder.revision.number
+    changes = differences(folder, source, options)
+    known = {file.key: file for file in folder.skipped()}
     unreadable = [
         Skipped(key, reason, ignored=False)
         for key, reason in changes.unreadable
-        if known_problems.get(key) != reason
+        if key not in known or known[key].reason != reason
     ]
-    if not changes and not unreadable:
-        return changes
-    with hold(folder.layout):
-        # Between the look and the lock another writer may have been here.
-        changes = differences(folder, source)
-        entries = changes.new + changes.changed
-        decoded: Iterator[Decoded] = iter(())
-        if entries:
-            decoded = decode(source, entries, _reader(folder, source), progress)
-        batch = list(islice(decoded, BATCH))
-        _require_readable(folder, source, changes, batch)
-        changes.failed |= _ingest(
-            folder,
-            source,
-            batch,
-            lambda store: _apply_unread(folder, store, source, changes, unreadable),
-        )
-        while batch := list(islice(decoded, BATCH)):
-            changes.failed |= _ingest(folder, source, batch)
+    if changes or unreadable:
+        with hold(folder.layout):
+            if folder.revision.number != seen:  # before the lock another writer was here
+                changes = differences(folder, source, options)
+            _follow(folder, source, changes, unreadable, progress)
+    tell_missing(folder, changes)
     return changes
+
+
+def _follow(
+    folder: IndexFolder,
+    source: Source,
+    changes: Changes,
+    unreadable: list[Skipped],
+    progress: Progress,
+) -> None:
+    """Apply changes, in portions. The caller holds the lock."""
+    entries = changes.new + changes.changed
+    decoded: Iterator[Decoded] = iter(())
+    if entries:
+        decoded = decode(source, entries, _reader(folder, source), progress)
+    batch = _portion(decoded)
+    _require_readable(folder, source, changes, batch)
+    before: Edit = nothing
+    if unreadable or changes.needs_no_reading:
+
+        def before(store: Store) -> tuple[Ids, Ids]:
+            return _apply_unread(folder, store, source, changes, unreadable)
+
+    changes.failed |= _ingest(folder, source, batch, before)
+    while batch := _portion(decoded):
+        changes.failed |= _ingest(folder, source, batch)
+
+
+def _portion(decoded: Iterator[Decoded]) -> list[Decoded]:
+    """The next files, as many as make a revision."""
+    started = time.monotonic()
+    batch: list[Decoded] = []
+    for file in decoded:
+        batch.append(file)
+        if len(batch) == BATCH or time.monotonic() - started > PATIENCE:
+            break
+    return batch
 
 
 def _require_readable(
@@ -135,7 +95,7 @@ def _require_readable(
 ) -> None:
     """Raise SourceError where no row of a table can be read any more: it holds something else."""
     stay = changes.unchanged + len(changes.touched) + len(changes.renamed)
-    gone = changes.changed or changes.removed
+    gone = changes.changed or changes.removed or changes.missing
     if folder.is_tabular and gone and not stay and _is_lost(batch):
         first = batch[0]
         raise SourceError(
@@ -175,12 +135,17 @@ def _apply_unread(
 def _ingest(
     folder: IndexFolder, source: Source, batch: Sequence[Decoded], before: Edit = nothing
 ) -> set[str]:
-    """Encode one batch and publish it; the keys that could not be read.
+    """Encode one batch and publish it, if there is anything to write; the keys not read.
 
-    A changed file that became unreadable leaves the index.
+    An item whose file changed, but cannot be read, stays as it was.
     """
     good = [file for file in batch if file.sample is not None]
-    bad = [file for file in batch if file.sample is None]
+    failed = {file.entry.key for file in batch if file.sample is None}
+    known = {file.key: file for file in folder.skipped()}
+    notes = [file.skipped() for file in batch if file.sample is None]
+    notes = [note for note in notes if known.get(note.key) != note]
+    if before is nothing and not good and not notes:
+        return failed
     encoded = encode(folder, [file.sample for file in good])
     items = [
         file.item(error=float(error)) for file, error in zip(good, encoded.errors, strict=True)
@@ -190,13 +155,10 @@ def _ingest(
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         _, removed = before(store)
-        broken = [file.entry.key for file in bad]
-        gone = np.array(list(store.ids_of(broken).values()), dtype=np.int64)
-        store.remove(broken)
-        store.skip(file.skipped() for file in bad)
+        store.skip(notes)
         ids = store.put(items, encoded.codes)
         encoded.write(store, ids, labels, fields)
-        return ids, np.concatenate([removed, gone])
+        return ids, removed
 
     folder.publish(edit)
-    return {file.entry.key for file in bad}
+    return failed

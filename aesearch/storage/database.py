@@ -21,6 +21,7 @@ import numpy as np
 from aesearch.errors import DamagedError, StorageError
 from aesearch.sources.base import Known
 from aesearch.storage.schema import (
+    CAUSES,
     DECIDED,
     REMOVED,
     SCHEMA,
@@ -247,15 +248,16 @@ class Store:
         )
         return {row[0]: Known._make(row[1:]) for row in rows}
 
-    def known_skipped(self) -> dict[str, Known]:
-        """Size and time of the skipped files by key, as `sources.compare` takes them."""
-        rows = self._rows("SELECT key, size, mtime_ns FROM skipped")
-        return {key: Known(size, mtime) for key, size, mtime in rows}
-
     def skipped(self) -> list[Skipped]:
         """The skipped files: those that are not in the index, and why."""
-        rows = self._rows("SELECT key, reason, ignored, size, mtime_ns FROM skipped ORDER BY key")
-        return [Skipped(k, r, bool(i), s, m) for k, r, i, s, m in rows]
+        cause, causes = "''", ""
+        if self._rows("SELECT 1 FROM sqlite_master WHERE name = 'causes'"):
+            cause, causes = "coalesce(cause, '')", "LEFT JOIN causes USING (key)"
+        rows = self._rows(
+            f"SELECT key, reason, ignored, size, mtime_ns, {cause} FROM skipped {causes} "
+            "ORDER BY key"
+        )
+        return [Skipped(k, r, bool(i), s, m, c) for k, r, i, s, m, c in rows]
 
     def decided(self) -> dict[str, bool]:
         """Keys of which a person decided, and no source: added or removed by hand.
@@ -495,13 +497,16 @@ class Store:
         files = list(files)
         sql = f"SELECT key FROM skipped WHERE reason IN {DECIDED} AND key IN ({{}})"
         decided = {key for (key,) in self._in(sql, [file.key for file in files])}
+        files = [file for file in files if file.key not in decided]
         self._db.executemany(
             "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
-            [
-                (f.key, f.reason, int(f.ignored), f.size, f.mtime_ns)
-                for f in files
-                if f.key not in decided
-            ],
+            [(f.key, f.reason, int(f.ignored), f.size, f.mtime_ns) for f in files],
+        )
+        if files:
+            self._db.execute(CAUSES)  # an index of an older version has no such table yet
+        self._db.executemany(
+            "INSERT OR REPLACE INTO causes VALUES (?, ?)",
+            [(f.key, f.cause) for f in files if f.cause],
         )
 
     def forget(self, keys: Iterable[str]) -> None:
