@@ -35,11 +35,14 @@ class SyncOptions:
         Whether every file is read, and not only those whose size or time stamp differ.
     remove : bool
         Whether items go however many seem to be gone.
+    append : bool
+        Whether the source holds only what is new, so that nothing else is gone.
     """
 
     retry: bool = False
     reread: bool = False
     remove: bool = False
+    append: bool = False
 
 
 def source_of(folder: IndexFolder) -> Source:
@@ -85,6 +88,12 @@ def differences(
             elif not decided[entry.key]:
                 replaced.append(entry)
 
+    if options.append:
+        added = list(entries)
+        there = {entry.key for entry in added}
+        entries = iter(added)
+        items = {key: item for key, item in items.items() if key in there}
+        skipped = [file for file in skipped if file.key in there]
     skipped = [file for file in skipped if file.key not in decided]
     changes = compare(
         undecided(),

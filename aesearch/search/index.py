@@ -453,6 +453,19 @@ class Index:
 
         return restore(self.folder, self._several_keys(keys))
 
+    def moved_to(self, place: str | Path) -> None:
+        """Let the folder or the file at another place be the source: where it was moved to.
+
+        Raises
+        ------
+        SourceError
+            If that does not hold the same items, by their keys, sizes and the content of a few;
+            then nothing is changed.
+        """
+        from aesearch.ingest.moved import move
+
+        move(self.folder, place)
+
     @staticmethod
     def _several_keys(keys: Iterable[Key]) -> list[str]:
         if isinstance(keys, str) or not isinstance(keys, Iterable):
