@@ -439,12 +439,13 @@ class Store:
     def skip(self, files: Iterable[Skipped]) -> None:
         """Note files as skipped."""
         files = list(files)
+        if not files:
+            return
         self._db.executemany(
             "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
             [(f.key, f.reason, int(f.ignored), f.size, f.mtime_ns) for f in files],
         )
-        if files:
-            self._db.execute(CAUSES)  # an index of an older version has no such table yet
+        self._db.execute(CAUSES)  # an index of an older version has no such table yet
         self._db.executemany(
             "INSERT OR REPLACE INTO causes VALUES (?, ?)",
             [(f.key, f.cause) for f in files if f.cause],
