@@ -20,12 +20,12 @@ from aesearch.storage.commit import Edit, clean, nothing, publish
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
-from aesearch.storage.schema import Item, KeptText, Revision, Skipped
+from aesearch.storage.schema import REPLACED, Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import Snapshot, open_snapshot
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
-    from aesearch.storage.info import Drift, IndexInfo
+    from aesearch.storage.info import Drift, IndexInfo, SkippedFile
 
 
 class IndexFolder:
@@ -264,7 +264,7 @@ class IndexFolder:
 
     def info(self) -> IndexInfo:
         """Everything there is to know about it, of one revision."""
-        from aesearch.storage.info import IndexInfo, SkippedFile, drift_of
+        from aesearch.storage.info import IndexInfo, drift_of
 
         opened = self.snapshot()
         manifest, revision = opened.encoder.manifest, opened.revision
@@ -291,8 +291,18 @@ class IndexFolder:
             bytes_on_disk=self.layout.bytes_on_disk(),
             check=manifest.check,
             drift=str(drift) if drift else None,
-            skipped=[SkippedFile(f.key, f.reason, f.ignored) for f in self.skipped()],
+            skipped=self._skipped_files(),
         )
+
+    def _skipped_files(self) -> list[SkippedFile]:
+        from aesearch.storage.info import SkippedFile
+
+        files = self.skipped()
+        kept = self.ids_of(file.key for file in files)
+        return [
+            SkippedFile(f.key, f.reason, f.ignored, f.key in kept and f.reason != REPLACED)
+            for f in files
+        ]
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else.
