@@ -121,8 +121,9 @@ def _note_missing_source(folder: IndexFolder, answers: Sequence[Answer]) -> None
     if not paths or folder.is_tabular or folder.source.exists():
         return
     click.echo(
-        f"aesearch: note: {folder.source} is not there any more, and so are the paths of hits; if "
-        f"it moved: aesearch index --index {shlex.quote(str(folder.layout.root))} --moved-to PLACE",
+        f"aesearch: note: {folder.source} is not there any more, and the paths of hits lead "
+        "nowhere; if it moved: aesearch index --index "
+        f"{shlex.quote(str(folder.layout.root))} --moved-to PLACE",
         err=True,
     )
 

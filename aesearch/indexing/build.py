@@ -20,6 +20,7 @@ from aesearch.ingest.update import synchronize
 from aesearch.search.index import Index
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.continued import Continued
 from aesearch.sources.table import used_columns
 from aesearch.storage.commit import nothing, publish
 from aesearch.storage.folder import IndexFolder
@@ -65,6 +66,7 @@ def build(
     retry: bool = False,
     reread: bool = False,
     remove: bool = False,
+    append: bool | None = None,
 ) -> Index:
     """Make the index of pictures, documents or vectors, or bring it up to date, and open it.
 
@@ -101,6 +103,9 @@ def build(
     remove : bool, default=False
         Remove items even if more than 20, and more than a tenth, or all, seem to be gone; without
         it they stay, with a warning, as their disk may only be away.
+    append : bool, optional
+        Of standard input, where there is an index of such already: whether what is read is added to
+        it, equal keys replaced, or takes its place. Numbers of rows go on.
 
     Returns
     -------
@@ -124,6 +129,7 @@ def build(
         retry=retry,
         reread=reread,
         remove=remove,
+        append=append,
     )[0]
 
 
@@ -141,6 +147,7 @@ def update(
     retry: bool = False,
     reread: bool = False,
     remove: bool = False,
+    append: bool | None = None,
 ) -> tuple[Index, Summary]:
     """Do what `build` does, and also tell what was done."""
     request = Request.of(
@@ -153,7 +160,7 @@ def update(
         keys=keys,
         labels=labels,
         progress=progress,
-        sync=SyncOptions(retry, reread, remove),
+        sync=SyncOptions(retry, reread, remove or append is False, append),
     )
     summary = Summary()
     if request.layout.exists():
@@ -174,7 +181,10 @@ def _brought_up_to_date(request: Request, summary: Summary) -> Index:
     try:
         before = folder.settings
         chosen = request.choices.over(before, folder.card.kind, retrain=request.retrain)
-        changes = synchronize(folder, request.progress, request.source, request.sync)
+        source = request.source
+        if request.sync.append:
+            source = Continued(source, folder.store.last_number)
+        changes = synchronize(folder, request.progress, source, request.sync)
         summary.counts = changes.counts()
         _keep_columns(folder, request)
         summary.stages["update"] = time.perf_counter() - started

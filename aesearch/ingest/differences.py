@@ -35,14 +35,15 @@ class SyncOptions:
         Whether every file is read, and not only those whose size or time stamp differ.
     remove : bool
         Whether items go however many seem to be gone.
-    append : bool
-        Whether the source holds only what is new, so that nothing else is gone.
+    append : bool or None
+        Whether the source holds only what is new, so that nothing else is gone. None where it was
+        not said: then standard input is not read into an index that exists.
     """
 
     retry: bool = False
     reread: bool = False
     remove: bool = False
-    append: bool = False
+    append: bool | None = None
 
 
 def source_of(folder: IndexFolder) -> Source:
