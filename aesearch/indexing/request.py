@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +13,9 @@ from typing import Any, Self
 from aesearch._renamed import current_name
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
-from aesearch.errors import ParameterError, SourceError
+from aesearch.errors import IndexExistsError, ParameterError, SourceError
+from aesearch.ingest.differences import SyncOptions
+from aesearch.ingest.moved import require_source
 from aesearch.modalities import modality
 from aesearch.settings import Settings, format_parameters, parse_seconds, plain
 from aesearch.sources.base import STANDARD_INPUT, Source
@@ -20,7 +23,7 @@ from aesearch.sources.columns import Columns
 from aesearch.sources.contents import open_given
 from aesearch.sources.open import open_source
 from aesearch.storage.card import Card
-from aesearch.storage.folder import require_source
+from aesearch.storage.folder import IndexFolder, refuse_inside
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for
 from aesearch.types import Progress, silent
@@ -134,8 +137,14 @@ def _opened(
     columns: Columns | None,
     keys: Sequence[object] | None,
     labels: Sequence[object] | None,
+    sync: SyncOptions,
 ) -> tuple[Layout, Source]:
     """The place of an index, and its source."""
+    if sync.append is not None and str(source) != STANDARD_INPUT:
+        raise ParameterError(
+            "--append and --replace are for standard input; other sources are compared with their "
+            "index at each run, and 'add' takes what is in memory"
+        )
     if not isinstance(source, str | Path):
         if path is None:
             raise ParameterError(
@@ -149,11 +158,23 @@ def _opened(
     layout = Layout(place_for(Path(source), path))
     if layout.exists():  # with what it knows already
         card = Card.read(layout.card)
-        if Path(source).exists() and not Path(source).is_dir():  # before its columns are looked for
-            require_source(layout, card, Path(source).resolve())
+        if str(source) == STANDARD_INPUT:
+            _require_way(layout, card, sync)
+        elif Path(source).is_file():  # before its columns are looked for
+            with closing(IndexFolder(layout.root)) as folder:
+                require_source(folder, Path(source).resolve())
         columns = (columns or Columns()).over(card.columns)
         kind = card.kind if kind == "auto" else kind
     return layout, open_source(source, columns or None, sys.stdin, kind)
+
+
+def _require_way(layout: Layout, card: Card, sync: SyncOptions) -> None:
+    """Refuse standard input where it is not said what becomes of what there is."""
+    if card.source == STANDARD_INPUT and sync.append is None:
+        raise IndexExistsError(
+            f"{layout.root} holds what was read from standard input before: --append adds to that "
+            "(equal keys are replaced), --replace puts what is read now in its place"
+        )
 
 
 def _is_forced(encoder: str) -> bool:
@@ -195,6 +216,8 @@ class Request:
         Seconds for training; 0 trains nothing, None leaves it to the number of items.
     retrain : bool
     progress : callable
+    sync : SyncOptions
+        How thoroughly an index that exists is compared with the source.
     """
 
     source: Source
@@ -203,6 +226,7 @@ class Request:
     budget: float | None = None
     retrain: bool = False
     progress: Progress = silent
+    sync: SyncOptions = field(default_factory=SyncOptions)
 
     @classmethod
     def of(
@@ -217,6 +241,7 @@ class Request:
         keys: Sequence[object] | None = None,
         labels: Sequence[object] | None = None,
         progress: Progress = silent,
+        sync: SyncOptions | None = None,
     ) -> Self:
         """Read what was asked for, and refuse what can be refused so far.
 
@@ -228,14 +253,11 @@ class Request:
         if seconds is not None and not 0 <= seconds < inf:
             raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
         choices = Choices.of(settings)
-        layout, opened = _opened(source, path, choices.kind, columns, keys, labels)
+        sync = sync or SyncOptions()
+        layout, opened = _opened(source, path, choices.kind, columns, keys, labels, sync)
         if seconds == 0 and _is_forced(choices.encoder):
             raise ParameterError(
                 "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
             )
-        if not opened.plain and layout.root.resolve().is_relative_to(opened.root):
-            raise SourceError(
-                f"the index {layout.root} would lie inside the source {opened.root}, where nothing "
-                "is written; name another place with --index"
-            )
-        return cls(opened, layout, choices, seconds, retrain, progress)
+        refuse_inside(layout, opened)
+        return cls(opened, layout, choices, seconds, retrain, progress, sync)
