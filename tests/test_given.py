@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import aesearch
-from aesearch.errors import ContentError, ParameterError
+from aesearch.errors import ContentError, MissingExtraError, ParameterError
 
 TEXTS = [f"document {n} about {('engines', 'satellites')[n % 2]} number{n}" for n in range(12)]
 PIXELS = np.random.default_rng(0).integers(0, 255, (12, 24, 20, 3), dtype=np.uint8)
@@ -187,6 +187,34 @@ def test_paths_are_keys(documents):
 def test_an_index_is_pickled_as_its_place(documents):
     with pickle.loads(pickle.dumps(documents)) as index:
         assert index.search("engines", k=2) == documents.search("engines", k=2)
+
+
+@pytest.mark.parametrize(
+    ("contents", "named"),
+    [
+        ({"a\udce9": "engines"}, r"'a\\udce9' in contents is no key"),
+        ({"": "engines"}, "'' in contents is no key"),
+        ({"x": " "}, "'x' cannot be added: the text is empty"),
+        ("one path", "several"),
+        (7, "contents"),
+    ],
+)
+def test_what_cannot_be_added_is_named(documents, contents, named):
+    with pytest.raises(ParameterError, match=named):
+        documents.add(contents)
+
+
+def test_long_keys_are_keys(documents):
+    key = "k" * 300
+    assert documents.add({key: "a text about engines"}) == [key]
+    assert key in documents
+    documents.remove([key])
+
+
+def test_errors_are_pickled_and_told_anew():
+    error = pickle.loads(pickle.dumps(MissingExtraError("it needs more", "pdf")))
+    assert (str(error), error.extra) == ("it needs more", "pdf")
+    assert (str(error.told("query 3")), error.told("query 3").extra) == ("query 3", "pdf")
 
 
 def test_threads_that_write_wait_for_each_other(tmp_path):

@@ -193,7 +193,7 @@ def test_a_str_is_text_even_where_a_file_has_this_name(
 @pytest.mark.parametrize("query", ["", "   ", "\n\t\u3000"])
 def test_an_empty_query_is_refused(query: str, index: Index) -> None:
     for hybrid in (False, True):
-        with pytest.raises(ContentError, match=r"^the query is empty; give it some words$"):
+        with pytest.raises(ContentError, match=r"^the text is empty; give it some words$"):
             index.search(query, hybrid=hybrid)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aesearch.errors import ContentError, ParameterError
+from aesearch.errors import ContentError, EmptyContentError, ParameterError
 from aesearch.modalities.base import Modality, Read
 from aesearch.wording import counted
 
@@ -68,7 +68,7 @@ class Texts(Modality):
 
         if isinstance(content, str):
             if not content.strip():
-                raise ContentError("the query is empty; give it some words")
+                raise EmptyContentError("the text is empty; give it some words")
             return Document(content, ""), content.encode(errors="replace")
         if not isinstance(content, bytes):
             raise ParameterError(
