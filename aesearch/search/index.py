@@ -514,9 +514,16 @@ class Index:
     def compact(self) -> list[str]:
         """Let nothing of what was removed stay in any file; returns what could not be done.
 
-        What the encoder has learned stays until it is trained anew: single words of documents.
+        The vocabulary of the encoder is that of the documents that are left; its weights, which
+        learned from others too, stay until it is trained anew.
+
+        Raises
+        ------
+        LockedError, StorageError
         """
-        return self.folder.compact()
+        from aesearch.ingest.compact import compact
+
+        return compact(self.folder)
 
     def close(self) -> None:
         """Close the database."""
