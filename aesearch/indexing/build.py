@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,10 +183,10 @@ def _brought_up_to_date(request: Request, summary: Summary) -> Index:
     try:
         before = folder.settings
         chosen = request.choices.over(before, folder.card.kind, retrain=request.retrain)
-        source = request.source
         if request.sync.append:
-            source = Continued(source, folder.store.last_number)
-        changes = synchronize(folder, request.progress, source, request.sync)
+            source = Continued(request.source, folder.store.last_number)
+            request = replace(request, source=source)
+        changes = synchronize(folder, request.progress, request.source, request.sync)
         summary.counts = changes.counts()
         _keep_columns(folder, request)
         summary.stages["update"] = time.perf_counter() - started

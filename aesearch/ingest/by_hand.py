@@ -149,7 +149,9 @@ def items_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
     for word in words:
         ids = folder.ids_of(_as_keys(folder, word)).values() or folder.matching(word).tolist()
         if not ids:
-            raise UnknownKeyError(f"there is no item '{word}' in {folder.name}")
+            raise UnknownKeyError(
+                f"there is no item '{word}' in {folder.name}; nothing was removed"
+            )
         found.update(dict.fromkeys(folder.keys_of(ids).values()))
     return list(found)
 
@@ -169,7 +171,10 @@ def removed_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
         globs = (word.replace("[", "[[]"), word)  # brackets as letters, or as a choice of some
         meant = exact or [key for key in removed if any(fnmatchcase(key, g) for g in globs)]
         if not meant:
-            raise UnknownKeyError(f"nothing like '{word}' was removed from {folder.name} by hand")
+            raise UnknownKeyError(
+                f"nothing like '{word}' was removed from {folder.name} by hand; nothing was "
+                "restored"
+            )
         found.update(dict.fromkeys(meant))
     return list(found)
 

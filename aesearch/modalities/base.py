@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -197,6 +197,10 @@ class Modality(ABC):
     def as_kept(self, sample: Any) -> bytes:
         """What the database keeps of an item that was added by hand; nothing by default."""
         return b""
+
+    def forgetful(self, features: Any, texts: Iterable[str]) -> Any | None:
+        """Features without the words that none of the texts left holds; None where all stay."""
+        return None
 
     def blank(self, content: Any) -> Any:
         """What stands for content that says nothing, an empty text say; None where that fails."""

@@ -543,9 +543,16 @@ class Index:
     def compact(self) -> list[str]:
         """Let nothing of what was removed stay in any file; returns what could not be done.
 
-        What the encoder has learned stays until it is trained anew: single words of documents.
+        The vocabulary of the encoder is that of the documents that are left; its weights, which
+        learned from others too, stay until it is trained anew.
+
+        Raises
+        ------
+        LockedError, StorageError
         """
-        return self.folder.compact()
+        from aesearch.ingest.compact import compact
+
+        return compact(self.folder)
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
         """Pickle the place: it is opened again where it is unpickled."""

@@ -46,7 +46,7 @@ class Continued:
 
     @staticmethod
     def _moved(key: str, shift: int) -> str:
-        return str(int(key) + shift) if shift else key
+        return str(int(key) + shift) if shift and key.isdecimal() else key
 
     def _own(self, keys: Sequence[str]) -> list[str]:
         return [self._moved(key, -self._shift) for key in keys]

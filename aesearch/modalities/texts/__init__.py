@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +12,7 @@ from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.extract import Document
+    from aesearch.modalities.texts.features import TextFeatures
     from aesearch.sparse import SparseRows
     from aesearch.types import Array, Bools, Floats
 
@@ -117,6 +118,10 @@ class Texts(Modality):
         from aesearch.modalities.texts.extract import suffix_of
 
         return suffix_of(old) == suffix_of(new)
+
+    def forgetful(self, features: TextFeatures, texts: Iterable[str]) -> TextFeatures | None:
+        """Features whose vocabulary is that of the texts left; None where all of it stays."""
+        return features.without_unused(texts)
 
     def blank(self, content: str | bytes | Path) -> Document | None:
         """A document without a word, for a text that has none."""
