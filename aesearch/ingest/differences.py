@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,11 +11,11 @@ from pathlib import Path
 from aesearch.errors import ContentError, SourceError, UnreachableError
 from aesearch.ingest.causes import UNREACHABLE, may_be_gone
 from aesearch.modalities import Modality
-from aesearch.sources.base import Source, digest_of
+from aesearch.sources.base import Entry, Known, Source, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.open import open_source
 from aesearch.storage.folder import IndexFolder
-from aesearch.storage.schema import DECIDED, Skipped
+from aesearch.storage.schema import Skipped
 from aesearch.wording import counted
 
 # More than so many, and than such a share of all, are removed only if that is confirmed.
@@ -76,18 +76,28 @@ def differences(
             "Nothing was removed"
         )
     entries = entries if first is None else chain([first], entries)
-    retried = {file.key for file in skipped if _is_retried(file, source, options)}
+    decided, replaced = store.decided(), []
+
+    def undecided() -> Iterator[Entry]:
+        for entry in entries:
+            if entry.key not in decided:
+                yield entry
+            elif not decided[entry.key]:
+                replaced.append(entry)
+
+    skipped = [file for file in skipped if file.key not in decided]
     changes = compare(
-        entries,
+        undecided(),
         items,
-        store.known_skipped(),
+        {file.key: Known(file.size, file.mtime_ns) for file in skipped},
         digest,
-        retried=retried,
+        retried={file.key for file in skipped if _is_retried(file, source, options)},
         reread=options.reread,
     )
+    changes.replaced = replaced
     if not source.plain:
         _reread_other_formats(changes, folder.modality)
-    changes.unreadable = source.unreadable
+    changes.unreadable = [each for each in source.unreadable if not decided.get(each[0])]
     _keep_unseen(changes)
     if not options.remove:
         _keep_many(changes, len(items))
@@ -97,7 +107,7 @@ def differences(
 def _is_retried(file: Skipped, source: Source, options: SyncOptions) -> bool:
     """Whether a skipped file that looks as it did is read again."""
     if options.retry or options.reread:
-        return file.reason not in DECIDED
+        return True
     if file.cause != UNREACHABLE:
         return may_be_gone(file)
     try:  # as every run asks, a look decides before anything is loaded

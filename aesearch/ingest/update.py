@@ -18,7 +18,7 @@ from aesearch.storage.commit import NO_IDS, Edit, nothing
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
-from aesearch.storage.schema import Skipped
+from aesearch.storage.schema import REPLACED, Skipped
 from aesearch.types import Ids, Progress, silent
 
 # Each batch is a revision of its own, so that an interrupted run keeps what it has done. On a slow
@@ -128,6 +128,7 @@ def _apply_unread(
     arrival.renew(store, source, moved)
     store.forget([entry.key for _, entry in changes.renamed])
     store.skip(unreadable)
+    store.skip(Skipped(e.key, REPLACED, True, e.size, e.mtime_ns) for e in changes.replaced)
     return NO_IDS, np.array(gone, dtype=np.int64)
 
 
