@@ -10,7 +10,7 @@ import pytest
 from vectors_ import make_vectors
 
 import aesearch
-from aesearch.errors import ContentError, ParameterError, UnknownKeyError
+from aesearch.errors import ParameterError, UnknownKeyError
 
 COUNT = 40
 

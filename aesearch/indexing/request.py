@@ -13,7 +13,7 @@ from typing import Any, Self
 from aesearch._renamed import current_name
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
-from aesearch.errors import IndexExistsError, ParameterError, SourceError
+from aesearch.errors import IndexExistsError, ParameterError
 from aesearch.ingest.differences import SyncOptions
 from aesearch.ingest.moved import require_source
 from aesearch.modalities import modality

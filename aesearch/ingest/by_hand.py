@@ -85,6 +85,8 @@ def _named(folder: IndexFolder, contents: Contents) -> Iterator[tuple[str, Any]]
         return
     if isinstance(contents, str | bytes | Path):
         raise ParameterError(f"what is added are several; put one into a list: ['{contents!s}']")
+    if not isinstance(contents, Iterable):
+        raise ParameterError(f"contents are paths, or contents by key; got {contents!r}")
     for path in contents:
         if not isinstance(path, str | Path):
             raise ParameterError(
