@@ -1,0 +1,1 @@
+"""Random mutations of all kinds of input, through reading, indexing and querying."""
