@@ -53,7 +53,14 @@ def worker(
 
 
 def run(seed: int, first: int, count: int) -> tuple[int, list[Failure]]:
-    """Run cases in a process that is replaced when it dies or hangs; returns also how many inputs."""
+    """Run cases in a process that is replaced when it dies or hangs.
+
+    Returns
+    -------
+    mutations : int
+        Inputs that were tried.
+    failures : list of Failure
+    """
     context = multiprocessing.get_context("spawn")
     found: Any = context.Queue()
     tried = context.Value("q", 0)
