@@ -423,7 +423,7 @@ class Index:
         ContentError
             If one cannot be read; then nothing is added.
         """
-        from aesearch.ingest.update import add
+        from aesearch.ingest.by_hand import add
 
         return add(self.folder, contents)
 
@@ -435,17 +435,40 @@ class Index:
         UnknownKeyError
             If one is not in the index; then nothing is removed.
         """
-        from aesearch.ingest.update import remove
+        from aesearch.ingest.by_hand import remove
 
         if isinstance(keys, str) or not isinstance(keys, Iterable):
             raise ParameterError(f"keys must be several; put a single one into a list: ['{keys}']")
         return remove(self.folder, list(map(as_key, keys)))
 
-    def sync(self, progress: Progress = silent) -> dict[str, int]:
-        """Bring the index up to date with its source, without training; returns the counts."""
+    def sync(
+        self,
+        progress: Progress = silent,
+        *,
+        retry: bool = False,
+        reread: bool = False,
+        remove: bool = False,
+    ) -> dict[str, int]:
+        """Bring the index up to date with its source, without training.
+
+        Parameters
+        ----------
+        progress : callable
+        retry, reread, remove : bool
+            As `aesearch.build` has them.
+
+        Returns
+        -------
+        dict of str to int
+            new, changed, renamed, removed and unchanged items; where there are any, missing: those
+            that stay although they seem to be gone, and unread: those that could not be looked at,
+            and stay as they were.
+        """
+        from aesearch.ingest.differences import SyncOptions
         from aesearch.ingest.update import synchronize
 
-        return synchronize(self.folder, progress).counts()
+        options = SyncOptions(retry, reread, remove)
+        return synchronize(self.folder, progress, options=options).counts()
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else; returns what is wrong.

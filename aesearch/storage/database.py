@@ -20,7 +20,7 @@ import numpy as np
 
 from aesearch.errors import DamagedError, StorageError
 from aesearch.sources.base import Known
-from aesearch.storage.schema import SCHEMA, Item, KeptText, NewItem, Revision, Skipped
+from aesearch.storage.schema import CAUSES, SCHEMA, Item, KeptText, NewItem, Revision, Skipped
 from aesearch.types import Floats, Ids
 from aesearch.wording import counted
 
@@ -221,8 +221,14 @@ class Store:
 
     def skipped(self) -> list[Skipped]:
         """The skipped files: those that are not in the index, and why."""
-        rows = self._rows("SELECT key, reason, ignored, size, mtime_ns FROM skipped ORDER BY key")
-        return [Skipped(k, r, bool(i), s, m) for k, r, i, s, m in rows]
+        cause, causes = "''", ""
+        if self._rows("SELECT 1 FROM sqlite_master WHERE name = 'causes'"):
+            cause, causes = "coalesce(cause, '')", "LEFT JOIN causes USING (key)"
+        rows = self._rows(
+            f"SELECT key, reason, ignored, size, mtime_ns, {cause} FROM skipped {causes} "
+            "ORDER BY key"
+        )
+        return [Skipped(k, r, bool(i), s, m, c) for k, r, i, s, m, c in rows]
 
     def items(self) -> Iterator[Item]:
         """All items in the order of their ids."""
@@ -432,9 +438,17 @@ class Store:
 
     def skip(self, files: Iterable[Skipped]) -> None:
         """Note files as skipped."""
+        files = list(files)
+        if not files:
+            return
         self._db.executemany(
             "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
             [(f.key, f.reason, int(f.ignored), f.size, f.mtime_ns) for f in files],
+        )
+        self._db.execute(CAUSES)  # an index of an older version has no such table yet
+        self._db.executemany(
+            "INSERT OR REPLACE INTO causes VALUES (?, ?)",
+            [(f.key, f.cause) for f in files if f.cause],
         )
 
     def forget(self, keys: Iterable[str]) -> None:

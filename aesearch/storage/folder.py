@@ -25,7 +25,7 @@ from aesearch.storage.snapshot import Snapshot, open_snapshot
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
-    from aesearch.storage.info import Drift, IndexInfo
+    from aesearch.storage.info import Drift, IndexInfo, SkippedFile
 
 
 class IndexFolder:
@@ -252,7 +252,7 @@ class IndexFolder:
 
     def info(self) -> IndexInfo:
         """Everything there is to know about it, of one revision."""
-        from aesearch.storage.info import IndexInfo, SkippedFile, drift_of
+        from aesearch.storage.info import IndexInfo, drift_of
 
         opened = self.snapshot()
         manifest, revision = opened.encoder.manifest, opened.revision
@@ -279,8 +279,15 @@ class IndexFolder:
             bytes_on_disk=self.layout.bytes_on_disk(),
             check=manifest.check,
             drift=str(drift) if drift else None,
-            skipped=[SkippedFile(f.key, f.reason, f.ignored) for f in self.skipped()],
+            skipped=self._skipped_files(),
         )
+
+    def _skipped_files(self) -> list[SkippedFile]:
+        from aesearch.storage.info import SkippedFile
+
+        files = self.skipped()
+        kept = self.ids_of(file.key for file in files)
+        return [SkippedFile(f.key, f.reason, f.ignored, f.key in kept) for f in files]
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else.
