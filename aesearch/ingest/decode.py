@@ -6,11 +6,14 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.ingest.causes import cause_of
-from aesearch.modalities import Read
+from aesearch.modalities import Read, Sampled
+from aesearch.modalities.notes import note
+from aesearch.modalities.parts import suffix_of
 from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
 from aesearch.types import Progress, silent
@@ -26,7 +29,7 @@ WINDOW = 4  # chunks in flight per worker, so that memory stays bounded
 
 @dataclass(slots=True)
 class Decoded:
-    """One file after reading: its sample, or the reason why there is none."""
+    """One item after reading: its sample, or the reason why there is none."""
 
     entry: Entry
     digest: bytes
@@ -34,6 +37,7 @@ class Decoded:
     reason: str = ""
     ignored: bool = False
     cause: str = ""
+    note: str = ""  # what is to be said of an item although it was read
 
     def item(self, *, added: bool = False, error: float | None = None) -> NewItem:
         """The item of this file, to be written."""
@@ -48,15 +52,28 @@ class Decoded:
 
 
 def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
-    """Read, hash and decode one file; what is wrong with it is a reason, not an exception."""
-    digest = b""
-    try:
-        content = source.read(entry.key)
-        digest = digest_of(content)
-        return Decoded(entry, digest, read(content, entry.key))
-    except ContentError as error:
-        ignored = isinstance(error, NotAPictureError | NotADocumentError)
-        return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
+    """Read, hash and decode one item; what is wrong with it is a reason, not an exception."""
+    return next(_decoded(source, entry, read))
+
+
+def _decoded(source: Source, entry: Entry, read: Read) -> Iterator[Decoded]:
+    """One item, and then the further ones that its file holds."""
+    content, parts = b"", deque([""])
+    while parts:
+        own, digest = entry._replace(key=entry.key + parts.popleft()), b""
+        try:
+            content = content or source.read(entry.key)
+            digest = digest_of(content, suffix_of(own.key))
+            made = read(content, own.key)
+        except ContentError as error:
+            ignored = isinstance(error, NotAPictureError | NotADocumentError)
+            yield Decoded(own, digest, None, str(error), ignored, cause_of(error))
+            continue
+        if isinstance(made, Sampled):
+            parts.extend(made.more)
+            yield Decoded(own, digest, made.sample, note=made.note)
+        else:
+            yield Decoded(own, digest, made)
 
 
 def decode(
@@ -64,14 +81,27 @@ def decode(
     entries: Sequence[Entry],
     read: Read,
     progress: Progress = silent,
+    *,
+    whole: bool = False,
 ) -> Iterator[Decoded]:
-    """Decode files in their order, in threads: Pillow releases the global interpreter lock."""
+    """Decode items in their order, in threads: Pillow releases the global interpreter lock.
+
+    Parameters
+    ----------
+    source : Source
+    entries : sequence of Entry
+    read : callable
+    progress : callable
+    whole : bool
+        Whether further items of a file, the pages of a TIFF, follow the first.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     workers = os.cpu_count() or 1
 
     def run(chunk: Sequence[Entry]) -> list[Decoded]:
-        return [decode_one(source, entry, read) for entry in chunk]
+        most = None if whole else 1
+        return [one for e in chunk for one in islice(_decoded(source, e, read), most)]
 
     chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
     pending: deque[Future[list[Decoded]]] = deque()
@@ -85,8 +115,10 @@ def decode(
                 if not pending:
                     return
                 finished = pending.popleft().result()
-                done += len(finished)
+                done = min(done + CHUNK, len(entries))
                 progress("reading", done, len(entries))
+                for one in finished:  # here, as notes are collected by threads
+                    note(one.note)
                 yield from finished
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
+    from aesearch.settings import Settings
     from aesearch.types import Array, Bools, Floats
 
 # From the bytes of a file, and its name, to what is kept of it: pixels, a Document, a vector.
@@ -157,6 +158,10 @@ class Modality(ABC):
     def most_dimensions(self, features: Any) -> int | None:
         """How many dimensions a code has at most; None of a kind that needs no limit."""
         return None
+
+    def limited(self, features: Any, settings: Settings) -> Any:
+        """The features, with what the settings say of how large a file may be."""
+        return features
 
     def reader(self, features: Any, *, plain: bool) -> Read:
         """What makes a sample of a file; `plain` says that the content is text already."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -18,12 +17,13 @@ from aesearch.errors import ContentError
 from aesearch.modalities.images.depth import SLACK, brightened, prepare
 from aesearch.modalities.images.formats import COMMON, RAW, foreign, identified, unidentified
 from aesearch.modalities.images.mending import is_cut_off, without_end, without_texts
+from aesearch.modalities.parts import split_part
+from aesearch.settings import MAX_PIXELS
 
 Content = bytes | str | Path | Image.Image | NDArray[Any]
 
-MAX_PIXELS = 178_000_000  # Pillow's own limit for "could be a decompression bomb"
 ALONE = 32_000_000  # pixels above which pictures are decoded one at a time
-TRUNCATED = "truncated, and taken as far as it goes"
+TRUNCATED = "truncated: taken as far as it goes"
 ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,7 +35,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 RAW_TURNS = {3: 3, 5: 8, 6: 6}  # how LibRaw says it, as orientations
-PAGE = re.compile(r"(.+)#([1-9]\d{0,5})", re.DOTALL)
 _alone = threading.Lock()
 
 
@@ -79,7 +78,7 @@ def opened(
         yield Opened(image, _turn(image))
         return
     data, page = read_file_or_page(content, name)
-    image = _at_page(_identified(data, name), page)
+    image = at_page(_identified(data, name), page)
     full = image.size
     _shrink(image, box)
     with _alone if image.size[0] * image.size[1] > ALONE else nullcontext():
@@ -90,14 +89,10 @@ def opened(
 def read_file_or_page(content: bytes | str | Path, name: str = "") -> tuple[bytes, int]:
     """The bytes of a file, and which page of it is meant: ``scan.tif#2`` names the second."""
     if isinstance(content, bytes):
-        named = PAGE.fullmatch(name)
-        return content, int(named[2]) if named else 1
-    path = Path(content)
-    named = PAGE.fullmatch(str(content))
-    if named and not path.exists():
-        return Path(named[1]).read_bytes(), int(named[2])
+        return content, split_part(name)[1] if "#" in name else 1
     # Read whole, so that no file stays open; called a hundred thousand times, so kept short.
-    return path.read_bytes(), 1
+    path, (file, page) = Path(content), split_part(str(content))
+    return (path.read_bytes(), 1) if page == 1 or path.exists() else (Path(file).read_bytes(), page)
 
 
 def _identified(data: bytes, name: str) -> Image.Image:
@@ -145,7 +140,7 @@ def _shrink(image: Image.Image, box: tuple[int, int]) -> None:
 
 def _loaded(image: Image.Image, data: bytes, page: int, box: tuple[int, int]) -> Opened:
     def again(content: bytes = data) -> Image.Image:
-        other = _at_page(_identified(content, ""), page)
+        other = at_page(_identified(content, ""), page)
         _shrink(other, box)
         return other
 
@@ -165,14 +160,18 @@ def _loaded(image: Image.Image, data: bytes, page: int, box: tuple[int, int]) ->
     return Opened(brightened(image, again) if deep else image, turn, note)
 
 
-def _at_page(image: Image.Image, page: int) -> Image.Image:
-    if page > 1 and image.format == "TIFF":
-        image.seek(page - 1)
+def at_page(image: Image.Image, page: int) -> Image.Image:
+    """A picture at one of its pages, from 1; raises ContentError where it has fewer."""
+    if page > 1:
+        try:
+            image.seek(page - 1)
+        except EOFError:
+            raise ContentError(f"it has no page {page}") from None
     return image
 
 
 def pages_of(image: Image.Image) -> list[int]:
-    """Numbers of the pages of a TIFF behind the first; smaller copies and masks are none."""
+    """The numbers of the pages of a TIFF behind the first; smaller copies and masks are none."""
     if image.format != "TIFF" or (count := getattr(image, "n_frames", 1)) < 2:
         return []
     pages = []
