@@ -6,8 +6,11 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from aesearch.encoders import ENCODERS
 from aesearch.errors import ParameterError
@@ -26,6 +29,8 @@ from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
 from aesearch.types import Array, Progress, silent
 from aesearch.wording import counted
+
+LOOKED_AT = 500
 
 
 @dataclass
@@ -227,10 +232,26 @@ def _finish(
             summary.trained = True
             summary.stages["training"] = time.perf_counter() - started
         _tell_other_sizes(index, request)
+        if summary.trained or summary.counts["new"] or summary.counts["changed"]:
+            _tell_all_alike(index)
         index.prepare_queries()
     except BaseException:
         index.close()
         raise
+
+
+def _tell_all_alike(index: Index) -> None:
+    """Say that nothing can be found where all codes are equal."""
+    store = index.folder.store
+    few = [item.id for item in islice(index.items(), LOOKED_AT)]
+    if len(few) < 2 or any(np.ptp(store.codes(ids)[1], axis=0).any() for ids in (few, None)):
+        return
+    noun = index.folder.modality.noun
+    warnings.warn(
+        f"all {counted(len(index), noun)} look the same: their codes are equal, so that a search "
+        "tells none from another",
+        stacklevel=4,
+    )
 
 
 def _tell_other_sizes(index: Index, request: Request) -> None:

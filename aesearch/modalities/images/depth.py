@@ -62,7 +62,7 @@ def prepare(picture: Image.Image) -> bool:
     """
     tiles = getattr(picture, "tile", None) or []
     raw = [_raw_mode(tile) for tile in tiles[:1]]
-    if not raw or picture.mode not in ("RGB", "RGBA"):
+    if not raw or picture.mode not in ("RGB", "RGBA", "LA"):
         return False
     tags: Any = getattr(picture, "tag_v2", {})
     if (
@@ -103,23 +103,35 @@ def brightened(picture: Image.Image, reopened: Callable[[], Image.Image]) -> Ima
     reopened : callable
         Opens it once more, for the lower 8 bits where the upper ones are empty.
     """
-    counts = np.array(picture.histogram()).reshape(-1, 256)[:3].sum(axis=0)
+    colors = len(picture.getbands()) - picture.mode.endswith("A")
+    counts = np.array(picture.histogram()).reshape(-1, 256)[:colors].sum(axis=0)
     most = int(np.searchsorted(np.cumsum(counts), counts.sum() * (1 - OUTLIERS)))
     bits = next(bits for bits in DEPTHS if most < 1 << (bits - 8))
     if bits == 16:
         return picture
-    lower = reopened()
-    prepare(lower)
-    _rename(lower, lambda mode: mode[:-4] + OTHER_BYTE[mode[-4:]])
-    lower.load()
+    lower = _lower_bytes(reopened())
     out = picture.copy()
     for box in strips(picture):
         high = np.asarray(picture.crop(box))
         values = high.astype(np.uint16) << 8 | np.asarray(lower.crop(box))
         small = np.minimum(values >> (bits - 8), 255).astype(np.uint8)
-        small[..., 3:] = high[..., 3:]  # what is opaque stays so
+        small[..., colors:] = high[..., colors:]  # what is opaque stays so
         out.paste(Image.fromarray(small), box)
     return out
+
+
+def _lower_bytes(picture: Any) -> Image.Image:
+    """The lower 8 bits of channels of 16, of a picture that is not loaded yet."""
+    prepare(picture)
+    if picture.mode == "LA":  # Pillow has no raw mode for these, but for four bytes as they are
+        picture._mode = "RGBA"
+        _rename(picture, lambda _: "RGBA")
+        lower = picture.getchannel(1)
+        return Image.merge("LA", (lower, lower))
+    _rename(picture, lambda mode: mode[:-4] + OTHER_BYTE[mode[-4:]])
+    picture.load()
+    read: Image.Image = picture
+    return read
 
 
 def is_deep(picture: Image.Image) -> bool:

@@ -189,7 +189,7 @@ def _require_size(size: tuple[int, int], max_pixels: int) -> None:
     if width * height > max_pixels:
         raise ContentError(
             f"too large: {width} x {height} pixels, {max_pixels // 1_000_000} million are "
-            "allowed; --max-pixels allows more"
+            "allowed; index --max-pixels N --retry takes it"
         )
 
 
