@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits, of floats, and of other orders of values: right, or refused by name."""
+"""Pictures of more than 8 bits, of floats, or of another order: right, or refused by name."""
 
 from __future__ import annotations
 

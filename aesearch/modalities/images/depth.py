@@ -62,7 +62,7 @@ def prepare(picture: Image.Image) -> bool:
     """
     tiles = getattr(picture, "tile", None) or []
     raw = [_raw_mode(tile) for tile in tiles[:1]]
-    if not raw or picture.mode not in ("RGB", "RGBA", "LA"):
+    if not raw or picture.mode not in ("RGB", "RGBA"):
         return False
     tags: Any = getattr(picture, "tag_v2", {})
     if (
@@ -103,8 +103,7 @@ def brightened(picture: Image.Image, reopened: Callable[[], Image.Image]) -> Ima
     reopened : callable
         Opens it once more, for the lower 8 bits where the upper ones are empty.
     """
-    colors = len(picture.getbands()) - picture.mode.endswith("A")
-    counts = np.array(picture.histogram()).reshape(-1, 256)[:colors].sum(axis=0)
+    counts = np.array(picture.histogram()).reshape(-1, 256)[:3].sum(axis=0)
     most = int(np.searchsorted(np.cumsum(counts), counts.sum() * (1 - OUTLIERS)))
     bits = next(bits for bits in DEPTHS if most < 1 << (bits - 8))
     if bits == 16:
@@ -115,7 +114,7 @@ def brightened(picture: Image.Image, reopened: Callable[[], Image.Image]) -> Ima
         high = np.asarray(picture.crop(box))
         values = high.astype(np.uint16) << 8 | np.asarray(lower.crop(box))
         small = np.minimum(values >> (bits - 8), 255).astype(np.uint8)
-        small[..., colors:] = high[..., colors:]  # what is opaque stays so
+        small[..., 3:] = high[..., 3:]  # what is opaque stays so
         out.paste(Image.fromarray(small), box)
     return out
 
@@ -123,11 +122,9 @@ def brightened(picture: Image.Image, reopened: Callable[[], Image.Image]) -> Ima
 def _lower_bytes(picture: Any) -> Image.Image:
     """The lower 8 bits of channels of 16, of a picture that is not loaded yet."""
     prepare(picture)
-    if picture.mode == "LA":  # Pillow has no raw mode for these, but for four bytes as they are
-        picture._mode = "RGBA"
-        _rename(picture, lambda _: "RGBA")
-        lower = picture.getchannel(1)
-        return Image.merge("LA", (lower, lower))
+    if _raw_mode(picture.tile[0]) == "LA;16B":  # there is none for their lower bytes
+        _rename(picture, lambda _: "RGBA")  # the four bytes of a pixel as they are
+        return Image.merge("RGBA", [picture.getchannel(1)] * 4)
     _rename(picture, lambda mode: mode[:-4] + OTHER_BYTE[mode[-4:]])
     picture.load()
     read: Image.Image = picture
