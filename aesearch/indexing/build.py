@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,10 @@ def _brought_up_to_date(request: Request, summary: Summary) -> Index:
     try:
         before = folder.settings
         chosen = request.choices.over(before, folder.card.kind, retrain=request.retrain)
+        if chosen.max_pixels != before.max_pixels:  # holds for what is read now
+            before = replace(before, max_pixels=chosen.max_pixels)
+            with hold(folder.layout):
+                folder.write_card(folder.card.with_settings(before))
         changes = synchronize(folder, request.progress, request.source, request.sync)
         summary.counts = changes.counts()
         _keep_columns(folder, request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.ingest.arrival import encode
+from aesearch.modalities.parts import may_hold_parts, parts_by_file, split_part
 from aesearch.sources.base import as_key, as_line, digest_of, stamp_of
 from aesearch.sources.content import read_content
 from aesearch.storage.commit import NO_IDS
@@ -81,9 +82,17 @@ def _named(folder: IndexFolder, contents: Contents) -> Iterator[tuple[str, Any]]
         yield key_for(folder.source, Path(path)), Path(path)
 
 
+def _parts_of(folder: IndexFolder, keys: Sequence[str]) -> list[str]:
+    """Keys of the further items of files: the pages of a TIFF go with it."""
+    files = [key for key in keys if may_hold_parts(key)]
+    known = parts_by_file(folder.store.known()) if files else {}
+    return [part for file in files for part in known.get(file, ()) if part not in keys]
+
+
 def remove(folder: IndexFolder, keys: list[str]) -> int:
     """Remove items manually; see `Index.remove`."""
     with hold(folder.layout):
+        keys = [*keys, *_parts_of(folder, keys)]
         ids = folder.store.ids_of(keys)
         missing = [key for key in keys if key not in ids]
         if missing:
@@ -93,7 +102,7 @@ def remove(folder: IndexFolder, keys: list[str]) -> int:
         notes = []
         scanned = folder.store.known() if folder.is_tabular else {}
         for key in ids:
-            path = folder.path_of(key)
+            path = Path(split_part(str(folder.path_of(key)))[0])
             if folder.is_tabular:  # a row is still there, and must not return
                 if key in scanned:
                     item = scanned[key]

@@ -58,22 +58,29 @@ def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
 
 def _decoded(source: Source, entry: Entry, read: Read) -> Iterator[Decoded]:
     """One item, and then the further ones that its file holds."""
-    content, parts = b"", deque([""])
-    while parts:
-        own, digest = entry._replace(key=entry.key + parts.popleft()), b""
-        try:
-            content = content or source.read(entry.key)
-            digest = digest_of(content, suffix_of(own.key))
-            made = read(content, own.key)
-        except ContentError as error:
-            ignored = isinstance(error, NotAPictureError | NotADocumentError)
-            yield Decoded(own, digest, None, str(error), ignored, cause_of(error))
-            continue
-        if isinstance(made, Sampled):
-            parts.extend(made.more)
-            yield Decoded(own, digest, made.sample, note=made.note)
+    digest = b""
+    try:
+        content = source.read(entry.key)
+        digest = digest_of(content, suffix_of(entry.key))
+        made = read(content, entry.key)
+    except ContentError as error:
+        yield _refused(entry, digest, error)
+        return
+    if not isinstance(made, Sampled):
+        yield Decoded(entry, digest, made)
+        return
+    yield Decoded(entry, digest, made.sample, note=made.note)
+    for suffix, sample in made.more:
+        own = entry._replace(key=entry.key + suffix)
+        if isinstance(sample, ContentError):
+            yield _refused(own, digest, sample)
         else:
-            yield Decoded(own, digest, made)
+            yield Decoded(own, digest_of(content, suffix.encode()), sample)
+
+
+def _refused(entry: Entry, digest: bytes, error: ContentError) -> Decoded:
+    ignored = isinstance(error, NotAPictureError | NotADocumentError)
+    return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
 
 
 def decode(

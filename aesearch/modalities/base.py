@@ -26,13 +26,13 @@ class Sampled(NamedTuple):
         Pixels, a Document, a vector.
     note : str
         What a person should know of it: the same words for all files of which the same is true.
-    more : tuple of str
-        Further items in the file: what is put behind its key, and read under that name.
+    more : tuple of (str, object)
+        Further items in the file: what is put behind its key, and the sample, or a ContentError.
     """
 
     sample: Any
     note: str = ""
-    more: tuple[str, ...] = ()
+    more: tuple[tuple[str, Any], ...] = ()
 
 
 class Features(Protocol):

@@ -109,14 +109,13 @@ def brightened(picture: Image.Image, reopened: Callable[[], Image.Image]) -> Ima
     if bits == 16:
         return picture
     lower = _lower_bytes(reopened())
-    out = picture.copy()
     for box in strips(picture):
         high = np.asarray(picture.crop(box))
         values = high.astype(np.uint16) << 8 | np.asarray(lower.crop(box))
         small = np.minimum(values >> (bits - 8), 255).astype(np.uint8)
         small[..., 3:] = high[..., 3:]  # what is opaque stays so
-        out.paste(Image.fromarray(small), box)
-    return out
+        picture.paste(Image.fromarray(small), box)
+    return picture
 
 
 def _lower_bytes(picture: Any) -> Image.Image:

@@ -22,6 +22,9 @@ from aesearch.settings import MAX_PIXELS
 
 Content = bytes | str | Path | Image.Image | NDArray[Any]
 
+MOST_PAGES = 1000
+SUBFILE, SMALLER, MASK = 254, 1, 4  # a tag of TIFF, and what it may say
+COSTLY = {"WEBP": 3}  # so many times the memory of others for each pixel
 ALONE = 32_000_000  # pixels above which pictures are decoded one at a time
 TRUNCATED = "truncated: taken as far as it goes"
 ORIENTATION = 0x0112
@@ -82,7 +85,8 @@ def opened(
     full = image.size
     _shrink(image, box)
     with _alone if image.size[0] * image.size[1] > ALONE else nullcontext():
-        _require_size(full if image.info.get("progressive") else image.size, max_pixels)
+        size = full if image.info.get("progressive") else image.size
+        _require_size(size, max_pixels // COSTLY.get(image.format or "", 1))
         yield _loaded(image, data, page, box)
 
 
@@ -118,17 +122,25 @@ def _developed(data: bytes) -> Image.Image | None:
         import rawpy
     except ImportError:
         return None
-    with rawpy.imread(io.BytesIO(data)) as raw:
-        with suppress(rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
-            preview = raw.extract_thumb()
-            if preview.format is rawpy.ThumbFormat.JPEG:
-                image = identified(io.BytesIO(preview.data))
-            else:
-                image = Image.fromarray(preview.data)
-            if ORIENTATION not in image.getexif():
-                image.getexif()[ORIENTATION] = RAW_TURNS.get(raw.sizes.flip, 1)
-            return image
-        return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True))
+    try:
+        with rawpy.imread(io.BytesIO(data)) as raw:
+            return _preview(raw, rawpy.ThumbFormat.JPEG)
+    except rawpy.LibRawError:
+        raise ContentError("damaged, or a RAW of a camera that LibRaw does not know") from None
+
+
+def _preview(raw: Any, encoded: object) -> Image.Image:
+    with suppress(Exception):  # there is none, or of an odd kind
+        preview = raw.extract_thumb()
+        if preview.format is not encoded:
+            return Image.fromarray(preview.data)
+        image = identified(io.BytesIO(preview.data))
+        exif = image.getexif()
+        if ORIENTATION not in exif:
+            exif[ORIENTATION] = RAW_TURNS.get(raw.sizes.flip, 1)
+            image.info["exif"] = exif.tobytes()
+        return image
+    return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True))
 
 
 def _shrink(image: Image.Image, box: tuple[int, int]) -> None:
@@ -170,16 +182,28 @@ def at_page(image: Image.Image, page: int) -> Image.Image:
     return image
 
 
-def pages_of(image: Image.Image) -> list[int]:
-    """The numbers of the pages of a TIFF behind the first; smaller copies and masks are none."""
-    if image.format != "TIFF" or (count := getattr(image, "n_frames", 1)) < 2:
-        return []
-    pages = []
-    for frame in range(1, count):
-        image.seek(frame)
-        if not image.tag_v2.get(254, 0) & 0b101:  # type: ignore[attr-defined]
-            pages.append(frame + 1)
-    return pages
+def later_pages(
+    data: bytes, box: tuple[int, int], max_pixels: int
+) -> Iterator[tuple[int, Opened | Exception]]:
+    """The pages of a TIFF behind the first, each with its number; or why it cannot be read.
+
+    Smaller copies of a page, and masks, are none.
+    """
+    image = _identified(data, "")
+    if image.format != "TIFF":
+        return
+    for page in range(2, MOST_PAGES + 1):
+        try:
+            at_page(image, page)
+        except Exception:  # there are no more, or what says where they are is damaged
+            return
+        if image.tag_v2.get(SUBFILE, 0) & (SMALLER | MASK):  # type: ignore[attr-defined]
+            continue
+        try:
+            _require_size(image.size, max_pixels)
+            yield page, _loaded(image, data, page, box)
+        except Exception as error:  # the next may be whole
+            yield page, error
 
 
 def _require_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -188,8 +212,8 @@ def _require_size(size: tuple[int, int], max_pixels: int) -> None:
         raise ContentError("it has no pixels")
     if width * height > max_pixels:
         raise ContentError(
-            f"too large: {width} x {height} pixels, {max_pixels // 1_000_000} million are "
-            "allowed; index --max-pixels N --retry takes it"
+            f"too large: {width} x {height} pixels, {max_pixels:,} are allowed; "
+            " index --max-pixels N --retry takes it"
         )
 
 

@@ -20,7 +20,14 @@ from aesearch.modalities.images.formats import (
     load_all_formats,
     looks_like_picture,
 )
-from aesearch.modalities.images.opening import Content, at_page, opened, pages_of
+from aesearch.modalities.images.opening import (
+    MOST_PAGES,
+    Content,
+    Opened,
+    at_page,
+    later_pages,
+    opened,
+)
 from aesearch.modalities.images.shown import converted, has_alpha, on_ground, telling_frame
 from aesearch.modalities.parts import may_hold_parts, split_part
 from aesearch.settings import MAX_PIXELS
@@ -42,6 +49,7 @@ SIDES = (16, 32, 48, 64)
 GAP = 4  # large pictures are first reduced to so many times the side
 SHOWN = (512, 512)
 COLOR = "in color, of which this index of grey pictures sees nothing; --retrain looks anew"
+MANY_PAGES = f"of many pages, of which the first {MOST_PAGES:,} are taken"
 LATER_FRAME = "begins blank: a later frame was taken"
 
 # Pillow warns about damaged metadata and large pictures; both end in the ledger or are harmless.
@@ -145,17 +153,30 @@ class ImageFeatures:
         return read.sample if isinstance(read, Sampled) else read
 
     def _read(self, content: Content, name: str) -> Pixels | Sampled:
-        with opened(content, name, (self.side, self.side), self.max_pixels) as found:
-            first = self._small(found.image)
-            unseen = self.channels == 1 and self._has_color(found.image)
-            small = telling_frame(found.image, first, self._small)
-            more = pages_of(found.image) if may_hold_parts(name) else []
+        box = (self.side, self.side)
+        with opened(content, name, box, self.max_pixels) as found:
+            pixels, note = self._square(found)
+        more: tuple[tuple[str, Any], ...] = ()
+        if isinstance(content, bytes) and may_hold_parts(name):
+            pages = later_pages(content, box, self.max_pixels)
+            more = tuple((f"#{number}", self._page(page)) for number, page in pages)
+        if len(more) == MOST_PAGES - 1:
+            note = "; ".join(filter(None, [note, MANY_PAGES]))
+        return Sampled(pixels, note, more) if note or more else pixels
+
+    def _page(self, page: Opened | Exception) -> Pixels | ContentError:
+        return _explained(page) if isinstance(page, Exception) else self._square(page)[0]
+
+    def _square(self, found: Opened) -> tuple[Pixels, str]:
+        """The small square of a picture, and what is to be said of it."""
+        first = self._small(found.image)
+        unseen = self.channels == 1 and self._has_color(found.image)
+        small = telling_frame(found.image, first, self._small)
         notes = [found.note, COLOR if unseen else "", LATER_FRAME if small is not first else ""]
         if found.turn is not None:  # turning the small square is the same and costs nothing
             small = small.transpose(found.turn)
         pixels = np.frombuffer(small.tobytes(), dtype=np.uint8).reshape(self.side, self.side, -1)
-        note = "; ".join(filter(None, notes))
-        return Sampled(pixels, note, tuple(f"#{n}" for n in more)) if note or more else pixels
+        return pixels, "; ".join(filter(None, notes))
 
     def _small(self, image: Image.Image) -> Image.Image:
         box, mode = (self.side, self.side), "L" if self.channels == 1 else "RGB"
