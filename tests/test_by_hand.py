@@ -292,6 +292,18 @@ def test_remove_takes_globs_and_paths(
     assert left() == 10
 
 
+def test_a_key_goes_before_a_path(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(pictures / "disks/000.png", pictures / "001.png")
+    aesearch.build(pictures, tmp_path / "ix", budget=0).close()
+    monkeypatch.chdir(pictures / "disks")
+    assert command("remove", "--index", tmp_path / "ix", "001.png").out.startswith("removed 1;")
+    with Index(tmp_path / "ix") as index:
+        assert ("001.png" in index, "disks/001.png" in index) == (False, True)
+    assert command("remove", "--restore", "--index", tmp_path / "ix", "001.png").code == 0
+
+
 def test_what_query_prints_can_be_removed(letters: Path, tmp_path: Path) -> None:
     place = tmp_path / "ix"
     made(letters, place).close()

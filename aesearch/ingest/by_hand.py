@@ -145,12 +145,15 @@ def items_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for word in words:
-        ids = folder.ids_of(_as_keys(folder, word)).values() or folder.matching(word).tolist()
-        if not ids:
+        candidates = _as_keys(folder, word)
+        known = folder.ids_of(candidates)
+        exact = [key for key in candidates if key in known][:1]
+        meant = exact or folder.keys_of(folder.matching(word).tolist()).values()
+        if not meant:
             raise UnknownKeyError(
                 f"there is no item '{word}' in {folder.name}; nothing was removed"
             )
-        found.update(dict.fromkeys(folder.keys_of(ids).values()))
+        found.update(dict.fromkeys(meant))
     return list(found)
 
 
@@ -165,7 +168,7 @@ def removed_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
     removed = folder.store.removed_manually()
     found: dict[str, None] = {}
     for word in words:
-        exact = [key for key in _as_keys(folder, word) if key in removed]
+        exact = [key for key in _as_keys(folder, word) if key in removed][:1]
         globs = (word.replace("[", "[[]"), word)  # brackets as letters, or as a choice of some
         meant = exact or [key for key in removed if any(fnmatchcase(key, g) for g in globs)]
         if not meant:
