@@ -51,7 +51,7 @@ class Keys(NamedTuple):
         UnknownKeyError
             If several are written like it, and none just so.
         """
-        candidates = self._as_keys(as_text(given))
+        candidates = self.candidates(as_text(given))
         known = self.store.ids_of(candidates)
         if found := next((key for key in candidates if key in known), None):
             return found
@@ -73,10 +73,10 @@ class Keys(NamedTuple):
         (``Holiday [2019]/*``), and as one of some letters where none does. A glob of paths is one
         of keys; composed and decomposed letters are the same.
         """
-        for own in self._as_keys(as_text(pattern)):
+        for own in self.candidates(as_text(pattern)):
             if exact := list(self.store.ids_of([own]).values()):
                 return np.array(exact, dtype=np.int64)
-            for glob in _readings(own):
+            for glob in readings(own):
                 found = self.store.matching(glob)
                 if not glob.isascii() or "\\" in glob:
                     alike = self.store.matching(canonical(glob), by=canonical)
@@ -85,7 +85,7 @@ class Keys(NamedTuple):
                     return found
         return np.empty(0, dtype=np.int64)
 
-    def _as_keys(self, given: str) -> list[str]:
+    def candidates(self, given: str) -> list[str]:
         """What is given as a key, and where items are files as a path: the key of that."""
         if self.is_tabular or not given:
             return [given]
@@ -99,7 +99,7 @@ class Keys(NamedTuple):
         return list(dict.fromkeys(map(as_text, keys)))
 
 
-def _readings(glob: str) -> Iterator[str]:
+def readings(glob: str) -> Iterator[str]:
     """A glob with its brackets as letters, then as a choice of letters, each in turn."""
     parts = re.split(f"({re.sub('[(](?![?])', '(?:', BRACKET)})", glob)
     plain, brackets = parts[::2], parts[1::2]
