@@ -1,8 +1,8 @@
 """Office documents to text: Word, PowerPoint, Excel, OpenDocument, EPUB and RTF.
 
 Most are zip archives of XML, of which the text is read as it streams past: nothing has to be
-installed, no file becomes a tree, and nothing beyond `MAX_XML` is unpacked. RTF is read by striprtf,
-the extra ``office``. docs/documents.md says what other libraries were measured to give.
+installed, no file becomes a tree, and nothing beyond `MAX_XML` is unpacked. RTF takes striprtf, the
+extra ``office``. docs/documents.md says what other libraries were measured to give.
 """
 
 from __future__ import annotations
