@@ -168,7 +168,7 @@ def changed(path: Path) -> None:
 
 
 def away_and_back(path: Path) -> None:
-    shutil.copy2(path, path.with_suffix(".aside"))
+    shutil.copy2(path, path.with_name(".n.aside"))
     path.unlink()
 
 
@@ -180,7 +180,7 @@ def test_what_was_removed_stays_away(
         assert index.remove(["notes/n.txt"]) == 1
         how(letters / "notes" / "n.txt")
         assert unchanged(index)
-        aside = letters / "notes" / "n.aside"
+        aside = letters / "notes" / ".n.aside"
         if aside.exists():
             aside.replace(letters / "notes" / "n.txt")
         assert unchanged(index)

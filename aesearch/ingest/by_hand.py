@@ -18,9 +18,11 @@ from aesearch.ingest.arrival import encode
 from aesearch.sources.base import Known, as_key, as_line, digest_of, stamp_of
 from aesearch.sources.content import read_content
 from aesearch.sources.folder import is_walked
+from aesearch.sources.names import canonical
 from aesearch.storage.commit import NO_IDS
 from aesearch.storage.database import Store, is_valid_text
 from aesearch.storage.folder import IndexFolder
+from aesearch.storage.keys import readings
 from aesearch.storage.lock import hold
 from aesearch.storage.places import key_for
 from aesearch.storage.schema import REMOVED, REPLACED, NewItem, Skipped
@@ -145,10 +147,8 @@ def items_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for word in words:
-        candidates = _as_keys(folder, word)
-        known = folder.ids_of(candidates)
-        exact = [key for key in candidates if key in known][:1]
-        meant = exact or folder.keys_of(folder.matching(word).tolist()).values()
+        key = folder.keys.meant(word)
+        meant = [key] if key else list(folder.keys_of(folder.matching(word).tolist()).values())
         if not meant:
             raise UnknownKeyError(
                 f"there is no item '{word}' in {folder.name}; nothing was removed"
@@ -168,9 +168,14 @@ def removed_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
     removed = folder.store.removed_manually()
     found: dict[str, None] = {}
     for word in words:
-        exact = [key for key in _as_keys(folder, word) if key in removed][:1]
-        globs = (word.replace("[", "[[]"), word)  # brackets as letters, or as a choice of some
-        meant = exact or [key for key in removed if any(fnmatchcase(key, g) for g in globs)]
+        candidates = folder.keys.candidates(word)
+        written = set(map(canonical, candidates))
+        globs = {canonical(glob) for one in written for glob in readings(one)}
+        meant = (
+            [key for key in candidates if key in removed][:1]
+            or [key for key in removed if canonical(key) in written]
+            or [key for key in removed if any(fnmatchcase(canonical(key), g) for g in globs)]
+        )
         if not meant:
             raise UnknownKeyError(
                 f"nothing like '{word}' was removed from {folder.name} by hand; nothing was "
@@ -178,7 +183,3 @@ def removed_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
             )
         found.update(dict.fromkeys(meant))
     return list(found)
-
-
-def _as_keys(folder: IndexFolder, word: str) -> list[str]:
-    return [word] if folder.is_tabular else [word, key_for(folder.source, Path(word))]

@@ -6,13 +6,32 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
     from aesearch.types import Array, Bools, Floats
 
 # From the bytes of a file, and its name, to what is kept of it: pixels, a Document, a vector.
+# Where there is more to say than that, it is in a `Sampled`.
 Read = Callable[[bytes, str], Any]
+
+
+class Sampled(NamedTuple):
+    """What is kept of a file, and more.
+
+    Attributes
+    ----------
+    sample : object
+        Pixels, a Document, a vector.
+    note : str
+        What a person should know of it: the same words for all files of which the same is true.
+    more : tuple of str
+        Further items in the file: what is put behind its key, and read under that name.
+    """
+
+    sample: Any
+    note: str = ""
+    more: tuple[str, ...] = ()
 
 
 class Features(Protocol):
