@@ -254,12 +254,12 @@ class Syncing(RuleBasedStateMachine):
         for key, file in self.disk.items():
             if key in self.removed or key in self.items:  # a person decided
                 self.skipped.setdefault(key, file.stamp)
-                continue
-            if key in walked and file.content in self.kind.bad:  # what was indexed stays
+            elif key in walked and file.content in self.kind.bad:  # what was indexed stays
                 self.items[key] = before[key]
                 self.skipped[key] = file.stamp
-            elif file.content in self.kind.bad or seen_before.get(key) == file.stamp:
-                self.items.pop(key, None)
+            elif file.content in self.kind.bad or (
+                key not in walked and seen_before.get(key) == file.stamp
+            ):
                 self.skipped[key] = file.stamp
             else:
                 self.items[key] = file

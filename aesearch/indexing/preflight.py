@@ -23,7 +23,7 @@ from aesearch.sources.table import used_columns
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout
 
-LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "write.", ".")
+LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "reading.", "write.", ".")
 
 
 @dataclass(frozen=True)

@@ -201,6 +201,14 @@ class Modality(ABC):
         """Features without the words that none of the texts left holds; None where all stay."""
         return None
 
+    @abstractmethod
+    def packed(self, sample: Any) -> bytes:
+        """A sample as bytes, of which `unpacked` makes the same; not for other versions."""
+
+    @abstractmethod
+    def unpacked(self, features: Any, packed: bytes) -> Any:
+        """The sample that `packed` was made of; raises ValueError or TypeError if it cannot."""
+
     def blank(self, content: Any) -> Any:
         """What stands for content that says nothing, an empty text say; None where that fails."""
         return None

@@ -22,7 +22,7 @@ from aesearch.storage.database import Store
 from aesearch.storage.keys import Keys
 from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
-from aesearch.storage.schema import REPLACED, Item, KeptText, Revision, Skipped
+from aesearch.storage.schema import DECIDED, Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import Snapshot, open_snapshot
 from aesearch.types import Floats, Ids
 
@@ -317,11 +317,8 @@ class IndexFolder:
         from aesearch.storage.info import SkippedFile
 
         files = self.skipped()
-        kept = self.ids_of(file.key for file in files)
-        return [
-            SkippedFile(f.key, f.reason, f.ignored, f.key in kept and f.reason != REPLACED)
-            for f in files
-        ]
+        kept = self.ids_of(file.key for file in files if file.reason not in DECIDED)
+        return [SkippedFile(f.key, f.reason, f.ignored, f.key in kept) for f in files]
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else.
