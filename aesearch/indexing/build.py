@@ -14,7 +14,7 @@ from aesearch.errors import ParameterError
 from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.make import make
 from aesearch.indexing.preflight import counts_of_new, reopen, require_labels, wants_training
-from aesearch.indexing.request import Request
+from aesearch.indexing.request import Given, Request
 from aesearch.ingest.differences import SyncOptions
 from aesearch.ingest.update import synchronize
 from aesearch.search.index import Index
@@ -25,7 +25,7 @@ from aesearch.sources.table import used_columns
 from aesearch.storage.commit import nothing, publish
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
-from aesearch.types import Array, Progress, silent
+from aesearch.types import Progress, silent
 from aesearch.wording import counted
 
 
@@ -53,7 +53,7 @@ class Summary:
 
 
 def build(
-    source: str | Path | Array,
+    source: Given,
     path: str | Path | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     *,
@@ -72,14 +72,16 @@ def build(
 
     Parameters
     ----------
-    source : str, Path or ndarray
+    source : str, Path, ndarray, mapping or iterable
         A folder; a table of documents or vectors (.csv, .tsv, .jsonl, .parquet); an array in a
-        file (.npy, .npz); '-' for standard input. Or an array itself: numbers of shape (n, d) are
-        vectors, uint8 of shape (n, height, width, channels) are pictures. Nothing is written
+        file (.npy, .npz); '-' for standard input. Or what is in memory: an array or tensor, of
+        which numbers of shape (n, d) are vectors, and uint8 of shape (n, height, width, channels)
+        or (n, channels, height, width) pictures; or contents by their keys, or one after the
+        other: texts, pictures, vectors, bytes, open files, or Paths of files. Nothing is written
         into it.
     path : str or Path, optional
         Folder of the index, or a name in the home; by default ``indexes/<name of the source>``.
-        An array needs one.
+        What is in memory needs one.
     settings : Settings or mapping, optional
         Choices that hold from now on; a mapping changes only those it names, and so do the
         `parameters` in it.
@@ -92,7 +94,7 @@ def build(
         Of a table: which columns hold text or vector, key and label; by default those with the
         usual names.
     keys, labels : sequence, optional
-        Of the rows of an array; by default the keys are their numbers, from 0.
+        One for each of what is in memory; by default the keys are the numbers from 0.
     progress : callable, optional
         Called with a stage, what is done, and the total.
     retry : bool, default=False
@@ -134,7 +136,7 @@ def build(
 
 
 def update(
-    source: str | Path | Array,
+    source: Given,
     path: str | Path | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     *,

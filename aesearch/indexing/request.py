@@ -10,28 +10,27 @@ from math import inf
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from aesearch._renamed import current_name
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
-from aesearch.errors import IndexExistsError, ParameterError, SourceError
+from aesearch.errors import IndexExistsError, ParameterError
 from aesearch.ingest.differences import SyncOptions
 from aesearch.ingest.moved import require_source
 from aesearch.modalities import modality
 from aesearch.settings import Settings, format_parameters, parse_seconds, plain
-from aesearch.sources.arrays import open_array
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
+from aesearch.sources.contents import open_given
 from aesearch.sources.open import open_source
 from aesearch.storage.card import Card
 from aesearch.storage.folder import IndexFolder, refuse_inside
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for
-from aesearch.types import Array, Progress, silent
+from aesearch.types import Progress, silent
 
 NEED_TRAINING = ("encoder", "code_size", "seed", "parameters", "weighting", "vocabulary")
 
+Given = Any  # a path, or what `open_given` takes
 Wanted = Settings | Mapping[str, Any] | None
 
 
@@ -132,7 +131,7 @@ class Choices:
 
 
 def _opened(
-    source: str | Path | Array,
+    source: Given,
     path: str | Path | None,
     kind: str,
     columns: Columns | None,
@@ -148,10 +147,12 @@ def _opened(
         )
     if not isinstance(source, str | Path):
         if path is None:
-            raise ParameterError("an array has no name; give the index a place: build(array, path)")
-        return Layout(place_for(Path(), path)), open_array(_array(source), keys, labels)
+            raise ParameterError(
+                "what is in memory has no name; give the index a place: build(contents, path)"
+            )
+        return Layout(place_for(Path(), path)), open_given(source, keys, labels, kind)
     if keys is not None or labels is not None:
-        raise ParameterError(f"keys and labels go with an array; {source} has its own")
+        raise ParameterError(f"keys and labels go with what is in memory; {source} has its own")
     if str(source) == STANDARD_INPUT and path is None:
         raise ParameterError("what comes on standard input needs a place: --index NAME")
     layout = Layout(place_for(Path(source), path))
@@ -236,7 +237,7 @@ class Request:
     @classmethod
     def of(
         cls,
-        source: str | Path | Array,
+        source: Given,
         path: str | Path | None = None,
         settings: Wanted = None,
         *,
@@ -266,13 +267,3 @@ class Request:
             )
         refuse_inside(layout, opened)
         return cls(opened, layout, choices, seconds, retrain, progress, sync)
-
-
-def _array(rows: object) -> Array:
-    """Rows as an array."""
-    try:
-        return np.asarray(rows)
-    except ValueError:
-        raise SourceError(
-            "the rows of the array have different lengths; give numbers of shape (n, d)"
-        ) from None

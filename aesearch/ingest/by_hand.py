@@ -46,11 +46,13 @@ def _add(folder: IndexFolder, contents: Contents) -> list[str]:
     contents_kept: list[bytes] = []
     for key, content in dict(_named(folder, contents)).items():
         if not key or "\0" in key or not is_valid_text(key):
-            raise ContentError(f"{key!r} cannot be added: a key is text of at least one letter")
+            raise ParameterError(
+                f"{key!r} in contents is no key: a key is text (UTF-8) of at least one letter"
+            )
         try:
             sample, raw, path = read_content(modality, features, content)
         except ContentError as error:
-            raise ContentError(f"'{key}' cannot be added: {error}") from error
+            raise error.told(f"'{key}' cannot be added: {error}") from error
         mtime = stamp_of(path.stat()) if path is not None else 0
         added = not (by_path and is_walked(folder.source, key))
         rows.append(NewItem(key, len(raw), mtime, digest_of(raw), added))
@@ -85,6 +87,8 @@ def _named(folder: IndexFolder, contents: Contents) -> Iterator[tuple[str, Any]]
         return
     if isinstance(contents, str | bytes | Path):
         raise ParameterError(f"what is added are several; put one into a list: ['{contents!s}']")
+    if not isinstance(contents, Iterable):
+        raise ParameterError(f"contents are paths, or contents by key; got {contents!r}")
     for path in contents:
         if not isinstance(path, str | Path):
             raise ParameterError(

@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
+from aesearch.errors import ParameterError
+
 if TYPE_CHECKING:
     from aesearch.types import Array, Bools, Floats
 
@@ -141,6 +143,24 @@ class Modality(ABC):
         ContentError
             If it cannot be read.
         """
+
+    def takes(self, content: Any) -> bool:
+        """Whether an object in memory is one item of this kind, and not several."""
+        return False
+
+    def as_content(self, content: Any, name: str) -> bytes:
+        """What a source in memory holds of one item: the bytes of a file, or plain text.
+
+        Raises
+        ------
+        ContentError
+            If it holds nothing that can be indexed.
+        ParameterError
+            If it is nothing of this kind.
+        """
+        if isinstance(content, bytes):
+            return content
+        raise ParameterError(f"'{name}' is no {self.noun}, but of type {type(content).__name__}")
 
     def questions(self, content: Any) -> Iterator[tuple[str, Any]]:
         """The queries that the content of one holds, each with what tells it from the others."""
