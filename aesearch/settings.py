@@ -17,6 +17,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600}
 KINDS = ("auto", "images", "texts", "vectors")
 FEWEST_TO_TRAIN = 128  # items; with fewer, PCA or LSA: a network would have too little data
 FEWEST_TO_FIT = 32  # items; with fewer, thumbnails of pictures, and no check of documents
+MAX_PIXELS = 178_000_000  # Pillow's own limit for "could be a decompression bomb"
 WEIGHTINGS = ("auto", "log-entropy", "tf-idf", "counts")
 
 
@@ -37,6 +38,8 @@ class Settings:
         Bits of a binary code; more than 0 means the form 'bits'.
     engine : {'auto', 'flat', 'ivf', 'hnsw'}, default='auto'
         Kind of FAISS index.
+    max_pixels : int, default=178,000,000
+        Most pixels of a picture, as it is decoded: a JPEG at an eighth of each side.
     max_memory : int, default=2 GiB
         Bytes of memory that the engine may take.
     recall : float, default=0.95
@@ -60,6 +63,7 @@ class Settings:
     bits: int = 0
     engine: str = "auto"
     max_memory: int = 2 << 30
+    max_pixels: int = MAX_PIXELS
     recall: float = 0.95
     seed: int = 0
     kind: str = "auto"
@@ -82,7 +86,7 @@ class Settings:
         self._require_numbers()
 
     def _require_numbers(self) -> None:
-        for name in ("code_size", "bits", "max_memory", "seed", "vocabulary"):
+        for name in ("code_size", "bits", "max_memory", "max_pixels", "seed", "vocabulary"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or isinstance(value, bool):
                 raise ParameterError(f"{name} must be a whole number; got {value!r}")
@@ -99,12 +103,17 @@ class Settings:
             )
         if not 0 < self.recall <= 1:
             raise ParameterError(f"recall must be above 0 and at most 1; got {self.recall}")
+        if self.max_pixels < 1:
+            raise ParameterError(f"max_pixels must be positive; got {self.max_pixels}")
         if self.max_memory < 1:
             raise ParameterError(f"max_memory must be positive; got {self.max_memory}")
 
     def as_dict(self) -> dict[str, Any]:
-        """The settings as JSON."""
-        return asdict(self)
+        """The settings as JSON; what is new and not chosen is left out, for older versions."""
+        settings = asdict(self)
+        if self.max_pixels == MAX_PIXELS:
+            del settings["max_pixels"]
+        return settings
 
 
 def _require_one_of(what: str, value: str, known: Sequence[str]) -> None:

@@ -461,3 +461,26 @@ def test_a_reader_that_holds_the_journal_is_named(many: Path, tmp_path: Path) ->
             "the journal of items.db is held by a process that reads; stop what uses the index, "
             "and run again"
         ]
+
+
+def test_a_page_that_was_added_or_removed_stays_so(pictures: Path, tmp_path: Path) -> None:
+    """Also where its file is read anew, which is no decision about the other pages."""
+
+    def scan(first: int, count: int) -> None:
+        pages = [Image.fromarray(make_picture("disks", first + n)) for n in range(count)]
+        pages[0].save(pictures / "scan.tif", save_all=True, append_images=pages[1:])
+
+    scan(100, 3)
+    with aesearch.build(pictures, tmp_path / "ix", budget=0) as index:
+        index.remove(["scan.tif#2"])
+        index.add({"scan.tif#4": make_picture("stripes", 110)})
+        scan(120, 5)
+        index.sync()
+        pages = {item.key: item.added for item in index.items() if item.key.startswith("scan")}
+        assert pages == {
+            "scan.tif": False,
+            "scan.tif#3": False,
+            "scan.tif#4": True,
+            "scan.tif#5": False,
+        }
+        assert "scan.tif#4" in index.folder.added_contents()

@@ -7,10 +7,12 @@ import pytest
 from PIL import Image
 
 from aesearch.indexing.datasets import probe as probing
+from aesearch.indexing.datasets.base import read_dataset
 from aesearch.indexing.datasets.probe import probe
 from aesearch.ingest import decode as ingest
 from aesearch.ingest.decode import decode
 from aesearch.modalities.images.pixels import ImageFeatures
+from aesearch.settings import Settings
 from aesearch.sources.folder import Folder
 
 
@@ -21,13 +23,13 @@ def entries_of(folder: Path):
 @pytest.mark.parametrize(("edge", "side"), [(8, 16), (28, 32), (40, 48), (60, 64), (500, 64)])
 def test_side_follows_from_the_pictures(edge, side, make_folder):
     folder = make_folder(per_class=2, side=edge)
-    assert probe(Folder(folder), entries_of(folder)) == ImageFeatures(side, channels=3)
+    assert probe(Folder(folder), entries_of(folder)) == side
 
 
 def test_many_pictures_are_kept_smaller(make_folder, monkeypatch):
     folder = make_folder(per_class=2, side=100)
     monkeypatch.setattr(probing, "MANY", 6)
-    assert probe(Folder(folder), entries_of(folder)).side == 48
+    assert probe(Folder(folder), entries_of(folder)) == 48
 
 
 def test_grey_pictures_have_one_channel(tmp_path):
@@ -35,9 +37,24 @@ def test_grey_pictures_have_one_channel(tmp_path):
         Image.fromarray(np.full((30, 30), 40 * n, np.uint8)).convert("RGB").save(
             tmp_path / f"{n}.png"
         )
-    assert probe(Folder(tmp_path), entries_of(tmp_path)).channels == 1
-    Image.new("RGB", (30, 30), (200, 10, 10)).save(tmp_path / "red.png")
-    assert probe(Folder(tmp_path), entries_of(tmp_path)).channels == 3
+    grey = read_dataset(Folder(tmp_path), entries_of(tmp_path), "images", Settings())
+    assert grey.features == ImageFeatures(32, channels=1)
+    assert sorted(grey.pixels[:, 0, 0, 0].tolist()) == [0, 40, 80, 120, 160]
+    Image.new("RGB", (30, 30), (200, 10, 10)).save(tmp_path / "zz.png")  # the last that is read
+    colored = read_dataset(Folder(tmp_path), entries_of(tmp_path), "images", Settings())
+    assert colored.features == ImageFeatures(32, channels=3)
+    found = {i.key: p[0, 0].tolist() for i, p in zip(colored.items, colored.pixels, strict=True)}
+    assert found["3.png"] == [120, 120, 120]
+    assert found["zz.png"] == [200, 10, 10]
+
+
+def test_the_side_does_not_depend_on_the_order(tmp_path):
+    for n in range(150):  # more than are looked at: the first half would say 16
+        side = 16 if n < 70 else 64
+        Image.new("L", (side, side)).save(tmp_path / f"{n:03}.png")
+    entries = entries_of(tmp_path)
+    assert probe(Folder(tmp_path), entries) == 64
+    assert probe(Folder(tmp_path), entries[::-1]) == 64
 
 
 def test_order_is_kept_and_reasons_are_told(make_folder, monkeypatch):

@@ -16,6 +16,7 @@ from aesearch.cli.console import (
     format_bytes,
     format_seconds,
     print_json,
+    printable,
     progress_bars,
     quiet_decoders,
 )
@@ -29,6 +30,7 @@ from aesearch.cli.format_skipped import (
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import DTYPES, ENGINES
+from aesearch.modalities.notes import collected_notes
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.info import IndexInfo
@@ -151,6 +153,12 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     metavar="N",
     help="Most terms of documents. Default: 30000.",
 )
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Most pixels of a picture, as it is decoded. Default: 178000000.",
+)
 @click.option("--max-memory", metavar="SIZE", help="Memory for the codes, such as 500M or 4G.")
 @click.option(
     "--recall",
@@ -222,7 +230,7 @@ def index(
         return _print_forecast(found, as_json=as_json)
     from aesearch.indexing.build import update
 
-    with quiet_decoders(), progress_bars(sys.stderr) as progress:
+    with quiet_decoders(), progress_bars(sys.stderr) as progress, collected_notes() as notes:
         opened, done = update(
             source,
             place,
@@ -249,6 +257,7 @@ def index(
         "repeated_keys": len(skipped.repeated),
         "ignored": len(skipped.ignored),
         "columns": done.columns.as_dict() if done.columns else None,
+        "notes": dict(notes),
         "encoder": facts.encoder,
         "check": facts.check,
         "trained": facts.trained,
@@ -326,6 +335,9 @@ def _print_summary(
         click.echo(f"  {describe_columns(done.columns)}")
     if skipped:
         click.echo(f"  {describe_skipped(skipped, facts)}")
+    for text, times in summary["notes"].items():
+        many = f" ({counted(times, thing)})" if times > 1 else ""
+        click.echo(f"  note: {printable(text)}{many}")
     for line in describe_encoder(facts, noun) if done.trained else describe_untrained(facts, noun):
         click.echo(f"  {line}")
     if drift and drift.has_drifted:

@@ -114,8 +114,8 @@ def _read(
 ) -> dict[str, str]:
     """Pack each picture into its row; those that cannot be compared, and why."""
 
-    def read(content: bytes, _name: str) -> Pixels:
-        return pack(open_picture(content))
+    def read(content: bytes, name: str) -> Pixels:
+        return pack(open_picture(content, name))
 
     unread: dict[str, str] = {}
     decoded = decode(files, [Entry(i.key, i.size, i.mtime_ns) for i in items], read, progress)
@@ -137,7 +137,7 @@ def _perturbed(
 
     def read(content: bytes, name: str) -> list[Pixels]:
         own = [seed, xxhash.xxh3_64_intdigest(name.encode())]
-        picture = open_picture(content)
+        picture = open_picture(content, name)
         picture.thumbnail((SHRUNK, SHRUNK))
         changed = (perturbed_copy(picture, [*own, number]) for number in range(each))
         return [pack(copy) for copy in changed]

@@ -6,8 +6,11 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from aesearch.encoders import ENCODERS
 from aesearch.errors import ParameterError
@@ -27,6 +30,8 @@ from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
 from aesearch.types import Progress, silent
 from aesearch.wording import counted
+
+LOOKED_AT = 500
 
 
 @dataclass
@@ -186,6 +191,10 @@ def _brought_up_to_date(request: Request, summary: Summary) -> Index:
         if request.sync.append:
             source = Continued(request.source, folder.store.last_number)
             request = replace(request, source=source)
+        if chosen.max_pixels != before.max_pixels:  # holds for what is read now
+            before = replace(before, max_pixels=chosen.max_pixels)
+            with hold(folder.layout):
+                folder.write_card(folder.card.with_settings(before))
         changes = synchronize(folder, request.progress, request.source, request.sync)
         summary.counts = changes.counts()
         _keep_columns(folder, request)
@@ -239,10 +248,26 @@ def _finish(
             summary.trained = True
             summary.stages["training"] = time.perf_counter() - started
         _tell_other_sizes(index, request)
+        if summary.trained or summary.counts["new"] or summary.counts["changed"]:
+            _tell_all_alike(index)
         index.prepare_queries()
     except BaseException:
         index.close()
         raise
+
+
+def _tell_all_alike(index: Index) -> None:
+    """Say that nothing can be found where all codes are equal."""
+    store = index.folder.store
+    few = [item.id for item in islice(index.items(), LOOKED_AT)]
+    if len(few) < 2 or any(np.ptp(store.codes(ids)[1], axis=0).any() for ids in (few, None)):
+        return
+    noun = index.folder.modality.noun
+    warnings.warn(
+        f"all {counted(len(index), noun)} look the same: their codes are equal, so that a search "
+        "tells none from another",
+        stacklevel=4,
+    )
 
 
 def _tell_other_sizes(index: Index, request: Request) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.ingest.arrival import encode
+from aesearch.modalities.parts import may_hold_parts, parts_by_file
 from aesearch.sources.base import Known, as_key, as_line, digest_of, stamp_of
 from aesearch.sources.content import read_content
 from aesearch.sources.folder import is_walked
@@ -106,9 +107,17 @@ def _notes(folder: IndexFolder, keys: Sequence[str], reason: str) -> list[Skippe
     return [Skipped(key, reason, True, size, mtime) for key, (size, mtime, _) in there.items()]
 
 
+def _parts_of(folder: IndexFolder, keys: Sequence[str]) -> list[str]:
+    """Keys of the further items of files: the pages of a TIFF go with it."""
+    files = [key for key in keys if may_hold_parts(key)]
+    known = parts_by_file(folder.store.known()) if files else {}
+    return [part for file in files for part in known.get(file, ()) if part not in keys]
+
+
 def remove(folder: IndexFolder, keys: list[str]) -> int:
     """Remove items manually; see `Index.remove`."""
     with hold(folder.layout):
+        keys = [*keys, *_parts_of(folder, keys)]
         ids = folder.store.ids_of(keys)
         missing = [key for key in keys if key not in ids]
         if missing:

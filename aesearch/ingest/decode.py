@@ -6,20 +6,21 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.ingest.causes import cause_of
-from aesearch.modalities import Read
+from aesearch.modalities import Read, Sampled
+from aesearch.modalities.notes import note
+from aesearch.modalities.parts import suffix_of
 from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
 from aesearch.types import Progress, silent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    from aesearch.ingest.spool import Spool
 
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
@@ -29,7 +30,7 @@ WINDOW = 4  # chunks in flight per worker, so that memory stays bounded
 
 @dataclass(slots=True)
 class Decoded:
-    """One file after reading: its sample, or the reason why there is none."""
+    """One item after reading: its sample, or the reason why there is none."""
 
     entry: Entry
     digest: bytes
@@ -37,6 +38,7 @@ class Decoded:
     reason: str = ""
     ignored: bool = False
     cause: str = ""
+    note: str = ""  # what is to be said of an item although it was read
 
     def item(self, *, added: bool = False, error: float | None = None) -> NewItem:
         """The item of this file, to be written."""
@@ -50,27 +52,59 @@ class Decoded:
         return Skipped(key, self.reason, self.ignored, size, mtime, self.cause)
 
 
+class Keeper(Protocol):
+    """What was decoded before, as `aesearch.ingest.spool.Spool` keeps it."""
+
+    def get(self, entry: Entry) -> list[Decoded] | None:
+        """The items that were read of a file, if it looks as it did."""
+
+    def put(self, entry: Entry, items: list[Decoded]) -> None:
+        """Keep the items that were read of a file."""
+
+
 def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
-    """Read, hash and decode one file; what is wrong with it is a reason, not an exception."""
+    """Read, hash and decode one item; what is wrong with it is a reason, not an exception."""
+    return next(_decoded(source, entry, read))
+
+
+def _decoded(source: Source, entry: Entry, read: Read) -> Iterator[Decoded]:
+    """One item, and then the further ones that its file holds."""
     digest = b""
     try:
         content = source.read(entry.key)
-        digest = digest_of(content)
-        return Decoded(entry, digest, read(content, entry.key))
+        digest = digest_of(content, suffix_of(entry.key))
+        made = read(content, entry.key)
     except ContentError as error:
-        ignored = isinstance(error, NotAPictureError | NotADocumentError)
-        return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
+        yield _refused(entry, digest, error)
+        return
+    if not isinstance(made, Sampled):
+        yield Decoded(entry, digest, made)
+        return
+    yield Decoded(entry, digest, made.sample, note=made.note)
+    for suffix, sample in made.more:
+        own = entry._replace(key=entry.key + suffix)
+        if isinstance(sample, ContentError):
+            yield _refused(own, digest, sample)
+        else:
+            yield Decoded(own, digest_of(content, suffix.encode()), sample)
 
 
-def _decode_anew(source: Source, entry: Entry, read: Read, spool: Spool | None) -> Decoded:
-    """Decode one file, unless it was decoded before a run was interrupted."""
+def _refused(entry: Entry, digest: bytes, error: ContentError) -> Decoded:
+    ignored = isinstance(error, NotAPictureError | NotADocumentError)
+    return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
+
+
+def _decode_anew(
+    source: Source, entry: Entry, read: Read, spool: Keeper | None, most: int | None
+) -> list[Decoded]:
+    """Items of one file, decoded unless they were before a run was interrupted."""
     if spool is None:
-        return decode_one(source, entry, read)
-    file = spool.get(entry)
-    if file is None:
-        file = decode_one(source, entry, read)
-        spool.put(file)
-    return file
+        return list(islice(_decoded(source, entry, read), most))
+    items = spool.get(entry)
+    if items is None:
+        items = list(_decoded(source, entry, read))
+        spool.put(entry, items)
+    return items[:most]
 
 
 def decode(
@@ -78,9 +112,11 @@ def decode(
     entries: Sequence[Entry],
     read: Read,
     progress: Progress = silent,
-    spool: Spool | None = None,
+    spool: Keeper | None = None,
+    *,
+    whole: bool = False,
 ) -> Iterator[Decoded]:
-    """Decode files in their order, in threads: Pillow releases the global interpreter lock.
+    """Decode items in their order, in threads: Pillow releases the global interpreter lock.
 
     Parameters
     ----------
@@ -89,8 +125,10 @@ def decode(
     read : callable
         Makes a sample of a content.
     progress : callable
-    spool : Spool, optional
+    spool : Keeper, optional
         Takes what is read, and gives what was read before.
+    whole : bool
+        Whether further items of a file, the pages of a TIFF, follow the first.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -99,7 +137,9 @@ def decode(
     stopped = Event()
 
     def run(chunk: Sequence[Entry]) -> list[Decoded]:
-        return [_decode_anew(source, e, read, spool) for e in chunk if not stopped.is_set()]
+        most = None if whole else 1
+        left = (e for e in chunk if not stopped.is_set())
+        return [one for e in left for one in _decode_anew(source, e, read, spool, most)]
 
     chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
     pending: deque[Future[list[Decoded]]] = deque()
@@ -113,8 +153,10 @@ def decode(
                 if not pending:
                     return
                 finished = pending.popleft().result()
-                done += len(finished)
+                done = min(done + CHUNK, len(entries))
                 progress("reading", done, len(entries))
+                for one in finished:  # here, as notes are collected by threads
+                    note(one.note)
                 yield from finished
         finally:
             stopped.set()  # a chunk may take long

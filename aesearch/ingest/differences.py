@@ -11,9 +11,11 @@ from pathlib import Path
 from aesearch.errors import ContentError, SourceError, UnreachableError
 from aesearch.ingest.causes import UNREACHABLE, may_be_gone
 from aesearch.modalities import Modality
+from aesearch.modalities.parts import split_part
 from aesearch.sources.base import Entry, Known, Source, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.open import open_source
+from aesearch.sources.parts import Parts
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.schema import Skipped
 from aesearch.wording import counted
@@ -71,7 +73,8 @@ def differences(
             return None
 
     items, skipped = store.known(), store.skipped()
-    entries = source.walk()
+    parts = Parts.taken_from(items)
+    entries = parts.noted(source.walk())
     first = next(entries, None)
     if first is None and items and not source.unreadable and not options.remove:
         raise SourceError(
@@ -98,6 +101,7 @@ def differences(
         reread=options.reread,
     )
     changes.replaced = replaced
+    parts.follow(changes)
     if not source.plain:
         _reread_other_formats(changes, folder.modality)
     changes.unreadable = [each for each in source.unreadable if not decided.get(each[0])]
@@ -145,7 +149,9 @@ def _keep_unseen(changes: Changes) -> None:
 def _is_unseen(key: str, unreadable: Collection[str]) -> bool:
     if not unreadable:
         return False
-    return key in unreadable or any(parent.as_posix() in unreadable for parent in Path(key).parents)
+    return split_part(key)[0] in unreadable or any(
+        parent.as_posix() in unreadable for parent in Path(key).parents
+    )
 
 
 def _keep_many(changes: Changes, count: int) -> None:

@@ -12,6 +12,7 @@ from aesearch.ingest.arrival import Arrival, encode
 from aesearch.ingest.decode import Decoded, decode
 from aesearch.ingest.differences import SyncOptions, differences, source_of, tell_missing
 from aesearch.modalities import Read
+from aesearch.modalities.parts import may_hold_parts, parts_by_file
 from aesearch.sources.base import Source
 from aesearch.sources.changes import Changes
 from aesearch.storage.commit import NO_IDS, Edit, nothing
@@ -65,7 +66,7 @@ def _follow(
     entries = changes.new + changes.changed
     decoded: Iterator[Decoded] = iter(())
     if entries:
-        decoded = decode(source, entries, _reader(folder, source), progress)
+        decoded = decode(source, entries, _reader(folder, source), progress, whole=True)
     batch = _portion(decoded)
     _require_readable(folder, source, changes, batch)
     before: Edit = nothing
@@ -110,7 +111,8 @@ def _is_lost(batch: Sequence[Decoded]) -> bool:
 
 def _reader(folder: IndexFolder, source: Source) -> Read:
     folder.modality.warm_up()
-    return folder.modality.reader(folder.snapshot().features, plain=source.plain)
+    features = folder.modality.limited(folder.snapshot().features, folder.settings)
+    return folder.modality.reader(features, plain=source.plain)
 
 
 def _apply_unread(
@@ -132,6 +134,15 @@ def _apply_unread(
     return NO_IDS, np.array(gone, dtype=np.int64)
 
 
+def _parts_gone(folder: IndexFolder, keys: Sequence[str]) -> list[str]:
+    """Keys of further items of some files, which these hold no longer."""
+    files = {key for key in keys if may_hold_parts(key)}
+    if not files:
+        return []
+    known = parts_by_file(folder.store.known())
+    return [part for file in files for part in known.get(file, ()) if part not in set(keys)]
+
+
 def _ingest(
     folder: IndexFolder, source: Source, batch: Sequence[Decoded], before: Edit = nothing
 ) -> set[str]:
@@ -139,9 +150,10 @@ def _ingest(
 
     An item whose file changed, but cannot be read, stays as it was.
     """
-    good = [file for file in batch if file.sample is not None]
-    failed = {file.entry.key for file in batch if file.sample is None}
     known = {file.key: file for file in folder.skipped()}
+    decided = folder.store.decided()  # a page may be, whose file is not
+    good = [file for file in batch if file.sample is not None and file.entry.key not in decided]
+    failed = {file.entry.key for file in batch if file.sample is None}
     notes = [file.skipped() for file in batch if file.sample is None]
     notes = [note for note in notes if known.get(note.key) != note]
     if before is nothing and not good and not notes:
@@ -152,9 +164,13 @@ def _ingest(
     ]
     keys = [file.entry.key for file in good]
     labels, fields = source.labels(keys), source.fields(keys)
+    shorter = _parts_gone(folder, keys)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         _, removed = before(store)
+        gone = np.array(list(store.ids_of(shorter).values()), dtype=np.int64)
+        store.remove(shorter)
+        removed = np.concatenate([removed, gone])
         store.skip(notes)
         ids = store.put(items, encoded.codes)
         encoded.write(store, ids, labels, fields)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from aesearch.errors import DamagedError, ParameterError
-from aesearch.modalities.base import Features, Modality, Read, loaded
+from aesearch.modalities.base import Features, Modality, Read, Sampled, loaded
 
 MODALITIES = {
     "images": "aesearch.modalities.images:Images",
@@ -19,7 +19,7 @@ MODALITIES = {
     "vectors": "aesearch.modalities.vectors:Vectors",
 }
 
-__all__ = ["MODALITIES", "Features", "Modality", "Read", "load_features", "modality"]
+__all__ = ["MODALITIES", "Features", "Modality", "Read", "Sampled", "load_features", "modality"]
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 from aesearch.errors import ParameterError
 
 if TYPE_CHECKING:
+    from aesearch.settings import Settings
     from aesearch.types import Array, Bools, Floats
 
 # From the bytes of a file, and its name, to what is kept of it: pixels, a Document, a vector.
@@ -27,13 +28,13 @@ class Sampled(NamedTuple):
         Pixels, a Document, a vector.
     note : str
         What a person should know of it: the same words for all files of which the same is true.
-    more : tuple of str
-        Further items in the file: what is put behind its key, and read under that name.
+    more : tuple of (str, object)
+        Further items in the file: what is put behind its key, and the sample, or a ContentError.
     """
 
     sample: Any
     note: str = ""
-    more: tuple[str, ...] = ()
+    more: tuple[tuple[str, Any], ...] = ()
 
 
 class Features(Protocol):
@@ -177,6 +178,10 @@ class Modality(ABC):
     def most_dimensions(self, features: Any) -> int | None:
         """How many dimensions a code has at most; None of a kind that needs no limit."""
         return None
+
+    def limited(self, features: Any, settings: Settings) -> Any:
+        """The features, with what the settings say of how large a file may be."""
+        return features
 
     def reader(self, features: Any, *, plain: bool) -> Read:
         """What makes a sample of a file; `plain` says that the content is text already."""

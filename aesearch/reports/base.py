@@ -10,10 +10,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 
 from aesearch.errors import ContentError, ParameterError, StorageError
-from aesearch.modalities.images.pixels import Content, load_all_formats, open_picture
+from aesearch.modalities.images.pixels import Content, open_picture
+from aesearch.modalities.parts import split_part
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 MOST_PIXELS = {"JPEG": 65_500, "WEBP": 16_383}  # along a side; what the format can hold
@@ -102,19 +103,17 @@ def encoded(picture: Image.Image, format: str) -> bytes:
 
 def opened(content: Path | Content) -> Image.Image | str:
     """Return the picture, or in a few words why there is none."""
+    name = ""
     try:
         if isinstance(content, Path):
-            if not content.is_file():
+            name = content.name
+            file = Path(split_part(str(content))[0])
+            if not file.is_file():
                 return GONE
-            content = content.read_bytes()
-        try:
-            return open_picture(content)
-        except ContentError:  # it may be of a rare format
-            load_all_formats()
-            return open_picture(content)
+            content = file.read_bytes()
+        return open_picture(content, name)
     except ContentError as error:
-        unknown = isinstance(error.__cause__, UnidentifiedImageError)
-        return "damaged: no decoder takes it" if unknown else str(error)
+        return str(error)
     except OSError as error:
         return error.strerror or "cannot be read"
 

@@ -13,6 +13,7 @@ from aesearch.inference.encoder import FrozenEncoder
 from aesearch.inference.generate import decode, interpolate, plane, reconstruct, sample
 from aesearch.ingest.differences import source_of
 from aesearch.modalities.images.pixels import Content, ImageFeatures
+from aesearch.modalities.parts import split_part
 from aesearch.sources.folder import read_file
 from aesearch.types import Array, Floats, Pixels
 
@@ -125,9 +126,10 @@ class Generator:
                 raise ContentError(f"{name}neither a file nor an item of {self._folder.name}")
             content = self._content_of(content)
         try:
+            own = str(content) if isinstance(content, str | Path) else ""
             if isinstance(content, str | Path):
                 content = read_file(content)
-            pixels: Pixels = self._features.transform(content)
+            pixels: Pixels = self._features.transform(content, own)
             return pixels
         except ContentError as error:
             raise ContentError(f"{name}{error}") from error
@@ -137,6 +139,6 @@ class Generator:
         if self._folder.is_tabular and key not in self._folder.added_contents():
             return source_of(self._folder).read(key)
         path = self._folder.path_of(key)
-        if path.exists():
+        if Path(split_part(str(path))[0]).exists():
             return path
         return self._folder.added_contents().get(key, path)

@@ -33,9 +33,13 @@ def stamp_of(status: os.stat_result) -> int:
     return (status.st_mtime_ns + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def digest_of(content: bytes) -> bytes:
-    """Digest of a content, 16 bytes (xxh3-128): equal for equal contents."""
-    return xxhash.xxh3_128_digest(content)
+def digest_of(content: bytes, part: bytes = b"") -> bytes:
+    """Digest of a content, or of a part of it: 16 bytes (xxh3-128), equal for equal contents."""
+    if not part:
+        return xxhash.xxh3_128_digest(content)
+    state = xxhash.xxh3_128(content)
+    state.update(part)
+    return state.digest()
 
 
 def as_line(value: object) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError, SourceError, UnreachableError
+from aesearch.modalities.parts import is_part, split_part
 from aesearch.sources.base import MAX_BYTES, Entry, stamp_of
 
 if TYPE_CHECKING:
@@ -160,6 +161,8 @@ def read_file(path: str | Path) -> bytes:
                 raise ContentError(f"too large: {size >> 20} MiB, {MAX_BYTES >> 20} are allowed")
             return stream.readall()
     except FileNotFoundError as error:
+        if is_part(str(path)):
+            return read_file(split_part(str(path))[0])
         raise UnreachableError("there is no such file") from error
     except OSError as error:
         raise UnreachableError(f"cannot be read: {error.strerror}") from error

@@ -16,6 +16,7 @@ from aesearch.errors import SourceError
 from aesearch.ingest.decode import decode
 from aesearch.ingest.passages import PassageCodes, encode_passages
 from aesearch.modalities import Modality, Read, modality
+from aesearch.modalities.parts import is_part, split_part
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.open import open_source
 from aesearch.storage.schema import NewItem, Skipped
@@ -94,6 +95,8 @@ class Dataset(ABC):
         """
         folder.modality.warm_up()
         entries = [Entry(i.key, i.size, i.mtime_ns) for i in folder.items() if not i.added]
+        files = {entry.key for entry in entries}  # further items of these come with them
+        entries = [e for e in entries if not is_part(e.key) or split_part(e.key)[0] not in files]
         if source is None:
             columns = folder.card.columns or None
             source = open_source(folder.source, columns, kind=folder.card.kind)
@@ -231,7 +234,7 @@ class Reading:
         sums of a decomposition, do not depend on the order in which a folder is listed.
         """
         count = len(entries)
-        held_out = {e.key for e in entries if is_held_out(e.key, count)}
+        held_out = {e.key for e in entries if is_held_out(split_part(e.key)[0], count)}
         ordered = sorted(entries, key=lambda e: (e.key in held_out, e.key))
         first = sum(e.key not in held_out for e in ordered)
         return cls(source, ordered, first, settings, features, by_hand, progress, spool)
@@ -254,8 +257,9 @@ class Reading:
         skipped: list[Skipped] = []
         training = -1
         spool = self.spool and self.spool.begin(features)
-        for n, one in enumerate(decode(self.source, self.entries, read, self.progress, spool)):
-            if n == self.first_held_out:
+        first = self.entries[self.first_held_out :][:1]  # a file may hold more than one item
+        for one in decode(self.source, self.entries, read, self.progress, spool, whole=True):
+            if [one.entry] == first:
                 training = len(items)
             if one.sample is None:
                 skipped.append(one.skipped())

@@ -11,13 +11,47 @@ from aesearch.evaluation.perturbations import perturbed
 from aesearch.indexing.datasets.base import Dataset, Reading, room
 from aesearch.indexing.datasets.probe import probe
 from aesearch.modalities.images import Images
+from aesearch.modalities.images.pixels import is_grey
 from aesearch.settings import FEWEST_TO_FIT
 from aesearch.types import Ids
 
 if TYPE_CHECKING:
-    from aesearch.modalities.images.pixels import ImageFeatures
     from aesearch.storage.database import Store
     from aesearch.types import Pixels
+
+
+class _Squares:
+    """Small pictures as they come in, of one channel as long as all are grey.
+
+    Parameters
+    ----------
+    expected : int
+        How many will come, about.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._expected = max(1, expected)
+        self.count = 0
+        self.pixels: Pixels = np.empty((0, 0, 0, 1), dtype=np.uint8)
+
+    def keep(self, sample: Pixels) -> None:
+        """Take one, (side, side, channels)."""
+        if self.pixels.shape[3] == 1 and sample.shape[2] == 3:
+            if is_grey(sample):
+                sample = sample[:, :, :1]
+            else:
+                self._enlarge(max(len(self.pixels), self._expected), sample.shape)
+        if self.count == len(self.pixels):
+            shape = (*sample.shape[:2], max(sample.shape[2], self.pixels.shape[3]))
+            self._enlarge(max(2 * self.count, self._expected), shape)
+        self.pixels[self.count] = sample
+        self.count += 1
+
+    def _enlarge(self, rows: int, shape: tuple[int, ...]) -> None:
+        larger = room((rows, *shape), np.uint8)
+        if self.count:
+            larger[: self.count] = self.pixels[: self.count]  # grey is the same in all channels
+        self.pixels = larger
 
 
 @dataclass
@@ -31,24 +65,24 @@ class ImageDataset(Dataset):
     @classmethod
     def read(cls, reading: Reading) -> Self:
         """Decode all pictures, on all cores."""
-        features: ImageFeatures = reading.features or probe(
-            reading.source, reading.entries, reading.spool
-        )
-        count = len(reading.entries) + len(reading.by_hand)
-        pixels = room((count, *features.shape), np.uint8)
-        for row, (_, png) in enumerate(reading.by_hand):
-            pixels[row] = features.transform(png)
-        row = len(reading.by_hand)
+        from aesearch.modalities.images.pixels import ImageFeatures
 
-        def keep(sample: Pixels) -> None:
-            nonlocal row
-            pixels[row] = sample
-            row += 1
-
-        found = reading.gather(features.read, keep, [item for item, _ in reading.by_hand], features)
+        features: ImageFeatures | None = reading.features
+        squares = _Squares(len(reading.entries) + len(reading.by_hand))
+        if features is None:  # grey only where all are, which is known at the end
+            side = probe(reading.source, reading.entries, reading.settings.seed)
+            read_as = ImageFeatures(side, narrow=True)
+        else:
+            read_as = features
+        for _, png in reading.by_hand:
+            squares.keep(read_as.transform(png))
+        read_as = Images().limited(read_as, reading.settings)
+        by_hand = [item for item, _ in reading.by_hand]
+        found = reading.gather(read_as.read, squares.keep, by_hand, read_as)
         found.require(reading.source, Images.noun)
         labels = reading.source.labels([item.key for item in found.items])
-        return cls(*found, labels, features, pixels[: len(found.items)])
+        pixels = squares.pixels[: squares.count]
+        return cls(*found, labels, features or ImageFeatures(*pixels.shape[2:]), pixels)
 
     @property
     def samples(self) -> Pixels:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os.path import splitext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aesearch.modalities.base import Modality
+from aesearch.modalities.parts import suffix_of
 
 if TYPE_CHECKING:
     from aesearch.modalities.images.pixels import Content, ImageFeatures
+    from aesearch.settings import Settings
     from aesearch.types import Array, Floats, Pixels
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".avif", ".bmp", ".dib", ".tif"),
     *(".tiff", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".ico"),
-    *(".icns", ".pcx", ".sgi", ".qoi"),
+    *(".icns", ".pcx", ".sgi", ".qoi", ".mpo", ".dds", ".apng", ".psd", ".jpx", ".jxl", ".xbm"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"),
 )
 
 
@@ -50,11 +54,9 @@ class Images(Modality):
         """Whether a file has the name of a picture, whatever it holds."""
         return splitext(name)[1].lower() in SUFFIXES
 
-    def looks_like(self, content: bytes, name: str) -> bool:
-        """Whether it begins as a picture does."""
-        from aesearch.modalities.images.pixels import looks_like_picture
-
-        return looks_like_picture(content[:16])
+    def limited(self, features: ImageFeatures, settings: Settings) -> ImageFeatures:
+        """The features, for pictures of so many pixels as the settings allow."""
+        return replace(features, max_pixels=settings.max_pixels)
 
     def path_of(self, content: Content) -> Path | None:
         """The path that a text or a path is; a picture itself has none."""
@@ -64,8 +66,14 @@ class Images(Modality):
         self, features: ImageFeatures, content: Content, name: str = ""
     ) -> tuple[Pixels, bytes]:
         """The small square of a picture, and its file's bytes or those of the square."""
-        pixels = features.transform(_channels_last(content))
-        return pixels, content if isinstance(content, bytes) else pixels.tobytes()
+        pixels = features.transform(_channels_last(content), name)
+        return pixels, content + suffix_of(name) if isinstance(content, bytes) else pixels.tobytes()
+
+    def looks_like(self, content: bytes, name: str) -> bool:
+        """Whether a file begins as one of a picture does."""
+        from aesearch.modalities.images.formats import looks_like_picture
+
+        return looks_like_picture(content)
 
     def takes(self, content: Any) -> bool:
         """Whether it is an opened picture, or an array of one."""
@@ -108,7 +116,8 @@ class Images(Modality):
         """The pixels."""
         import numpy as np
 
-        return np.frombuffer(packed, dtype=np.uint8).reshape(features.shape)
+        height, width, _ = features.shape  # grey pictures may have one channel less
+        return np.frombuffer(packed, dtype=np.uint8).reshape(height, width, -1)
 
     def holds(self, array: Array) -> bool:
         """Whether it is a stack of pictures."""

@@ -108,18 +108,26 @@ def brightened(picture: Image.Image, reopened: Callable[[], Image.Image]) -> Ima
     bits = next(bits for bits in DEPTHS if most < 1 << (bits - 8))
     if bits == 16:
         return picture
-    lower = reopened()
-    prepare(lower)
-    _rename(lower, lambda mode: mode[:-4] + OTHER_BYTE[mode[-4:]])
-    lower.load()
-    out = picture.copy()
+    lower = _lower_bytes(reopened())
     for box in strips(picture):
         high = np.asarray(picture.crop(box))
         values = high.astype(np.uint16) << 8 | np.asarray(lower.crop(box))
         small = np.minimum(values >> (bits - 8), 255).astype(np.uint8)
         small[..., 3:] = high[..., 3:]  # what is opaque stays so
-        out.paste(Image.fromarray(small), box)
-    return out
+        picture.paste(Image.fromarray(small), box)
+    return picture
+
+
+def _lower_bytes(picture: Any) -> Image.Image:
+    """The lower 8 bits of channels of 16, of a picture that is not loaded yet."""
+    prepare(picture)
+    if _raw_mode(picture.tile[0]) == "LA;16B":  # there is none for their lower bytes
+        _rename(picture, lambda _: "RGBA")  # the four bytes of a pixel as they are
+        return Image.merge("RGBA", [picture.getchannel(1)] * 4)
+    _rename(picture, lambda mode: mode[:-4] + OTHER_BYTE[mode[-4:]])
+    picture.load()
+    read: Image.Image = picture
+    return read
 
 
 def is_deep(picture: Image.Image) -> bool:

@@ -27,7 +27,7 @@ COMMON = {
 REFUSED_FORMATS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
 # Beginnings that are unlikely in a file of another kind.
 PLAIN_STARTS = (
-    *(b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    *(b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     *(b"\0\0\1\0", b"8BPS", b"DDS ", b"qoif", b"icns", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
     *(b"P1\n", b"P2\n", b"P3\n", b"P4\n", b"P5\n", b"P6\n", b"SIMPLE  =", b"\x01\xda\0\1"),
 )
@@ -105,6 +105,7 @@ def looks_like_picture(head: bytes) -> bool:
     """Whether a file is a picture, by its first bytes (`HEAD` or more), whatever its name says."""
     return (
         head.startswith(PLAIN_STARTS)
+        or (head[:2] == b"BM" and head[6:10] == b"\0\0\0\0")
         or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
         or foreign(head) not in (None, SVG)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -18,12 +17,16 @@ from aesearch.errors import ContentError
 from aesearch.modalities.images.depth import SLACK, brightened, prepare
 from aesearch.modalities.images.formats import COMMON, RAW, foreign, identified, unidentified
 from aesearch.modalities.images.mending import is_cut_off, without_end, without_texts
+from aesearch.modalities.parts import split_part
+from aesearch.settings import MAX_PIXELS
 
 Content = bytes | str | Path | Image.Image | NDArray[Any]
 
-MAX_PIXELS = 178_000_000  # Pillow's own limit for "could be a decompression bomb"
+MOST_PAGES = 1000
+SUBFILE, SMALLER, MASK = 254, 1, 4  # a tag of TIFF, and what it may say
+COSTLY = {"WEBP": 3}  # so many times the memory of others for each pixel
 ALONE = 32_000_000  # pixels above which pictures are decoded one at a time
-TRUNCATED = "truncated, and taken as far as it goes"
+TRUNCATED = "truncated: taken as far as it goes"
 ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,7 +38,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 RAW_TURNS = {3: 3, 5: 8, 6: 6}  # how LibRaw says it, as orientations
-PAGE = re.compile(r"(.+)#([1-9]\d{0,5})", re.DOTALL)
 _alone = threading.Lock()
 
 
@@ -79,25 +81,22 @@ def opened(
         yield Opened(image, _turn(image))
         return
     data, page = read_file_or_page(content, name)
-    image = _at_page(_identified(data, name), page)
+    image = at_page(_identified(data, name), page)
     full = image.size
     _shrink(image, box)
     with _alone if image.size[0] * image.size[1] > ALONE else nullcontext():
-        _require_size(full if image.info.get("progressive") else image.size, max_pixels)
+        size = full if image.info.get("progressive") else image.size
+        _require_size(size, max_pixels // COSTLY.get(image.format or "", 1))
         yield _loaded(image, data, page, box)
 
 
 def read_file_or_page(content: bytes | str | Path, name: str = "") -> tuple[bytes, int]:
     """The bytes of a file, and which page of it is meant: ``scan.tif#2`` names the second."""
     if isinstance(content, bytes):
-        named = PAGE.fullmatch(name)
-        return content, int(named[2]) if named else 1
-    path = Path(content)
-    named = PAGE.fullmatch(str(content))
-    if named and not path.exists():
-        return Path(named[1]).read_bytes(), int(named[2])
+        return content, split_part(name)[1] if "#" in name else 1
     # Read whole, so that no file stays open; called a hundred thousand times, so kept short.
-    return path.read_bytes(), 1
+    path, (file, page) = Path(content), split_part(str(content))
+    return (path.read_bytes(), 1) if page == 1 or path.exists() else (Path(file).read_bytes(), page)
 
 
 def _identified(data: bytes, name: str) -> Image.Image:
@@ -123,17 +122,25 @@ def _developed(data: bytes) -> Image.Image | None:
         import rawpy
     except ImportError:
         return None
-    with rawpy.imread(io.BytesIO(data)) as raw:
-        with suppress(rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
-            preview = raw.extract_thumb()
-            if preview.format is rawpy.ThumbFormat.JPEG:
-                image = identified(io.BytesIO(preview.data))
-            else:
-                image = Image.fromarray(preview.data)
-            if ORIENTATION not in image.getexif():
-                image.getexif()[ORIENTATION] = RAW_TURNS.get(raw.sizes.flip, 1)
-            return image
-        return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True))
+    try:
+        with rawpy.imread(io.BytesIO(data)) as raw:
+            return _preview(raw, rawpy.ThumbFormat.JPEG)
+    except rawpy.LibRawError:
+        raise ContentError("damaged, or a RAW of a camera that LibRaw does not know") from None
+
+
+def _preview(raw: Any, encoded: object) -> Image.Image:
+    with suppress(Exception):  # there is none, or of an odd kind
+        preview = raw.extract_thumb()
+        if preview.format is not encoded:
+            return Image.fromarray(preview.data)
+        image = identified(io.BytesIO(preview.data))
+        exif = image.getexif()
+        if ORIENTATION not in exif:
+            exif[ORIENTATION] = RAW_TURNS.get(raw.sizes.flip, 1)
+            image.info["exif"] = exif.tobytes()
+        return image
+    return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True))
 
 
 def _shrink(image: Image.Image, box: tuple[int, int]) -> None:
@@ -145,7 +152,7 @@ def _shrink(image: Image.Image, box: tuple[int, int]) -> None:
 
 def _loaded(image: Image.Image, data: bytes, page: int, box: tuple[int, int]) -> Opened:
     def again(content: bytes = data) -> Image.Image:
-        other = _at_page(_identified(content, ""), page)
+        other = at_page(_identified(content, ""), page)
         _shrink(other, box)
         return other
 
@@ -165,22 +172,38 @@ def _loaded(image: Image.Image, data: bytes, page: int, box: tuple[int, int]) ->
     return Opened(brightened(image, again) if deep else image, turn, note)
 
 
-def _at_page(image: Image.Image, page: int) -> Image.Image:
-    if page > 1 and image.format == "TIFF":
-        image.seek(page - 1)
+def at_page(image: Image.Image, page: int) -> Image.Image:
+    """A picture at one of its pages, from 1; raises ContentError where it has fewer."""
+    if page > 1:
+        try:
+            image.seek(page - 1)
+        except EOFError:
+            raise ContentError(f"it has no page {page}") from None
     return image
 
 
-def pages_of(image: Image.Image) -> list[int]:
-    """Numbers of the pages of a TIFF behind the first; smaller copies and masks are none."""
-    if image.format != "TIFF" or (count := getattr(image, "n_frames", 1)) < 2:
-        return []
-    pages = []
-    for frame in range(1, count):
-        image.seek(frame)
-        if not image.tag_v2.get(254, 0) & 0b101:  # type: ignore[attr-defined]
-            pages.append(frame + 1)
-    return pages
+def later_pages(
+    data: bytes, box: tuple[int, int], max_pixels: int
+) -> Iterator[tuple[int, Opened | Exception]]:
+    """The pages of a TIFF behind the first, each with its number; or why it cannot be read.
+
+    Smaller copies of a page, and masks, are none.
+    """
+    image = _identified(data, "")
+    if image.format != "TIFF":
+        return
+    for page in range(2, MOST_PAGES + 1):
+        try:
+            at_page(image, page)
+        except Exception:  # there are no more, or what says where they are is damaged
+            return
+        if image.tag_v2.get(SUBFILE, 0) & (SMALLER | MASK):  # type: ignore[attr-defined]
+            continue
+        try:
+            _require_size(image.size, max_pixels)
+            yield page, _loaded(image, data, page, box)
+        except Exception as error:  # the next may be whole
+            yield page, error
 
 
 def _require_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -189,8 +212,8 @@ def _require_size(size: tuple[int, int], max_pixels: int) -> None:
         raise ContentError("it has no pixels")
     if width * height > max_pixels:
         raise ContentError(
-            f"too large: {width} x {height} pixels, {max_pixels // 1_000_000} million are "
-            "allowed; --max-pixels allows more"
+            f"too large: {width} x {height} pixels, {max_pixels:,} are allowed; "
+            " index --max-pixels N --retry takes it"
         )
 
 

@@ -20,8 +20,17 @@ from aesearch.modalities.images.formats import (
     load_all_formats,
     looks_like_picture,
 )
-from aesearch.modalities.images.opening import MAX_PIXELS, PAGE, Content, opened, pages_of
+from aesearch.modalities.images.opening import (
+    MOST_PAGES,
+    Content,
+    Opened,
+    at_page,
+    later_pages,
+    opened,
+)
 from aesearch.modalities.images.shown import converted, has_alpha, on_ground, telling_frame
+from aesearch.modalities.parts import may_hold_parts, split_part
+from aesearch.settings import MAX_PIXELS
 from aesearch.types import Pixels
 
 __all__ = [
@@ -39,8 +48,9 @@ __all__ = [
 SIDES = (16, 32, 48, 64)
 GAP = 4  # large pictures are first reduced to so many times the side
 SHOWN = (512, 512)
-COLOR = "in color, of which the index sees the brightness alone"
-LATER_FRAME = "blank at first: a later frame was taken"
+COLOR = "in color, of which this index of grey pictures sees nothing; --retrain looks anew"
+MANY_PAGES = f"of many pages, of which the first {MOST_PAGES:,} are taken"
+LATER_FRAME = "begins blank: a later frame was taken"
 
 # Pillow warns about damaged metadata and large pictures; both end in the ledger or are harmless.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -59,11 +69,14 @@ class ImageFeatures:
         Grey or red, green, blue.
     max_pixels : int, default=178,000,000
         Most pixels that are decoded of one picture.
+    narrow : bool, default=False
+        Whether pictures that can have no color keep one channel all the same.
     """
 
     side: int = 64
     channels: int = 3
     max_pixels: int = field(default=MAX_PIXELS, compare=False)
+    narrow: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.side not in SIDES:
@@ -116,7 +129,7 @@ class ImageFeatures:
         """Return pictures as one array, (n, side, side, channels)."""
         return np.stack(samples) if samples else np.empty((0, *self.shape), dtype=np.uint8)
 
-    def transform(self, content: Content) -> Pixels:
+    def transform(self, content: Content, name: str = "") -> Pixels:
         """Return one picture as uint8 of shape (side, side, channels).
 
         Parameters
@@ -125,6 +138,8 @@ class ImageFeatures:
             An encoded picture, the path of one (``scan.tif#2``: its second page), a decoded one,
             or an array of shape (height, width), (height, width, 3) or (height, width, 4), uint8
             or floats in [0, 1].
+        name : str, optional
+            Of the file that bytes come from.
 
         Raises
         ------
@@ -132,53 +147,62 @@ class ImageFeatures:
             If it cannot be read; the message is the reason, in a few words.
         """
         try:
-            read = self._read(content, str(content) if isinstance(content, str | Path) else "")
+            read = self._read(content, str(content) if isinstance(content, str | Path) else name)
         except Exception as error:  # decoders raise whatever a broken file leads them to
             raise _explained(error) from error
         return read.sample if isinstance(read, Sampled) else read
 
-    def in_color(self) -> ImageFeatures:
-        """The same with three channels."""
-        return replace(self, channels=3)
-
     def _read(self, content: Content, name: str) -> Pixels | Sampled:
-        with opened(content, name, (self.side, self.side), self.max_pixels) as found:
-            first = self._small(found.image)
-            unseen = self.channels == 1 and _has_color(found.image, self.in_color())
-            small = telling_frame(found.image, first, self._small)
-            more = [] if PAGE.fullmatch(name) else pages_of(found.image)
+        box = (self.side, self.side)
+        with opened(content, name, box, self.max_pixels) as found:
+            pixels, note = self._square(found)
+        more: tuple[tuple[str, Any], ...] = ()
+        if isinstance(content, bytes) and may_hold_parts(name):
+            pages = later_pages(content, box, self.max_pixels)
+            more = tuple((f"#{number}", self._page(page)) for number, page in pages)
+        if len(more) == MOST_PAGES - 1:
+            note = "; ".join(filter(None, [note, MANY_PAGES]))
+        return Sampled(pixels, note, more) if note or more else pixels
+
+    def _page(self, page: Opened | Exception) -> Pixels | ContentError:
+        return _explained(page) if isinstance(page, Exception) else self._square(page)[0]
+
+    def _square(self, found: Opened) -> tuple[Pixels, str]:
+        """The small square of a picture, and what is to be said of it."""
+        first = self._small(found.image)
+        unseen = self.channels == 1 and self._has_color(found.image)
+        small = telling_frame(found.image, first, self._small)
         notes = [found.note, COLOR if unseen else "", LATER_FRAME if small is not first else ""]
         if found.turn is not None:  # turning the small square is the same and costs nothing
             small = small.transpose(found.turn)
-        pixels = np.frombuffer(small.tobytes(), dtype=np.uint8).reshape(self.shape)
-        note = "; ".join(filter(None, notes))
-        return Sampled(pixels, note, tuple(f"#{n}" for n in more)) if note or more else pixels
+        pixels = np.frombuffer(small.tobytes(), dtype=np.uint8).reshape(self.side, self.side, -1)
+        return pixels, "; ".join(filter(None, notes))
 
     def _small(self, image: Image.Image) -> Image.Image:
-        box = (self.side, self.side)
-        return _plain(
-            image,
-            "L" if self.channels == 1 else "RGB",
-            GAP * max(SIDES),
-            lambda whole: whole.resize(box, Image.Resampling.BILINEAR, reducing_gap=None),
-        )
+        box, mode = (self.side, self.side), "L" if self.channels == 1 else "RGB"
+
+        def squeezed(whole: Image.Image) -> Image.Image:
+            small = whole.resize(box, Image.Resampling.BILINEAR, reducing_gap=None)
+            return small if small.mode == mode or self.narrow else small.convert(mode)
+
+        return _plain(image, mode, GAP * max(SIDES), squeezed)
+
+    def _has_color(self, image: Image.Image) -> bool:
+        if image.mode in ("1", "L", "LA", "La") or is_deep(image):
+            return False
+        return not is_grey(np.asarray(replace(self, channels=3)._small(image)))
 
 
 def is_grey(pixels: Pixels) -> bool:
     """Whether red, green and blue are the same in every pixel."""
-    return bool(np.ptp(pixels, axis=2).max() == 0)
+    first, *others = np.moveaxis(pixels, 2, 0)
+    return all(np.array_equal(first, other) for other in others)
 
 
-def _has_color(image: Image.Image, features: ImageFeatures) -> bool:
-    if image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16"):
-        return False
-    return not is_grey(np.asarray(features._small(image)))
-
-
-def open_picture(content: Content) -> Image.Image:
+def open_picture(content: Content, name: str = "") -> Image.Image:
     """Return a picture in RGB as a person would see it, for showing; raises as `transform` does."""
     try:
-        name = str(content) if isinstance(content, str | Path) else ""
+        name = str(content) if isinstance(content, str | Path) else name
         with opened(content, name, SHOWN) as found:
             first = _shown(found.image)
             shown = telling_frame(found.image, first, _shown)
@@ -188,7 +212,7 @@ def open_picture(content: Content) -> Image.Image:
 
 
 def _shown(image: Image.Image) -> Image.Image:
-    return _plain(image, "RGB", SHOWN[0], lambda whole: whole)
+    return _plain(image, "RGB", SHOWN[0], lambda whole: whole.convert("RGB"))
 
 
 def as_png(pixels: Pixels) -> bytes:
@@ -201,8 +225,9 @@ def as_png(pixels: Pixels) -> bytes:
 def size_of(file: Path | IO[bytes]) -> tuple[int, int] | None:
     """Return (width, height) from the header, or None where it cannot be read."""
     try:
-        with file.open("rb") if isinstance(file, Path) else file as stream:
-            return identified(stream).size
+        path, page = split_part(str(file)) if isinstance(file, Path) else ("", 1)
+        with Path(path).open("rb") if isinstance(file, Path) else file as stream:
+            return at_page(identified(stream), page).size
     except Exception:  # a broken header is reported when the file is decoded
         return None
 
@@ -225,7 +250,10 @@ def _explained(error: Exception) -> ContentError:
 def _plain(
     image: Image.Image, mode: str, least: int, finish: Callable[[Image.Image], Image.Image]
 ) -> Image.Image:
-    """What `finish` makes of a picture in `mode`, from palette, alpha, CMYK, LAB, deep values."""
+    """What `finish` makes of a picture in `mode`, from palette, alpha, CMYK, LAB, deep values.
+
+    It is given a picture in "L" where that is the same in every channel, as less is to be done.
+    """
     if is_deep(image):
         image = eight_bits(image, least)
     if has_alpha(image):
@@ -236,8 +264,8 @@ def _plain(
 
         lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         image = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB") or image
-    if image.mode in ("1", "L"):  # the same in every channel
-        return finish(converted(image, "L", least)).convert(mode)
+    if image.mode in ("1", "L"):
+        return finish(converted(image, "L", least))
     return finish(converted(image, mode, least))
 
 

@@ -15,6 +15,7 @@ FLAT = 12  # of 255 between the darkest and the brightest: nothing is to be seen
 GROUNDS = ("white", "black", "gray")
 ANIMATED = {"GIF", "WEBP", "PNG", "AVIF", "FLI", "JXL"}  # frames of others are pages, or layers
 FRAMES = 64  # looked at, of an animation that begins blank
+SEEN = 200_000_000  # pixels, of all frames that are decoded meanwhile
 LARGE = 16_000_000  # pixels of which no whole copy is made
 
 
@@ -90,7 +91,8 @@ def telling_frame(
 def _later(
     picture: Image.Image, look: Callable[[Image.Image], Image.Image]
 ) -> Iterator[Image.Image]:
-    step = max(1, picture.n_frames // FRAMES)  # type: ignore[attr-defined]
-    for frame in range(step, picture.n_frames, step):  # type: ignore[attr-defined]
+    count: int = picture.n_frames  # type: ignore[attr-defined]
+    step = max(1, count // FRAMES)  # to get at one, all before it are decoded
+    for frame in range(step, min(count, SEEN // (picture.size[0] * picture.size[1])), step):
         picture.seek(frame)
         yield look(picture)
