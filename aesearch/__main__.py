@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 
+STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 SHORT_LIVED = {"query", "search", "list", "remove"}
 
 
@@ -17,6 +19,7 @@ def main() -> None:
     Training shares its cores with other programs: a thread that waits must sleep, because two that
     spin beside another job are 6 to 18 times slower than one.
     """
+    _settle_streams()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     short = len(sys.argv) > 1 and sys.argv[1] in SHORT_LIVED
     # A hundred thousand rows are no garbage, and looking through them for some takes a while.
@@ -33,6 +36,23 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(code)  # tearing down libraries takes longer than a search
     sys.exit(code)
+
+
+def _settle_streams() -> None:
+    """Open what was closed (``>&-``) into nothing, and escape what an encoding cannot show.
+
+    Otherwise the next file that is opened, the database say, would be standard output.
+    """
+    for descriptor, (name, mode) in enumerate(STREAMS):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

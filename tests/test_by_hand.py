@@ -168,7 +168,7 @@ def changed(path: Path) -> None:
 
 
 def away_and_back(path: Path) -> None:
-    shutil.copy2(path, path.with_suffix(".aside"))
+    shutil.copy2(path, path.with_name(".n.aside"))
     path.unlink()
 
 
@@ -180,7 +180,7 @@ def test_what_was_removed_stays_away(
         assert index.remove(["notes/n.txt"]) == 1
         how(letters / "notes" / "n.txt")
         assert unchanged(index)
-        aside = letters / "notes" / "n.aside"
+        aside = letters / "notes" / ".n.aside"
         if aside.exists():
             aside.replace(letters / "notes" / "n.txt")
         assert unchanged(index)
@@ -290,6 +290,18 @@ def test_remove_takes_globs_and_paths(
     assert back.out == "restored 4 pictures; 'aesearch index' reads what is still there\n"
     command("index", pictures, "--index", place)
     assert left() == 10
+
+
+def test_a_key_goes_before_a_path(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(pictures / "disks/000.png", pictures / "001.png")
+    aesearch.build(pictures, tmp_path / "ix", budget=0).close()
+    monkeypatch.chdir(pictures / "disks")
+    assert command("remove", "--index", tmp_path / "ix", "001.png").out.startswith("removed 1;")
+    with Index(tmp_path / "ix") as index:
+        assert ("001.png" in index, "disks/001.png" in index) == (False, True)
+    assert command("remove", "--restore", "--index", tmp_path / "ix", "001.png").code == 0
 
 
 def test_what_query_prints_can_be_removed(letters: Path, tmp_path: Path) -> None:
@@ -449,3 +461,26 @@ def test_a_reader_that_holds_the_journal_is_named(many: Path, tmp_path: Path) ->
             "the journal of items.db is held by a process that reads; stop what uses the index, "
             "and run again"
         ]
+
+
+def test_a_page_that_was_added_or_removed_stays_so(pictures: Path, tmp_path: Path) -> None:
+    """Also where its file is read anew, which is no decision about the other pages."""
+
+    def scan(first: int, count: int) -> None:
+        pages = [Image.fromarray(make_picture("disks", first + n)) for n in range(count)]
+        pages[0].save(pictures / "scan.tif", save_all=True, append_images=pages[1:])
+
+    scan(100, 3)
+    with aesearch.build(pictures, tmp_path / "ix", budget=0) as index:
+        index.remove(["scan.tif#2"])
+        index.add({"scan.tif#4": make_picture("stripes", 110)})
+        scan(120, 5)
+        index.sync()
+        pages = {item.key: item.added for item in index.items() if item.key.startswith("scan")}
+        assert pages == {
+            "scan.tif": False,
+            "scan.tif#3": False,
+            "scan.tif#4": True,
+            "scan.tif#5": False,
+        }
+        assert "scan.tif#4" in index.folder.added_contents()

@@ -22,7 +22,6 @@ from aesearch.modalities.texts.extract import (
     Document,
     extract,
     is_document,
-    may_be_document,
 )
 
 CHINESE = "人工智能正在改变我们的生活。昨天，北京举行了一场关于机器学习的会议，专家参加了讨论。"
@@ -67,7 +66,6 @@ QUOTED = (
 )
 def test_documents_by_their_suffix(name: str) -> None:
     assert is_document(name)
-    assert may_be_document(name)
 
 
 @pytest.mark.parametrize(
@@ -79,16 +77,39 @@ def test_documents_by_their_suffix(name: str) -> None:
 )
 def test_names_that_tell_nothing(name: str) -> None:
     assert not is_document(name)
-    assert may_be_document(name)
     assert extract(b"just words", name) == Document("just words", "")
 
 
 @pytest.mark.parametrize("name", ["a.exe", "b.txt.zip", "c.jpg", "dir.txt/d.py", "12.5.png"])
-def test_other_suffixes_are_no_documents(name: str) -> None:
+@pytest.mark.parametrize("content", [b"just\0words", b"", b" \n"])
+def test_other_suffixes_are_no_documents(name: str, content: bytes) -> None:
     assert not is_document(name)
-    assert not may_be_document(name)
     with pytest.raises(NotADocumentError, match=r"^'\.\w+' is no kind of document$"):
-        extract(b"just words", name)
+        extract(content, name)
+
+
+@pytest.mark.parametrize("name", ["c.jpg", "a.SVG", "b.ppm"])
+def test_pictures_made_of_letters_are_no_documents(name: str) -> None:
+    with pytest.raises(NotADocumentError, match=r"^'\.\w+' is no kind of document$"):
+        extract(b"P3 1 1 255 0 0 0", name)
+
+
+@pytest.mark.parametrize("name", ["a.py", "b.log", "c.json", "d.csv", "e.yaml", "f.C", "g.unheard"])
+def test_whatever_is_text_is_a_document(name: str) -> None:
+    assert not is_document(name)  # but such files do not make a folder one of documents
+    assert extract(b"From: me\nSubject: no mail\n\nwords", name).text.startswith("From: me")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tex", b"\\documentclass{article}\n\\title{On boats}\nwords"),
+        ("a.org", b"* first\n#+TITLE: On boats\nwords"),
+    ],
+)
+def test_titles_of_tex_and_org(name: str, content: bytes) -> None:
+    assert is_document(name)
+    assert extract(content, name) == Document(content.decode(), "On boats")
 
 
 def test_suffixes_are_lower_case() -> None:
@@ -151,7 +172,8 @@ def test_high_bytes_of_no_encoding() -> None:
 def test_too_large() -> None:
     content = b"words " * (40 * 2**20 // 6 + 1)
     assert reason(content) == "too large: 40.0 MiB, 32 are allowed"
-    assert reason(b"\0" * (MAX_BYTES + 1), "a").startswith("too large: 32.0 MiB")
+    assert reason(content, "a.log") == "too large: 40.0 MiB, 32 are allowed"
+    assert reason(b"\0" * (MAX_BYTES + 1), "a") == "is binary, not text"
 
 
 def test_the_largest_that_is_allowed() -> None:
@@ -331,7 +353,7 @@ def test_mangled_pdf_raises_nothing_else() -> None:
 
 def test_without_pypdf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pypdf", None)
-    assert reason(pdf_of("words"), "a.pdf") == "needs 'pip install aesearch[pdf]'"
+    assert reason(pdf_of("words"), "a.pdf") == "needs pip install 'aesearch[pdf]'"
 
 
 # -- what it costs ------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import click
 
 from aesearch._version import __version__
 from aesearch.errors import AesearchError, ParameterError
+from aesearch.sources.names import escaped
 
 DONE, ERROR, USAGE, SOME_SKIPPED, INTERRUPTED = 0, 1, 2, 3, 130
 UNREAD = 141  # 128 + SIGPIPE: what a shell says of grep and git after '| head'
@@ -133,7 +134,7 @@ def _on_stop(stop: BaseException) -> str:
 
 
 def _complain(text: str) -> None:
-    click.echo(f"aesearch: {text}", err=True)
+    click.echo(f"aesearch: {escaped(text)}", err=True)
 
 
 def _note(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -11,7 +10,13 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.console import format_path, format_seconds, progress_bars, quiet_decoders
+from aesearch.cli.console import (
+    format_path,
+    format_seconds,
+    print_json,
+    progress_bars,
+    quiet_decoders,
+)
 from aesearch.cli.options import output_option
 from aesearch.errors import ParameterError
 from aesearch.modalities import modality
@@ -146,7 +151,7 @@ def compare_(
         finally:
             found.close()
     if as_json:
-        click.echo(json.dumps(found.as_dict(), ensure_ascii=False))
+        print_json(found.as_dict())
     else:
         noun = modality(found.kind).noun
         items = counted(len(found.keys), noun)

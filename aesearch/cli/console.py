@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from unicodedata import category
 
+import click
+
+from aesearch.sources.names import escaped
 from aesearch.types import Progress, silent
 from aesearch.wording import counted
 
@@ -107,7 +111,10 @@ def format_bytes(size: float) -> str:
 
 
 def printable(text: str) -> str:
-    """A text without control characters and line ends, which a terminal would obey."""
+    """A text without control characters and line ends, which a terminal would obey.
+
+    Of names see `escaped`: they can be given back.
+    """
     return "".join(letter if _is_harmless(letter) else "�" for letter in text)
 
 
@@ -116,8 +123,24 @@ def _is_harmless(letter: str) -> bool:
 
 
 def format_path(path: Path) -> str:
-    """A path in one line, relative to the working folder where it lies below it."""
+    """A path in one line, relative to the working folder where it lies below it.
+
+    What cannot be shown is escaped, so that ``--key``, ``--among`` and ``remove`` take it.
+    """
     try:
-        return printable(str(path.relative_to(Path.cwd())))
-    except ValueError:
-        return printable(str(path))
+        return escaped(str(path.relative_to(Path.cwd())))
+    except (ValueError, FileNotFoundError):  # elsewhere, or the working folder was removed
+        return escaped(str(path))
+
+
+def print_json(value: Any, indent: int | None = None) -> None:
+    """Print a value as JSON that is valid text in the encoding of standard output.
+
+    Names are exact in it: a byte that is no UTF-8 is half of a pair, as `os.fsdecode` has it.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=indent)
+    click.echo(text)

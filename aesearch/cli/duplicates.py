@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.console import format_path, printable, progress_bars, quiet_decoders
+from aesearch.cli.console import format_path, print_json, progress_bars, quiet_decoders
 from aesearch.cli.options import INDEX_OPTION, output_option, refuse_undrawable
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Group, Member, Survey, survey
 from aesearch.modalities import MODALITIES, modality
 from aesearch.search.index import Index
+from aesearch.sources.names import escaped
 from aesearch.storage.places import find
 from aesearch.wording import counted
 
@@ -88,7 +88,7 @@ def duplicates(
         tabular = index.folder.is_tabular
     if as_json:
         for group in found.groups:
-            click.echo(json.dumps(group.as_dict(), ensure_ascii=False))
+            print_json(group.as_dict())
     else:
         _print_groups(found, tabular=tabular)
     lines = _describe(found, noun)
@@ -96,7 +96,7 @@ def duplicates(
     if sheet is not None:
         _draw(found, sheet, lines[-1])
     for key, reason in list(found.unread.items())[:MOST_NAMED]:
-        click.echo(f"aesearch: {printable(key)}: {reason}", err=True)
+        click.echo(f"aesearch: {escaped(key)}: {reason}", err=True)
     if len(found.unread) > MOST_NAMED:
         click.echo(f"aesearch: and {len(found.unread) - MOST_NAMED:,} more", err=True)
     return SOME_SKIPPED if found.unread else DONE
@@ -111,7 +111,7 @@ def _print_groups(found: Survey, *, tabular: bool) -> None:
             click.secho(f"{title}: {counted(len(groups), 'group')}", bold=True)
         for number, group in enumerate(groups, 1):
             for member in group.members:
-                place = printable(member.key) if tabular else format_path(member.path)
+                place = escaped(member.key) if tabular else format_path(member.path)
                 if terminal:
                     lead = f"{number:>4}" if member is group.members[0] else " " * 4
                     click.echo(f"{lead}  {_mark(group, member):>6}  {place}{_size(member)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aesearch.cli.console import format_path, printable
+from aesearch.cli.console import format_path, print_json, printable
 from aesearch.search.hits import Hit
+from aesearch.sources.names import escaped
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.snippets import Snippet
@@ -57,7 +58,7 @@ def print_answer(answer: Answer, format: str | None, *, several: bool, tabular: 
     """
     if format == "json":
         for line in _as_json(answer):
-            click.echo(json.dumps(line, ensure_ascii=False))
+            print_json(line)
     elif format == "null":
         _print_paths(answer, tabular=tabular)
     else:
@@ -67,19 +68,20 @@ def print_answer(answer: Answer, format: str | None, *, several: bool, tabular: 
 def _print_paths(answer: Answer, *, tabular: bool) -> None:
     for hit in answer.hits:
         if not tabular and hit.path is None:
-            click.echo(f"aesearch: note: '{printable(hit.key)}' has no file", err=True)
+            click.echo(f"aesearch: note: '{escaped(hit.key)}' has no file", err=True)
         else:
-            # With color, or click takes away what looks like one, and a path may hold that.
-            click.echo(f"{hit.key if tabular else hit.path}\0", nl=False, color=True)
+            # As bytes: whatever a name holds, and whatever a terminal can show.
+            place = hit.key if tabular else str(hit.path)
+            click.echo(os.fsencode(place) + b"\0", nl=False)
 
 
 def _print_table(answer: Answer, *, several: bool, tabular: bool) -> None:
     terminal = sys.stdout.isatty()
     if terminal and several:
-        click.secho(printable(answer.name), bold=True)
-    tail = f"\t{printable(answer.name)}" if several else ""
+        click.secho(escaped(answer.name), bold=True)
+    tail = f"\t{escaped(answer.name)}" if several else ""
     for rank, hit in enumerate(answer.hits, 1):
-        place = printable(hit.key) if tabular or hit.path is None else format_path(hit.path)
+        place = escaped(hit.key) if tabular or hit.path is None else format_path(hit.path)
         if terminal:
             click.echo(f"{rank:>4}  {hit.score:z6.3f}  {place}")
             _print_text(hit)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aesearch.cli.console import printable
+from aesearch.sources.names import escaped
 from aesearch.sources.rows import KEYS, REPEATED
 from aesearch.storage.info import IndexInfo, SkippedFile
 from aesearch.wording import counted
@@ -65,7 +65,7 @@ def describe_skipped(skipped: SkippedFiles, facts: IndexInfo) -> str:
     parts = []
     if skipped.repeated:
         first = skipped.repeated[0]
-        parts.append(f"{describe_repeated(skipped)} ({first.key} {printable(first.reason)})")
+        parts.append(f"{describe_repeated(skipped)} ({first.key} {escaped(first.reason)})")
     if skipped.unreadable:
         parts.append(f"{counted(len(skipped.unreadable), thing)} that could not be read")
     if skipped.kept:
@@ -129,4 +129,4 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def _named(column: str) -> str:
-    return printable(column) or "''"
+    return escaped(column) or "''"

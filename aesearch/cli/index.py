@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from contextlib import closing
@@ -16,6 +15,7 @@ from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import (
     format_bytes,
     format_seconds,
+    print_json,
     printable,
     progress_bars,
     quiet_decoders,
@@ -265,7 +265,7 @@ def index(
         "seconds": time.perf_counter() - started,
     }
     if as_json:
-        click.echo(json.dumps(summary))
+        print_json(summary)
     else:
         _print_summary(facts, summary, drift, done, skipped)
     return SOME_SKIPPED if unreadable or _is_partial(done.counts) else DONE
@@ -299,9 +299,7 @@ def _print_forecast(found: Forecast, *, as_json: bool) -> int:
     if as_json:
         facts = {"index": str(root), "dry_run": True, "retrain": found.trains == "anew"}
         columns = found.columns.as_dict() if found.columns else None
-        click.echo(
-            json.dumps({**facts, **dict.fromkeys(CHANGES, 0), **found.counts, "columns": columns})
-        )
+        print_json({**facts, **dict.fromkeys(CHANGES, 0), **found.counts, "columns": columns})
         return code
     verb = "would be brought up to date" if exists else "would be made"
     if found.trains is not None:

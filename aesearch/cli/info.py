@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import Any
 import click
 
 from aesearch.cli import DONE
-from aesearch.cli.console import format_bytes, format_seconds, printable
+from aesearch.cli.console import format_bytes, format_seconds, print_json
 from aesearch.cli.format_check import describe_limits, format_epochs
 from aesearch.cli.format_skipped import sections, skipped_files_of
 from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.encoders import is_trained
 from aesearch.search.index import Index
 from aesearch.settings import format_parameters
+from aesearch.sources.names import escaped
 from aesearch.storage.info import IndexInfo
 from aesearch.storage.places import find
 from aesearch.wording import counted
@@ -52,7 +52,7 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
             _plot(index, plot)
         facts, noun = index.info(), index.folder.modality.noun
     if as_json:
-        click.echo(json.dumps(facts.as_dict(), indent=1))
+        print_json(facts.as_dict(), indent=1)
         return DONE
     click.echo(f"{facts.name}: {counted(facts.items, noun)} of {facts.source}")
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(facts.changed_at))
@@ -78,7 +78,7 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     for heading, files in sections(skipped_files_of(facts), facts):
         click.echo(f"\n{heading}")
         for file in files:
-            click.echo(f"  {printable(file.key)}: {printable(file.reason)}")
+            click.echo(f"  {escaped(file.key)}: {escaped(file.reason)}")
     return DONE
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from aesearch.cli import DONE
-from aesearch.cli.console import format_bytes
+from aesearch.cli.console import format_bytes, print_json
 from aesearch.errors import AesearchError
 from aesearch.search.index import Index
+from aesearch.sources.names import escaped
 from aesearch.storage.places import all_places, home
 from aesearch.wording import counted
 
@@ -36,7 +35,10 @@ def list_(as_json: bool) -> int:
         except AesearchError as error:
             row = {"name": place.name, "error": str(error)}
             line = f"{place.name:<20} {error}"
-        click.echo(json.dumps(row) if as_json else line)
+        if as_json:
+            print_json(row)
+        else:
+            click.echo(escaped(line))
     if not places:
         click.echo(f"no index in {home().absolute()}; 'aesearch index SOURCE' makes one", err=True)
     return DONE

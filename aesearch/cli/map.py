@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 import click
 
 from aesearch.cli import DONE
-from aesearch.cli.console import format_seconds, progress_bars, quiet_decoders
+from aesearch.cli.console import format_seconds, print_json, progress_bars, quiet_decoders
 from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.reports.base import encoded, fitted, opened
 from aesearch.reports.map.figure import check_suffix, write_map
@@ -80,7 +79,7 @@ def map_(
             ],
             "seconds": seconds,
         }
-        click.echo(json.dumps(made, ensure_ascii=False))
+        print_json(made)
     else:
         for panel in found.panels:
             accuracy = "" if panel.accuracy is None else f": 5-NN accuracy {panel.accuracy:.3f}"

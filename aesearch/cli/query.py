@@ -109,7 +109,7 @@ def query(
         print_answer(answer, format, several=several, tabular=tabular)
     _note_missing_source(folder, answers)
     if sheet is not None and answers:
-        _draw_sheet(answers, contents, sheet)
+        _draw_sheet(answers, contents, sheet, by_key=len(keys))
     if any(isinstance(result, _Failure) for result in results):
         return SOME_SKIPPED if answers else ERROR
     return DONE
@@ -307,15 +307,18 @@ def _contents_of(index: Index, answers: list[Answer]) -> dict[str, bytes]:
     return contents
 
 
-def _draw_sheet(answers: list[Answer], contents: dict[str, bytes], out: Path) -> None:
-    """Draw queries and hits; of those without a file of their own, what `contents` has."""
+def _draw_sheet(
+    answers: list[Answer], contents: dict[str, bytes], out: Path, *, by_key: int
+) -> None:
+    """Draw queries, the first so many by key, and hits; without a file, what `contents` has."""
     from aesearch.modalities.images.pixels import open_picture
     from aesearch.reports.contact_sheet import Cell, Row, write_sheet
 
     rows = []
-    for answer in answers:
+    for number, answer in enumerate(answers):
+        kept = contents.get(answer.name) if number < by_key else None
         try:
-            picture = open_picture(answer.content)  # type: ignore[arg-type]
+            picture = open_picture(kept or answer.content)  # type: ignore[arg-type]
         except ContentError:
             picture = None
         cells = [

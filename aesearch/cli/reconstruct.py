@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import click
 import numpy as np
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
-from aesearch.cli.console import quiet_decoders
+from aesearch.cli.console import print_json, quiet_decoders
 from aesearch.cli.drawing import DRAWN_TO, check_suffix, drawable, drawn
 from aesearch.cli.options import output_option
 from aesearch.errors import ContentError
@@ -19,6 +18,7 @@ from aesearch.modalities.images.pixels import open_picture
 from aesearch.reports.grid import Group, Tile, picture_of, write_tiles
 from aesearch.search.index import Index
 from aesearch.sources.folder import read_file
+from aesearch.sources.names import escaped
 from aesearch.storage.places import find
 from aesearch.types import Pixels
 
@@ -49,7 +49,7 @@ def reconstruct_(files: tuple[str, ...], place: str | None, output: Path, as_jso
                 content = sys.stdin.buffer.read() if name == "-" else read_file(name)
                 read.append((name, content, generate.pixels(content)))
             except ContentError as error:
-                click.echo(f"aesearch: {name}: {error}", err=True)
+                click.echo(f"aesearch: {escaped(name)}: {error}", err=True)
         if not read:
             return ERROR
         pictures, errors = reconstruct(index.encoder, np.stack([seen for _, _, seen in read]))
@@ -58,7 +58,10 @@ def reconstruct_(files: tuple[str, ...], place: str | None, output: Path, as_jso
         groups = [_side_by_side(*one, picture, error) for one, picture, error in rows]
     for (name, _, _), gap in zip(read, errors.tolist(), strict=True):
         line = {"file": name, "error": gap, "output": str(output)}
-        click.echo(json.dumps(line, ensure_ascii=False) if as_json else f"{gap:.6f}\t{name}")
+        if as_json:
+            print_json(line)
+        else:
+            click.echo(f"{gap:.6f}\t{escaped(name)}")
     write_tiles(title, groups, output, note=f"mean squared error {errors.mean():.4f} on average")
     click.echo(f"wrote {output}", err=True)
     return DONE if len(read) == len(files) else SOME_SKIPPED

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 
 from aesearch.cli import DONE
-from aesearch.cli.console import printable
 from aesearch.search.index import Index
+from aesearch.sources.names import escaped
 from aesearch.storage.places import find
 from aesearch.wording import counted
 
@@ -55,5 +55,5 @@ def remove(keys: tuple[str, ...], place: str | None, *, dry_run: bool, restore: 
 def _print_forecast(keys: Sequence[str], noun: str, done: str) -> None:
     """Print what would be removed, or restored."""
     for key in keys:
-        click.echo(printable(key))
+        click.echo(escaped(key))
     click.echo(f"{counted(len(keys), noun)} would be {done}; nothing was changed", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 import numpy as np
 
 from aesearch.cli import DONE
-from aesearch.cli.console import quiet_decoders
+from aesearch.cli.console import print_json, quiet_decoders
 from aesearch.cli.drawing import DRAWN_TO, check_suffix, drawable, drawn
 from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.inference.frechet import SampleDistance
@@ -102,7 +101,7 @@ def sample(
     write_tiles(heading, groups, output, note=note)
     made["pictures"] = sum(len(group.tiles) for group in groups)
     if as_json:
-        click.echo(json.dumps(made, ensure_ascii=False))
+        print_json(made)
     elif mode is None and note:
         click.echo(note)
     click.echo(f"wrote {output}", err=True)

@@ -160,9 +160,8 @@ def _opened(
         card = Card.read(layout.card)
         if str(source) == STANDARD_INPUT:
             _require_way(layout, card, sync)
-        elif Path(source).is_file():  # before its columns are looked for
-            with closing(IndexFolder(layout.root)) as folder:
-                require_source(folder, Path(source).resolve())
+        elif Path(source).exists() and not Path(source).is_dir():  # before its columns are sought
+            _require_file(layout, card, Path(source).resolve())
         columns = (columns or Columns()).over(card.columns)
         kind = card.kind if kind == "auto" else kind
     return layout, open_source(source, columns or None, sys.stdin, kind)
@@ -175,6 +174,13 @@ def _require_way(layout: Layout, card: Card, sync: SyncOptions) -> None:
             f"{layout.root} holds what was read from standard input before: --append adds to that "
             "(equal keys are replaced), --replace puts what is read now in its place"
         )
+
+
+def _require_file(layout: Layout, card: Card, file: Path) -> None:
+    """Refuse another file than that which was indexed."""
+    if Path(card.source) != file:
+        with closing(IndexFolder(layout.root)) as folder:
+            require_source(folder, file)
 
 
 def _is_forced(encoder: str) -> bool:

@@ -19,9 +19,11 @@ from aesearch.modalities.parts import may_hold_parts, parts_by_file
 from aesearch.sources.base import Known, as_key, as_line, digest_of, stamp_of
 from aesearch.sources.content import read_content
 from aesearch.sources.folder import is_walked
+from aesearch.sources.names import canonical
 from aesearch.storage.commit import NO_IDS
 from aesearch.storage.database import Store, is_valid_text
 from aesearch.storage.folder import IndexFolder
+from aesearch.storage.keys import readings
 from aesearch.storage.lock import hold
 from aesearch.storage.places import key_for
 from aesearch.storage.schema import REMOVED, REPLACED, NewItem, Skipped
@@ -158,12 +160,13 @@ def items_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for word in words:
-        ids = folder.ids_of(_as_keys(folder, word)).values() or folder.matching(word).tolist()
-        if not ids:
+        key = folder.keys.meant(word)
+        meant = [key] if key else list(folder.keys_of(folder.matching(word).tolist()).values())
+        if not meant:
             raise UnknownKeyError(
                 f"there is no item '{word}' in {folder.name}; nothing was removed"
             )
-        found.update(dict.fromkeys(folder.keys_of(ids).values()))
+        found.update(dict.fromkeys(meant))
     return list(found)
 
 
@@ -178,9 +181,14 @@ def removed_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
     removed = folder.store.removed_manually()
     found: dict[str, None] = {}
     for word in words:
-        exact = [key for key in _as_keys(folder, word) if key in removed]
-        globs = (word.replace("[", "[[]"), word)  # brackets as letters, or as a choice of some
-        meant = exact or [key for key in removed if any(fnmatchcase(key, g) for g in globs)]
+        candidates = folder.keys.candidates(word)
+        written = set(map(canonical, candidates))
+        globs = {canonical(glob) for one in written for glob in readings(one)}
+        meant = (
+            [key for key in candidates if key in removed][:1]
+            or [key for key in removed if canonical(key) in written]
+            or [key for key in removed if any(fnmatchcase(canonical(key), g) for g in globs)]
+        )
         if not meant:
             raise UnknownKeyError(
                 f"nothing like '{word}' was removed from {folder.name} by hand; nothing was "
@@ -188,7 +196,3 @@ def removed_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
             )
         found.update(dict.fromkeys(meant))
     return list(found)
-
-
-def _as_keys(folder: IndexFolder, word: str) -> list[str]:
-    return [word] if folder.is_tabular else [word, key_for(folder.source, Path(word))]

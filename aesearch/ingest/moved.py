@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aesearch.errors import AesearchError, ContentError, IndexExistsError, SourceError
-from aesearch.sources.base import Source, digest_of
+from aesearch.sources.base import IN_MEMORY, STANDARD_INPUT, Source, digest_of
 from aesearch.sources.open import open_source
 from aesearch.storage.folder import IndexFolder, refuse_inside
 from aesearch.storage.lock import hold
@@ -37,9 +37,8 @@ class Agreement:
     same: int
 
     def __bool__(self) -> bool:
-        return (
-            0 < self.alike >= ENOUGH * self.items and 0 < self.same >= ENOUGH * self.read
-        )  # with none to compare nothing speaks for it
+        alike = 0 < self.alike >= ENOUGH * self.items
+        return alike and 0 < self.same >= ENOUGH * self.read  # none alike speak for nothing
 
 
 def agreement(folder: IndexFolder, source: Source) -> Agreement:
@@ -98,7 +97,8 @@ def require_source(folder: IndexFolder, place: Path, source: Source | None = Non
     try:
         folder.check_source(place)
     except IndexExistsError:
-        if not _agrees(folder, place, source):
+        in_no_place = str(place) in (STANDARD_INPUT, IN_MEMORY)
+        if in_no_place or not _agrees(folder, place, source):
             raise
         root, card = folder.layout.root, folder.card
         command = f"aesearch index --index {shlex.quote(str(root))} --moved-to"

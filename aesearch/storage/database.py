@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
@@ -321,15 +321,21 @@ class Store:
         rows = self._rows("SELECT id, key FROM items WHERE digest = ? ORDER BY id", (digest,))
         return [(int(i), str(k)) for i, k in rows]
 
-    def matching(self, pattern: str) -> Ids:
+    def matching(self, pattern: str, by: Callable[[str], str] | None = None) -> Ids:
         """The ids of keys that match a glob, as `fnmatch.fnmatchcase` has it.
 
         * is any run of characters, ? is one, [ab] one of some, [!ab] or [^ab] one of the others.
+        With `by`, what it makes of a key is to match.
         """
         if not is_valid_text(pattern):
             return np.empty(0, dtype=np.int64)
         glob = re.sub(BRACKET, _as_sqlite_reads_it, pattern)
-        rows = self._rows("SELECT id FROM items WHERE key GLOB ? ORDER BY id", (glob,))
+        key = "key"
+        if by is not None:
+            key = "written(key)"
+            with self._lock:
+                self._db.create_function("written", 1, by, deterministic=True)
+        rows = self._rows(f"SELECT id FROM items WHERE {key} GLOB ? ORDER BY id", (glob,))
         return np.array([row[0] for row in rows], dtype=np.int64)
 
     def codes(self, ids: Iterable[int] | None = None) -> tuple[Ids, Floats]:

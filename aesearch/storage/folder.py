@@ -15,9 +15,11 @@ from aesearch.modalities import Modality
 from aesearch.settings import Settings
 from aesearch.sources.base import IN_MEMORY, Source
 from aesearch.sources.folder import folder_names, is_passed_over
+from aesearch.sources.names import path_below
 from aesearch.storage.card import Card
 from aesearch.storage.commit import Edit, clean, nothing, publish
 from aesearch.storage.database import Store
+from aesearch.storage.keys import Keys
 from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import DECIDED, Item, KeptText, Revision, Skipped
@@ -139,8 +141,25 @@ class IndexFolder:
         return self.store.codes(ids)[1]
 
     def matching(self, pattern: str) -> Ids:
-        """The ids of keys that match a glob."""
-        return self.store.matching(pattern)
+        """The ids of the items that a glob means; see `Keys.matching`."""
+        return self.keys.matching(pattern)
+
+    def key_meant(self, given: str) -> str:
+        """The key of the item that is meant, by a key or a path as commands print them.
+
+        Raises
+        ------
+        UnknownKeyError
+        """
+        key = self.keys.meant(given)
+        if key is None:
+            self.id_of(given)  # which raises
+        return key or given
+
+    @property
+    def keys(self) -> Keys:
+        """Its keys, as people name them."""
+        return Keys(self.store, self.source, self.is_tabular)
 
     def same_content(self, digest: bytes) -> list[tuple[int, str]]:
         """Id and key of the items of just this content."""
@@ -181,7 +200,7 @@ class IndexFolder:
 
     def path_of(self, key: str) -> Path:
         """Path of the file of a key; of a row, of the table."""
-        return self.source if self.is_tabular else self.source / key
+        return self.source if self.is_tabular else Path(path_below(str(self.source), key))
 
     def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:
         """Paths of the files of items by id; None of what was added without a file."""

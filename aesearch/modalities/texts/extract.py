@@ -1,4 +1,4 @@
-"""Documents to text: plain text, Markdown, reStructuredText, HTML, e-mails and PDF."""
+"""Documents to text: by their content, and where that leaves a choice by their suffix."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError, MissingExtraError, NotADocumentError, UnreachableError
-from aesearch.modalities.texts.charset import BINARY, decode, mark_of, refuse_binary, tidy
+from aesearch.modalities.images import SUFFIXES as PICTURES
+from aesearch.modalities.texts.charset import (
+    BINARY,
+    UNDECODABLE,
+    decode,
+    mark_of,
+    refuse_binary,
+    tidy,
+)
 
 if TYPE_CHECKING:
     import pypdf
 
 MAX_BYTES = 32 << 20
+HEAD = 1 << 20
+EMPTY = "is empty"
 
 PLAIN = frozenset({".txt", ".text"})
 MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
@@ -22,11 +32,21 @@ RST = frozenset({".rst", ".rest"})
 HTML = frozenset({".html", ".htm", ".xhtml"})
 MAIL = frozenset({".eml", ".msg", ".mail", ".email"})
 PDF = frozenset({".pdf"})
-SUFFIXES = PLAIN | MARKDOWN | RST | HTML | MAIL | PDF
+OFFICE = frozenset(
+    {".docx", ".docm", ".dotx", ".dotm", ".pptx", ".pptm", ".ppsx", ".potx", ".xlsx", ".xlsm"}
+    | {".xltx", ".odt", ".ott", ".odp", ".otp", ".ods", ".ots", ".epub", ".rtf"}
+)
+OLD_OFFICE = frozenset({".doc", ".dot", ".ppt", ".pps", ".xls", ".xlt"})
+ZIP, RTF, OLE = b"PK\x03\x04", b"{\\rtf", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+TEX = frozenset({".tex", ".ltx", ".org"})
+# Whatever else is text is one too, a log or a program, but does not make a folder one of documents.
+SUFFIXES = PLAIN | MARKDOWN | RST | HTML | MAIL | PDF | TEX | OFFICE | OLD_OFFICE
+DRAWINGS = frozenset({*PICTURES, ".svg", ".eps", ".ai", ".xpm"})  # some of which are text, too
 
 # Mail folders: 1234.M5P7.host:2,S once read, 1700000000.M5P7.host before.
 MAILDIR = re.compile(r"\d+\.[^/]*:2,[A-Za-z]*|\d{9,}\.[A-Za-z0-9_]+\.[^/]+")
 SUFFIX = re.compile(r"[^./\\]\.+([^./\\\s]+)\Z")
+TITLE = re.compile(r"\\title\{([^{}\n]+)\}|^#\+title:[ \t]*(\S.*)", re.IGNORECASE | re.MULTILINE)
 PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE)
 
 
@@ -65,12 +85,6 @@ def is_document(name: str) -> bool:
     return suffix_of(name) in SUFFIXES
 
 
-def may_be_document(name: str) -> bool:
-    """Return whether this is a document by its suffix, or has no suffix to tell by."""
-    suffix = suffix_of(name)
-    return not suffix or suffix in SUFFIXES
-
-
 def extract(content: bytes, name: str) -> Document:
     """Return the text of a document.
 
@@ -79,52 +93,81 @@ def extract(content: bytes, name: str) -> Document:
     content : bytes
         Of the whole file.
     name : str
-        A key or file name. Its suffix tells the kind; without one the content does.
+        A key or file name. Its suffix tells kinds of text apart; what is none is seen from the
+        content.
 
     Raises
     ------
     NotADocumentError
-        If the suffix is none of documents, or there is none and the content is not text.
+        If the suffix is none of documents, or there is none, and the content is not text.
+    MissingExtraError
+        If it is of a format that takes an optional package.
     ContentError
         If the file is empty, too large, damaged, binary or cannot be decoded; the message is the
         reason, in a few words.
     """
     suffix = suffix_of(name)
-    if suffix and suffix not in SUFFIXES:
+    claimed = suffix in SUFFIXES
+    if suffix in DRAWINGS:
         raise NotADocumentError(f"'{suffix}' is no kind of document")
+    try:
+        text, title = _text_of(content, suffix if claimed else "", plain=bool(suffix))
+    except ContentError as error:
+        # What never claimed to be a document is none.
+        refusals = (BINARY, EMPTY, UNDECODABLE) if suffix else (BINARY,)
+        if claimed or str(error) not in refusals:
+            raise
+        reason = f"'{suffix}' is no kind of document" if suffix else BINARY
+        raise NotADocumentError(reason) from error
+    text = text.strip()
+    if not text:
+        raise ContentError(EMPTY)
+    return Document(text, " ".join(title.split()) if title else "")
+
+
+def _text_of(content: bytes, suffix: str, *, plain: bool) -> tuple[str, str]:
+    """Text and title; `plain` says that what has no known suffix has another, so is no mail."""
+    office = suffix in OFFICE or suffix in OLD_OFFICE
+    if (office or not suffix) and content.startswith((ZIP, RTF, OLE)):
+        from aesearch.modalities.texts.office import office_text
+
+        found = office_text(content, named=office)
+        if found is not None:
+            return found
+    if office:
+        suffix = ""  # pages and plain text are called .doc and .xls, too
+    if suffix in PDF or (not suffix and content.startswith(b"%PDF-")):
+        _require_size(content)
+        return _pdf_text(content)
+    refuse_binary(content[:HEAD])  # whatever the size of what is no text at all
+    _require_size(content)
+    return _written(content, suffix, plain=plain)
+
+
+def _require_size(content: bytes) -> None:
     if len(content) > MAX_BYTES:
         raise ContentError(
             f"too large: {len(content) / 2**20:.1f} MiB, {MAX_BYTES >> 20} are allowed"
         )
-    if suffix in PDF or (not suffix and content.startswith(b"%PDF-")):
-        text, title = _pdf_text(content)
-    elif suffix:
-        text, title = _written(content, suffix)
-    else:
-        try:
-            text, title = _written(content, suffix)
-        except ContentError as error:
-            if str(error) == BINARY:  # it never claimed to be a document
-                raise NotADocumentError(BINARY) from error
-            raise
-    text = text.strip()
-    if not text:
-        raise ContentError("is empty")
-    return Document(text, " ".join(title.split()) if title else "")
 
 
-def _written(content: bytes, suffix: str) -> tuple[str, str]:
+def _written(content: bytes, suffix: str, *, plain: bool) -> tuple[str, str]:
     """Return text and title of whatever is made of letters."""
     if not content or content.isspace():
-        raise ContentError("is empty")
+        raise ContentError(EMPTY)
     refuse_binary(content)
     if suffix in PLAIN:
         return decode(content), ""
+    if suffix in TEX:
+        text = decode(content)
+        return text, _tex_title(text)
     # Neither the package nor a search for mails and pages is loaded before there is one.
     if suffix in HTML or (not suffix and PAGE.match(content, len(mark_of(content)[0]))):
         from aesearch.modalities.texts.markup import declared_charset, page_text
 
         return page_text(decode(content, declared_charset(content)))
+    if plain and not suffix:
+        return decode(content), ""
     if suffix in MAIL or not suffix:
         from aesearch.modalities.texts.mail import begins_with_header, looks_like_mail, mail_text
 
@@ -136,6 +179,12 @@ def _written(content: bytes, suffix: str) -> tuple[str, str]:
 
     text = decode(content)
     return text, markdown_title(text) if suffix in MARKDOWN else rst_title(text)
+
+
+def _tex_title(text: str) -> str:
+    """Return the title of TeX or Org, where its first 64 KiB have one in a line."""
+    found = TITLE.search(text, 0, HEAD >> 4)
+    return (found[1] or found[2]).strip() if found else ""
 
 
 def _newlines(content: bytes) -> bytes:
@@ -150,13 +199,13 @@ def _newlines(content: bytes) -> bytes:
 def _pdf_text(content: bytes) -> tuple[str, str]:
     """Return text and title of a PDF; pages that are damaged are left out if others are not."""
     if not content or content.isspace():
-        raise ContentError("is empty")
+        raise ContentError(EMPTY)
     try:
         import logging
 
         import pypdf
     except ImportError as error:
-        raise MissingExtraError("needs 'pip install aesearch[pdf]'", "pdf") from error
+        raise MissingExtraError("needs pip install 'aesearch[pdf]'", "pdf") from error
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it says of each file what is odd in it
     title = ""
     try:
