@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
@@ -20,6 +20,8 @@ from aesearch.types import Progress, silent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from aesearch.ingest.spool import Spool
 
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
@@ -83,11 +85,22 @@ def _refused(entry: Entry, digest: bytes, error: ContentError) -> Decoded:
     return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
 
 
+def _decode_anew(source: Source, entry: Entry, read: Read, spool: Spool | None) -> list[Decoded]:
+    """Decode one file, unless it was decoded before a run was interrupted."""
+    if spool is not None and (kept := spool.get(entry)) is not None:
+        return [kept]
+    found = list(_decoded(source, entry, read))
+    if spool is not None and len(found) == 1 and not found[0].note:
+        spool.put(found[0])
+    return found
+
+
 def decode(
     source: Source,
     entries: Sequence[Entry],
     read: Read,
     progress: Progress = silent,
+    spool: Spool | None = None,
     *,
     whole: bool = False,
 ) -> Iterator[Decoded]:
@@ -98,7 +111,10 @@ def decode(
     source : Source
     entries : sequence of Entry
     read : callable
+        Makes a sample of a content.
     progress : callable
+    spool : Spool, optional
+        Takes what is read, and gives what was read before.
     whole : bool
         Whether further items of a file, the pages of a TIFF, follow the first.
     """
@@ -106,9 +122,15 @@ def decode(
 
     workers = os.cpu_count() or 1
 
+    stopped = Event()
+
     def run(chunk: Sequence[Entry]) -> list[Decoded]:
-        most = None if whole else 1
-        return [one for e in chunk for one in islice(_decoded(source, e, read), most)]
+        return [
+            one
+            for entry in chunk
+            if not stopped.is_set()
+            for one in _decode_anew(source, entry, read, spool)[: None if whole else 1]
+        ]
 
     chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
     pending: deque[Future[list[Decoded]]] = deque()
@@ -128,4 +150,5 @@ def decode(
                     note(one.note)
                 yield from finished
         finally:
+            stopped.set()  # a chunk may take long
             pool.shutdown(wait=True, cancel_futures=True)

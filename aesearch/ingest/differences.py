@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,12 +12,12 @@ from aesearch.errors import ContentError, SourceError, UnreachableError
 from aesearch.ingest.causes import UNREACHABLE, may_be_gone
 from aesearch.modalities import Modality
 from aesearch.modalities.parts import split_part
-from aesearch.sources.base import Source, digest_of
+from aesearch.sources.base import Entry, Known, Source, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.open import open_source
 from aesearch.sources.parts import Parts
 from aesearch.storage.folder import IndexFolder
-from aesearch.storage.schema import DECIDED, Skipped
+from aesearch.storage.schema import Skipped
 from aesearch.wording import counted
 
 # More than so many, and than such a share of all, are removed only if that is confirmed.
@@ -37,11 +37,15 @@ class SyncOptions:
         Whether every file is read, and not only those whose size or time stamp differ.
     remove : bool
         Whether items go however many seem to be gone.
+    append : bool or None
+        Whether the source holds only what is new, so that nothing else is gone. None where it was
+        not said: then standard input is not read into an index that exists.
     """
 
     retry: bool = False
     reread: bool = False
     remove: bool = False
+    append: bool | None = None
 
 
 def source_of(folder: IndexFolder) -> Source:
@@ -79,29 +83,49 @@ def differences(
             "Nothing was removed"
         )
     entries = entries if first is None else chain([first], entries)
-    retried = {file.key for file in skipped if _is_retried(file, source, options)}
+    decided = store.decided()
+    replaced: list[Entry] = []
+    entries = _undecided(entries, decided, replaced)
+    skipped = [file for file in skipped if file.key not in decided]
+    if options.append:
+        added = {entry.key: entry for entry in entries}
+        entries = iter(added.values())
+        items = {key: item for key, item in items.items() if key in added}
+        skipped = [file for file in skipped if file.key in added]
     changes = compare(
         entries,
         items,
-        store.known_skipped(),
+        {file.key: Known(file.size, file.mtime_ns) for file in skipped},
         digest,
-        retried=retried,
+        retried={file.key for file in skipped if _is_retried(file, source, options)},
         reread=options.reread,
     )
     parts.follow(changes)
+    changes.replaced = replaced
     if not source.plain:
         _reread_other_formats(changes, folder.modality)
-    changes.unreadable = source.unreadable
+    changes.unreadable = [each for each in source.unreadable if not decided.get(each[0])]
     _keep_unseen(changes)
     if not options.remove:
         _keep_many(changes, len(items))
     return changes
 
 
+def _undecided(
+    entries: Iterator[Entry], decided: Mapping[str, bool], replaced: list[Entry]
+) -> Iterator[Entry]:
+    """Pass on the files of which no person decided; `replaced` takes those not noted as such."""
+    for entry in entries:
+        if entry.key not in decided:
+            yield entry
+        elif not decided[entry.key]:
+            replaced.append(entry)
+
+
 def _is_retried(file: Skipped, source: Source, options: SyncOptions) -> bool:
     """Whether a skipped file that looks as it did is read again."""
     if options.retry or options.reread:
-        return file.reason not in DECIDED
+        return True
     if file.cause != UNREACHABLE:
         return may_be_gone(file)
     try:  # as every run asks, a look decides before anything is loaded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,14 +12,14 @@ from aesearch.ingest.arrival import Arrival, encode
 from aesearch.ingest.decode import Decoded, decode
 from aesearch.ingest.differences import SyncOptions, differences, source_of, tell_missing
 from aesearch.modalities import Read
-from aesearch.modalities.parts import is_part, may_hold_parts, parts_by_file
+from aesearch.modalities.parts import may_hold_parts, parts_by_file
 from aesearch.sources.base import Source
 from aesearch.sources.changes import Changes
 from aesearch.storage.commit import NO_IDS, Edit, nothing
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
-from aesearch.storage.schema import DECIDED, Skipped
+from aesearch.storage.schema import REPLACED, Skipped
 from aesearch.types import Ids, Progress, silent
 
 # Each batch is a revision of its own, so that an interrupted run keeps what it has done. On a slow
@@ -130,13 +130,8 @@ def _apply_unread(
     arrival.renew(store, source, moved)
     store.forget([entry.key for _, entry in changes.renamed])
     store.skip(unreadable)
+    store.skip(Skipped(e.key, REPLACED, True, e.size, e.mtime_ns) for e in changes.replaced)
     return NO_IDS, np.array(gone, dtype=np.int64)
-
-
-def _is_decided(file: Decoded, known: Mapping[str, Skipped]) -> bool:
-    """Whether a page was removed by hand, so that it does not return with its file."""
-    key = file.entry.key
-    return is_part(key) and key in known and known[key].reason in DECIDED
 
 
 def _parts_gone(folder: IndexFolder, keys: Sequence[str]) -> list[str]:
@@ -156,7 +151,8 @@ def _ingest(
     An item whose file changed, but cannot be read, stays as it was.
     """
     known = {file.key: file for file in folder.skipped()}
-    good = [file for file in batch if file.sample is not None and not _is_decided(file, known)]
+    decided = folder.store.decided()  # pages that were removed do not return with their file
+    good = [file for file in batch if file.sample is not None and file.entry.key not in decided]
     failed = {file.entry.key for file in batch if file.sample is None}
     notes = [file.skipped() for file in batch if file.sample is None]
     notes = [note for note in notes if known.get(note.key) != note]

@@ -30,6 +30,8 @@ class Changes:
         Items that are as they were.
     forgotten : list of str
         Skipped files that are gone.
+    replaced : list of Entry
+        Files whose keys what was added by hand has, and that are not noted as such yet.
     unreadable : list of (str, str)
         Folders and files that could not even be listed, each with its reason.
     failed : set of str
@@ -45,6 +47,7 @@ class Changes:
     unseen: list[str] = field(default_factory=list)
     unchanged: int = 0
     forgotten: list[str] = field(default_factory=list)
+    replaced: list[Entry] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
 
@@ -54,7 +57,7 @@ class Changes:
     @property
     def needs_no_reading(self) -> bool:
         """Whether anything is to be done besides reading new and changed files."""
-        return bool(self.touched or self.renamed or self.removed or self.forgotten)
+        return bool(self.touched or self.renamed or self.removed or self.forgotten or self.replaced)
 
     def counts(self) -> dict[str, int]:
         """Number of files of each kind.

@@ -27,6 +27,26 @@ def folder_names(keys: Sequence[str]) -> list[str]:
     return ["" if key.startswith("/") else key.rpartition("/")[0] for key in keys]
 
 
+def is_passed_over(key: str) -> bool:
+    """Whether a file is hidden, or in a folder that is not looked into, by its name."""
+    *folders, name = key.split("/")
+    return any(
+        part.startswith(".") or part in SKIPPED_FOLDERS for part in folders
+    ) or name.startswith(".")
+
+
+def is_walked(root: Path, key: str) -> bool:
+    """Whether a walk of a folder finds this key: a visible file, and no link on the way to it."""
+    path = root / key
+    ways = path.parents[: key.count("/")]
+    return (
+        not Path(key).is_absolute()
+        and not is_passed_over(key)
+        and path.is_file()
+        and not any(way.is_symlink() for way in ways)
+    )
+
+
 class Folder:
     """A folder of files, below which every regular file is an item.
 

@@ -25,6 +25,7 @@ from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
+    from aesearch.ingest.spool import Spool
     from aesearch.modalities.texts.passages import Passage
     from aesearch.settings import Settings
     from aesearch.storage.database import Store
@@ -203,6 +204,8 @@ class Reading:
     by_hand : sequence of (NewItem, bytes)
         Items without a file, with what was kept of them.
     progress : callable
+    spool : Spool or None
+        Keeps what is read, so that an interrupted reading goes on.
     """
 
     source: Source
@@ -212,6 +215,7 @@ class Reading:
     features: Any = None
     by_hand: Sequence[tuple[NewItem, bytes]] = ()
     progress: Progress = silent
+    spool: Spool | None = None
 
     @classmethod
     def of(
@@ -222,6 +226,7 @@ class Reading:
         features: Any = None,
         by_hand: Sequence[tuple[NewItem, bytes]] = (),
         progress: Progress = silent,
+        spool: Spool | None = None,
     ) -> Reading:
         """Hold some entries out of training, and put these last.
 
@@ -232,12 +237,16 @@ class Reading:
         held_out = {e.key for e in entries if is_held_out(split_part(e.key)[0], count)}
         ordered = sorted(entries, key=lambda e: (e.key in held_out, e.key))
         first = sum(e.key not in held_out for e in ordered)
-        return cls(source, ordered, first, settings, features, by_hand, progress)
+        return cls(source, ordered, first, settings, features, by_hand, progress, spool)
 
     def gather(
-        self, read: Read, keep: Callable[[Any], None], by_hand: Sequence[NewItem] = ()
+        self,
+        read: Read,
+        keep: Callable[[Any], None],
+        by_hand: Sequence[NewItem] = (),
+        features: Any = None,
     ) -> Gathered:
-        """Decode all entries; `keep` takes each sample.
+        """Decode all entries; `keep` takes each sample, which `read` makes with these features.
 
         Raises
         ------
@@ -247,8 +256,9 @@ class Reading:
         items = list(by_hand)
         skipped: list[Skipped] = []
         training = -1
+        spool = self.spool and self.spool.begin(features)
         first = self.entries[self.first_held_out :][:1]  # a file may hold more than one item
-        for one in decode(self.source, self.entries, read, self.progress, whole=True):
+        for one in decode(self.source, self.entries, read, self.progress, spool, whole=True):
             if [one.entry] == first:
                 training = len(items)
             if one.sample is None:
@@ -296,6 +306,7 @@ def read_dataset(
     *,
     features: Any = None,
     progress: Progress = silent,
+    spool: Spool | None = None,
 ) -> Dataset:
     """Read a whole collection.
 
@@ -310,6 +321,8 @@ def read_dataset(
     features : Features, optional
         To read it with; by default they are chosen by a look at it.
     progress : callable
+    spool : Spool, optional
+        Keeps what is read.
 
     Raises
     ------
@@ -317,4 +330,4 @@ def read_dataset(
         If nothing in it can be read.
     """
     dataset: type[Dataset] = modality(kind).part("dataset")
-    return dataset.read(Reading.of(source, entries, settings, features, (), progress))
+    return dataset.read(Reading.of(source, entries, settings, features, (), progress, spool))

@@ -77,7 +77,8 @@ class ImageDataset(Dataset):
         for _, png in reading.by_hand:
             squares.keep(read_as.transform(png))
         read_as = Images().limited(read_as, reading.settings)
-        found = reading.gather(read_as.read, squares.keep, [item for item, _ in reading.by_hand])
+        by_hand = [item for item, _ in reading.by_hand]
+        found = reading.gather(read_as.read, squares.keep, by_hand, read_as)
         found.require(reading.source, Images.noun)
         labels = reading.source.labels([item.key for item in found.items])
         pixels = squares.pixels[: squares.count]
