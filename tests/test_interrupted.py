@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,7 +19,7 @@ from texts_ import write_texts
 import aesearch
 from aesearch.ingest import spool as spooling
 from aesearch.ingest import update
-from aesearch.ingest.decode import Decoded, decode_one
+from aesearch.ingest.decode import decode_one
 from aesearch.ingest.spool import Spool
 from aesearch.modalities import modality
 from aesearch.modalities.images.pixels import ImageFeatures
@@ -183,7 +184,7 @@ def test_a_damaged_spool_is_as_none(tmp_path: Path, content: bytes) -> None:
 def test_a_disk_that_is_full_stops_no_reading(tmp_path: Path) -> None:
     source, place = tmp_path / "source", tmp_path / "ix"
     write_pictures(source, 6)
-    full = mock.patch.object(Spool, "_row", side_effect=OSError(28, "No space left on device"))
+    full = mock.patch.object(Spool, "_rows", side_effect=OSError(28, "No space left on device"))
     with full, aesearch.build(source, place, budget=0) as index:
         assert len(index) == 6
     assert not (place / "reading.db").exists()
@@ -210,12 +211,11 @@ def test_a_process_that_was_killed_leaves_its_portions(tmp_path: Path) -> None:
     killed = Spool(path, {}, modality("images")).begin(features)
     files = [decode_one(Folder(tmp_path), entry, features.read) for entry in entries]
     for file in files:
-        killed.put(file)
+        killed.put(file.entry, [file, replace(file, note="a page more")])
     again = Spool(path, {}, modality("images")).begin(features)
     for file in files:
-        found = again.get(file.entry)
-        assert found is not None
-        assert (found.entry, found.digest) == (file.entry, file.digest)
+        found, page = again.get(file.entry) or []
+        assert (found.entry, found.digest, page.note) == (file.entry, file.digest, "a page more")
         np.testing.assert_array_equal(found.sample, file.sample)
     other = entries[0]._replace(mtime_ns=1)
     assert again.get(other) is None
@@ -230,11 +230,10 @@ def test_what_surroundings_refused_is_not_kept(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\x89PNG and no more")
     (entry,) = (e for e in Folder(tmp_path).walk() if e.key == "a.png")
     with unreadable("a.png"):
-        spool.put(decode_one(Folder(tmp_path), entry, features.read))
+        spool.put(entry, [decode_one(Folder(tmp_path), entry, features.read)])
     assert spool.begin(features).get(entry) is None
-    spool.put(decode_one(Folder(tmp_path), entry, features.read))
-    found = spool.begin(features).get(entry)
-    assert isinstance(found, Decoded)
+    spool.put(entry, [decode_one(Folder(tmp_path), entry, features.read)])
+    (found,) = spool.begin(features).get(entry) or []
     assert found.reason.startswith("damaged")
 
 

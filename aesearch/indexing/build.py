@@ -188,13 +188,13 @@ def _brought_up_to_date(request: Request, summary: Summary) -> Index:
     try:
         before = folder.settings
         chosen = request.choices.over(before, folder.card.kind, retrain=request.retrain)
+        if request.sync.append:
+            source = Continued(request.source, folder.store.last_number)
+            request = replace(request, source=source)
         if chosen.max_pixels != before.max_pixels:  # holds for what is read now
             before = replace(before, max_pixels=chosen.max_pixels)
             with hold(folder.layout):
                 folder.write_card(folder.card.with_settings(before))
-        if request.sync.append:
-            source = Continued(request.source, folder.store.last_number)
-            request = replace(request, source=source)
         changes = synchronize(folder, request.progress, request.source, request.sync)
         summary.counts = changes.counts()
         _keep_columns(folder, request)

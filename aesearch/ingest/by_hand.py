@@ -96,13 +96,6 @@ def _named(folder: IndexFolder, contents: Contents) -> Iterator[tuple[str, Any]]
         yield key_for(folder.source, Path(path)), Path(path)
 
 
-def _parts_of(folder: IndexFolder, keys: Sequence[str]) -> list[str]:
-    """Keys of the further items of files: the pages of a TIFF go with it."""
-    files = [key for key in keys if may_hold_parts(key)]
-    known = parts_by_file(folder.store.known()) if files else {}
-    return [part for file in files for part in known.get(file, ()) if part not in keys]
-
-
 def _notes(folder: IndexFolder, keys: Sequence[str], reason: str) -> list[Skipped]:
     """Lines for those of some keys under which the source has something, or had."""
     there = folder.store.of_source(keys)
@@ -110,6 +103,13 @@ def _notes(folder: IndexFolder, keys: Sequence[str], reason: str) -> list[Skippe
         walked = [key for key in keys if key not in there and is_walked(folder.source, key)]
         there |= dict.fromkeys(walked, Known(0, 0))
     return [Skipped(key, reason, True, size, mtime) for key, (size, mtime, _) in there.items()]
+
+
+def _parts_of(folder: IndexFolder, keys: Sequence[str]) -> list[str]:
+    """Keys of the further items of files: the pages of a TIFF go with it."""
+    files = [key for key in keys if may_hold_parts(key)]
+    known = parts_by_file(folder.store.known()) if files else {}
+    return [part for file in files for part in known.get(file, ()) if part not in keys]
 
 
 def remove(folder: IndexFolder, keys: list[str]) -> int:

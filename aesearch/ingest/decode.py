@@ -6,8 +6,9 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.ingest.causes import cause_of
@@ -20,8 +21,6 @@ from aesearch.types import Progress, silent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    from aesearch.ingest.spool import Spool
 
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
@@ -51,6 +50,16 @@ class Decoded:
         entry = self.entry
         key, size, mtime = entry
         return Skipped(key, self.reason, self.ignored, size, mtime, self.cause)
+
+
+class Keeper(Protocol):
+    """What was decoded before, as `aesearch.ingest.spool.Spool` keeps it."""
+
+    def get(self, entry: Entry) -> list[Decoded] | None:
+        """The items that were read of a file, if it looks as it did."""
+
+    def put(self, entry: Entry, items: list[Decoded]) -> None:
+        """Keep the items that were read of a file."""
 
 
 def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
@@ -85,14 +94,17 @@ def _refused(entry: Entry, digest: bytes, error: ContentError) -> Decoded:
     return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
 
 
-def _decode_anew(source: Source, entry: Entry, read: Read, spool: Spool | None) -> list[Decoded]:
-    """Decode one file, unless it was decoded before a run was interrupted."""
-    if spool is not None and (kept := spool.get(entry)) is not None:
-        return [kept]
-    found = list(_decoded(source, entry, read))
-    if spool is not None and len(found) == 1 and not found[0].note:
-        spool.put(found[0])
-    return found
+def _decode_anew(
+    source: Source, entry: Entry, read: Read, spool: Keeper | None, most: int | None
+) -> list[Decoded]:
+    """Items of one file, decoded unless they were before a run was interrupted."""
+    if spool is None:
+        return list(islice(_decoded(source, entry, read), most))
+    items = spool.get(entry)
+    if items is None:
+        items = list(_decoded(source, entry, read))
+        spool.put(entry, items)
+    return items[:most]
 
 
 def decode(
@@ -100,7 +112,7 @@ def decode(
     entries: Sequence[Entry],
     read: Read,
     progress: Progress = silent,
-    spool: Spool | None = None,
+    spool: Keeper | None = None,
     *,
     whole: bool = False,
 ) -> Iterator[Decoded]:
@@ -113,7 +125,7 @@ def decode(
     read : callable
         Makes a sample of a content.
     progress : callable
-    spool : Spool, optional
+    spool : Keeper, optional
         Takes what is read, and gives what was read before.
     whole : bool
         Whether further items of a file, the pages of a TIFF, follow the first.
@@ -125,12 +137,9 @@ def decode(
     stopped = Event()
 
     def run(chunk: Sequence[Entry]) -> list[Decoded]:
-        return [
-            one
-            for entry in chunk
-            if not stopped.is_set()
-            for one in _decode_anew(source, entry, read, spool)[: None if whole else 1]
-        ]
+        most = None if whole else 1
+        left = (e for e in chunk if not stopped.is_set())
+        return [one for e in left for one in _decode_anew(source, e, read, spool, most)]
 
     chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
     pending: deque[Future[list[Decoded]]] = deque()

@@ -100,8 +100,8 @@ def differences(
         retried={file.key for file in skipped if _is_retried(file, source, options)},
         reread=options.reread,
     )
-    parts.follow(changes)
     changes.replaced = replaced
+    parts.follow(changes)
     if not source.plain:
         _reread_other_formats(changes, folder.modality)
     changes.unreadable = [each for each in source.unreadable if not decided.get(each[0])]

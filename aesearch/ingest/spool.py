@@ -10,6 +10,7 @@ import json
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -24,12 +25,20 @@ PORTION = 2.0  # seconds; what is read sooner is not worth a file
 TABLE = """
 CREATE TABLE IF NOT EXISTS files (
     reading BLOB NOT NULL,             -- a digest of all that a sample depends on
-    key TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    digest BLOB NOT NULL, sample BLOB, reason TEXT NOT NULL, ignored INTEGER NOT NULL,
-    PRIMARY KEY (reading, key)
+    file TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    place INTEGER NOT NULL,            -- of an item in the file
+    key TEXT NOT NULL, digest BLOB NOT NULL, sample BLOB, reason TEXT NOT NULL,
+    ignored INTEGER NOT NULL, note TEXT NOT NULL,
+    PRIMARY KEY (reading, file, place)
 )
 """
-WRITE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+WRITE = "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+FORGET = "DELETE FROM files WHERE reading = ? AND file = ?"
+READ = (
+    "SELECT key, digest, sample, reason, ignored, note FROM files "
+    "WHERE reading = ? AND file = ? ORDER BY place"
+)
+Pending = tuple[Entry, list[Decoded]]
 
 
 class Spool:
@@ -53,7 +62,7 @@ class Spool:
         self._db: sqlite3.Connection | None = None
         self._reading, self._features = b"", None
         self._known: dict[str, Known] = {}
-        self._pending: dict[tuple[bytes, str], Decoded] = {}
+        self._pending: dict[tuple[bytes, str], Pending] = {}
         self._usable = True
         self._written = time.monotonic()
 
@@ -66,33 +75,43 @@ class Spool:
             self._known = self._found()
         return self
 
-    def get(self, entry: Entry) -> Decoded | None:
-        """What was read of a file, if it looks as it did."""
+    def get(self, entry: Entry) -> list[Decoded] | None:
+        """The items that were read of a file, if it looks as it did."""
         which = self._reading, entry.key
         with self._lock:
             pending, known = self._pending.get(which), self._known.get(entry.key)
-        if pending is not None and pending.entry == entry:
-            return pending
+        if pending is not None and pending[0] == entry:
+            return pending[1]
         if known is None or (known.size, known.mtime_ns) != (entry.size, entry.mtime_ns):
             return None
-        sql = "SELECT digest, sample, reason, ignored FROM files WHERE reading = ? AND key = ?"
         try:
             with self._lock:
                 if self._db is None:  # the disk is full since
                     return None
-                digest, packed, reason, ignored = self._db.execute(sql, which).fetchone()
-            if packed is None:
-                return Decoded(entry, digest, None, reason, bool(ignored), THIS_VERSION)
-            return Decoded(entry, digest, self._modality.unpacked(self._features, packed))
+                rows = self._db.execute(READ, which).fetchall()
+            return [self._item(entry._replace(key=key), *row) for key, *row in rows]
         except (sqlite3.Error, ContentError, ValueError, TypeError):  # it is read again
             return None
 
-    def put(self, file: Decoded) -> None:
-        """Keep what was read of a file; what surroundings refused is not worth it."""
-        if file.sample is None and file.cause != THIS_VERSION:
+    def _item(
+        self,
+        entry: Entry,
+        digest: bytes,
+        packed: bytes | None,
+        reason: str,
+        ignored: int,
+        note: str,
+    ) -> Decoded:
+        if packed is None:
+            return Decoded(entry, digest, None, reason, bool(ignored), THIS_VERSION, note)
+        return Decoded(entry, digest, self._modality.unpacked(self._features, packed), note=note)
+
+    def put(self, entry: Entry, items: list[Decoded]) -> None:
+        """Keep the items that were read of a file; what surroundings refused is not worth it."""
+        if any(item.sample is None and item.cause != THIS_VERSION for item in items):
             return
         with self._lock:
-            self._pending[self._reading, file.entry.key] = file
+            self._pending[self._reading, entry.key] = entry, items
             if time.monotonic() - self._written > PORTION:
                 self._write()
 
@@ -109,7 +128,7 @@ class Spool:
         """What is there of this reading; a file that is damaged is removed."""
         if not self.path.exists():
             return {}
-        sql = "SELECT key, size, mtime_ns FROM files WHERE reading = ?"
+        sql = "SELECT file, size, mtime_ns FROM files WHERE reading = ? AND place = 0"
         try:
             rows = self._opened().execute(sql, (self._reading,)).fetchall()
         except sqlite3.Error:
@@ -130,9 +149,11 @@ class Spool:
         try:
             db = self._opened()
             db.execute("BEGIN")
-            db.executemany(WRITE, map(self._row, files.items()))
+            db.executemany(FORGET, files)
+            for (reading, _), (entry, items) in files.items():
+                db.executemany(WRITE, self._rows(reading, entry, items))
             db.execute("COMMIT")
-            own = [file.entry for (reading, _), file in files.items() if reading == self._reading]
+            own = [entry for (reading, _), (entry, _) in files.items() if reading == self._reading]
             self._known.update((key, Known(size, mtime)) for key, size, mtime in own)
         except (
             sqlite3.Error,
@@ -144,10 +165,13 @@ class Spool:
             self._drop()
         self._written = time.monotonic()
 
-    def _row(self, pending: tuple[tuple[bytes, str], Decoded]) -> tuple[Any, ...]:
-        (reading, _), file = pending
-        sample = None if file.sample is None else self._modality.packed(file.sample)
-        return reading, *file.entry, file.digest, sample, file.reason, int(file.ignored)
+    def _rows(
+        self, reading: bytes, entry: Entry, items: list[Decoded]
+    ) -> Iterator[tuple[Any, ...]]:
+        for place, item in enumerate(items):
+            sample = None if item.sample is None else self._modality.packed(item.sample)
+            said = item.reason, int(item.ignored), item.note
+            yield reading, *entry, place, item.entry.key, item.digest, sample, *said
 
     def _close(self) -> None:
         if self._db is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -12,14 +12,14 @@ from aesearch.ingest.arrival import Arrival, encode
 from aesearch.ingest.decode import Decoded, decode
 from aesearch.ingest.differences import SyncOptions, differences, source_of, tell_missing
 from aesearch.modalities import Read
-from aesearch.modalities.parts import may_hold_parts, parts_by_file
+from aesearch.modalities.parts import is_part, may_hold_parts, parts_by_file
 from aesearch.sources.base import Source
 from aesearch.sources.changes import Changes
 from aesearch.storage.commit import NO_IDS, Edit, nothing
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
-from aesearch.storage.schema import REPLACED, Skipped
+from aesearch.storage.schema import DECIDED, REPLACED, Skipped
 from aesearch.types import Ids, Progress, silent
 
 # Each batch is a revision of its own, so that an interrupted run keeps what it has done. On a slow
@@ -134,6 +134,12 @@ def _apply_unread(
     return NO_IDS, np.array(gone, dtype=np.int64)
 
 
+def _is_decided(file: Decoded, known: Mapping[str, Skipped]) -> bool:
+    """Whether a page was removed by hand, so that it does not return with its file."""
+    key = file.entry.key
+    return is_part(key) and key in known and known[key].reason in DECIDED
+
+
 def _parts_gone(folder: IndexFolder, keys: Sequence[str]) -> list[str]:
     """Keys of further items of some files, which these hold no longer."""
     files = {key for key in keys if may_hold_parts(key)}
@@ -151,8 +157,7 @@ def _ingest(
     An item whose file changed, but cannot be read, stays as it was.
     """
     known = {file.key: file for file in folder.skipped()}
-    decided = folder.store.decided()  # pages that were removed do not return with their file
-    good = [file for file in batch if file.sample is not None and file.entry.key not in decided]
+    good = [file for file in batch if file.sample is not None and not _is_decided(file, known)]
     failed = {file.entry.key for file in batch if file.sample is None}
     notes = [file.skipped() for file in batch if file.sample is None]
     notes = [note for note in notes if known.get(note.key) != note]

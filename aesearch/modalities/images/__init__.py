@@ -54,12 +54,6 @@ class Images(Modality):
         """Whether a file has the name of a picture, whatever it holds."""
         return splitext(name)[1].lower() in SUFFIXES
 
-    def looks_like(self, content: bytes, name: str) -> bool:
-        """Whether it begins as a picture does."""
-        from aesearch.modalities.images.formats import looks_like_picture
-
-        return looks_like_picture(content)
-
     def limited(self, features: ImageFeatures, settings: Settings) -> ImageFeatures:
         """The features, for pictures of so many pixels as the settings allow."""
         return replace(features, max_pixels=settings.max_pixels)
@@ -74,6 +68,12 @@ class Images(Modality):
         """The small square of a picture, and its file's bytes or those of the square."""
         pixels = features.transform(_channels_last(content), name)
         return pixels, content + suffix_of(name) if isinstance(content, bytes) else pixels.tobytes()
+
+    def looks_like(self, content: bytes, name: str) -> bool:
+        """Whether a file begins as one of a picture does."""
+        from aesearch.modalities.images.formats import looks_like_picture
+
+        return looks_like_picture(content)
 
     def takes(self, content: Any) -> bool:
         """Whether it is an opened picture, or an array of one."""
@@ -116,7 +116,8 @@ class Images(Modality):
         """The pixels."""
         import numpy as np
 
-        return np.frombuffer(packed, dtype=np.uint8).reshape(features.side, features.side, -1)
+        height, width, _ = features.shape  # grey pictures may have one channel less
+        return np.frombuffer(packed, dtype=np.uint8).reshape(height, width, -1)
 
     def holds(self, array: Array) -> bool:
         """Whether it is a stack of pictures."""
