@@ -63,10 +63,10 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
     ----------
     name : str or Path, optional
         A path, or a name in the home.
-    near : Path, optional
-        A file; the index whose source holds it is preferred where there are several.
     kind : str, optional
-        Likewise, those of this modality.
+        A modality; its indexes are preferred where there are several.
+    near : Path, optional
+        A file; likewise, and after that, the index whose source holds it.
 
     Raises
     ------
@@ -82,13 +82,13 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
         raise IndexNotFoundError(
             f"there is no index in {home().absolute()}; 'aesearch index SOURCE' makes one"
         )
+    if len(places) > 1 and kind is not None:
+        of_kind = [p for p in places if card_of(p).kind == kind]
+        places = of_kind or places
     if len(places) > 1 and near is not None:
         near = near.resolve()
         containing = [p for p in places if near.is_relative_to(card_of(p).source)]
         places = containing or places
-    if len(places) > 1 and kind is not None:
-        of_kind = [p for p in places if card_of(p).kind == kind]
-        places = of_kind or places
     if len(places) > 1:
         names = ", ".join(path.name for path in places)
         raise IndexNotFoundError(f"several indexes fit: {names}; choose one with --index NAME")
