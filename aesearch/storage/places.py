@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from aesearch.errors import IndexNotFoundError
+from aesearch.sources.names import canonical, escaped
 from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout
 
@@ -31,7 +32,9 @@ def place_for(source: Path, name: str | Path | None = None) -> Path:
     By default it has the name of the source as the user wrote it, also where that is a link.
     """
     if name is None:
-        return home() / Path(os.path.abspath(source)).name
+        plain = home() / Path(os.path.abspath(source)).name
+        # A name that cannot be shown cannot be typed, and is none to some libraries.
+        return plain if Layout(plain).exists() else home() / escaped(plain.name)
     return _named(name)
 
 
@@ -41,7 +44,12 @@ def _named(name: str | Path) -> Path:
         return Path(text)
     # A folder of this name here is more often the source than an index of it.
     here, there = Path(text), home() / text
-    return here if Layout(here).exists() and not Layout(there).exists() else there
+    if Layout(here).exists() and not Layout(there).exists():
+        return here
+    if text.isascii() or Layout(there).exists():
+        return there
+    alike = (place for place in all_places() if canonical(place.name) == canonical(text))
+    return next(alike, home() / escaped(text))
 
 
 def card_of(place: Path) -> Card:
