@@ -25,8 +25,8 @@ class Given(NamedTuple):
     name : str
         As it was typed.
     content : Path or bytes or None
-        The path of a file; the content of what can be read but once, a pipe or ``<(...)``; None
-        where there is no such file.
+        The path of a file; the content of one whose name is of another kind, and of what can be
+        read but once, a pipe or ``<(...)``; None where there is no such file.
     kind : Modality or None
         What the file holds, or where that says nothing, what its name claims.
     """
@@ -58,7 +58,10 @@ def look_at(name: str) -> Given:
     path = Path(name)
     try:
         if stat.S_ISREG(mode):
-            return Given(name, path, _kind_of(read_file(path), path.name))
+            read, claimed = read_file(path), _claimed(name)
+            kind = _kind_of(read, path.name)
+            misnamed = claimed is not None and claimed is not kind
+            return Given(name, read if misnamed else path, kind)
         if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
             with path.open("rb") as stream:
                 content = stream.read(MAX_BYTES)
