@@ -103,4 +103,5 @@ def _kind_of(content: bytes, name: str) -> Modality | None:
     claimed = _claimed(name)
     kinds = [modality(own) for own in MODALITIES]
     kinds.sort(key=lambda kind: kind is not claimed)
-    return next((kind for kind in kinds if kind.looks_like(content, name)), claimed)
+    own = {kind: name if claimed in (None, kind) else "" for kind in kinds}
+    return next((kind for kind in kinds if kind.looks_like(content, own[kind])), claimed)
