@@ -65,6 +65,10 @@ class NotADocumentError(ContentError):
     """The file does not even claim to be a document: passed over, and not counted as damage."""
 
 
+class PassedOverError(NotAPictureError, NotADocumentError):
+    """It is no item of its own, whatever is meant: passed over, and not counted as damage."""
+
+
 class IndexNotFoundError(AesearchError):
     """No index at this place, or several where one was meant."""
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+KINDS = 4  # of files that are named
+SUFFIX = re.compile(r"[^./\\](\.[A-Za-z0-9_-]{1,12})\Z")
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -13,3 +18,12 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 def listed(things: Sequence[str]) -> str:
     """Return several things as a person says them: a, b and c."""
     return " and ".join(filter(None, [", ".join(things[:-1]), *things[-1:]]))
+
+
+def by_suffix(names: Iterable[str]) -> str:
+    """Names of files by kind, the most frequent first: 2 .mp3, 1 .zip, 1 without a suffix."""
+    found = (SUFFIX.search(name) for name in names)
+    kinds = Counter(suffix[1].lower() if suffix else "without a suffix" for suffix in found)
+    parts = [f"{number:,} {kind}" for kind, number in kinds.most_common(KINDS)]
+    rest = kinds.total() - sum(number for _, number in kinds.most_common(KINDS))
+    return ", ".join([*parts, f"{rest:,} more"] if rest else parts)

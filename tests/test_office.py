@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from collections_ import command
 from office_ import archive, book, open_document, paragraph, slides, word, workbook
 from texts_ import reason, text_of
 
@@ -218,3 +220,48 @@ def test_whatever_is_damaged_is_a_content_error() -> None:
             for broken in (whole[:at], whole[:at] + b"\xff" + whole[at + 1 :]):
                 with suppress(ContentError):
                     extract(broken, "a.docx")
+
+
+# -- in an index --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.delenv("AESEARCH_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path.resolve()
+
+
+def test_what_is_left_out_is_told_by_kind_and_reason(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = here / "office"
+    folder.mkdir()
+    (folder / "a.docx").write_bytes(b"PK\x03\x04xxxx")
+    (folder / "b.rtf").write_bytes(b"{\\rtf1 words of a letter}")
+    (folder / "c.rtf").write_bytes(b"{\\rtf1 words of a letter}")
+    (folder / "d.mp3").write_bytes(b"\0\1")
+    monkeypatch.setitem(sys.modules, "striprtf.striprtf", None)
+    refused = command("index", "office")
+    assert refused.code == 1
+    assert (
+        "office holds no document that can be read (2 files: needs pip install "
+        "'aesearch[office]'; 1 file: damaged: File is not a zip file; 1 other file: 1 .mp3); name"
+    ) in refused.err
+    (folder / "e.docx").write_bytes(word(paragraph("words of a letter, and of ships")))
+    (folder / "f.log").write_text("words of a log, and of ships")
+    made = command("index", "office", "--budget", "0")
+    assert made.code == 3
+    assert "office: 2 documents (2 new)" in made.out
+    assert (
+        "left out: 3 files that could not be read (2 would with pip install 'aesearch[office]'), "
+        "1 other file (1 .mp3: no document, or left out by hand)"
+    ) in made.out
+
+
+def test_office_documents_make_a_folder_one_of_documents(here: Path) -> None:
+    (here / "letters").mkdir()
+    for number in range(3):
+        (here / "letters" / f"{number}.docx").write_bytes(word(paragraph(f"ship {number} sails")))
+    assert "letters: 3 documents" in command("index", "letters", "--budget", "0").out

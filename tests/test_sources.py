@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aesearch.errors import ContentError, SourceError
+from aesearch.errors import ContentError, PassedOverError, SourceError
 from aesearch.sources import folder as sources
 from aesearch.sources.base import Entry, Known, digest_of
 from aesearch.sources.changes import Changes, compare
@@ -60,19 +60,39 @@ def test_hidden_and_foreign_files_are_passed_over(tmp_path: Path) -> None:
     assert folder.unreadable == []
 
 
-def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path: Path) -> None:
+def test_links_are_followed_and_what_they_lead_back_to_is_told(tmp_path: Path) -> None:
     root = tmp_path / "root"
     write(root, "real.png", b"abc")
     write(tmp_path, "elsewhere/far.png", b"abcdef")
     (root / "file-link.png").symlink_to(tmp_path / "elsewhere" / "far.png")
     (root / "folder-link").symlink_to(tmp_path / "elsewhere")
     (root / "loop").symlink_to(root)
+    (root / "up").symlink_to(tmp_path.parent)
+    (root / "twice").symlink_to(tmp_path / "elsewhere")
+    (root / "sub").mkdir()
+    (root / "sub" / "again").symlink_to(root / "folder-link")
     (root / "broken.png").symlink_to(tmp_path / "nothing")
     (root / "circle.png").symlink_to(root / "circle.png")
     os.mkfifo(root / "pipe.png")
     folder = Folder(root)
     found = {entry.key: entry.size for entry in folder.walk()}
-    assert found == {"real.png": 3, "file-link.png": 6}
+    doubles = {
+        "loop": "the source itself",
+        "up": "one that it lies in",
+        "sub/again": "folder-link",
+        "twice": "folder-link",
+    }
+    assert found == {
+        "real.png": 3,
+        "file-link.png": 6,
+        "folder-link/far.png": 6,
+        **dict.fromkeys(doubles, 0),
+    }
+    for key, other in doubles.items():
+        with pytest.raises(PassedOverError, match=f"^a folder that is read already: {other}$"):
+            folder.read(key)
+    assert folder.read("folder-link/far.png") == b"abcdef"
+    assert sorted(key for key, _ in folder.unreadable) == ["broken.png", "circle.png"]
 
 
 def test_the_root_may_be_a_link_or_end_in_a_slash(tmp_path: Path) -> None:
@@ -92,13 +112,20 @@ def test_backslashes_belong_to_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_names_that_are_no_text_are_noted(tmp_path: Path) -> None:
+def test_names_that_are_no_text_are_escaped(tmp_path: Path) -> None:
     write(tmp_path, "good.png")
-    with open(os.fsencode(tmp_path) + b"/bad\xff.png", "wb"):
-        pass
+    with open(os.fsencode(tmp_path) + b"/bad\xff.png", "wb") as stream:
+        stream.write(b"one")
+    with open(os.fsencode(tmp_path) + b"/twin\xff.png", "wb") as stream:
+        stream.write(b"two")
+    write(tmp_path, "twin\\377.png", b"three")
     folder = Folder(tmp_path)
-    assert [entry.key for entry in folder.walk()] == ["good.png"]
-    assert folder.unreadable == [("bad\\udcff.png", "its name is not valid UTF-8")]
+    found = sorted(entry.key for entry in folder.walk())
+    assert found == ["bad\\377.png", "good.png", "twin\\377.png"]
+    assert [folder.read(key) for key in found] == [b"one", b"x", b"three"]
+    assert os.fsencode(folder.path("bad\\377.png")).endswith(b"/bad\xff.png")
+    told = "cannot be examined: another file has the name that stands for it, twin\\377.png"
+    assert folder.unreadable == [("twin\\377.png", told)]
     list(folder.walk())
     assert len(folder.unreadable) == 1  # a second walk begins anew
 

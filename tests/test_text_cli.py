@@ -60,10 +60,23 @@ def test_the_words_are_one_text() -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_words_are_text_even_where_files_have_their_name() -> None:
-    plain = command("query", "docs/sailing/03.txt", "-k", "1", "--no-hybrid")
-    assert "docs/sailing/" in plain.out
-    assert not plain.out.startswith("1.0000")
+def test_files_are_read_and_words_are_text() -> None:
+    named = command("query", "docs/sailing/03.txt", "-k", "1")
+    assert named.out == "1.0000\tdocs/sailing/03.txt\n"
+    assert named.err == (
+        "aesearch: note: searched with the file docs/sailing/03.txt; for the words themselves put "
+        "them into double quotes: '\"docs/sailing/03.txt\"'\n"
+    )
+    plain = command("query", '"docs/sailing/03.txt"', "-k", "1")
+    assert "searched with the file" not in plain.err
+    two = command("query", "docs/sailing/03.txt", "docs/music/04.txt", "-k", "1")
+    assert [line.split("\t")[1:] for line in two.out.splitlines()] == [
+        ["docs/sailing/03.txt"] * 2,
+        ["docs/music/04.txt"] * 2,
+    ]
+    mixed = command("query", "docs/sailing/03.txt", "boat", "-k", "1")
+    assert "docs/sailing/" in mixed.out
+    assert "docs/sailing/03.txt is a document here, and was taken as a word" in mixed.err
     file = command("query", "--file", "docs/sailing/03.txt", "-k", "2")
     assert file.out.splitlines()[0] == "1.0000\tdocs/sailing/03.txt"
     key = command("query", "--key", "sailing/03.txt", "-k", "2")
@@ -307,7 +320,9 @@ def test_indexes_of_different_kind_side_by_side(home: Path, here: Path) -> None:
     write_pictures(here / "photos", 12, side=16)
     assert command("index", "docs", "--budget", "0").code == 0
     assert command("index", "photos", "--budget", "0").code == 0
-    several = command("query", "--key", "sailing/00.txt")  # a key says nothing of its kind
+    by_key = command("query", "--key", "sailing/00.txt", "-k", "1")  # that only one of them has
+    assert by_key.out == "1.0000\tdocs/sailing/00.txt\n"
+    several = command("query", "--key", "sailing/none.txt")
     assert several.code == 1
     assert one_line(several.err)
     assert "docs, photos" in several.err

@@ -176,10 +176,14 @@ def test_paths_are_exact_for_programs_and_one_line_for_people(here: Path) -> Non
         np.save(folder / names.get(number, f"{number}.npy"), row)
     (folder / "bad\x1b[31m.npy").write_bytes(b"\x93NUMPY")
     assert command("index", "odd", "--budget", "0").code == 3
-    shown = ("red�[31m.npy", "two�lines.npy", "a�tab.npy", "wide\u3000space.npy")
+    shown = (r"red\x1b[31m.npy", r"two\nlines.npy", r"a\ttab.npy", "wide\u3000space.npy")
     for number, line in enumerate(shown):
         np.save("one.npy", rows[number])
         exact = command("query", "one.npy", "-k", "1", "-0").out
         assert exact == f"{folder / names[number]}\0"
         assert command("query", "one.npy", "-k", "1").out == f"1.0000\todd/{line}\n"
+        again = command("query", "--key", f"odd/{line}", "-k", "1")
+        assert again.out == f"1.0000\todd/{line}\n"
+        among = command("query", "one.npy", "--among", f"odd/{line}", "-k", "9")
+        assert among.out == f"1.0000\todd/{line}\n"
     assert "\x1b" not in command("info", "odd").out

@@ -133,6 +133,15 @@ def format_path(path: Path) -> str:
         return escaped(str(path))
 
 
+def print_exactly(path: str) -> None:
+    """Print a path, and what ends it, as the system has it: whatever a terminal can show."""
+    raw = os.fsencode(path)
+    if path.encode(sys.stdout.encoding or "utf-8", "replace") == raw:
+        click.echo(path, nl=False, color=True)  # or click takes away what looks like a color
+    else:
+        click.echo(raw, nl=False)
+
+
 def print_json(value: Any, indent: int | None = None) -> None:
     """Print a value as JSON that is valid text in the encoding of standard output.
 

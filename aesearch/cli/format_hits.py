@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aesearch.cli.console import format_path, print_json, printable
+from aesearch.cli.console import format_path, print_exactly, print_json, printable
 from aesearch.search.hits import Hit
 from aesearch.sources.names import escaped
 
@@ -70,9 +69,7 @@ def _print_paths(answer: Answer, *, tabular: bool) -> None:
         if not tabular and hit.path is None:
             click.echo(f"aesearch: note: '{escaped(hit.key)}' has no file", err=True)
         else:
-            # As bytes: whatever a name holds, and whatever a terminal can show.
-            place = hit.key if tabular else str(hit.path)
-            click.echo(os.fsencode(place) + b"\0", nl=False)
+            print_exactly(f"{hit.key if tabular else hit.path}\0")
 
 
 def _print_table(answer: Answer, *, several: bool, tabular: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,11 +11,12 @@ from typing import TYPE_CHECKING
 from aesearch.sources.names import escaped
 from aesearch.sources.rows import KEYS, REPEATED
 from aesearch.storage.info import IndexInfo, SkippedFile
-from aesearch.wording import counted
+from aesearch.wording import by_suffix, counted
 
 if TYPE_CHECKING:
     from aesearch.sources.columns import UsedColumns
 
+EXTRA = re.compile(r"pip install '?aesearch\[\w+\]'?")
 MOST_NAMED = 6  # unused columns
 
 
@@ -67,13 +70,23 @@ def describe_skipped(skipped: SkippedFiles, facts: IndexInfo) -> str:
         first = skipped.repeated[0]
         parts.append(f"{describe_repeated(skipped)} ({first.key} {escaped(first.reason)})")
     if skipped.unreadable:
-        parts.append(f"{counted(len(skipped.unreadable), thing)} that could not be read")
+        unread = f"{counted(len(skipped.unreadable), thing)} that could not be read"
+        parts.append(unread + _extras(skipped.unreadable))
     if skipped.kept:
         parts.append(describe_kept(skipped, thing))
     if skipped.ignored:
         what = counted(len(skipped.ignored), f"other {thing}")
-        parts.append(f"{what} (no {noun}{'s' * (len(skipped.ignored) != 1)}, or left out by hand)")
+        kinds = "" if facts.tabular else f"{by_suffix(file.key for file in skipped.ignored)}: "
+        none = f"no {noun}{'s' * (len(skipped.ignored) != 1)}, or left out by hand"
+        parts.append(f"{what} ({kinds}{none})")
     return f"left out: {', '.join(parts)}; 'aesearch info {facts.path}' lists them"
+
+
+def _extras(files: Sequence[SkippedFile]) -> str:
+    """How many of some files an optional package would read, and how to have it."""
+    found = Counter(match[0] for file in files if (match := EXTRA.search(file.reason)))
+    parts = [f"{number:,} would with {install}" for install, number in found.most_common()]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def describe_repeated(skipped: SkippedFiles) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,13 +14,14 @@ import click
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import quiet_decoders
 from aesearch.cli.format_hits import Answer, print_answer
+from aesearch.cli.given import STDIN, Given, kind_of_all, look_at_all, with_words
 from aesearch.cli.options import TakingText, output_option, refuse_undrawable
-from aesearch.errors import ContentError
-from aesearch.modalities import MODALITIES, Modality
-from aesearch.modalities import modality as modality_of
+from aesearch.errors import AesearchError, ContentError
+from aesearch.modalities import Modality
 from aesearch.search.index import Index
+from aesearch.sources.names import escaped
 from aesearch.storage.folder import IndexFolder
-from aesearch.storage.places import find
+from aesearch.storage.places import all_places, find
 from aesearch.wording import counted
 
 
@@ -76,7 +77,8 @@ def query(
 
     In an index of pictures, or of vectors (.npy), every argument is a file, and - is one on
     standard input; each row of an array is a query. In an index of documents the arguments are one
-    text, whatever files there are; --file names a document, and - is a text on standard input.
+    text, unless each of them is a file: then each is a query, as with --file; - is a text on
+    standard input. What a file is, is looked at, and not told from its name.
 
     A TEXT, in single quotes for the shell, may hold "exact phrase", -word, NOT, OR, title:word and
     begin*: query 'jaguar -car'.
@@ -86,18 +88,21 @@ def query(
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
     _check_query(words, files, keys, sheet, hybrid=hybrid)
-    named = next((name for name in (*files, *words) if name != "-"), None)
-    near, kind = Path(named) if named else None, _kind(files, words)
-    if explain or hybrid is not None:
-        kind = _with_words().name
-    with Index(find(place, near, kind)) as index, quiet_decoders():
+    given, named = look_at_all(words), look_at_all(files)
+    near = next((Path(one.name) for one in (*named, *given) if one.name != STDIN), None)
+    kind = with_words() if explain or hybrid is not None else kind_of_all([*named, *given])
+    found = _place_of(keys) if place is None and keys and kind is None else None
+    found = found or find(place, near, kind.name if kind else None)
+    with Index(found) as index, quiet_decoders():
         folder = index.folder
-        _check_modality(index, words, files, sheet, explain=explain, hybrid=hybrid)
+        _check_modality(index, given, named, sheet, explain=explain, hybrid=hybrid)
+        if folder.modality.has_words:
+            _note_readings(given)
         answers = [_search_by_key(index, key, top, limits, explain=explain) for key in keys]
         if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
             hybrid = bool(hybrid)
         limits["hybrid"] = hybrid
-        queries = list(_queries(words, files, folder.modality))
+        queries = list(_queries(given, named, folder.modality))
         results = [_search(index, *one, top, limits, explain=explain) for one in queries]
         answers += [answer for answer in results if isinstance(answer, Answer)]
         tabular = folder.is_tabular
@@ -156,6 +161,7 @@ def _search_by_key(
     index: Index, key: str, top: int, limits: Mapping[str, Any], *, explain: bool
 ) -> Answer:
     """Search with an item of the index."""
+    key = index.folder.key_meant(key)
     hits = index.similar(key, top, **limits)
     why = [index.explain_similar(key, hit.key) for hit in hits] if explain else []
     return Answer(key, index.path_of(key), hits, why)
@@ -211,8 +217,8 @@ def _explain_no_hits(answers: list[Answer], threshold: float | None, among: str 
 
 def _check_modality(
     index: Index,
-    words: tuple[str, ...],
-    files: tuple[str, ...],
+    words: Sequence[Given],
+    files: Sequence[Given],
     sheet: Path | None,
     *,
     explain: bool,
@@ -222,77 +228,86 @@ def _check_modality(
     modality = index.folder.modality
     refuse_undrawable(sheet, modality)
     if modality.has_words:
-        foreign = [name for name in (*files, *words) if _is_foreign(name)]
+        kinds = [one.kind for one in (*files, *words) if one.is_file]
+        foreign = [kind.noun for kind in kinds if kind and kind is not modality]
         if foreign and len(foreign) == len(files) + len(words):
-            noun = _claimed_by(foreign[0]).noun
             raise click.UsageError(
-                f"{foreign[0]} is a {noun}, and {index.name} is an index of {modality.noun}s: give "
-                f"it a text, or choose an index of {noun}s with --index"
+                f"{escaped((*files, *words)[0].name)} is a {foreign[0]}, and {index.name} is an "
+                f"index of {modality.noun}s: give it a text, or choose an index of {foreign[0]}s "
+                "with --index"
             )
         return
     if explain or hybrid is not None:
         name = "--explain" if explain else "--hybrid"
         raise click.UsageError(f"{name} is for documents; this is an index of {modality.noun}s")
-    if words and not any(name == "-" or Path(name).exists() for name in words):
+    if words and not any(one.is_file for one in words):
         raise click.UsageError(
             f"{index.name} is an index of {modality.noun}s and takes files, but there is no file "
-            f"'{words[0]}'; a text is for an index of documents: choose one with --index"
+            f"'{words[0].name}'; a text is for an index of documents: choose one with --index"
         )
 
 
-def _with_words() -> Modality:
-    """The kind that typed words search."""
-    return next(kind for name in MODALITIES if (kind := modality_of(name)).has_words)
-
-
-def _claimed_by(name: str) -> Modality:
-    """The kind that a file's name is of; typed words search the one that has words."""
-    kinds = map(modality_of, MODALITIES)
-    return next((kind for kind in kinds if not kind.has_words and kind.claims(name)), _with_words())
-
-
-def _is_foreign(name: str) -> bool:
-    """Whether this is a file of a kind that has no words."""
-    return not _claimed_by(name).has_words and Path(name).is_file()
-
-
-def _kind(files: tuple[str, ...], words: tuple[str, ...]) -> str | None:
-    """The modality of the query, where it is known: that of the files' names, or a text.
-
-    Whether they exist is checked later: a name mistyped is no text.
-    """
-    named = [name for name in (*files, *words) if name != "-"]
-    if not named:
-        return None
-    kinds = {_claimed_by(name).name for name in named}
-    return kinds.pop() if len(kinds) == 1 else _with_words().name
-
-
 def _queries(
-    words: tuple[str, ...], files: tuple[str, ...], modality: Modality
+    words: Sequence[Given], files: Sequence[Given], modality: Modality
 ) -> Iterator[tuple[str, Any]]:
     """Name and content of each query: a path, bytes, a vector, or the text itself."""
-    typed = modality.has_words
-    for name in files if typed else (*files, *words):
-        content = sys.stdin.buffer.read() if name == "-" else Path(name)
-        for part, own in modality.questions(content):
-            yield f"{name}{part}", own
-    if typed and words == ("-",):
-        yield "-", _text_on_stdin()
-    elif typed and words:
-        yield " ".join(words), " ".join(words)
+    typed = modality.has_words and not _are_files(words)
+    for one in files if typed else (*files, *words):
+        for part, own in modality.questions(one.query):
+            yield f"{one.name}{part}", own
+    if typed and words:
+        text = " ".join(one.name for one in words)
+        yield text, _text_of(words[0].content) if text == STDIN else text
 
 
-def _text_on_stdin() -> str:
+def _are_files(words: Sequence[Given]) -> bool:
+    """Whether all arguments of a query name files, which then are what is searched with."""
+    return bool(words) and all(one.is_file and one.name != STDIN for one in words)
+
+
+def _note_readings(words: Sequence[Given]) -> None:
+    """Say what was taken for a file, or for words, where it could be the other."""
+    if _are_files(words):
+        for one in words:
+            if isinstance(one.content, Path):
+                click.echo(
+                    f"aesearch: note: searched with the file {escaped(one.name)}; for the words "
+                    f"themselves put them into double quotes: '\"{escaped(one.name)}\"'",
+                    err=True,
+                )
+        return
+    for one in words:
+        if isinstance(one.content, Path) and re.search(r"[./]", one.name):
+            noun = one.kind.noun if one.kind is not None else "file"
+            click.echo(
+                f"aesearch: note: {escaped(one.name)} is a {noun} here, and was taken as a word "
+                "beside the others; alone it is searched with as a file",
+                err=True,
+            )
+
+
+def _text_of(content: Path | bytes | None) -> str:
     """The text on standard input, in whatever encoding."""
     from aesearch.modalities.texts.charset import decode, refuse_binary
 
-    content = sys.stdin.buffer.read()
+    assert isinstance(content, bytes)
     try:
         refuse_binary(content)
         return decode(content)
     except ContentError as error:
         raise ContentError(f"standard input: {error}") from error
+
+
+def _place_of(keys: Sequence[str]) -> Path | None:
+    """The one index that has the first of these keys; None where there is not one."""
+    holding = []
+    for place in all_places():
+        with suppress(AesearchError):
+            folder = IndexFolder(place)
+            with closing(folder):
+                folder.key_meant(keys[0])
+                holding.append(place)
+    return holding[0] if len(holding) == 1 else None
 
 
 def _contents_of(index: Index, answers: list[Answer]) -> dict[str, bytes]:

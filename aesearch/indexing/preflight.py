@@ -19,6 +19,7 @@ from aesearch.sources.base import STANDARD_INPUT, Entry, Source
 from aesearch.sources.changes import Changes
 from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.detect import kind_of
+from aesearch.sources.names import as_text, escaped
 from aesearch.sources.table import used_columns
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout
@@ -160,7 +161,12 @@ def walk(source: Source) -> list[Entry]:
 
 
 def refuse_foreign(layout: Layout) -> None:
-    """Never make an index in a folder that holds something else."""
+    """Never make an index in a folder that holds something else, or that FAISS cannot name."""
+    if as_text(str(layout.root)) != str(layout.root):
+        raise ParameterError(
+            f"an index cannot be made at {escaped(str(layout.root))}, a path that is not UTF-8; "
+            "name another place with --index"
+        )
     if not layout.root.exists():
         return
     if not layout.root.is_dir():

@@ -42,7 +42,7 @@ def why_nothing_is_known(
         return (
             "the code gives no weight to what so many documents hold "
             f"({', '.join(learned[:SHOWN])}); add a word that fewer hold, or search by "
-            "words too"
+            "words too: with hybrid, or without a threshold"
         )
     if not telling:
         return f"no {'document holds' if by_words else 'code knows'} {', '.join(texts[:SHOWN])}"

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aesearch.errors import ContentError, SourceError, UnreachableError
+from aesearch.errors import ContentError, PassedOverError, SourceError, UnreachableError
 from aesearch.modalities.parts import is_part, split_part
 from aesearch.sources.base import MAX_BYTES, Entry, stamp_of
+from aesearch.sources.names import as_text, path_below
 
 if TYPE_CHECKING:
     from aesearch.sources.columns import Columns, UsedColumns
@@ -36,15 +37,9 @@ def is_passed_over(key: str) -> bool:
 
 
 def is_walked(root: Path, key: str) -> bool:
-    """Whether a walk of a folder finds this key: a visible file, and no link on the way to it."""
-    path = root / key
-    ways = path.parents[: key.count("/")]
-    return (
-        not Path(key).is_absolute()
-        and not is_passed_over(key)
-        and path.is_file()
-        and not any(way.is_symlink() for way in ways)
-    )
+    """Whether a walk of a folder finds this key: a visible file."""
+    path = Path(path_below(str(root), key))
+    return not Path(key).is_absolute() and not is_passed_over(key) and path.is_file()
 
 
 class Folder:
@@ -80,51 +75,79 @@ class Folder:
         self.root = root.resolve()
         self._prefix = str(self.root).rstrip(os.sep)
         self.unreadable: list[tuple[str, str]] = []
+        self._doubles: dict[str, str] = {}
 
     def walk(self) -> Iterator[Entry]:
         """Yield every visible regular file, in no particular order.
 
-        Folders that cannot be read, links that lead nowhere, and names that are not text, are
-        kept in `unreadable`.
+        Links are followed, those to folders after everything else and in the order of their names.
+        A folder that was looked into already, by another way, is one entry, which `read` refuses:
+        neither loops nor doubles come of links. Folders that cannot be read, and links that lead
+        nowhere, are kept in `unreadable`.
         """
-        self.unreadable = []
-        prefix = len(self._prefix) + 1
-        folders = [str(self.root)]
-        while folders:
-            for item in self._listing(folders.pop()):
-                if item.name.startswith("."):
-                    continue
+        self.unreadable, self._doubles = [], {}
+        seen = dict.fromkeys(map(_identity, self.root.parents), "one that it lies in")
+        seen[_identity(self.root)] = "the source itself"
+        folders, links = [(str(self.root), False)], list[str]()
+        while folders or links:
+            if not folders:
+                links.sort(reverse=True)
+                yield from self._entered(links.pop(), True, seen, folders)
+                continue
+            folder, linked = folders.pop()
+            for item in self._listing(folder):
                 try:
-                    if item.is_dir(follow_symlinks=False):
-                        if item.name not in SKIPPED_FOLDERS:
-                            folders.append(item.path)
-                    elif item.is_file():
-                        status = item.stat()
-                        key = item.path[prefix:].replace(os.sep, "/")
-                        key.encode()  # a name that is not text cannot be kept or shown
-                        yield Entry(key, status.st_size, stamp_of(status))
-                    elif item.is_symlink() and not os.path.exists(item.path):
-                        self._note(item.path[prefix:], "a link that leads nowhere just now")
-                except UnicodeEncodeError:
-                    self._note(item.path[prefix:], "its name is not valid UTF-8")
+                    if item.is_dir() and item.is_symlink():
+                        links.append(item.path)
+                    elif item.is_dir():
+                        yield from self._entered(item.path, linked, seen, folders)
+                    else:
+                        yield from self._file(item)
                 except OSError as error:
-                    self._note(item.path[prefix:], f"cannot be examined: {error.strerror}")
+                    self._note(item.path, f"cannot be examined: {error.strerror}")
+
+    def _file(self, item: os.DirEntry[str]) -> Iterator[Entry]:
+        """The entry of a regular file; of what is something else, a device say, none."""
+        if item.is_file():
+            status = item.stat()
+            yield Entry(self._key(item.path), status.st_size, stamp_of(status))
+        elif item.is_symlink() and not os.path.exists(item.path):
+            self._note(item.path, "a link that leads nowhere just now")
+
+    def _entered(
+        self, path: str, linked: bool, seen: dict[object, str], folders: list[tuple[str, bool]]
+    ) -> Iterator[Entry]:
+        """Go into a folder next; one that was seen before is an entry itself where a link led."""
+        key, identity = self._key(path), _identity(path)
+        if linked and identity in seen:
+            self._doubles[key] = seen[identity]
+            yield Entry(key, 0, stamp_of(os.lstat(path)))
+        else:
+            seen.setdefault(identity, key)
+            folders.append((path, linked))
+
+    def _key(self, path: str) -> str:
+        """The key of a path below the source."""
+        inside = path[len(self._prefix) + 1 :]
+        key = as_text(inside).replace(os.sep, "/")
+        if key != inside and os.path.lexists(f"{self._prefix}/{key}"):
+            raise OSError(None, f"another file has the name that stands for it, {key}")
+        return key
 
     def _listing(self, folder: str) -> list[os.DirEntry[str]]:
-        """Entries of a folder; one that cannot be read is noted."""
+        """What is visible in a folder; one that cannot be read is noted."""
         try:
             with os.scandir(folder) as entries:
-                return list(entries)
+                return [item for item in entries if not _is_hidden(item)]
         except OSError as error:
             if folder == str(self.root):
                 raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
-            inside = folder[len(self._prefix) + 1 :]
-            self._note(inside, f"folder cannot be read: {error.strerror}")
+            self._note(folder, f"folder cannot be read: {error.strerror}")
             return []
 
     def path(self, key: str) -> Path:
         """Path of a key."""
-        return self.root / key
+        return Path(path_below(self._prefix, key))
 
     def read(self, key: str) -> bytes:
         """Content of a file.
@@ -133,11 +156,15 @@ class Folder:
         ------
         UnreachableError
             If it cannot be looked at.
+        PassedOverError
+            If it is a folder that is read already, under another name.
         ContentError
             If it is larger than 512 MiB.
         """
+        if key in self._doubles:
+            raise PassedOverError(f"a folder that is read already: {self._doubles[key]}")
         # Joined as strings: on two cores the interpreter's lock is what is short.
-        return read_file(f"{self._prefix}/{key}")
+        return read_file(path_below(self._prefix, key))
 
     def labels(self, keys: Sequence[str]) -> list[str]:
         """Folder of each key."""
@@ -148,8 +175,18 @@ class Folder:
         return [""] * len(keys)
 
     def _note(self, path: str, reason: str) -> None:
-        shown = path.encode("utf-8", "backslashreplace").decode()
-        self.unreadable.append((shown.replace(os.sep, "/"), reason))
+        inside = as_text(path[len(self._prefix) + 1 :])
+        self.unreadable.append((inside.replace(os.sep, "/"), reason))
+
+
+def _is_hidden(item: os.DirEntry[str]) -> bool:
+    return item.name.startswith(".") or (item.name in SKIPPED_FOLDERS and item.is_dir())
+
+
+def _identity(path: str | Path) -> object:
+    """What tells whether two paths lead to one folder."""
+    status = os.stat(path)
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
 
 
 def read_file(path: str | Path) -> bytes:

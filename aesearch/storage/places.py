@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from aesearch.errors import IndexNotFoundError
+from aesearch.sources.names import canonical, escaped
 from aesearch.storage.card import Card
 from aesearch.storage.layout import Layout
 
@@ -31,7 +32,9 @@ def place_for(source: Path, name: str | Path | None = None) -> Path:
     By default it has the name of the source as the user wrote it, also where that is a link.
     """
     if name is None:
-        return home() / Path(os.path.abspath(source)).name
+        plain = home() / Path(os.path.abspath(source)).name
+        # A name that cannot be shown cannot be typed, and is none to some libraries.
+        return plain if Layout(plain).exists() else home() / escaped(plain.name)
     return _named(name)
 
 
@@ -41,7 +44,12 @@ def _named(name: str | Path) -> Path:
         return Path(text)
     # A folder of this name here is more often the source than an index of it.
     here, there = Path(text), home() / text
-    return here if Layout(here).exists() and not Layout(there).exists() else there
+    if Layout(here).exists() and not Layout(there).exists():
+        return here
+    if text.isascii() or Layout(there).exists():
+        return there
+    alike = (place for place in all_places() if canonical(place.name) == canonical(text))
+    return next(alike, home() / escaped(text))
 
 
 def card_of(place: Path) -> Card:
@@ -63,10 +71,10 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
     ----------
     name : str or Path, optional
         A path, or a name in the home.
-    near : Path, optional
-        A file; the index whose source holds it is preferred where there are several.
     kind : str, optional
-        Likewise, those of this modality.
+        A modality; its indexes are preferred where there are several.
+    near : Path, optional
+        A file; likewise, and after that, the index whose source holds it.
 
     Raises
     ------
@@ -82,13 +90,13 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
         raise IndexNotFoundError(
             f"there is no index in {home().absolute()}; 'aesearch index SOURCE' makes one"
         )
+    if len(places) > 1 and kind is not None:
+        of_kind = [p for p in places if card_of(p).kind == kind]
+        places = of_kind or places
     if len(places) > 1 and near is not None:
         near = near.resolve()
         containing = [p for p in places if near.is_relative_to(card_of(p).source)]
         places = containing or places
-    if len(places) > 1 and kind is not None:
-        of_kind = [p for p in places if card_of(p).kind == kind]
-        places = of_kind or places
     if len(places) > 1:
         names = ", ".join(path.name for path in places)
         raise IndexNotFoundError(f"several indexes fit: {names}; choose one with --index NAME")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
@@ -21,7 +22,7 @@ from aesearch.sources.base import Entry, Source
 from aesearch.sources.open import open_source
 from aesearch.storage.schema import NewItem, Skipped
 from aesearch.types import Array, Floats, Ids, Progress, silent
-from aesearch.wording import counted
+from aesearch.wording import by_suffix, counted
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
@@ -35,6 +36,7 @@ KEPT_OUT = 1000
 # Bytes above which samples lie in an unnamed file, which the system may push out of memory.
 IN_MEMORY = 2 << 30
 FEW = 500
+REASONS = 3  # that are told of why nothing could be read
 
 
 @dataclass
@@ -283,11 +285,21 @@ class Gathered(NamedTuple):
     def require(self, source: Source, noun: str) -> None:
         """Raise SourceError if nothing could be read."""
         if not self.items:
-            others = counted(len(self.skipped), "other file")
             raise SourceError(
-                f"{source.root} holds no {noun} that can be read ({others}); name the folder that "
-                f"holds the {noun}s"
+                f"{source.root} holds no {noun} that can be read ({_why(self.skipped)}); name the "
+                f"folder that holds the {noun}s"
             )
+
+
+def _why(skipped: Sequence[Skipped]) -> str:
+    """Why files are no items, the most frequent reasons first."""
+    others = [file.key for file in skipped if file.ignored]
+    reasons = Counter(file.reason for file in skipped if not file.ignored)
+    parts = [f"{counted(n, 'file')}: {reason}" for reason, n in reasons.most_common(REASONS)]
+    rest = reasons.total() - sum(number for _, number in reasons.most_common(REASONS))
+    parts += [f"{counted(rest, 'file')}: for other reasons"] * bool(rest)
+    parts += [f"{counted(len(others), 'other file')}: {by_suffix(others)}"] * bool(others)
+    return "; ".join(parts) or "no files"
 
 
 def room(shape: tuple[int, ...], dtype: DTypeLike) -> Array:

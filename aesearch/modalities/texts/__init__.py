@@ -50,9 +50,11 @@ class Texts(Modality):
         return is_document(name)
 
     def looks_like(self, content: bytes, name: str) -> bool:
-        """Whether a text can be taken out of it."""
+        """Whether a text can be taken out of it; a PDF is one although it may hold none."""
         from aesearch.modalities.texts.extract import extract
 
+        if content.startswith(b"%PDF-"):
+            return True
         try:
             extract(content, name)
         except ContentError:

@@ -46,6 +46,10 @@ class Vectors(Modality):
         """Whether a file has the name of an array."""
         return name.lower().endswith(SUFFIX)
 
+    def looks_like(self, content: bytes, name: str) -> bool:
+        """Whether a file begins as an array does."""
+        return content.startswith(b"\x93NUMPY")
+
     def path_of(self, content: Content) -> Path | None:
         """The path that a text or a path is; a vector itself has none."""
         return Path(content) if isinstance(content, str | Path) else None
