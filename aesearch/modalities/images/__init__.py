@@ -92,12 +92,6 @@ class Images(Modality):
 
         return as_png(np.asarray(open_picture(_channels_last(content))))
 
-    def looks_like(self, content: bytes, name: str) -> bool:
-        """Whether a file begins as one of a picture does."""
-        from aesearch.modalities.images.formats import looks_like_picture
-
-        return looks_like_picture(content)
-
     def describe_input(self, config: Mapping[str, Any]) -> str:
         """The size in pixels."""
         return f"{config['side']}x{config['side']} pixels"
