@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from operator import itemgetter
 
 # Bytes that text hardly ever holds; of the others below 32, tab, line end and page end are text.
@@ -27,6 +27,7 @@ PRIOR = {"cp1252": 1.03, **dict.fromkeys(RARE, 0.75)}  # the commonest, where ot
 HALVED = frozenset(
     {"gb18030", "big5hkscs", "cp932", "shift_jis_2004", "euc_jis_2004", "cp949", "euc_kr", "johab"}
 )
+LOOKED_AT = 64  # words, and letters of each
 TORN_COSTS = 4.0
 TRIED = 12
 # chardet has no model of Albanian, and takes its letters for Baltic ones.
@@ -65,7 +66,7 @@ def guess(sample: bytes) -> str:
     if score < UNSURE and sample[-1:] > b"\x7f":
         others = (_best_page(sample[: len(sample) - cut]) for cut in range(1, 4))
         others = (one for one in others if one[0] in HALVED)  # it ended within a character
-        best, score = max((best, score), *others, key=itemgetter(1))
+        best, score = max([(best, score), *others], key=itemgetter(1))
     if score < WIDE_WHEN_UNSURE and not LATIN_WORD.search(sample):
         best = guess_wide(sample, least=1.0) or best
     if score < NOISE and len(HIGH.findall(sample)) > NOISE_FROM:
@@ -116,9 +117,11 @@ def is_all_signs(sample: bytes) -> bool:
 def torn_share(text: str) -> float:
     """Return how many words are torn by signs, or mixed, per letter beyond ASCII; 1 at most."""
     beyond = len(text) - len(text.encode("ascii", "ignore"))
-    words = [word for word in WORD.findall(text) if not word.isascii()]
-    torn = len(TORN.findall(text)) + sum(map(_is_mixed, words))
-    return min(1.0, torn / max(1, beyond))
+    words = (found[0][:LOOKED_AT] for found in WORD.finditer(text))
+    strange = list(islice((word for word in words if not word.isascii()), LOOKED_AT))
+    letters = sum(letter > "\x7f" for word in strange for letter in word)
+    torn = len(TORN.findall(text)) / max(1, beyond)
+    return min(1.0, torn + sum(map(_is_mixed, strange)) / max(1, letters))
 
 
 def _is_mixed(word: str) -> bool:
