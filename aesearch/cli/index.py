@@ -12,7 +12,13 @@ import click
 
 from aesearch._renamed import current_name
 from aesearch.cli import DONE, SOME_SKIPPED
-from aesearch.cli.console import format_bytes, format_seconds, progress_bars, quiet_decoders
+from aesearch.cli.console import (
+    format_bytes,
+    format_seconds,
+    printable,
+    progress_bars,
+    quiet_decoders,
+)
 from aesearch.cli.format_check import describe_encoder, describe_untrained
 from aesearch.cli.format_skipped import (
     SkippedFiles,
@@ -23,6 +29,7 @@ from aesearch.cli.format_skipped import (
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import DTYPES, ENGINES
+from aesearch.modalities.notes import collected_notes
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
 from aesearch.storage.info import IndexInfo
 from aesearch.wording import counted
@@ -107,6 +114,11 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     help="Of a table or .npz: classes; of .npy, a file.",
 )
 @click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Of texts that are not UTF-8: cp1251, latin-1, ... Default: it is found out.",
+)
+@click.option(
     "--weighting",
     type=click.Choice(WEIGHTINGS),
     help="Term weighting of documents; auto lets the check choose.",
@@ -169,7 +181,7 @@ def index(
         return _print_forecast(found, as_json=as_json)
     from aesearch.indexing.build import update
 
-    with quiet_decoders(), progress_bars(sys.stderr) as progress:
+    with quiet_decoders(), progress_bars(sys.stderr) as progress, collected_notes() as notes:
         opened, done = update(
             source,
             place,
@@ -191,6 +203,7 @@ def index(
         "repeated_keys": len(skipped.repeated),
         "ignored": len(skipped.ignored),
         "columns": done.columns.as_dict() if done.columns else None,
+        "notes": dict(notes),
         "encoder": facts.encoder,
         "check": facts.check,
         "trained": facts.trained,
@@ -246,6 +259,9 @@ def _print_summary(
         click.echo(f"  {describe_columns(done.columns)}")
     if skipped:
         click.echo(f"  {describe_skipped(skipped, facts)}")
+    for text, times in summary["notes"].items():
+        many = f" ({counted(times, thing)})" if times > 1 else ""
+        click.echo(f"  note: {printable(text)}{many}")
     for line in describe_encoder(facts, noun) if done.trained else describe_untrained(facts, noun):
         click.echo(f"  {line}")
     if drift and drift.has_drifted:

@@ -17,6 +17,7 @@ from aesearch.cli.options import TakingText, output_option, refuse_undrawable
 from aesearch.errors import ContentError
 from aesearch.modalities import MODALITIES, Modality
 from aesearch.modalities import modality as modality_of
+from aesearch.modalities.notes import collected_notes
 from aesearch.search.index import Index
 from aesearch.storage.places import find
 from aesearch.wording import counted
@@ -156,8 +157,9 @@ def _search(
 ) -> Answer | _Failure:
     """Search with a text, a file, or what was on standard input."""
     try:
-        query = index.prepare(content)
-        for note in index.notes(query) if query.typed else ():
+        with collected_notes() as taken:
+            query = index.prepare(content)
+        for note in (*taken, *(index.notes(query) if query.typed else ())):
             click.echo(f"aesearch: note: {note}", err=True)
         hits = index.search(query, top, **limits)
     except ContentError as error:
@@ -268,15 +270,18 @@ def _queries(
 
 
 def _text_on_stdin() -> str:
-    """The text on standard input, in whatever encoding."""
-    from aesearch.modalities.texts.charset import decode, refuse_binary
+    """The text on standard input, in whatever encoding, read as a file is."""
+    from aesearch.modalities.texts.charset import GUESSED, read_text, refuse_binary
 
     content = sys.stdin.buffer.read()
     try:
         refuse_binary(content)
-        return decode(content)
+        text, guessed = read_text(content)
     except ContentError as error:
         raise ContentError(f"standard input: {error}") from error
+    if guessed:
+        click.echo(f"aesearch: note: {GUESSED.format(guessed)}", err=True)
+    return text
 
 
 def _contents_of(index: Index, answers: list[Answer]) -> dict[str, bytes]:

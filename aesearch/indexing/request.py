@@ -16,7 +16,7 @@ from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
 from aesearch.errors import ParameterError, SourceError
 from aesearch.modalities import modality
-from aesearch.settings import Settings, format_parameters, parse_seconds, plain
+from aesearch.settings import Settings, format_parameters, parse_seconds, plain, require_encoding
 from aesearch.sources.arrays import open_array
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
@@ -68,6 +68,11 @@ class Choices:
         elif "bits" in changes and "form" not in changes:
             changes["form"] = "bits" if changes["bits"] else "float"
         return cls(changes, parameters, whole)
+
+    @property
+    def encoding(self) -> str:
+        """The encoding that was chosen, or ""; raises ParameterError where there is none such."""
+        return require_encoding(self.changes.get("encoding", ""))
 
     @property
     def encoder(self) -> str:
@@ -131,7 +136,7 @@ class Choices:
 def _opened(
     source: str | Path | Array,
     path: str | Path | None,
-    kind: str,
+    choices: Choices,
     columns: Columns | None,
     keys: Sequence[object] | None,
     labels: Sequence[object] | None,
@@ -146,13 +151,15 @@ def _opened(
     if str(source) == STANDARD_INPUT and path is None:
         raise ParameterError("what comes on standard input needs a place: --index NAME")
     layout = Layout(place_for(Path(source), path))
+    kind, encoding = choices.kind, choices.encoding
     if layout.exists():  # with what it knows already
         card = Card.read(layout.card)
         if Path(source).exists() and not Path(source).is_dir():  # before its columns are looked for
             require_source(layout, card, Path(source).resolve())
         columns = (columns or Columns()).over(card.columns)
         kind = card.kind if kind == "auto" else kind
-    return layout, open_source(source, columns or None, sys.stdin, kind)
+        encoding = encoding or card.settings.encoding
+    return layout, open_source(source, columns or None, sys.stdin, kind, encoding)
 
 
 def _is_forced(encoder: str) -> bool:
@@ -227,7 +234,7 @@ class Request:
         if seconds is not None and not 0 <= seconds < inf:
             raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
         choices = Choices.of(settings)
-        layout, opened = _opened(source, path, choices.kind, columns, keys, labels)
+        layout, opened = _opened(source, path, choices, columns, keys, labels)
         if seconds == 0 and _is_forced(choices.encoder):
             raise ParameterError(
                 "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"

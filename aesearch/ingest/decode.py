@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.modalities import Read
+from aesearch.modalities.notes import note
 from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
 from aesearch.types import Progress, silent
@@ -85,6 +86,8 @@ def decode(
                 finished = pending.popleft().result()
                 done += len(finished)
                 progress("reading", done, len(entries))
+                for one in finished:  # here, as notes are collected by threads
+                    note(getattr(one.sample, "note", ""))
                 yield from finished
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

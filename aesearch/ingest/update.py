@@ -40,7 +40,8 @@ def source_of(folder: IndexFolder) -> Source:
     SourceError
         If it is gone, as an array in memory is.
     """
-    return open_source(folder.source, folder.card.columns or None, kind=folder.card.kind)
+    card, encoding = folder.card, folder.settings.encoding
+    return open_source(folder.source, card.columns or None, kind=card.kind, encoding=encoding)
 
 
 def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
@@ -144,7 +145,9 @@ def _is_lost(batch: Sequence[Decoded]) -> bool:
 
 def _reader(folder: IndexFolder, source: Source) -> Read:
     folder.modality.warm_up()
-    return folder.modality.reader(folder.snapshot().features, plain=source.plain)
+    return folder.modality.reader(
+        folder.snapshot().features, plain=source.plain, encoding=source.encoding
+    )
 
 
 def _apply_unread(

@@ -10,10 +10,10 @@ from contextvars import ContextVar
 _collected: ContextVar[Counter[str] | None] = ContextVar("_collected", default=None)
 
 
-def note(text: str) -> None:
-    """Take a note; where none are collected, it is forgotten."""
+def note(text: str, *, once: bool = False) -> None:
+    """Take a note, as often as it is met, or once; where none are collected, it is forgotten."""
     notes = _collected.get()
-    if notes is not None and text:
+    if notes is not None and text and not (once and text in notes):
         notes[text] += 1
 
 

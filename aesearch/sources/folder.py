@@ -41,6 +41,7 @@ class Folder:
     """
 
     plain = False
+    encoding = ""
     kind: str | None = None
     columns: Columns | None = None
     used_columns: UsedColumns | None = None

@@ -6,10 +6,11 @@ import codecs
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import IO
 
-from aesearch.errors import ContentError, ParameterError
+from aesearch.errors import ContentError
 from aesearch.modalities.notes import note
 from aesearch.modalities.texts.detect import CONTROLS, decoded, guess, guess_wide
 
@@ -71,6 +72,8 @@ def refuse_binary(content: bytes, encoding: str = "") -> None:
 
 
 def _holds_binary(content: bytes) -> bool:
+    if b"\x1b$" in content and b"\0" not in content and content.isascii():  # ISO 2022
+        return False
     controls = len(content) - len(content.translate(None, CONTROLS))
     # Terminal logs and typewriters' backspaces are ASCII; elsewhere a few such bytes mean data.
     return b"\0" in content or bool(controls and controls > len(content) * share_allowed(content))
@@ -87,29 +90,6 @@ def mark_of(content: bytes) -> tuple[bytes, str]:
         if content.startswith(mark):
             return mark, encoding
     return b"", ""
-
-
-def require_encoding(name: str) -> str:
-    """Return Python's name of an encoding; "" stays so, and means that it is found out.
-
-    Raises
-    ------
-    ParameterError
-        If Python has no such encoding of texts.
-    """
-    if not name:
-        return ""
-    try:
-        found = codecs.lookup(name)
-        if not found._is_text_encoding:
-            raise LookupError
-        b"".decode(found.name)
-    except (LookupError, ValueError, UnicodeError):
-        raise ParameterError(
-            f"unknown encoding '{name}'; name one of Python's, such as utf-8, cp1251, latin-1, "
-            "cp850, koi8-r, shift_jis, gb18030 or utf-16"
-        ) from None
-    return found.name
 
 
 def decode(content: bytes, declared: str = "") -> str:
@@ -147,7 +127,9 @@ def read_text(content: bytes, declared: str = "", chosen: str = "") -> tuple[str
     content = content[len(mark) :]
     is_utf8 = _is_utf8(content)
     for named in filter(None, (chosen, _known(declared))):
-        text = None if is_utf8 and _is_like_ascii(named) else _as_named(content, named)
+        if is_utf8 and _is_like_ascii(named):
+            break
+        text = _as_named(content, named, sure=named == chosen)
         if text is not None:
             return _cleaned(text, content), ""
     text, guessed = (content.decode(), "") if is_utf8 else _found_out(content)
@@ -155,14 +137,14 @@ def read_text(content: bytes, declared: str = "", chosen: str = "") -> tuple[str
 
 
 def _is_utf8(content: bytes) -> bool:
-    if b"\0" in content or SEVEN_BITS.search(content):
+    if _holds_binary(content) or SEVEN_BITS.search(content):
         return False
     return decoded(content, "utf-8") is not None
 
 
-def _as_named(content: bytes, named: str) -> str | None:
+def _as_named(content: bytes, named: str, *, sure: bool) -> str | None:
     """Return the text in an encoding that was named, or None where it is not in it."""
-    if named.startswith(WIDE):
+    if named.startswith(WIDE) and not sure:
         return _bearable(content.decode(named, "replace")) if b"\0" in content else None
     return decoded(content, named)
 
@@ -231,7 +213,7 @@ def decoded_lines(stream: IO[bytes], chosen: str = "") -> Iterator[str]:
         if text is None:
             if not other:
                 other = _found_out(chunk)[1] or "utf-8"
-                note(GUESSED.format(other))
+                note(GUESSED.format(other), once=True)
             text = chunk.decode(other, "replace")
         yield from io.StringIO(text, newline="")  # splits where files do, not at U+2028
 
@@ -247,7 +229,7 @@ def _whole_encoding(chunk: bytes, chosen: str) -> str:
     if b"\0" in chunk or SEVEN_BITS.search(chunk):
         guessed = _found_out(chunk)[1]
     if guessed and not _is_like_ascii(guessed):
-        note(GUESSED.format(guessed))
+        note(GUESSED.format(guessed), once=True)
         return guessed
     return ""
 
@@ -277,9 +259,10 @@ def _known(declared: str) -> str:
     """Return Python's name of a declared encoding, or the empty string."""
     try:
         name = codecs.lookup(declared.strip().strip("\"'")).name
-        b"-".decode(name)  # LookupError for what is a codec of something else, such as base64
+        with suppress(UnicodeError):
+            b"-".decode(name)  # LookupError for a codec of something else, as base64 is
         return WIDER.get(name, name)
-    except (LookupError, ValueError):  # unknown, or not even a name; or of no half a character
+    except (LookupError, ValueError):  # unknown, or not even a name
         return ""
 
 
@@ -322,6 +305,8 @@ def _guessed(content: bytes) -> str:
 
 def _sample(content: bytes, start: int) -> bytes:
     """Return about 16 KiB that begin and end between two characters of any encoding."""
+    if len(content) <= SAMPLE:
+        return content
     begin = max(content.rfind(b"\n", 0, start), content.rfind(b" ", 0, start)) + 1
     begin = max(0, content.rfind(b"\n", max(0, begin - 4096), begin) + 1 or begin)
     sample = content[begin : begin + SAMPLE]

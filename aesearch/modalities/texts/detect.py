@@ -160,7 +160,7 @@ def guess_wide(content: bytes, least: float = 0.9) -> str:
 
 def _reads_well(text: str | None) -> float:
     """Return which share of a text is in one alphabet or another; 0 of what holds controls."""
-    if not text:
+    if not text or text.isspace():
         return 0
     unreadable = sum(map(text.count, map(chr, (0, *CONTROLS))))
     if unreadable > MOST_ZEROS * len(text):

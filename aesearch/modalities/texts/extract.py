@@ -5,11 +5,18 @@ from __future__ import annotations
 import io
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError, NotADocumentError
-from aesearch.modalities.texts.charset import BINARY, decode, mark_of, refuse_binary, tidy
+from aesearch.modalities.texts.charset import (
+    BINARY,
+    GUESSED,
+    mark_of,
+    read_text,
+    refuse_binary,
+    tidy,
+)
 
 if TYPE_CHECKING:
     import pypdf
@@ -40,10 +47,13 @@ class Document:
         Never blank; every line ends in a newline alone. It holds the title.
     title : str
         In one line; empty where there is none.
+    note : str
+        What is worth saying of how it was read, such as that its encoding was guessed.
     """
 
     text: str
     title: str = ""
+    note: str = field(default="", compare=False)
 
 
 def suffix_of(name: str) -> str:
@@ -71,7 +81,7 @@ def may_be_document(name: str) -> bool:
     return not suffix or suffix in SUFFIXES
 
 
-def extract(content: bytes, name: str) -> Document:
+def extract(content: bytes, name: str, encoding: str = "") -> Document:
     """Return the text of a document.
 
     Parameters
@@ -80,6 +90,8 @@ def extract(content: bytes, name: str) -> Document:
         Of the whole file.
     name : str
         A key or file name. Its suffix tells the kind; without one the content does.
+    encoding : str
+        That a user names for what is not UTF-8 and says nothing of it itself.
 
     Raises
     ------
@@ -96,13 +108,14 @@ def extract(content: bytes, name: str) -> Document:
         raise ContentError(
             f"too large: {len(content) / 2**20:.1f} MiB, {MAX_BYTES >> 20} are allowed"
         )
+    guessed = ""
     if suffix in PDF or (not suffix and content.startswith(b"%PDF-")):
         text, title = _pdf_text(content)
     elif suffix:
-        text, title = _written(content, suffix)
+        text, title, guessed = _written(content, suffix, encoding)
     else:
         try:
-            text, title = _written(content, suffix)
+            text, title, guessed = _written(content, suffix, encoding)
         except ContentError as error:
             if str(error) == BINARY:  # it never claimed to be a document
                 raise NotADocumentError(BINARY) from error
@@ -110,32 +123,36 @@ def extract(content: bytes, name: str) -> Document:
     text = text.strip()
     if not text:
         raise ContentError("is empty")
-    return Document(text, " ".join(title.split()) if title else "")
+    note = GUESSED.format(guessed) if guessed else ""
+    return Document(text, " ".join(title.split()) if title else "", note)
 
 
-def _written(content: bytes, suffix: str) -> tuple[str, str]:
-    """Return text and title of whatever is made of letters."""
+def _written(content: bytes, suffix: str, encoding: str) -> tuple[str, str, str]:
+    """Return text and title of what is made of letters, and its encoding if that was guessed."""
     if not content or content.isspace():
         raise ContentError("is empty")
-    refuse_binary(content)
+    refuse_binary(content, encoding)
     if suffix in PLAIN:
-        return decode(content), ""
+        text, guessed = read_text(content, chosen=encoding)
+        return text, "", guessed
     # Neither the package nor a search for mails and pages is loaded before there is one.
     if suffix in HTML or (not suffix and PAGE.match(content, len(mark_of(content)[0]))):
         from aesearch.modalities.texts.markup import declared_charset, page_text
 
-        return page_text(decode(content, declared_charset(content)))
+        text, guessed = read_text(content, declared_charset(content) or encoding)
+        return *page_text(text), guessed
     if suffix in MAIL or not suffix:
         from aesearch.modalities.texts.mail import begins_with_header, looks_like_mail, mail_text
 
         lines = _newlines(content)
         if begins_with_header(lines) if suffix else looks_like_mail(lines):
-            return mail_text(lines)
-        return decode(content), ""
+            return *mail_text(lines), ""
+        text, guessed = read_text(content, chosen=encoding)
+        return text, "", guessed
     from aesearch.modalities.texts.markup import markdown_title, rst_title
 
-    text = decode(content)
-    return text, markdown_title(text) if suffix in MARKDOWN else rst_title(text)
+    text, guessed = read_text(content, chosen=encoding)
+    return text, markdown_title(text) if suffix in MARKDOWN else rst_title(text), guessed
 
 
 def _newlines(content: bytes) -> bytes:
