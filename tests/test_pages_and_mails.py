@@ -221,7 +221,7 @@ def test_subjects_that_were_never_encoded() -> None:
         head = f"From: a\nSubject: {RUSSIAN}\n".encode(encoding)
         assert extract(head + b"\nbody", "1").title == RUSSIAN
         many = head + b"Content-Type: text/html\n\n<p>body</p>"
-        assert extract(many, "1") == Document(f"{RUSSIAN}\n\nbody", RUSSIAN)
+        assert extract(many, "1") == Document(f"{RUSSIAN}\n\nbody\n\nFrom: a", RUSSIAN)
 
 
 def test_mangled_mails_never_raise() -> None:

@@ -49,7 +49,7 @@ WIDER = {
 EBCDIC = ("cp037", "cp1026", "cp1140", "cp273", "cp424", "cp500", "cp875")  # their lines end in NEL
 GUESSED = "encoding guessed: {}"
 # Valid UTF-8 by looks: what begins the letters that they write.
-SEVEN_BITS = re.compile(rb"\x1b[$(]|~\{[!-w]|\+[A-Za-z0-9+/]{2,}-")
+SEVEN_BITS = re.compile(rb"\x1b[$(]|~\{[!-w]|\+[A-Za-z0-9/]{2,}+-")
 
 
 def refuse_binary(content: bytes, encoding: str = "") -> None:
