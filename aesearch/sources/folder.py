@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError, SourceError
+from aesearch.modalities.texts.extract import suffix_of
 from aesearch.sources.base import MAX_BYTES, Entry
+from aesearch.sources.mailbox import Messages, may_be_mailbox
 
 if TYPE_CHECKING:
     from aesearch.sources.columns import Columns, UsedColumns
@@ -60,6 +62,7 @@ class Folder:
         self.root = root.resolve()
         self._prefix = str(self.root).rstrip(os.sep)
         self.unreadable: list[tuple[str, str]] = []
+        self._mailboxes: dict[str, Messages] = {}
 
     def walk(self) -> Iterator[Entry]:
         """Yield every visible regular file, in no particular order.
@@ -67,6 +70,7 @@ class Folder:
         Folders that cannot be read, and names that are not text, are kept in `unreadable`.
         """
         self.unreadable = []
+        self._mailboxes = {}
         prefix = len(self._prefix) + 1
         folders = [str(self.root)]
         while folders:
@@ -81,11 +85,25 @@ class Folder:
                         status = item.stat()
                         key = item.path[prefix:].replace(os.sep, "/")
                         key.encode()  # a name that is not text cannot be kept or shown
-                        yield Entry(key, status.st_size, status.st_mtime_ns)
+                        yield from self._items(item.path, key, status)
                 except UnicodeEncodeError:
                     self._note(item.path[prefix:], "its name is not valid UTF-8")
                 except OSError as error:
                     self._note(item.path[prefix:], f"cannot be examined: {error.strerror}")
+
+    def _items(self, path: str, key: str, status: os.stat_result) -> Iterator[Entry]:
+        """A file, or the messages of a mailbox; of a single message, it is the file itself."""
+        if may_be_mailbox(path, key):
+            try:
+                messages = Messages(path, key)
+            except ContentError as error:
+                self._note(key, str(error))
+                return
+            if len(messages.places) > 1 or suffix_of(key):
+                self._mailboxes[key] = messages
+                yield from messages.entries()
+                return
+        yield Entry(key, status.st_size, status.st_mtime_ns)
 
     def _listing(self, folder: str) -> list[os.DirEntry[str]]:
         """Entries of a folder; one that cannot be read is noted."""
@@ -111,8 +129,18 @@ class Folder:
         ContentError
             If it cannot be read, or is larger than 512 MiB.
         """
+        file, mark, _ = key.rpartition("#<")
+        if mark and (messages := self._mailbox(file)) and key in messages.places:
+            return messages.read(key)
         # Joined as strings: on two cores the interpreter's lock is what is short.
         return read_file(f"{self._prefix}/{key}")
+
+    def _mailbox(self, file: str) -> Messages | None:
+        """A mailbox that a walk met, or that is there now."""
+        path = f"{self._prefix}/{file}"
+        if file not in self._mailboxes and os.path.isfile(path) and may_be_mailbox(path, file):
+            self._mailboxes[file] = Messages(path, file)
+        return self._mailboxes.get(file)
 
     def labels(self, keys: Sequence[str]) -> list[str]:
         """Folder of each key."""

@@ -11,6 +11,7 @@ from aesearch.modalities.notes import collected_notes
 from aesearch.sources.base import IN_MEMORY, STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
+from aesearch.sources.mailbox import Mailbox, may_be_mailbox
 from aesearch.sources.replayed import Replayed
 
 
@@ -48,6 +49,10 @@ def open_source(
     if (path is None or path.is_file()) and (found := _opened(path, columns, stream, kind)):
         found.encoding = encoding
         return found
+    if path and path.is_file() and not columns and may_be_mailbox(str(path), path.name):
+        mailbox = Mailbox(path)
+        mailbox.encoding = encoding
+        return mailbox
     if columns:
         raise SourceError(
             f"{place} is no table (.csv, .tsv, .jsonl, .parquet) or array, so it has no columns"

@@ -29,6 +29,8 @@ RST = frozenset({".rst", ".rest"})
 HTML = frozenset({".html", ".htm", ".xhtml"})
 MAIL = frozenset({".eml", ".msg", ".mail", ".email"})
 PDF = frozenset({".pdf"})
+MAILBOX = frozenset({".mbox", ".mbx"})  # many messages, each of them an item
+MESSAGE = re.compile(r"#<[^<>\s]+>\Z")  # behind the key of a mailbox, that of a message
 SUFFIXES = PLAIN | MARKDOWN | RST | HTML | MAIL | PDF
 
 # Mail folders: 1234.M5P7.host:2,S once read, 1700000000.M5P7.host before.
@@ -61,6 +63,8 @@ def suffix_of(name: str) -> str:
 
     Numbers (`alt.atheism/49960.1`) and names in mail folders are no suffixes.
     """
+    if name.endswith(">") and MESSAGE.search(name):
+        return ".eml"
     found = SUFFIX.search(name)
     if found is None or found[1].isdecimal():
         return ""
