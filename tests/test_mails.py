@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from texts_ import text_of
 
+from aesearch.errors import SourceError
+from aesearch.indexing.build import build
 from aesearch.modalities.texts.extract import extract
+from aesearch.sources.open import open_source
 
 HEAD = "From: Ann Example <ann@example.org>\nSubject: s\nMIME-Version: 1.0\n"
 MIXED = HEAD + "Content-Type: multipart/mixed; boundary=B\n\n"
@@ -141,3 +145,59 @@ def test_hostile_heads_take_no_time(head: str, name: str) -> None:
     begin = time.process_time()
     extract(f"From: a@example.org\nSubject: s\n{head}\n\nbody\n".encode(), name)
     assert time.process_time() - begin < 5  # a hundred times as long as it takes
+
+
+# -- mailboxes ----------------------------------------------------------------------------------
+
+
+def message(number: int, more: str = "") -> str:
+    return (
+        f"From a@example.org Thu Jan  1 00:00:0{number} 2024\nFrom: a@example.org\nSubject: s\n"
+        f"Message-ID: <m{number}@example.org>\n\nwhales number {number}\nFrom here on{more}\n\n"
+    )
+
+
+def keys_of(place: Path) -> list[str]:
+    return sorted(entry.key for entry in open_source(place).walk())
+
+
+def test_messages_of_a_mailbox_are_items(tmp_path: Path) -> None:
+    box = tmp_path / "in.mbox"
+    box.write_text("".join(map(message, range(3))))
+    (tmp_path / "Inbox").write_bytes(box.read_bytes())
+    (tmp_path / "17").write_text(message(4))  # a single message is a file
+    (tmp_path / "note").write_text("From here we went on.\n")
+    own = [f"#<m{number}@example.org>" for number in range(3)]
+    boxes = [f"{name}{one}" for name in ("Inbox", "in.mbox") for one in own]
+    assert keys_of(tmp_path) == sorted(["17", "note", *boxes])
+    assert keys_of(box) == [f"in.mbox{one}" for one in own]
+    source = open_source(tmp_path)
+    found = extract(source.read("in.mbox#<m1@example.org>"), "in.mbox#<m1@example.org>")
+    assert found.title == "s"
+    assert "whales number 1\nFrom here on" in found.text
+    assert "number 2" not in found.text
+
+
+def test_messages_keep_their_keys(tmp_path: Path) -> None:
+    box = tmp_path / "in.mbox"
+    box.write_text("".join(map(message, range(3))))
+    with build(box, tmp_path / "i", budget=0) as index:
+        assert len(index) == 3
+        assert index.path_of("in.mbox#<m1@example.org>") == box.parent / "in.mbox#<m1@example.org>"
+    before = {entry.key: entry for entry in open_source(box).walk()}
+    box.write_text("".join(map(message, (1, 2, 3))))
+    after = {entry.key: entry for entry in open_source(box).walk()}
+    assert {key: after[key] for key in before.keys() & after.keys()} == {
+        f"in.mbox#<m{n}@example.org>": before[f"in.mbox#<m{n}@example.org>"] for n in (1, 2)
+    }
+    with build(box, tmp_path / "i", budget=0) as index:
+        assert {item.key for item, _ in index.folder.store.documents()} == set(after)
+
+
+def test_messages_without_an_id_of_their_own(tmp_path: Path) -> None:
+    box = tmp_path / "in.mbox"
+    box.write_text(message(1) + message(1, " and on") + message(2).replace("Message-ID", "X-ID"))
+    assert len(keys_of(box)) == len(set(keys_of(box))) == 3
+    (tmp_path / "empty.mbox").write_text("no message\n")
+    with pytest.raises(SourceError, match="holds no messages"):
+        open_source(tmp_path / "empty.mbox")

@@ -64,7 +64,7 @@ class Messages:
         self.path = Path(path)
         content = self._content()
         begins = [found.span() for found in BEGIN.finditer(content)]
-        ends = [*(begin for begin, _ in begins[1:]), len(content)]
+        ends = [*(begin for begin, _ in begins), len(content)][1:]
         self.places: dict[str, tuple[int, int]] = {}
         self.stamps: dict[str, int] = {}
         for (_, begin), end in zip(begins, ends, strict=True):
@@ -98,7 +98,7 @@ class Messages:
         try:
             with self.path.open("rb") as stream:
                 stream.seek(begin)
-                return stream.read(end - begin)
+                return stream.read(end - begin).replace(b"\n>From ", b"\nFrom ")
         except OSError as error:
             raise UnreachableError(f"cannot be read: {error.strerror}") from error
 

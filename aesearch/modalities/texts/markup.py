@@ -66,7 +66,7 @@ UNREAD = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 CHARSET = re.compile(
-    rb"""<meta[^>]+?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]+?encoding\s*=\s*["']([\w.:-]+)""",
+    rb"""<meta[^<>]+?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^<>]+?encoding\s*=\s*["']([\w.:-]+)""",
     re.IGNORECASE,
 )
 FRONT_MATTER = re.compile(
