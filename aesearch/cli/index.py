@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +32,18 @@ from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.modalities.notes import collected_notes
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
+from aesearch.storage.folder import IndexFolder
 from aesearch.storage.info import IndexInfo
+from aesearch.storage.places import find
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.indexing.build import Summary
     from aesearch.indexing.preflight import Forecast
     from aesearch.storage.info import Drift
+
+
+CHANGES = ("new", "changed", "renamed", "removed", "missing", "unread")
 
 
 class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 only
@@ -53,7 +59,7 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 
 
 @click.command(short_help="Learn from what you have, or bring its index up to date.")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--index",
     "place",
@@ -62,6 +68,29 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 )
 @click.option("--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h; 0 for none.")
 @click.option("--retrain", is_flag=True, help="Train anew.")
+@click.option(
+    "--retry", is_flag=True, help="Try every file again that was left out, whatever the reason."
+)
+@click.option(
+    "--reread", is_flag=True, help="Read every file again, also where size and time are as before."
+)
+@click.option(
+    "--yes",
+    "remove",
+    is_flag=True,
+    help="Remove what is gone, even if it is more than 20 items and a tenth of them all.",
+)
+@click.option(
+    "--append/--replace",
+    default=None,
+    help="Of standard input: add it to what was read before, or put it in the place of that.",
+)
+@click.option(
+    "--moved-to",
+    type=click.Path(path_type=Path),
+    metavar="PLACE",
+    help="Instead of SOURCE: where it is now. Its items must be there.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
     "--encoder",
@@ -139,10 +168,15 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 @click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def index(
-    source: Path,
+    source: Path | None,
     place: str | None,
+    moved_to: Path | None,
     budget: str | None,
     retrain: bool,
+    retry: bool,
+    reread: bool,
+    remove: bool,
+    append: bool | None,
     dry_run: bool,
     as_json: bool,
     max_memory: str | None,
@@ -160,10 +194,17 @@ def index(
     one JSON object, or one document, a line.
 
     Run it again to bring the index up to date: new, changed, renamed and removed files, without
-    training. An interrupted training goes on from its last checkpoint. Nothing is written into
-    SOURCE.
+    training. What cannot be read now stays as it was, and is tried again the next time. An
+    interrupted run goes on where it was. Nothing is written into SOURCE.
     """
     started = time.perf_counter()
+    if (source is None) == (moved_to is None):
+        raise click.UsageError("name the SOURCE, or by --moved-to where that of an index is now")
+    if moved_to is not None:
+        place = _moved(place, moved_to, dry_run=dry_run)
+        if dry_run:
+            return DONE
+    source = source or moved_to or Path()
     from aesearch.sources.columns import Columns
 
     columns = Columns(text_columns, key_column, label_column, vector)
@@ -174,9 +215,16 @@ def index(
         settings["max_memory"] = parse_memory(max_memory)
     if dry_run:
         from aesearch.indexing.preflight import foretell
+        from aesearch.ingest.differences import SyncOptions
 
         found = foretell(
-            source, place, settings, budget=budget, retrain=retrain, columns=columns or None
+            source,
+            place,
+            settings,
+            budget=budget,
+            retrain=retrain,
+            columns=columns or None,
+            sync=SyncOptions(retry, reread, remove),
         )
         return _print_forecast(found, as_json=as_json)
     from aesearch.indexing.build import update
@@ -190,14 +238,19 @@ def index(
             retrain=retrain,
             columns=columns or None,
             progress=progress,
+            retry=retry,
+            reread=reread,
+            remove=remove,
+            append=append,
         )
     with opened:
         facts, drift = opened.info(), opened.drift()
     skipped = skipped_files_of(facts)
-    unreadable = len(skipped.repeated) + len(skipped.unreadable)
+    unreadable = len(skipped.repeated) + len(skipped.unreadable) + len(skipped.kept)
     summary = {
         "index": str(opened.folder.layout.root),
         "items": facts.items,
+        **dict.fromkeys(CHANGES, 0),
         **done.counts,
         "skipped": unreadable,
         "repeated_keys": len(skipped.repeated),
@@ -214,17 +267,41 @@ def index(
         click.echo(json.dumps(summary))
     else:
         _print_summary(facts, summary, drift, done, skipped)
-    return SOME_SKIPPED if unreadable else DONE
+    return SOME_SKIPPED if unreadable or _is_partial(done.counts) else DONE
+
+
+def _is_partial(counts: dict[str, int]) -> bool:
+    """Whether items stay of which it is not known how they are."""
+    return "missing" in counts or "unread" in counts
+
+
+def _moved(place: str | None, source: Path, *, dry_run: bool) -> str:
+    """Let a source be where it was moved to; the place of the index."""
+    from aesearch.ingest.moved import move
+
+    with closing(IndexFolder(find(place))) as folder:
+        found = move(folder, source, dry_run=dry_run)
+        items = counted(found.items, folder.modality.noun)
+        be = "would be" if dry_run else "is"
+        click.echo(
+            f"aesearch: note: {found.alike:,} of {items} are in {source}, which {be} the source of "
+            f"{folder.name} now",
+            err=True,
+        )
+        return str(folder.layout.root.absolute())
 
 
 def _print_forecast(found: Forecast, *, as_json: bool) -> int:
     """Print what a run would do."""
     root, exists = found.layout.root, found.layout.exists()
+    code = SOME_SKIPPED if _is_partial(found.counts) else DONE
     if as_json:
         facts = {"index": str(root), "dry_run": True, "retrain": found.trains == "anew"}
         columns = found.columns.as_dict() if found.columns else None
-        click.echo(json.dumps({**facts, **found.counts, "columns": columns}))
-        return DONE
+        click.echo(
+            json.dumps({**facts, **dict.fromkeys(CHANGES, 0), **found.counts, "columns": columns})
+        )
+        return code
     verb = "would be brought up to date" if exists else "would be made"
     if found.trains is not None:
         verb += " and trained anew" if found.trains == "anew" else ", its training gone on with"
@@ -232,7 +309,7 @@ def _print_forecast(found: Forecast, *, as_json: bool) -> int:
     click.echo(f"{root} {verb}: {things}; nothing was changed")
     if found.columns:
         click.echo(f"  {describe_columns(found.columns)}")
-    return DONE
+    return code
 
 
 def _format_counts(counts: dict[str, int], thing: str) -> str:
@@ -249,7 +326,7 @@ def _print_summary(
 ) -> None:
     """Print the closing summary."""
     noun, thing = facts.modality.noun, facts.thing
-    changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
+    changes = {k: summary[k] for k in CHANGES}
     what = _format_counts(changes, thing) if any(changes.values()) else f"no {thing} changed"
     if done.trained and "seconds" in facts.trained and is_trained(facts.encoder):
         what += ", trained"

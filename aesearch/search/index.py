@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from numbers import Integral
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from aesearch.errors import ParameterError, UnsupportedError
+import numpy as np
+
+from aesearch.errors import ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.search.hits import Found, Hit, Limits
+from aesearch.modalities.given import as_given, is_one
+from aesearch.search.hits import Among, Found, Hit, Limits
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
 from aesearch.sources.base import as_key
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from aesearch.storage.snapshot import Snapshot
 
 TRIES = 5
-Key = str | int  # a row is named by its number in digits
+Key = str | PurePath | int  # a row is named by its number in digits
 Answer = TypeVar("Answer")
 
 
@@ -111,7 +114,9 @@ class Index:
         return self.folder.count()
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str | Integral) and bool(self.folder.ids_of([as_key(key)]))
+        return isinstance(key, str | PurePath | Integral) and bool(
+            self.folder.ids_of([as_key(key)])
+        )
 
     def __repr__(self) -> str:
         return f"<Index {self.name!r}: {len(self)} items>"
@@ -167,18 +172,42 @@ class Index:
         query = content if isinstance(content, Query) else self.ranker.query(content)
         return replace(query, literal=True) if literal else query
 
-    def encode(self, contents: Sequence[Any]) -> Floats:
-        """The codes of pictures, documents or vectors, unit length, of shape (n, code_size)."""
+    def encode(self, contents: Iterable[Any]) -> Floats:
+        """The codes of pictures, documents or vectors, unit length, of shape (n, code_size).
+
+        Raises
+        ------
+        ParameterError
+            If it is one, and not several.
+        ContentError
+            If one of them cannot be read, or holds no word that the code knows.
+        """
         snapshot = self.folder.snapshot()
-        samples = [self.prepare(content).sample for content in contents]
-        return snapshot.encoder.encode(snapshot.features.stack(samples))
+        queries = list(self._prepared(self._several(contents)))
+        rows = snapshot.features.stack([query.sample for query in queries])
+        empty = np.flatnonzero(self.folder.modality.is_empty(rows))
+        if len(empty):
+            with numbered(int(empty[0]), len(queries)):
+                raise ContentError("it holds no word that the code knows, so it has no code")
+        return snapshot.encoder.encode(rows)
+
+    def _several(self, contents: Iterable[Any]) -> list[Any]:
+        """Contents one after the other; of one alone, its letters or lines are not meant."""
+        given = as_given(contents)
+        one = is_one(given) or self.folder.modality.takes(given)
+        if one or isinstance(given, Mapping) or not isinstance(given, Iterable):
+            raise ParameterError(
+                f"contents are several; put a single one into a list (got one "
+                f"{type(contents).__name__})"
+            )
+        return list(given)
 
     def search(
         self,
         content: Any,
         k: int = 10,
         *,
-        among: str | None = None,
+        among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
     ) -> list[Hit]:
@@ -195,8 +224,8 @@ class Index:
             shape (size,), or the path or content of an .npy file of such.
         k : int, default=10
             Hits wanted; fewer come back where there are fewer items.
-        among : str, optional
-            Glob on keys, such as 'holiday/**'; the search looks only at these.
+        among : str, Path or sequence of these, optional
+            Globs on keys, such as 'holiday/**'; the search looks only at what one of them matches.
         threshold : float, optional
             Lowest score of a hit.
         hybrid : bool, optional
@@ -225,7 +254,7 @@ class Index:
         contents: Iterable[Any],
         k: int = 10,
         *,
-        among: str | None = None,
+        among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
     ) -> list[list[Hit]]:
@@ -243,7 +272,7 @@ class Index:
         list of list of Hit
             The hits of each, as `search` finds them one by one.
         """
-        return self._answers(list(contents), Limits.of(k, among, threshold, hybrid))
+        return self._answers(self._several(contents), Limits.of(k, among, threshold, hybrid))
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
         if not contents:
@@ -273,7 +302,7 @@ class Index:
         key: Key,
         k: int = 10,
         *,
-        among: str | None = None,
+        among: Among = None,
         threshold: float | None = None,
     ) -> list[Hit]:
         """Find the items most similar to one that is in the index; its file is not read.
@@ -412,9 +441,11 @@ class Index:
         Parameters
         ----------
         contents : mapping of key to content, or iterable of paths
-            A path inside the source gets its relative key, another one its absolute path. A key
-            that exists is replaced. Keys of rows are lines of text, as `build` makes them: 7 is
-            '7'.
+            What is added under a key is kept in the index, and stays whatever the source has under
+            this key. A path inside the source gets its relative key, another one its absolute path;
+            a file that the source finds itself is kept up to date with it, all others stay as they
+            are. A key that exists is replaced. Keys of rows are lines of text, as `build` makes
+            them: 7 is '7'.
 
         Raises
         ------
@@ -423,29 +454,81 @@ class Index:
         ContentError
             If one cannot be read; then nothing is added.
         """
-        from aesearch.ingest.update import add
+        from aesearch.ingest.by_hand import add
 
         return add(self.folder, contents)
 
     def remove(self, keys: Iterable[Key]) -> int:
-        """Remove items; files that are still in the source are not taken up again.
+        """Remove items; what the source has under these keys stays away until `restore`.
 
         Raises
         ------
         UnknownKeyError
             If one is not in the index; then nothing is removed.
         """
-        from aesearch.ingest.update import remove
+        from aesearch.ingest.by_hand import remove
 
+        return remove(self.folder, self._several_keys(keys))
+
+    def restore(self, keys: Iterable[Key]) -> int:
+        """Let items that were removed come back: the next `sync` reads them anew.
+
+        Raises
+        ------
+        UnknownKeyError
+            If one was not removed manually; then nothing is restored.
+        """
+        from aesearch.ingest.by_hand import restore
+
+        return restore(self.folder, self._several_keys(keys))
+
+    def moved_to(self, place: str | Path) -> None:
+        """Let the folder or the file at another place be the source: where it was moved to.
+
+        Raises
+        ------
+        SourceError
+            If that does not hold the same items, by their keys, sizes and the content of a few;
+            then nothing is changed.
+        """
+        from aesearch.ingest.moved import move
+
+        move(self.folder, place)
+
+    @staticmethod
+    def _several_keys(keys: Iterable[Key]) -> list[str]:
         if isinstance(keys, str) or not isinstance(keys, Iterable):
             raise ParameterError(f"keys must be several; put a single one into a list: ['{keys}']")
-        return remove(self.folder, list(map(as_key, keys)))
+        return list(map(as_key, keys))
 
-    def sync(self, progress: Progress = silent) -> dict[str, int]:
-        """Bring the index up to date with its source, without training; returns the counts."""
+    def sync(
+        self,
+        progress: Progress = silent,
+        *,
+        retry: bool = False,
+        reread: bool = False,
+        remove: bool = False,
+    ) -> dict[str, int]:
+        """Bring the index up to date with its source, without training.
+
+        Parameters
+        ----------
+        progress : callable
+        retry, reread, remove : bool
+            As `aesearch.build` has them.
+
+        Returns
+        -------
+        dict of str to int
+            new, changed, renamed, removed and unchanged items; where there are any, missing: those
+            that stay although they seem to be gone, and unread: those that could not be looked at,
+            and stay as they were.
+        """
+        from aesearch.ingest.differences import SyncOptions
         from aesearch.ingest.update import synchronize
 
-        return synchronize(self.folder, progress).counts()
+        options = SyncOptions(retry, reread, remove)
+        return synchronize(self.folder, progress, options=options).counts()
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else; returns what is wrong.
@@ -456,6 +539,24 @@ class Index:
             Make the FAISS file anew from the store where it is wrong.
         """
         return self.folder.verify(repair=repair)
+
+    def compact(self) -> list[str]:
+        """Let nothing of what was removed stay in any file; returns what could not be done.
+
+        The vocabulary of the encoder is that of the documents that are left; its weights, which
+        learned from others too, stay until it is trained anew.
+
+        Raises
+        ------
+        LockedError, StorageError
+        """
+        from aesearch.ingest.compact import compact
+
+        return compact(self.folder)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        """Pickle the place: it is opened again where it is unpickled."""
+        return type(self), (self.folder.layout.root.resolve(),)
 
     def close(self) -> None:
         """Close the database."""

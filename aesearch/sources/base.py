@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import xxhash
@@ -22,6 +23,14 @@ class Entry(NamedTuple):
     key: str
     size: int
     mtime_ns: int
+
+
+def stamp_of(status: os.stat_result) -> int:
+    """The time stamp of a file, in nanoseconds since 1970, in 63 bits and a sign.
+
+    What SQLite holds ends in 1677 and 2262; stamps beyond wrap round, so that they still differ.
+    """
+    return (status.st_mtime_ns + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def digest_of(content: bytes) -> bytes:
@@ -46,7 +55,9 @@ def as_line(value: object) -> str:
 
 
 def as_key(value: object) -> str:
-    """A key as it is looked up: text as it is, and 7 as '7', which `as_line` made of it."""
+    """A key as it is looked up: text as it is, a path with /, and 7 as '7', as `as_line` has it."""
+    if isinstance(value, PurePath):
+        return value.as_posix()
     return value if isinstance(value, str) else as_line(value)
 
 

@@ -43,7 +43,7 @@ class TextDataset(Dataset):
         documents: list[Document] = []
         source = reading.source
         read = Texts().reader(reading.features, plain=source.plain, encoding=source.encoding)
-        found = reading.gather(read, documents.append)
+        found = reading.gather(read, documents.append, (), reading.features)
         found.require(reading.source, Texts.noun)
         if len(found.items) < FEWEST_TO_FIT:  # nothing will be checked: no word stays unknown
             found = found._replace(training=len(found.items))

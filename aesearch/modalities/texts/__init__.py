@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aesearch.errors import ContentError, ParameterError
+from aesearch.errors import ContentError, EmptyContentError, ParameterError
 from aesearch.modalities.base import Modality, Read
 from aesearch.modalities.notes import note
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.extract import Document
+    from aesearch.modalities.texts.features import TextFeatures
     from aesearch.sparse import SparseRows
     from aesearch.types import Array, Bools, Floats
 
@@ -70,7 +71,7 @@ class Texts(Modality):
 
         if isinstance(content, str):
             if not content.strip():
-                raise ContentError("the query is empty; give it some words")
+                raise EmptyContentError("the text is empty; give it some words")
             return Document(content, ""), content.encode(errors="replace")
         if not isinstance(content, bytes):
             raise ParameterError(
@@ -79,6 +80,22 @@ class Texts(Modality):
         document = extract(content, name)
         note(document.note)
         return document, content
+
+    def takes(self, content: Any) -> bool:
+        """Whether it is text."""
+        return isinstance(content, str)
+
+    def as_content(self, content: Any, name: str) -> bytes:
+        """The text, its title before it where it does not begin so."""
+        if not isinstance(content, str):
+            from aesearch.modalities.texts.extract import extract
+
+            read = extract(super().as_content(content, name), name)
+            begins = read.text.lstrip().startswith(read.title)
+            content = read.text if begins else f"{read.title}\n\n{read.text}"
+        if not content.strip():
+            raise ContentError("it is empty")
+        return str(content).encode(errors="replace")
 
     def reader(self, features: Any, *, plain: bool, encoding: str = "") -> Read:
         """What takes the text out of a file; of a row, the text as it is."""
@@ -105,6 +122,25 @@ class Texts(Modality):
         from aesearch.modalities.texts.extract import suffix_of
 
         return suffix_of(old) == suffix_of(new)
+
+    def forgetful(self, features: TextFeatures, texts: Iterable[str]) -> TextFeatures | None:
+        """Features whose vocabulary is that of the texts left; None where all of it stays."""
+        return features.without_unused(texts)
+
+    def packed(self, sample: Document) -> bytes:
+        """The document as JSON."""
+        import json
+        from dataclasses import asdict
+
+        return json.dumps(asdict(sample)).encode()
+
+    def unpacked(self, features: Any, packed: bytes) -> Document:
+        """The document."""
+        import json
+
+        from aesearch.modalities.texts.extract import Document
+
+        return Document(**json.loads(packed))
 
     def blank(self, content: str | bytes | Path) -> Document | None:
         """A document without a word, for a text that has none."""
