@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from typing import Any
@@ -52,6 +54,9 @@ class Settings:
         Term weighting of documents; 'auto' lets the check choose.
     vocabulary : int, default=30000
         Most terms, those in the most documents first.
+    encoding : str, default=''
+        Of files that are not UTF-8, and do not say in which they are: one of Python's codecs;
+        '' finds out.
     parameters : mapping of str to value, default={}
         Of the encoder, where they differ from its defaults: numbers, true or false, text, None,
         or tuples of whole numbers. With 'auto' they are those of the encoder that is trained.
@@ -69,6 +74,7 @@ class Settings:
     kind: str = "auto"
     weighting: str = "auto"
     vocabulary: int = 30_000
+    encoding: str = ""
     parameters: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +89,7 @@ class Settings:
         _require_one_of("engine", self.engine, ENGINES)
         _require_one_of("kind", self.kind, KINDS)
         _require_one_of("weighting", self.weighting, WEIGHTINGS)
+        object.__setattr__(self, "encoding", require_encoding(self.encoding))
         self._require_numbers()
 
     def _require_numbers(self) -> None:
@@ -113,7 +120,31 @@ class Settings:
         settings = asdict(self)
         if self.max_pixels == MAX_PIXELS:
             del settings["max_pixels"]
+        if not self.encoding:
+            del settings["encoding"]
         return settings
+
+
+def require_encoding(name: str) -> str:
+    """Return Python's name of an encoding; "" stays so, and means that it is found out.
+
+    Raises
+    ------
+    ParameterError
+        If Python has no such encoding of texts.
+    """
+    if name == "":
+        return ""
+    try:
+        found = codecs.lookup(name)
+        with suppress(UnicodeError):
+            b"-".decode(found.name)  # LookupError for a codec of something else, as base64 is
+    except (LookupError, ValueError, TypeError):
+        raise ParameterError(
+            f"unknown encoding '{name}'; name one of Python's, such as utf-8, cp1251, latin-1, "
+            "cp850, koi8-r, shift_jis, gb18030 or utf-16"
+        ) from None
+    return found.name
 
 
 def _require_one_of(what: str, value: str, known: Sequence[str]) -> None:

@@ -364,7 +364,7 @@ def test_nothing_is_loaded_before_it_is_needed() -> None:
         "import sys; from aesearch.modalities.texts.extract import extract;"
         "extract(b'words', 'a.txt');"
         "extract(b'From: a\\nSubject: b\\n\\nwords', '17');"
-        "print(*{'charset_normalizer', 'pypdf', 'email.parser', 'html.parser', 'PIL', 'numpy'}"
+        "print(*{'chardet', 'pypdf', 'email.parser', 'html.parser', 'PIL', 'numpy'}"
         " & set(sys.modules))"
     )
     done = subprocess.run(

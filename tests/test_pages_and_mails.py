@@ -148,7 +148,9 @@ def test_a_posting() -> None:
         for content in (POSTING, POSTING.replace(b"\n", b"\r\n")):
             found = extract(content, name)
             assert found.title == "Alt.Atheism FAQ: Resources"
-            assert found.text == f"{found.title}\n\nArchive-name: atheism\n\nOf whales."
+            body = "Archive-name: atheism\n\nOf whales."
+            sender = "From: mathew <mathew@mantis.co.uk>"
+            assert found.text == f"{found.title}\n\n{body}\n\n{sender}"
 
 
 def test_the_same_as_plain_text_when_it_says_so() -> None:
@@ -176,7 +178,8 @@ def test_multipart_mails() -> None:
     message.add_attachment(b"secret bytes", maintype="application", subtype="x", filename="s.bin")
     message.add_attachment("attached words", filename="attached.txt")
     found = extract(message.as_bytes(), "a.eml")
-    assert found == Document("Grüße aus München\n\nPlain wörds.", "Grüße aus München")
+    text = "Grüße aus München\n\nPlain wörds.\n\nattached words\n\nFrom: a@b.c"
+    assert found == Document(text, "Grüße aus München")
     assert extract(message.as_bytes(), "17") == found
 
 
@@ -218,7 +221,7 @@ def test_subjects_that_were_never_encoded() -> None:
         head = f"From: a\nSubject: {RUSSIAN}\n".encode(encoding)
         assert extract(head + b"\nbody", "1").title == RUSSIAN
         many = head + b"Content-Type: text/html\n\n<p>body</p>"
-        assert extract(many, "1") == Document(f"{RUSSIAN}\n\nbody", RUSSIAN)
+        assert extract(many, "1") == Document(f"{RUSSIAN}\n\nbody\n\nFrom: a", RUSSIAN)
 
 
 def test_mangled_mails_never_raise() -> None:

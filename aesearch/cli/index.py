@@ -143,6 +143,11 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     help="Of a table or .npz: classes; of .npy, a file.",
 )
 @click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Of texts that are not UTF-8: cp1251, latin-1, ... Default: it is found out.",
+)
+@click.option(
     "--weighting",
     type=click.Choice(WEIGHTINGS),
     help="Term weighting of documents; auto lets the check choose.",

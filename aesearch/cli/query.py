@@ -18,6 +18,7 @@ from aesearch.cli.given import STDIN, Given, kind_of_all, look_at_all, with_word
 from aesearch.cli.options import TakingText, output_option, refuse_undrawable
 from aesearch.errors import AesearchError, ContentError
 from aesearch.modalities import Modality
+from aesearch.modalities.notes import collected_notes
 from aesearch.search.index import Index
 from aesearch.sources.names import escaped
 from aesearch.storage.folder import IndexFolder
@@ -178,8 +179,9 @@ def _search(
 ) -> Answer | _Failure:
     """Search with a text, a file, or what was on standard input."""
     try:
-        query = index.prepare(content)
-        for note in index.notes(query) if query.typed else ():
+        with collected_notes() as taken:
+            query = index.prepare(content)
+        for note in (*taken, *(index.notes(query) if query.typed else ())):
             click.echo(f"aesearch: note: {note}", err=True)
         hits = index.search(query, top, **limits)
     except ContentError as error:
@@ -287,15 +289,18 @@ def _note_readings(words: Sequence[Given]) -> None:
 
 
 def _text_of(content: Path | bytes | None) -> str:
-    """The text on standard input, in whatever encoding."""
-    from aesearch.modalities.texts.charset import decode, refuse_binary
+    """The text on standard input, in whatever encoding, read as a file is."""
+    from aesearch.modalities.texts.charset import GUESSED, read_text, refuse_binary
 
     assert isinstance(content, bytes)
     try:
         refuse_binary(content)
-        return decode(content)
+        text, guessed = read_text(content)
     except ContentError as error:
         raise ContentError(f"standard input: {error}") from error
+    if guessed:
+        click.echo(f"aesearch: note: {GUESSED.format(guessed)}", err=True)
+    return text
 
 
 def _place_of(keys: Sequence[str]) -> Path | None:

@@ -102,7 +102,10 @@ class Collection:
             if not modality(self.kind).has_words:
                 return Document(self.source.fields([key])[0])
             try:
-                read = modality(self.kind).reader(None, plain=self.source.plain)
+                source = self.source
+                read = modality(self.kind).reader(
+                    None, plain=source.plain, encoding=source.encoding
+                )
                 found: Document = read(self.source.read(key), key)
             except (ContentError, KeyError):
                 return Document("")

@@ -17,7 +17,7 @@ from aesearch.errors import IndexExistsError, ParameterError
 from aesearch.ingest.differences import SyncOptions
 from aesearch.ingest.moved import require_source
 from aesearch.modalities import modality
-from aesearch.settings import Settings, format_parameters, parse_seconds, plain
+from aesearch.settings import Settings, format_parameters, parse_seconds, plain, require_encoding
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.contents import open_given
@@ -70,6 +70,11 @@ class Choices:
         elif "bits" in changes and "form" not in changes:
             changes["form"] = "bits" if changes["bits"] else "float"
         return cls(changes, parameters, whole)
+
+    @property
+    def encoding(self) -> str:
+        """The encoding that was chosen, or ""; raises ParameterError where there is none such."""
+        return require_encoding(self.changes.get("encoding", ""))
 
     @property
     def encoder(self) -> str:
@@ -133,7 +138,7 @@ class Choices:
 def _opened(
     source: Given,
     path: str | Path | None,
-    kind: str,
+    choices: Choices,
     columns: Columns | None,
     keys: Sequence[object] | None,
     labels: Sequence[object] | None,
@@ -150,12 +155,13 @@ def _opened(
             raise ParameterError(
                 "what is in memory has no name; give the index a place: build(contents, path)"
             )
-        return Layout(place_for(Path(), path)), open_given(source, keys, labels, kind)
+        return Layout(place_for(Path(), path)), open_given(source, keys, labels, choices.kind)
     if keys is not None or labels is not None:
         raise ParameterError(f"keys and labels go with what is in memory; {source} has its own")
     if str(source) == STANDARD_INPUT and path is None:
         raise ParameterError("what comes on standard input needs a place: --index NAME")
     layout = Layout(place_for(Path(source), path))
+    kind, encoding = choices.kind, choices.encoding
     if layout.exists():  # with what it knows already
         card = Card.read(layout.card)
         if str(source) == STANDARD_INPUT:
@@ -164,7 +170,8 @@ def _opened(
             _require_file(layout, card, Path(source).resolve())
         columns = (columns or Columns()).over(card.columns)
         kind = card.kind if kind == "auto" else kind
-    return layout, open_source(source, columns or None, sys.stdin, kind)
+        encoding = encoding or card.settings.encoding
+    return layout, open_source(source, columns or None, sys.stdin, kind, encoding)
 
 
 def _require_way(layout: Layout, card: Card, sync: SyncOptions) -> None:
@@ -260,7 +267,7 @@ class Request:
             raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
         choices = Choices.of(settings)
         sync = sync or SyncOptions()
-        layout, opened = _opened(source, path, choices.kind, columns, keys, labels, sync)
+        layout, opened = _opened(source, path, choices, columns, keys, labels, sync)
         if seconds == 0 and _is_forced(choices.encoder):
             raise ParameterError(
                 "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"

@@ -56,7 +56,8 @@ def source_of(folder: IndexFolder) -> Source:
     SourceError
         If it is gone, as an array in memory is.
     """
-    return open_source(folder.source, folder.card.columns or None, kind=folder.card.kind)
+    card, encoding = folder.card, folder.settings.encoding
+    return open_source(folder.source, card.columns or None, kind=card.kind, encoding=encoding)
 
 
 def differences(

@@ -112,7 +112,7 @@ def _is_lost(batch: Sequence[Decoded]) -> bool:
 def _reader(folder: IndexFolder, source: Source) -> Read:
     folder.modality.warm_up()
     features = folder.modality.limited(folder.snapshot().features, folder.settings)
-    return folder.modality.reader(features, plain=source.plain)
+    return folder.modality.reader(features, plain=source.plain, encoding=source.encoding)
 
 
 def _apply_unread(

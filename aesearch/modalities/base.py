@@ -183,8 +183,17 @@ class Modality(ABC):
         """The features, with what the settings say of how large a file may be."""
         return features
 
-    def reader(self, features: Any, *, plain: bool) -> Read:
-        """What makes a sample of a file; `plain` says that the content is text already."""
+    def reader(self, features: Any, *, plain: bool, encoding: str = "") -> Read:
+        """What makes a sample of a file.
+
+        Parameters
+        ----------
+        features : Features
+        plain : bool
+            Whether the content is text already.
+        encoding : str
+            That a user named; "" where it is found out.
+        """
         read: Read = features.read
         return read
 

@@ -82,6 +82,7 @@ class ArraySource:
     """
 
     plain = True
+    encoding = ""
 
     def __init__(
         self,

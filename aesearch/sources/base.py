@@ -76,6 +76,8 @@ class Source(Protocol):
         What the last walk could not even list, each with its reason.
     plain : bool
         Whether what is read is plain text, whatever its name says.
+    encoding : str
+        Of what is not UTF-8, as a user named it; "" where it is found out.
     kind : str or None
         The modality of its items, where there is no choice.
     columns : Columns or None
@@ -87,6 +89,7 @@ class Source(Protocol):
     root: Path
     unreadable: list[tuple[str, str]]
     plain: bool
+    encoding: str
     kind: str | None
     columns: Columns | None
     used_columns: UsedColumns | None

@@ -36,6 +36,7 @@ class MemorySource:
     """
 
     plain = True
+    encoding = ""
 
     def __init__(
         self,

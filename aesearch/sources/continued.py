@@ -25,6 +25,7 @@ class Continued:
         self.plain: bool = source.plain
         self.kind: str | None = source.kind
         self.columns: Columns | None = source.columns
+        self.encoding = source.encoding
         self.unreadable: list[tuple[str, str]] = []
         self.used_columns: UsedColumns | None = None
         self._source, self._last, self._shift = source, last, 0

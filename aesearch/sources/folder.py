@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError, PassedOverError, SourceError, UnreachableError
 from aesearch.modalities.parts import is_part, split_part
+from aesearch.modalities.texts.extract import suffix_of
 from aesearch.sources.base import MAX_BYTES, Entry, stamp_of
+from aesearch.sources.mailbox import Messages, may_be_mailbox
 from aesearch.sources.names import as_text, path_below
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Folder:
     """
 
     plain = False
+    encoding = ""
     kind: str | None = None
     columns: Columns | None = None
     used_columns: UsedColumns | None = None
@@ -76,6 +79,7 @@ class Folder:
         self._prefix = str(self.root).rstrip(os.sep)
         self.unreadable: list[tuple[str, str]] = []
         self._doubles: dict[str, str] = {}
+        self._mailboxes: dict[str, Messages] = {}
 
     def walk(self) -> Iterator[Entry]:
         """Yield every visible regular file, in no particular order.
@@ -85,7 +89,7 @@ class Folder:
         neither loops nor doubles come of links. Folders that cannot be read, and links that lead
         nowhere, are kept in `unreadable`.
         """
-        self.unreadable, self._doubles = [], {}
+        self.unreadable, self._doubles, self._mailboxes = [], {}, {}
         seen = dict.fromkeys(map(_identity, self.root.parents), "one that it lies in")
         seen[_identity(self.root)] = "the source itself"
         folders, links = [(str(self.root), False)], list[str]()
@@ -110,7 +114,7 @@ class Folder:
         """The entry of a regular file; of what is something else, a device say, none."""
         if item.is_file():
             status = item.stat()
-            yield Entry(self._key(item.path), status.st_size, stamp_of(status))
+            yield from self._items(item.path, self._key(item.path), status)
         elif item.is_symlink() and not os.path.exists(item.path):
             self._note(item.path, "a link that leads nowhere just now")
 
@@ -133,6 +137,20 @@ class Folder:
         if key != inside and os.path.lexists(f"{self._prefix}/{key}"):
             raise OSError(None, f"another file has the name that stands for it, {key}")
         return key
+
+    def _items(self, path: str, key: str, status: os.stat_result) -> Iterator[Entry]:
+        """A file, or the messages of a mailbox; of a single message, it is the file itself."""
+        if may_be_mailbox(path, key):
+            try:
+                messages = Messages(path, key)
+            except ContentError as error:
+                self._note(key, str(error))
+                return
+            if len(messages.places) > 1 or suffix_of(key):
+                self._mailboxes[key] = messages
+                yield from messages.entries()
+                return
+        yield Entry(key, status.st_size, stamp_of(status))
 
     def _listing(self, folder: str) -> list[os.DirEntry[str]]:
         """What is visible in a folder; one that cannot be read is noted."""
@@ -163,8 +181,18 @@ class Folder:
         """
         if key in self._doubles:
             raise PassedOverError(f"a folder that is read already: {self._doubles[key]}")
+        file, mark, _ = key.rpartition("#<")
+        if mark and (messages := self._mailbox(file)) and key in messages.places:
+            return messages.read(key)
         # Joined as strings: on two cores the interpreter's lock is what is short.
         return read_file(path_below(self._prefix, key))
+
+    def _mailbox(self, file: str) -> Messages | None:
+        """A mailbox that a walk met, or that is there now."""
+        path = path_below(self._prefix, file)
+        if file not in self._mailboxes and os.path.isfile(path) and may_be_mailbox(path, file):
+            self._mailboxes[file] = Messages(path, file)
+        return self._mailboxes.get(file)
 
     def labels(self, keys: Sequence[str]) -> list[str]:
         """Folder of each key."""

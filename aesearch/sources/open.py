@@ -7,9 +7,11 @@ from typing import IO, Any
 
 from aesearch.errors import SourceError
 from aesearch.modalities import MODALITIES, modality
+from aesearch.modalities.notes import collected_notes
 from aesearch.sources.base import IN_MEMORY, STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
+from aesearch.sources.mailbox import Mailbox, may_be_mailbox
 from aesearch.sources.replayed import Replayed
 
 
@@ -18,6 +20,7 @@ def open_source(
     columns: Columns | None = None,
     stream: IO[Any] | None = None,
     kind: str = "auto",
+    encoding: str = "",
 ) -> Source:
     """The source that a path means: a folder, one file, or '-' for standard input.
 
@@ -30,6 +33,8 @@ def open_source(
         Standard input.
     kind : str
         Name of the modality that it holds; 'auto' finds out.
+    encoding : str
+        Of what is not UTF-8; '' finds out.
 
     Raises
     ------
@@ -42,12 +47,19 @@ def open_source(
         )
     path = None if str(place) == STANDARD_INPUT else Path(place)
     if (path is None or path.is_file()) and (found := _opened(path, columns, stream, kind)):
+        found.encoding = encoding
         return found
+    if path and path.is_file() and not columns and may_be_mailbox(str(path), path.name):
+        mailbox = Mailbox(path)
+        mailbox.encoding = encoding
+        return mailbox
     if columns:
         raise SourceError(
             f"{place} is no table (.csv, .tsv, .jsonl, .parquet) or array, so it has no columns"
         )
-    return Folder(Path(place))
+    folder = Folder(Path(place))
+    folder.encoding = encoding
+    return folder
 
 
 def _opened(
@@ -62,9 +74,10 @@ def _opened(
     able = [name for name in reversed(MODALITIES) if "source" in modality(name).parts]
     asked = [name for name in able if name == kind]
     for name in dict.fromkeys([*asked, *able]):
-        opened: Source | None = modality(name).part("source")(
-            path, columns or Columns(), stream, wanted=kind == name
-        )
+        with collected_notes():  # what is looked at is read again
+            opened: Source | None = modality(name).part("source")(
+                path, columns or Columns(), stream, wanted=kind == name
+            )
         if opened is not None:
             return opened
     return None

@@ -36,7 +36,7 @@ def is_table(name: str) -> bool:
 
 
 def open_records(
-    path: Path | None, stream: IO[Any] | None, header: list[str]
+    path: Path | None, stream: IO[Any] | None, header: list[str], encoding: str = ""
 ) -> tuple[Records, bool]:
     """The records of a table, and whether they are plain lines.
 
@@ -48,9 +48,11 @@ def open_records(
         By default standard input.
     header : list of str
         Takes the columns, where the file names them.
+    encoding : str
+        Of what is not UTF-8; "" finds out.
     """
     if path is None:
-        lines = _stream_lines(sys.stdin if stream is None else stream)
+        lines = _stream_lines(sys.stdin if stream is None else stream, encoding)
         blank: list[str] = []
         for line in lines:
             blank.append(line)
@@ -66,23 +68,23 @@ def open_records(
         raise SourceError(f"there is no file {path}; name the table that holds the documents")
     if name.endswith(PARQUET):
         return parquet_records(path, header), False
-    lines = _file_lines(path)
+    lines = _file_lines(path, encoding)
     if name.endswith(JSON_LINES):
         return _json_records(lines), False
     return _separated_records(lines, header, tabs=name.endswith(".tsv")), False
 
 
-def _stream_lines(stream: IO[Any]) -> Iterator[str]:
+def _stream_lines(stream: IO[Any], encoding: str) -> Iterator[str]:
     if isinstance(stream, io.StringIO):
         return iter(stream)
-    return decoded_lines(getattr(stream, "buffer", stream))
+    return decoded_lines(getattr(stream, "buffer", stream), encoding)
 
 
-def _file_lines(path: Path) -> Iterator[str]:
+def _file_lines(path: Path, encoding: str) -> Iterator[str]:
     try:
         packed = path.suffix.lower() == ".gz"
         with gzip.open(path, "rb") if packed else path.open("rb") as stream:
-            yield from decoded_lines(cast(BinaryIO, stream))
+            yield from decoded_lines(cast(BinaryIO, stream), encoding)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ContentError(f"damaged: {error}; what follows cannot be read") from error
     except OSError as error:

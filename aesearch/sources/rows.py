@@ -52,18 +52,19 @@ class Rows(Iterator[Row | Refused]):
         text: Sequence[str],
         key: str | None,
         label: str | None,
+        encoding: str = "",
     ) -> None:
         self._place = str(path) if path is not None else "standard input"
         header: list[str] = []
         try:
-            records, self._plain = open_records(path, stream, header)
+            records, self._plain = open_records(path, stream, header, encoding)
             sample = list(islice(records, SAMPLE))
         except ContentError as error:
             raise SourceError(f"{self._place}: {error}") from error
         self._pending: Iterable[Record | Refused] = chain(sample, records)
         if path is not None:  # opened anew by the first row, so that no file stays open till then
             records.close()
-            self._pending = open_records(path, None, [])[0]
+            self._pending = open_records(path, None, [], encoding)[0]
         usable = [record.values for record in sample if isinstance(record, Record)]
         if not usable:
             reason = next((f": line {one.line} {one[1]}" for one in sample), "")
@@ -148,6 +149,7 @@ def read_table(
     text: Sequence[str] = (),
     key: str | None = None,
     label: str | None = None,
+    encoding: str = "",
 ) -> Rows:
     """An iterator over the rows of a table; its attributes say which columns it uses.
 
@@ -168,6 +170,8 @@ def read_table(
         else the number of the row.
     label : str, optional
         By default the first of label, class, category, target and topic that is there.
+    encoding : str, optional
+        Of what is not UTF-8; by default it is found out.
 
     Yields
     ------
@@ -182,7 +186,7 @@ def read_table(
     ParameterError
         At once, if there is no column of a name.
     """
-    return Rows(path, stream, text, key, label)
+    return Rows(path, stream, text, key, label, encoding)
 
 
 def columns_of(path: Path) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ class Table:
     """
 
     plain = True
+    encoding = ""
     kind: str | None = "texts"
 
     def __init__(
@@ -64,7 +65,12 @@ class Table:
         if self._path is not None or self._stream is not None:
             self._rows = {}
             found = read_table(
-                self._path, self._stream, text=chosen.text, key=chosen.key, label=chosen.label
+                self._path,
+                self._stream,
+                text=chosen.text,
+                key=chosen.key,
+                label=chosen.label,
+                encoding=self.encoding,
             )
             used = {*found.text, *filter(None, (found.key, found.label))}
             rest = tuple(name for name in found.columns if name not in used)

@@ -199,7 +199,9 @@ class IndexFolder:
         return {item.key: content for item, content in self.store.added_contents()}
 
     def path_of(self, key: str) -> Path:
-        """Path of the file of a key; of a row, of the table."""
+        """Path of the file of a key; of a row, of the table; of a message, its key behind it."""
+        if key.startswith(f"{self.source.name}#<"):  # the source is a mailbox
+            return self.source.parent / key
         return self.source if self.is_tabular else Path(path_below(str(self.source), key))
 
     def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:

@@ -41,7 +41,8 @@ class TextDataset(Dataset):
     def read(cls, reading: Reading) -> Self:
         """Read all documents, and count their terms."""
         documents: list[Document] = []
-        read = Texts().reader(reading.features, plain=reading.source.plain)
+        source = reading.source
+        read = Texts().reader(reading.features, plain=source.plain, encoding=source.encoding)
         found = reading.gather(read, documents.append, (), reading.features)
         found.require(reading.source, Texts.noun)
         if len(found.items) < FEWEST_TO_FIT:  # nothing will be checked: no word stays unknown

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aesearch.errors import ContentError, EmptyContentError, ParameterError
 from aesearch.modalities.base import Modality, Read
+from aesearch.modalities.notes import note
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
@@ -77,7 +79,9 @@ class Texts(Modality):
             raise ParameterError(
                 f"a document is text, bytes or a Path; got {type(content).__name__}"
             )
-        return extract(content, name), content
+        document = extract(content, name)
+        note(document.note)
+        return document, content
 
     def takes(self, content: Any) -> bool:
         """Whether it is text."""
@@ -95,11 +99,11 @@ class Texts(Modality):
             raise ContentError("it is empty")
         return str(content).encode(errors="replace")
 
-    def reader(self, features: Any, *, plain: bool) -> Read:
+    def reader(self, features: Any, *, plain: bool, encoding: str = "") -> Read:
         """What takes the text out of a file; of a row, the text as it is."""
         from aesearch.modalities.texts.extract import extract
 
-        return _as_it_is if plain else extract
+        return _as_it_is if plain else partial(extract, encoding=encoding)
 
     def reconstruction_errors(self, decoded: Floats, rows: Array) -> Floats:
         """1 less the cosine of the two sides; 1 where one is empty."""

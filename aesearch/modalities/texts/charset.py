@@ -7,13 +7,16 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import IO
 
 from aesearch.errors import ContentError
+from aesearch.modalities.notes import note
+from aesearch.modalities.texts.detect import CONTROLS, decoded, guess, guess_wide
 
 UNDECODABLE = "cannot be decoded: no known encoding"
 BINARY = "is binary, not text"
-SAMPLE = 64 << 10  # bytes from which an encoding is found out
+SAMPLE = 16 << 10  # bytes from which an encoding is found out
 CHUNK = 1 << 20
 LONGEST_LINE = 32 << 20
 
@@ -25,13 +28,11 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+WIDE = ("utf-16", "utf-32")
 MAGIC = (
     *(b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"PK\x03\x04", b"\x1f\x8b\x08"),
     *(b"%PDF-", b"7z\xbc\xaf", b"Rar!\x1a", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\xe0"),
 )
-# Bytes that text hardly ever holds; of the others below 32, tab, line end and page end are text.
-CONTROLS = bytes([*range(1, 9), *range(14, 32), 127])
-CONTROLS_TO_SPACES = bytes.maketrans(CONTROLS, b" " * len(CONTROLS))
 CONTROLS_IN_TEXT = dict.fromkeys([0, *CONTROLS], " ")
 
 # Encodings that hold another one which files are often said to be in, as browsers read them.
@@ -45,38 +46,37 @@ WIDER = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
-SEVEN_BITS = {"iso2022_jp", "iso2022_jp_2", "iso2022_kr", "hz", "utf-7"}  # valid UTF-8 by looks
-LATIN = ("cp1252", "cp1250", "cp1254", "iso8859_2")
-# What most files of a known encoding are in; the rarer half of charset-normalizer's list only
-# makes it err. iso8859_5 and cp866 do not read one another's Russian as words.
-ENCODINGS = [
-    *("gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "koi8_r", "cp866", "iso8859_5"),
-    *(*LATIN, "cp1253", "cp1255", "cp1256", "tis_620"),
-]
-# Letters beyond ASCII that are common in what is written in each page.
-TYPICAL = {
-    "cp1252": "äöüßéèêëàâçîôñáíóúåæøãõìòùÄÖÜÅØÉÀÇÑ",
-    "cp1250": (EASTERN := "ąćęłńóśźżáčéěíňřšťúůýžäöüßőűŁŚŻČŘŠŽÁÉÍÖÜŐ"),
-    "iso8859_2": EASTERN,
-    "cp1254": "çğıöşüâîÇĞİÖŞÜ",
-}
-HIGH = re.compile(rb"[\x80-\xff]+")
-# A sign such as ³ or ¿ within a word, or what no file holds: the page is not the one.
-TORN = re.compile(
-    r"[a-z][¢-©«-´¶-¹»-¿](?=[a-z])|[¢-©¬-´¶-¹¼-¾](?=[a-z]{3})|[a-z]{3}[¯³¹²¿]|õ(?!e)|[\x80-\x9f]"
-)
+EBCDIC = ("cp037", "cp1026", "cp1140", "cp273", "cp424", "cp500", "cp875")  # their lines end in NEL
+GUESSED = "encoding guessed: {}"
+# Valid UTF-8 by looks: what begins the letters that they write.
+SEVEN_BITS = re.compile(rb"\x1b[$(]|~\{[!-w]|\+[A-Za-z0-9/]{2,}+-")
 
 
-def refuse_binary(content: bytes) -> None:
-    """Raise ContentError if this cannot be text: by its first bytes, zeros, or control bytes."""
+def refuse_binary(content: bytes, encoding: str = "") -> None:
+    """Raise ContentError if this cannot be text: by its first bytes, zeros, or control bytes.
+
+    Parameters
+    ----------
+    content : bytes
+    encoding : str
+        That a user named, if any: zeros and control bytes may be letters in it.
+    """
     if content.startswith(MAGIC):
         raise ContentError(BINARY)
     if mark_of(content)[1] not in ("", "utf-8"):  # zeros are half of what UTF-16 and UTF-32 hold
         return
+    if encoding and not _is_like_ascii(encoding):
+        return
+    if _holds_binary(content) and not guess_wide(content[:SAMPLE]):
+        raise ContentError(BINARY)
+
+
+def _holds_binary(content: bytes) -> bool:
+    if b"\x1b$" in content and b"\0" not in content and content.isascii():  # ISO 2022
+        return False
     controls = len(content) - len(content.translate(None, CONTROLS))
     # Terminal logs and typewriters' backspaces are ASCII; elsewhere a few such bytes mean data.
-    if b"\0" in content or (controls and controls > len(content) * share_allowed(content)):
-        raise ContentError(BINARY)
+    return b"\0" in content or bool(controls and controls > len(content) * share_allowed(content))
 
 
 def share_allowed(content: bytes) -> float:
@@ -93,15 +93,28 @@ def mark_of(content: bytes) -> tuple[bytes, str]:
 
 
 def decode(content: bytes, declared: str = "") -> str:
-    """Return the text of some bytes, with lines that end in a newline.
+    """Return the text of some bytes; see `read_text`."""
+    return read_text(content, declared)[0]
+
+
+def read_text(content: bytes, declared: str = "", chosen: str = "") -> tuple[str, str]:
+    """Return the text of some bytes, with lines that end in a newline, and a guessed encoding.
 
     Parameters
     ----------
     content : bytes
-        A byte order mark at its beginning decides; then UTF-8 is tried, then what was declared,
-        and then the encoding is found out.
+        A byte order mark at its beginning decides; then UTF-8 is tried, then what was chosen or
+        declared, and then the encoding is found out.
     declared : str
         The encoding that a header or the like names, right or wrong.
+    chosen : str
+        The encoding that a user names for all that is no UTF-8.
+
+    Returns
+    -------
+    text : str
+    guessed : str
+        The encoding that was found out; "" where nothing was left to guess.
 
     Raises
     ------
@@ -109,24 +122,46 @@ def decode(content: bytes, declared: str = "") -> str:
         If no encoding makes text of it.
     """
     mark, encoding = mark_of(content)
-    if encoding in ("utf-16", "utf-32"):
-        return tidy(_bearable(content.decode(encoding, "replace")))
+    if encoding in WIDE:
+        return tidy(_bearable(content.decode(encoding, "replace"))), ""
     content = content[len(mark) :]
-    known = _known(declared) if declared else ""
-    if known.startswith(("utf-16", "utf-32")) and b"\0" in content:
-        return tidy(_bearable(content.decode(known, "replace")))
-    if b"\x1b$" in content and known not in SEVEN_BITS:
-        known = "iso2022_jp_2"
-    if known in SEVEN_BITS:
-        with suppress(UnicodeDecodeError):
-            return tidy(content.decode(known))
-    if len(content.translate(None, CONTROLS)) != len(content):  # rare: a terminal may obey them
-        content = content.translate(CONTROLS_TO_SPACES)
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        text = _legacy(content, known, error.start)
-    return unify(text)
+    is_utf8 = _is_utf8(content)
+    for named in filter(None, (chosen, _known(declared))):
+        if is_utf8 and _is_like_ascii(named):
+            break
+        text = _as_named(content, named, sure=named == chosen)
+        if text is not None:
+            return _cleaned(text, content), ""
+    text, guessed = (content.decode(), "") if is_utf8 else _found_out(content)
+    return _cleaned(text, content), guessed
+
+
+def _is_utf8(content: bytes) -> bool:
+    if _holds_binary(content) or SEVEN_BITS.search(content):
+        return False
+    return decoded(content, "utf-8") is not None
+
+
+def _as_named(content: bytes, named: str, *, sure: bool) -> str | None:
+    """Return the text in an encoding that was named, or None where it is not in it."""
+    if named.startswith(WIDE) and not sure:
+        return _bearable(content.decode(named, "replace")) if b"\0" in content else None
+    return decoded(content, named)
+
+
+def _cleaned(text: str, content: bytes) -> str:
+    """Return a text with one kind of line ends, and without what a terminal may obey: both rare."""
+    plain = len(content.translate(None, CONTROLS)) == len(content) and b"\0" not in content
+    return unify(text) if plain else tidy(text)
+
+
+@lru_cache(64)
+def _is_like_ascii(encoding: str) -> bool:
+    """Return whether ASCII means the same in an encoding, and nothing else."""
+    plain = bytes(range(32, 127))
+    if encoding.startswith("iso2022") or encoding in ("hz", "utf-7"):
+        return False
+    return decoded(plain, encoding) == plain.decode()
 
 
 def unify(text: str) -> str:
@@ -144,18 +179,24 @@ def tidy(text: str) -> str:
     return text
 
 
-def decoded_lines(stream: IO[bytes]) -> Iterator[str]:
+def decoded_lines(stream: IO[bytes], chosen: str = "") -> Iterator[str]:
     r"""Yield the lines of a stream as they come, each with its end (\n, \r or \r\n).
 
     UTF-8 is tried for each stretch of about 1 MiB; the encoding of the first stretch that is
     something else holds for all others that are. Lines beyond 32 MiB are cut.
+
+    Parameters
+    ----------
+    stream : binary file
+    chosen : str
+        The encoding that a user names for what is no UTF-8.
 
     Raises
     ------
     ContentError
         If the first stretch is not text, or no encoding is found.
     """
-    other = ""
+    other = chosen
     begun = False
     # What is there is taken at once: the beginning of a damaged archive, or of what is typed.
     some = getattr(stream, "read1", stream.read)
@@ -163,18 +204,34 @@ def decoded_lines(stream: IO[bytes]) -> Iterator[str]:
         if not chunk.endswith(b"\n"):
             chunk += stream.readline(LONGEST_LINE)
         if not begun:
-            refuse_binary(chunk)
-            mark, encoding = mark_of(chunk)
-            if encoding in ("utf-16", "utf-32"):
-                yield from _wide_lines(chunk, stream, encoding)
+            refuse_binary(chunk, chosen)
+            if wide := _whole_encoding(chunk, chosen):
+                yield from _wide_lines(chunk, stream, wide)
                 return
-            chunk, begun = chunk[len(mark) :], True
-        try:
-            text = chunk.decode()
-        except UnicodeDecodeError as error:
-            other = other or _found_out(chunk, error.start)
+            chunk, begun = chunk[len(mark_of(chunk)[0]) :], True
+        text = decoded(chunk, "utf-8")
+        if text is None:
+            if not other:
+                other = _found_out(chunk)[1] or "utf-8"
+                note(GUESSED.format(other), once=True)
             text = chunk.decode(other, "replace")
         yield from io.StringIO(text, newline="")  # splits where files do, not at U+2028
+
+
+def _whole_encoding(chunk: bytes, chosen: str) -> str:
+    """Return the encoding that a whole stream is in, where stretches of it may look like UTF-8."""
+    encoding = mark_of(chunk)[1]
+    if encoding in WIDE:
+        return encoding
+    if chosen and not _is_like_ascii(chosen):
+        return chosen
+    guessed = ""
+    if b"\0" in chunk or SEVEN_BITS.search(chunk):
+        guessed = _found_out(chunk)[1]
+    if guessed and not _is_like_ascii(guessed):
+        note(GUESSED.format(guessed), once=True)
+        return guessed
+    return ""
 
 
 def _wide_lines(first: bytes, stream: IO[bytes], encoding: str) -> Iterator[str]:
@@ -202,60 +259,54 @@ def _known(declared: str) -> str:
     """Return Python's name of a declared encoding, or the empty string."""
     try:
         name = codecs.lookup(declared.strip().strip("\"'")).name
-        b"".decode(name)  # LookupError for what is a codec of something else, such as base64
+        with suppress(UnicodeError):
+            b"-".decode(name)  # LookupError for a codec of something else, as base64 is
         return WIDER.get(name, name)
     except (LookupError, ValueError):  # unknown, or not even a name
         return ""
 
 
-def _legacy(content: bytes, known: str, start: int) -> str:
-    """Decode what is not UTF-8 from byte `start` on."""
-    if known and known != "utf-8":
-        with suppress(UnicodeError):
-            return content.decode(known)
-    encoding = _found_out(content, start)
-    with suppress(UnicodeDecodeError):
-        return content.decode(encoding)
-    return _bearable(content.decode(encoding, "replace"), 0.05 if encoding == "utf-8" else 0.01)
+def _found_out(content: bytes) -> tuple[str, str]:
+    """Return the text of what is not UTF-8, and its likely encoding; "" of damaged UTF-8."""
+    encoding = _guessed(content)
+    text = decoded(content, encoding or "utf-8")
+    if text is None:
+        limit = 0.01 if encoding else 0.05
+        text = _bearable(content.decode(encoding or "utf-8", "replace"), limit)
+    return text.replace("\x85", "\n") if encoding in EBCDIC else text, encoding
 
 
-def _found_out(content: bytes, start: int) -> str:
-    """Return the likely encoding of something that is not UTF-8 from byte `start` on."""
-    text = content.decode("utf-8", "replace")
-    damaged = text.count("\ufffd")
-    wide = len(text) - len(text.encode("ascii", "ignore"))
-    if wide > 10 * damaged:  # no other encoding looks so much like UTF-8
-        return "utf-8"
-    sample = _sample(content, start)
-    runs = HIGH.findall(sample)
-    high = sum(map(len, runs))
-    # Where letters beyond ASCII are few and mostly alone, all of Asia is out of the question.
-    if high < 2 * len(runs) and 3 * high < len(sample) - high:
-        return _latin_page(sample)
-    from charset_normalizer import from_bytes  # loaded only where it is needed: 20 ms
+def _guessed(content: bytes) -> str:
+    """Return the likely encoding of something that is not UTF-8; "" of UTF-8 with damage.
 
-    found = ""
-    for cut in range(4):  # a sample without a space may end within a character
-        best = from_bytes(sample[: len(sample) - cut], cp_isolation=ENCODINGS).best()
-        if best is not None:
-            found = best.encoding
-            break
-    if not found:
-        if high * 20 > len(sample):
-            raise ContentError(UNDECODABLE)
-        return _latin_page(sample)
-    if found in LATIN:
-        return _latin_page(sample)
-    # Japanese in EUC is full of hiragana, which Korean readers of the same bytes take for theirs.
-    if found in ("cp949", "gb18030", "big5") and sample.count(b"\xa4") * 8 > high:
-        with suppress(UnicodeDecodeError):
-            sample.decode("euc_jp")
-            return "euc_jp"
-    return found
+    Raises
+    ------
+    ContentError
+        If there is none.
+    """
+    if _holds_binary(content) and (wide := guess_wide(content[:SAMPLE])):
+        return wide
+    try:
+        content.decode()
+        start = 0  # an encoding of seven bits, perhaps
+    except UnicodeDecodeError as error:
+        start = error.start
+        text = content.decode("utf-8", "replace")
+        wide_letters = len(text) - len(text.encode("ascii", "ignore"))
+        if wide_letters > 10 * text.count("\ufffd"):  # nothing else looks so much like UTF-8
+            return ""
+    found = guess(_sample(content, start))
+    if found:
+        return "" if found in ("ascii", "utf-8") else found
+    if decoded(content, "utf-8") is not None:
+        return ""
+    raise ContentError(UNDECODABLE)
 
 
 def _sample(content: bytes, start: int) -> bytes:
-    """Return about 64 KiB that begin and end between two characters of any encoding."""
+    """Return about 16 KiB that begin and end between two characters of any encoding."""
+    if len(content) <= SAMPLE:
+        return content
     begin = max(content.rfind(b"\n", 0, start), content.rfind(b" ", 0, start)) + 1
     begin = max(0, content.rfind(b"\n", max(0, begin - 4096), begin) + 1 or begin)
     sample = content[begin : begin + SAMPLE]
@@ -263,15 +314,3 @@ def _sample(content: bytes, start: int) -> bytes:
         end = max(sample.rfind(b"\n"), sample.rfind(b" "))  # neither is ever a second byte
         sample = sample[:end] if end > SAMPLE // 2 else sample
     return sample
-
-
-def _latin_page(sample: bytes) -> str:
-    """Return the page in which the letters beyond ASCII are those that languages use often."""
-
-    def strangeness(page: str) -> int:
-        text = sample.decode(page, "replace")
-        beyond = [letter for letter in text if letter > "\x7f" and letter.isalpha()]
-        strange = sum(letter not in TYPICAL[page] for letter in beyond)
-        return strange + len(TORN.findall(text)) + 4 * text.count("\ufffd")
-
-    return min(LATIN, key=strangeness)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError, MissingExtraError, NotADocumentError, UnreachableError
 from aesearch.modalities.images import SUFFIXES as PICTURES
 from aesearch.modalities.texts.charset import (
     BINARY,
+    GUESSED,
     UNDECODABLE,
-    decode,
     mark_of,
+    read_text,
     refuse_binary,
     tidy,
 )
@@ -40,6 +41,8 @@ OLD_OFFICE = frozenset({".doc", ".dot", ".ppt", ".pps", ".xls", ".xlt"})
 ZIP, RTF, OLE = b"PK\x03\x04", b"{\\rtf", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 TEX = frozenset({".tex", ".ltx", ".org"})
 # Whatever else is text is one too, a log or a program, but does not make a folder one of documents.
+MAILBOX = frozenset({".mbox", ".mbx"})  # many messages, each of them an item
+MESSAGE = re.compile(r"#<[^<>\s]+>\Z")  # behind the key of a mailbox, that of a message
 SUFFIXES = PLAIN | MARKDOWN | RST | HTML | MAIL | PDF | TEX | OFFICE | OLD_OFFICE
 DRAWINGS = frozenset({*PICTURES, ".svg", ".eps", ".ai", ".xpm"})  # some of which are text, too
 
@@ -60,10 +63,13 @@ class Document:
         Never blank; every line ends in a newline alone. It holds the title.
     title : str
         In one line; empty where there is none.
+    note : str
+        What is worth saying of how it was read, such as that its encoding was guessed.
     """
 
     text: str
     title: str = ""
+    note: str = field(default="", compare=False)
 
 
 def suffix_of(name: str) -> str:
@@ -71,6 +77,8 @@ def suffix_of(name: str) -> str:
 
     Numbers (`alt.atheism/49960.1`) and names in mail folders are no suffixes.
     """
+    if name.endswith(">") and MESSAGE.search(name):
+        return ".eml"
     found = SUFFIX.search(name)
     if found is None or found[1].isdecimal():
         return ""
@@ -85,7 +93,13 @@ def is_document(name: str) -> bool:
     return suffix_of(name) in SUFFIXES
 
 
-def extract(content: bytes, name: str) -> Document:
+def may_be_document(name: str) -> bool:
+    """Return whether this is a document by its suffix, or has no suffix to tell by."""
+    suffix = suffix_of(name)
+    return not suffix or suffix in SUFFIXES
+
+
+def extract(content: bytes, name: str, encoding: str = "") -> Document:
     """Return the text of a document.
 
     Parameters
@@ -95,6 +109,8 @@ def extract(content: bytes, name: str) -> Document:
     name : str
         A key or file name. Its suffix tells kinds of text apart; what is none is seen from the
         content.
+    encoding : str
+        That a user names for what is not UTF-8 and says nothing of it itself.
 
     Raises
     ------
@@ -111,7 +127,9 @@ def extract(content: bytes, name: str) -> Document:
     if suffix in DRAWINGS:
         raise NotADocumentError(f"'{suffix}' is no kind of document")
     try:
-        text, title = _text_of(content, suffix if claimed else "", plain=bool(suffix))
+        text, title, guessed = _text_of(
+            content, suffix if claimed else "", encoding, plain=bool(suffix)
+        )
     except ContentError as error:
         # What never claimed to be a document is none.
         refusals = (BINARY, EMPTY, UNDECODABLE) if suffix else (BINARY,)
@@ -122,26 +140,30 @@ def extract(content: bytes, name: str) -> Document:
     text = text.strip()
     if not text:
         raise ContentError(EMPTY)
-    return Document(text, " ".join(title.split()) if title else "")
+    note = GUESSED.format(guessed) if guessed else ""
+    return Document(text, " ".join(title.split()) if title else "", note)
 
 
-def _text_of(content: bytes, suffix: str, *, plain: bool) -> tuple[str, str]:
-    """Text and title; `plain` says that what has no known suffix has another, so is no mail."""
+def _text_of(content: bytes, suffix: str, encoding: str, *, plain: bool) -> tuple[str, str, str]:
+    """Text, title, and the encoding that was guessed.
+
+    `plain` says that what has no known suffix has another, so is no mail.
+    """
     office = suffix in OFFICE or suffix in OLD_OFFICE
     if (office or not suffix) and content.startswith((ZIP, RTF, OLE)):
         from aesearch.modalities.texts.office import office_text
 
         found = office_text(content, named=office)
         if found is not None:
-            return found
+            return *found, ""
     if office:
         suffix = ""  # pages and plain text are called .doc and .xls, too
     if suffix in PDF or (not suffix and content.startswith(b"%PDF-")):
         _require_size(content)
-        return _pdf_text(content)
-    refuse_binary(content[:HEAD])  # whatever the size of what is no text at all
+        return *_pdf_text(content), ""
+    refuse_binary(content[:HEAD], encoding)  # whatever the size of what is no text at all
     _require_size(content)
-    return _written(content, suffix, plain=plain)
+    return _written(content, suffix, encoding, plain=plain)
 
 
 def _require_size(content: bytes) -> None:
@@ -151,34 +173,38 @@ def _require_size(content: bytes) -> None:
         )
 
 
-def _written(content: bytes, suffix: str, *, plain: bool) -> tuple[str, str]:
-    """Return text and title of whatever is made of letters."""
+def _written(content: bytes, suffix: str, encoding: str, *, plain: bool) -> tuple[str, str, str]:
+    """Return text and title of what is made of letters, and its encoding if that was guessed."""
     if not content or content.isspace():
         raise ContentError(EMPTY)
-    refuse_binary(content)
+    refuse_binary(content, encoding)
     if suffix in PLAIN:
-        return decode(content), ""
+        text, guessed = read_text(content, chosen=encoding)
+        return text, "", guessed
     if suffix in TEX:
-        text = decode(content)
-        return text, _tex_title(text)
+        text, guessed = read_text(content, chosen=encoding)
+        return text, _tex_title(text), guessed
     # Neither the package nor a search for mails and pages is loaded before there is one.
     if suffix in HTML or (not suffix and PAGE.match(content, len(mark_of(content)[0]))):
         from aesearch.modalities.texts.markup import declared_charset, page_text
 
-        return page_text(decode(content, declared_charset(content)))
+        text, guessed = read_text(content, declared_charset(content) or encoding)
+        return *page_text(text), guessed
     if plain and not suffix:
-        return decode(content), ""
+        text, guessed = read_text(content, chosen=encoding)
+        return text, "", guessed
     if suffix in MAIL or not suffix:
         from aesearch.modalities.texts.mail import begins_with_header, looks_like_mail, mail_text
 
         lines = _newlines(content)
         if begins_with_header(lines) if suffix else looks_like_mail(lines):
-            return mail_text(lines)
-        return decode(content), ""
+            return *mail_text(lines), ""
+        text, guessed = read_text(content, chosen=encoding)
+        return text, "", guessed
     from aesearch.modalities.texts.markup import markdown_title, rst_title
 
-    text = decode(content)
-    return text, markdown_title(text) if suffix in MARKDOWN else rst_title(text)
+    text, guessed = read_text(content, chosen=encoding)
+    return text, markdown_title(text) if suffix in MARKDOWN else rst_title(text), guessed
 
 
 def _tex_title(text: str) -> str:

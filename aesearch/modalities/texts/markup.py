@@ -66,7 +66,7 @@ UNREAD = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 CHARSET = re.compile(
-    rb"""<meta[^>]+?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]+?encoding\s*=\s*["']([\w.:-]+)""",
+    rb"""<meta[^<>]+?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^<>]+?encoding\s*=\s*["']([\w.:-]+)""",
     re.IGNORECASE,
 )
 FRONT_MATTER = re.compile(
@@ -75,7 +75,7 @@ FRONT_MATTER = re.compile(
 )
 FRONT_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+)$", re.MULTILINE | re.IGNORECASE)
 FENCE = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1|\Z)", re.DOTALL | re.MULTILINE)
-HEADING = re.compile(r"^ {0,3}#[ \t]+(.*\S)|^(\S.*)\n={2,}[ \t]*$", re.MULTILINE)
+HEADING = re.compile(r"^ {0,3}#[ \t]++(\S.*)|^(\S.*)\n={2,}[ \t]*$", re.MULTILINE)
 UNDERLINED = re.compile(
     r"""^[ \t]*(\S.*)\n([=\-`:.'"~^_*+#<>!$%&(),/;?@\[\\\]{|}])\2+[ \t]*$""", re.M
 )
@@ -180,7 +180,11 @@ def markdown_title(text: str) -> str:
     found = HEADING.search(FENCE.sub("", text))
     if not found:
         return ""
-    return (found[2] or re.sub(r"[ \t]+#+$", "", found[1])).strip()
+    if found[2]:
+        return found[2].strip()
+    title = found[1].rstrip()
+    closed = title.rstrip("#")  # as in "# Title ##"
+    return closed.rstrip() if closed.endswith((" ", "\t")) else title
 
 
 def rst_title(text: str) -> str:

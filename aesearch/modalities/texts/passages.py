@@ -22,7 +22,8 @@ UNSPACED = (
 # A sentence ends at a full stop before a space and no small letter, at a CJK stop, at a blank line,
 # or where a list goes on.
 END = re.compile(
-    r"""[.!?…]+["'”’)\]]*(?=\s+[^a-z\s]|\s*$)|[。！？｡]+["'”’」』）]*|\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)])\s)"""
+    r"""(?<![.!?…])[.!?…]++["'”’)\]]*+(?=\s++[^a-z]|\s*+$)|[。！？｡]++["'”’」』）]*+"""
+    r"""|\n\s*\n|\n(?=\s*+(?:[-*•]|\d++[.)])\s)"""
 )
 ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|etc|al|Fig|Figs|Eq|No|Vol|pp|cf|approx|e\.g|i\.e)\.)$"

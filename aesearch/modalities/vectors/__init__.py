@@ -81,7 +81,7 @@ class Vectors(Modality):
         """As many as a vector has: a code is shorter, or loses nothing."""
         return features.size
 
-    def reader(self, features: VectorFeatures, *, plain: bool) -> Read:
+    def reader(self, features: VectorFeatures, *, plain: bool, encoding: str = "") -> Read:
         """What reads a file that holds one vector; of a row, its bytes."""
         return features.read_row if plain else features.read
 
