@@ -22,17 +22,15 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 import numpy as np
 from PIL import Image
 
-import aesearch.encoders.autoencoders.conv
-import aesearch.encoders.autoencoders.mlp
-import aesearch.indexing.train  # imported before forking
-from aesearch.errors import AesearchError
+from aesearch.encoders.training import session
 from aesearch.indexing.build import build
 from aesearch.search.index import Index
 from aesearch.storage.layout import Layout
@@ -40,8 +38,9 @@ from benchmarks.reporting import say, show
 
 PICTURES = 150  # enough to be trained
 BUDGET = 1.0  # seconds of training
-SIDE = 32
+SIDE = 160  # large enough that reading them is a part of a run
 KINDS = ("reading", "training", "adding", "changing", "removing")
+EVERY = 0.1  # seconds between two checkpoints, which otherwise no training here would write
 LATE = 0.05  # of a run's length: how far after its end a kill may come
 
 
@@ -90,7 +89,6 @@ class Scenario:
     kind: str
     root: Path
     length: float = 0.0
-    failures: list[str] = field(default_factory=list)
 
     @property
     def source(self) -> Path:
@@ -133,8 +131,10 @@ class Scenario:
 
     def work(self) -> None:
         """Do what is interrupted: the whole of it, or again what is left of it."""
-        budget = BUDGET if self.kind == "training" else 0
-        build(self.source, self.place, budget=budget).close()
+        if self.kind == "training":
+            build(self.source, self.place, {"encoder": "mlp"}, budget=BUDGET).close()
+        else:
+            build(self.source, self.place, budget=0).close()
 
     def look(self) -> None:
         """Raise AssertionError where something is wrong with the index."""
@@ -188,14 +188,28 @@ def run(root: Path, kind: str, count: int, seed: int) -> dict[str, object]:
     }
 
 
+def _warm_up(root: Path) -> None:
+    """Import what a training needs, by one: forks have it then.
+
+    One thread alone is forked: with more, what another held would stay locked in the child.
+    """
+    session.Session = partial(session.Session, checkpoint_every_s=EVERY)  # type: ignore[misc,assignment]
+    write_pictures(root / "source", range(PICTURES))
+    build(root / "source", root / "index", {"encoder": "mlp"}, budget=0.2).close()
+
+
 @click.command()
 @click.option("--count", default=200, show_default=True, help="Kills, over all kinds of run.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def main(count: int, seed: int, as_json: bool) -> None:
     """Kill `index` at random instants, and look at what it leaves."""
+    if os.environ.get("OMP_NUM_THREADS") != "1":  # before any library is loaded
+        words = [sys.executable, "-m", "benchmarks.kills", *sys.argv[1:]]
+        os.execve(sys.executable, words, {**os.environ, "OMP_NUM_THREADS": "1"})
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="aesearch-kills-", dir=memory) as folder:
+        _warm_up(Path(folder).resolve() / "warm")
         shares = [count // len(KINDS) + (n < count % len(KINDS)) for n in range(len(KINDS))]
         rows = [
             run(Path(folder).resolve(), kind, share, seed)
@@ -208,7 +222,4 @@ def main(count: int, seed: int, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except AesearchError as error:
-        sys.exit(f"{error}")
+    main()
