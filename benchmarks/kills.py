@@ -2,11 +2,11 @@
 
     python -m benchmarks.kills [--count 200] [--seed 0] [--json]
 
-Each trial is a fork of this process, which has imported everything: a child makes, trains or brings
-up to date the index of a few pictures, and is killed with SIGKILL at an instant drawn evenly from the
-length of such a run. What counts: the index opens, verify finds nothing, and a picture finds itself;
-then the same command is run to its end, and the same holds again. A run that was killed before its
-first revision has left no index, and counts by the second look alone.
+Each trial is a fork of this process, which has imported everything: a child makes, trains or
+brings up to date the index of a few pictures, and is killed with SIGKILL at an instant drawn evenly
+from the length of such a run. What counts: the index opens, verify finds nothing, and a picture
+finds itself; then the same command is run to its end, and the same holds again. A run that was
+killed before its first revision has left no index, and counts by the second look alone.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def write_pictures(folder: Path, numbers: range) -> None:
 
 
 def forked(work: Callable[[], object], patience: float | None = None) -> int:
-    """Run `work` in a child, and kill it after `patience` seconds; how it ended, as `waitpid` says."""
+    """Run `work` in a child, and kill it after `patience` seconds; its exit code, or -signal."""
     child = os.fork()
     if not child:
         os.setpgid(0, 0)  # its own group: what it starts dies with it
@@ -92,10 +92,12 @@ class Scenario:
 
     @property
     def source(self) -> Path:
+        """Folder of the pictures."""
         return self.root / "source"
 
     @property
     def place(self) -> Path:
+        """Folder of the index."""
         return self.root / "index"
 
     def prepare(self) -> None:
