@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from aesearch.errors import ContentError, DamagedError
+from aesearch.errors import ContentError, DamagedError, repair_command
 from aesearch.modalities.texts.analysis.analyzer import EXACT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
@@ -29,8 +30,6 @@ from aesearch.sparse import SparseRows
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aesearch.modalities.texts.analysis import Analyzer
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
@@ -358,9 +357,9 @@ class DocumentRanker(Ranker):
 
     def _text(self, kept: Mapping[int, KeptText], id: int, key: str) -> KeptText:
         if id not in kept:
+            mends = repair_command(Path(self.backend.name))
             raise DamagedError(
-                f"the text of '{key}' is missing in {self.backend.name}; remove the index and "
-                "index again"
+                f"the text of '{key}' is missing in {self.backend.name}; {mends} reads it again"
             )
         return kept[id]
 

@@ -9,7 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from aesearch.errors import ParameterError, UnsupportedError
+from aesearch.errors import ClosedError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query, numbered
@@ -114,7 +114,12 @@ class Index:
         return isinstance(key, str | Integral) and bool(self.folder.ids_of([as_key(key)]))
 
     def __repr__(self) -> str:
-        return f"<Index {self.name!r}: {len(self)} items>"
+        try:
+            return f"<Index {self.name!r}: {len(self)} items>"
+        except ClosedError:
+            return f"<Index {self.name!r}: closed>"
+        except Exception as error:  # a program that logs it must not fail of it
+            return f"<Index: {type(error).__name__}>"
 
     def items(self) -> Iterator[Item]:
         """All items: key, size, time, digest."""
@@ -248,10 +253,14 @@ class Index:
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
         if not contents:
             return []
+        read: dict[str, list[Query]] = {}  # once, unless another encoder comes meanwhile
 
         def answer(snapshot: Snapshot) -> list[list[Hit]]:
             ranker = self.ranker
-            queries = list(self._prepared(contents))
+            fingerprint = snapshot.revision.fingerprint
+            if fingerprint not in read:
+                read[fingerprint] = list(self._prepared(contents))
+            queries = read[fingerprint]
             return [
                 ranker.hits(snapshot, found, query, limits)
                 for query, found in zip(

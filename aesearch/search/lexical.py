@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from aesearch.errors import DamagedError
+from aesearch.errors import DamagedError, repair_command
 from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.search.bm25 import Words
 from aesearch.search.counting import counts_of
@@ -71,7 +71,10 @@ def words_of(
     if codes_of is not None and not expansion.is_plain:
         codes = codes_of(counts.ids.tolist())
         if len(codes) != len(counts.ids):
-            raise DamagedError(f"{folder.parent}: documents without a code; see 'aesearch verify'")
+            raise DamagedError(
+                f"{folder.parent} holds documents without a code; "
+                f"{repair_command(folder.parent)} makes it anew"
+            )
         neighbors = neighbors_of(codes, expansion.neighbors)
     made = Words.weigh(counts, neighbors, expansion)
     temporary = folder.with_name(f"words-new-{os.getpid()}")

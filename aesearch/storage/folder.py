@@ -252,9 +252,12 @@ class IndexFolder:
 
     def info(self) -> IndexInfo:
         """Everything there is to know about it, of one revision."""
+        with self.settled():
+            return self._info(self.snapshot())
+
+    def _info(self, opened: Snapshot) -> IndexInfo:
         from aesearch.storage.info import IndexInfo, SkippedFile, drift_of
 
-        opened = self.snapshot()
         manifest, revision = opened.encoder.manifest, opened.revision
         drift = drift_of(self.store, opened.encoder)
         return IndexInfo(
