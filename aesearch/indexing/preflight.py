@@ -11,7 +11,7 @@ from aesearch.encoders import is_trained
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.indexing.request import Choices, Request
-from aesearch.ingest.update import differences
+from aesearch.ingest.differences import differences
 from aesearch.modalities import modality
 from aesearch.settings import FEWEST_TO_TRAIN, Settings
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
+from aesearch.ingest.causes import cause_of
 from aesearch.modalities import Read
 from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
@@ -32,6 +33,7 @@ class Decoded:
     sample: Any
     reason: str = ""
     ignored: bool = False
+    cause: str = ""
 
     def item(self, *, added: bool = False, error: float | None = None) -> NewItem:
         """The item of this file, to be written."""
@@ -41,7 +43,8 @@ class Decoded:
     def skipped(self) -> Skipped:
         """The note that this file was skipped."""
         entry = self.entry
-        return Skipped(entry.key, self.reason, self.ignored, entry.size, entry.mtime_ns)
+        key, size, mtime = entry
+        return Skipped(key, self.reason, self.ignored, size, mtime, self.cause)
 
 
 def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
@@ -51,10 +54,9 @@ def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
         content = source.read(entry.key)
         digest = digest_of(content)
         return Decoded(entry, digest, read(content, entry.key))
-    except (NotAPictureError, NotADocumentError) as error:
-        return Decoded(entry, digest, None, str(error), ignored=True)
     except ContentError as error:
-        return Decoded(entry, digest, None, str(error))
+        ignored = isinstance(error, NotAPictureError | NotADocumentError)
+        return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
 
 
 def decode(

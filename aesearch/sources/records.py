@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
 
-from aesearch.errors import ContentError, SourceError
+from aesearch.errors import ContentError, SourceError, UnreachableError
 from aesearch.modalities.texts.charset import LONGEST_LINE, decoded_lines
 from aesearch.sources.parquet import parquet_records
 from aesearch.sources.record import Record, Records, Refused
@@ -86,7 +86,7 @@ def _file_lines(path: Path) -> Iterator[str]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ContentError(f"damaged: {error}; what follows cannot be read") from error
     except OSError as error:
-        raise ContentError(f"cannot be read: {error.strerror or error}") from error
+        raise UnreachableError(f"cannot be read: {error.strerror or error}") from error
 
 
 def _plain_records(lines: Iterable[str]) -> Records:
