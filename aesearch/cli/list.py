@@ -6,7 +6,7 @@ import json
 
 import click
 
-from aesearch.cli import DONE
+from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import format_bytes
 from aesearch.errors import AesearchError
 from aesearch.search.index import Index
@@ -18,7 +18,7 @@ from aesearch.wording import counted
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per index and line.")
 def list_(as_json: bool) -> int:
     """Show the indexes in the home: AESEARCH_HOME, or indexes/ in the working folder."""
-    places = all_places()
+    places, passed = all_places(), False
     for place in places:
         try:
             with Index(place) as index:
@@ -36,10 +36,11 @@ def list_(as_json: bool) -> int:
         except AesearchError as error:
             row = {"name": place.name, "error": str(error)}
             line = f"{place.name:<20} {error}"
+            passed = True
         click.echo(json.dumps(row) if as_json else line)
     if not places:
         click.echo(f"no index in {home().absolute()}; 'aesearch index SOURCE' makes one", err=True)
-    return DONE
+    return SOME_SKIPPED if passed else DONE
 
 
 def _format_line(index: Index) -> str:

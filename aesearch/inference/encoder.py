@@ -104,11 +104,18 @@ class FrozenEncoder:
         return [f"{self.folder / name} {fault}" for name, fault in found if fault]
 
     def fault_of(self, name: str) -> str | None:
-        """What is wrong with one of its files, or None."""
+        """What is wrong with one of its files, or None; StorageError where that cannot be seen."""
+        return self.fault_in(self.folder / name, self.manifest.checksums[name])
+
+    @staticmethod
+    def fault_in(path: Path, expected: str) -> str | None:
+        """What is wrong with a file of which the checksum is known, or None."""
         try:
-            same = checksum(self.folder / name) == self.manifest.checksums[name]
+            same = checksum(path) == expected
         except FileNotFoundError:
             return "is missing"
+        except PermissionError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
         except OSError as error:
             return f"cannot be read ({error.strerror})"
         return None if same else "is damaged (its checksum does not match)"

@@ -287,6 +287,18 @@ class DocumentRanker(Ranker):
         if self.is_hybrid:
             self.words(self.backend.snapshot())
 
+    def faults(self, *, repair: bool = False) -> list[str]:
+        """Whether the lexical index is as it was written; one that is missing is no fault."""
+        from aesearch.search.lexical import fault_of
+
+        snapshot = self.backend.snapshot()
+        fault = fault_of(self.backend.lexical_folder(snapshot.revision.number))
+        if fault and repair:
+            self._lexical = self._asked_of = None
+            self.words(snapshot)  # a damaged one is made anew
+            fault = fault_of(self.backend.lexical_folder(snapshot.revision.number))
+        return [fault] if fault else []
+
     def unknown_words(self, query: Query, *, hybrid: bool | None) -> list[str]:
         """The words of a query that a search passes over; see `Index.unknown_words`."""
         snapshot = self.backend.snapshot()

@@ -480,9 +480,11 @@ class Index:
         Parameters
         ----------
         repair : bool
-            Make the FAISS file anew from the store where it is wrong.
+            Make the FAISS file and the lexical index anew from the store where they are wrong.
+            The command ``aesearch verify --repair`` also makes anew what needs the source.
         """
-        return self.folder.verify(repair=repair)
+        problems = self.folder.verify(repair=repair)
+        return problems or self.ranker.faults(repair=repair)
 
     def compact(self) -> list[str]:
         """Let nothing of what was removed stay in any file; returns what could not be done.

@@ -416,19 +416,66 @@ class Store:
 
     def problems(self) -> list[str]:
         """Faults that SQLite's own check and the rules between the tables find, a line each."""
-        problems = [row[0] for row in self._rows("PRAGMA quick_check(5)") if row[0] != "ok"]
-        without = self._rows(
-            "SELECT count(*) FROM items LEFT JOIN codes USING (id) WHERE codes.id IS NULL"
-        )[0][0]
-        if without:
-            problems.append(f"{counted(without, 'item')} without a code")
+        problems = self.broken_pages()
         orphans = self._rows("SELECT count(*) FROM codes WHERE id NOT IN (SELECT id FROM items)")
         if orphans[0][0]:
             problems.append(f"{counted(orphans[0][0], 'code')} without an item")
-        lengths = self._rows("SELECT count(DISTINCT length(code)) FROM codes")[0][0]
-        if lengths > 1:
-            problems.append(f"codes have {lengths} different lengths")
         return problems
+
+    def broken_pages(self) -> list[str]:
+        """What SQLite's own check finds: pages that are no tables, rows that an index lacks."""
+        found = [str(row[0]) for row in self._rows("PRAGMA integrity_check(5)")]
+        return [f"{self.path}: {' '.join(line.split())}" for line in found if line != "ok"]
+
+    def faulty_items(self, code_size: int, *, with_texts: bool) -> dict[str, list[int]]:
+        """Ids of items of which something is missing or is no value of its kind, by the fault.
+
+        Parameters
+        ----------
+        code_size : int
+        with_texts : bool
+            Whether each must have a text.
+        """
+        wanted = 4 * code_size
+        found = {
+            "without a code": "SELECT id FROM items WHERE id NOT IN (SELECT id FROM codes)",
+            f"whose code has not {code_size} dimensions": "SELECT id FROM codes WHERE "
+            f"typeof(code) <> 'blob' OR length(code) <> {wanted}",
+            "with a size, a time or a digest that is none": "SELECT id FROM items WHERE "
+            "typeof(size) <> 'integer' OR typeof(mtime_ns) <> 'integer' OR "
+            "typeof(digest) <> 'blob' OR typeof(key) <> 'text'",
+        }
+        if self._knows_texts:
+            found["with a passage whose code is none"] = (
+                "SELECT DISTINCT item FROM passages WHERE "
+                f"typeof(code) <> 'blob' OR length(code) <> {wanted}"
+            )
+        faulty = {fault: [int(id) for (id,) in self._rows(sql)] for fault, sql in found.items()}
+        if with_texts and self._knows_texts:
+            sql = "SELECT id FROM items WHERE id NOT IN (SELECT id FROM texts)"
+            faulty["without a text"] = [int(id) for (id,) in self._rows(sql)]
+            faulty["whose text cannot be read"] = self._unreadable_texts()
+        return {fault: ids for fault, ids in faulty.items() if ids}
+
+    def _unreadable_texts(self) -> list[int]:
+        broken = []
+        for (id,) in self._rows("SELECT id FROM texts ORDER BY id"):
+            try:
+                self.texts_of([id])
+            except DamagedError:
+                broken.append(int(id))
+        return broken
+
+    def invalidate(self, ids: Iterable[int]) -> None:
+        """Forget what was made of items, and of which bytes: a source that has them gives both."""
+        rows = [(int(id),) for id in ids]
+        self._db.executemany("DELETE FROM codes WHERE id = ?", rows)
+        if self._knows_texts:
+            self._db.executemany("DELETE FROM texts WHERE id = ?", rows)
+            self._db.executemany("DELETE FROM passages WHERE item = ?", rows)
+        self._db.executemany(
+            "UPDATE items SET size = -1, mtime_ns = -1, digest = zeroblob(16) WHERE id = ?", rows
+        )
 
     # -- reading what only documents have --------------------------------------------------------
 
