@@ -146,12 +146,13 @@ class FaissEngine:
 
     def save(self, path: Path) -> None:
         """Write the index to `path`."""
+        make: Any = faiss  # its stubs know nothing of it
         write = faiss.write_index_binary if self.plan.bits else faiss.write_index
         try:
             # By a stream of Python's: FAISS's own takes no notice of what closing its file cannot
             # write any more.
             with path.open("wb") as stream:
-                write(self._index, faiss.PyCallbackIOWriter(stream.write, WRITTEN_AT_ONCE))
+                write(self._index, make.PyCallbackIOWriter(stream.write, WRITTEN_AT_ONCE))
         except (OSError, RuntimeError) as error:
             why = getattr(error, "strerror", None) or "is the disk full?"
             raise StorageError(f"{path} cannot be written: {why}; nothing was changed") from error

@@ -68,11 +68,11 @@ def repair(place: Path, progress: Progress = silent) -> Repair:
         Card.read(layout.card)  # which says so
     with hold(layout):
         found.done += _mend_card(layout)
-        found.done += _mend_database(layout)
+        found.done += (database := _mend_database(layout))
         with closing(IndexFolder(place)) as folder:
             found.done += _mend_plan(folder)
             found.done += _mend_encoder(folder, progress)
-            found.done += _mend_items(folder, progress)
+            found.done += _mend_items(folder, progress, again=bool(database))
             found.done += _mend_engine_file(folder)
     with closing(Index(place)) as index:
         if index.ranker.faults():
@@ -210,8 +210,9 @@ def _mend_encoder(folder: IndexFolder, progress: Progress) -> list[str]:
     from aesearch.indexing.train import Plan, train
 
     Plan(folder.settings.encoder, _budget(path)).write(folder.layout)
-    if path.exists() and not path.is_dir():
-        _set_aside(path)
+    for one in [path, *(path.iterdir() if path.is_dir() else ())]:
+        if one.is_dir() == (one != path):  # a folder in the place of a file, or the reverse
+            _set_aside(one)
     train(folder, None, None, progress)
     folder.forget()
     return [f"the encoder was trained again ({damage.partition('; ')[0]})"]
@@ -261,13 +262,16 @@ def _graphs_from_weights(path: Path) -> bool:
     return True
 
 
-def _mend_items(folder: IndexFolder, progress: Progress) -> list[str]:
-    """Codes and texts that are not what they were: from the source, or what was kept of them."""
+def _mend_items(folder: IndexFolder, progress: Progress, *, again: bool) -> list[str]:
+    """Codes and texts that are not what they were: from the source, or what was kept of them.
+
+    With `again` the source is compared in any case: items may be missing.
+    """
     encoder = sound_encoder(folder.layout, folder.store)
     faulty = faulty_items(folder.layout, folder.store, folder.modality, encoder.code_size)
     ids = sorted({id for found in faulty.values() for id in found})
     waiting = [item for item in folder.items() if item.size < 0]
-    if not ids and not waiting:
+    if not ids and not waiting and not again:
         return []
     items = {item.id: item for item in folder.items()}
     by_hand = [items[id] for id in ids if id in items and items[id].added]
