@@ -271,7 +271,8 @@ def _mend_items(folder: IndexFolder, progress: Progress, *, again: bool) -> list
     faulty = faulty_items(folder.layout, folder.store, folder.modality, encoder.code_size)
     ids = sorted({id for found in faulty.values() for id in found})
     waiting = [item for item in folder.items() if item.size < 0]
-    if not ids and not waiting and not again:
+    orphans = folder.store.problems()
+    if not (ids or waiting or orphans or again):
         return []
     items = {item.id: item for item in folder.items()}
     by_hand = [items[id] for id in ids if id in items and items[id].added]
@@ -284,7 +285,7 @@ def _mend_items(folder: IndexFolder, progress: Progress, *, again: bool) -> list
         store.remove([item.key for item in lost])
         return NO_IDS, np.array([item.id for item in lost], dtype=np.int64)
 
-    if others or lost:
+    if others or lost or orphans:
         folder.publish(edit, fingerprint=encoder.fingerprint)
     done = [
         f"{item.key} was added by hand, and nothing is left of it: add it again" for item in lost

@@ -470,6 +470,7 @@ class Store:
         """Forget what was made of items, and of which bytes: a source that has them gives both."""
         rows = [(int(id),) for id in ids]
         self._db.executemany("DELETE FROM codes WHERE id = ?", rows)
+        self._db.execute("DELETE FROM codes WHERE id NOT IN (SELECT id FROM items)")
         if self._knows_texts:
             self._db.executemany("DELETE FROM texts WHERE id = ?", rows)
             self._db.executemany("DELETE FROM passages WHERE item = ?", rows)
