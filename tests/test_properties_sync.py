@@ -254,17 +254,22 @@ class Syncing(RuleBasedStateMachine):
         for key, file in self.disk.items():
             if key in self.removed or key in self.items:  # a person decided
                 self.skipped.setdefault(key, file.stamp)
-                continue
-            left_out = key not in walked and seen_before.get(key) == file.stamp
-            if left_out or file.content in self.kind.bad:
+            elif key in walked and file.content in self.kind.bad:  # what was indexed stays
+                self.items[key] = before[key]
+                self.skipped[key] = file.stamp
+            elif file.content in self.kind.bad or (
+                key not in walked and seen_before.get(key) == file.stamp
+            ):
                 self.skipped[key] = file.stamp
             else:
                 self.items[key] = file
-        counts = self.index.sync()
+        counts = self.index.sync(remove=True)
         self.check()
         self.check_ids(before, ids)
         here = {key for key, item in self.items.items() if not item.added}
-        unchanged = {"new": 0, "changed": 0, "renamed": 0, "removed": 0, "unchanged": len(here)}
+        unread = {"unread": len(here & self.skipped.keys())} if here & self.skipped.keys() else {}
+        nothing = {"new": 0, "changed": 0, "renamed": 0, "removed": 0}
+        unchanged = {**nothing, "unchanged": len(here) - sum(unread.values()), **unread}
         assert sum(counts.values()) - counts["removed"] == len(here)
         assert counts["new"] + counts["renamed"] == len(here - walked)
         assert counts["renamed"] + counts["removed"] == len(walked - here)

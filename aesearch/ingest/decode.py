@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
@@ -17,6 +18,8 @@ from aesearch.types import Progress, silent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from aesearch.ingest.spool import Spool
 
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
@@ -59,19 +62,44 @@ def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
         return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
 
 
+def _decode_anew(source: Source, entry: Entry, read: Read, spool: Spool | None) -> Decoded:
+    """Decode one file, unless it was decoded before a run was interrupted."""
+    if spool is None:
+        return decode_one(source, entry, read)
+    file = spool.get(entry)
+    if file is None:
+        file = decode_one(source, entry, read)
+        spool.put(file)
+    return file
+
+
 def decode(
     source: Source,
     entries: Sequence[Entry],
     read: Read,
     progress: Progress = silent,
+    spool: Spool | None = None,
 ) -> Iterator[Decoded]:
-    """Decode files in their order, in threads: Pillow releases the global interpreter lock."""
+    """Decode files in their order, in threads: Pillow releases the global interpreter lock.
+
+    Parameters
+    ----------
+    source : Source
+    entries : sequence of Entry
+    read : callable
+        Makes a sample of a content.
+    progress : callable
+    spool : Spool, optional
+        Takes what is read, and gives what was read before.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     workers = os.cpu_count() or 1
 
+    stopped = Event()
+
     def run(chunk: Sequence[Entry]) -> list[Decoded]:
-        return [decode_one(source, entry, read) for entry in chunk]
+        return [_decode_anew(source, e, read, spool) for e in chunk if not stopped.is_set()]
 
     chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
     pending: deque[Future[list[Decoded]]] = deque()
@@ -89,4 +117,5 @@ def decode(
                 progress("reading", done, len(entries))
                 yield from finished
         finally:
+            stopped.set()  # a chunk may take long
             pool.shutdown(wait=True, cancel_futures=True)

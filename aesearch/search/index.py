@@ -468,11 +468,34 @@ class Index:
             raise ParameterError(f"keys must be several; put a single one into a list: ['{keys}']")
         return list(map(as_key, keys))
 
-    def sync(self, progress: Progress = silent) -> dict[str, int]:
-        """Bring the index up to date with its source, without training; returns the counts."""
+    def sync(
+        self,
+        progress: Progress = silent,
+        *,
+        retry: bool = False,
+        reread: bool = False,
+        remove: bool = False,
+    ) -> dict[str, int]:
+        """Bring the index up to date with its source, without training.
+
+        Parameters
+        ----------
+        progress : callable
+        retry, reread, remove : bool
+            As `aesearch.build` has them.
+
+        Returns
+        -------
+        dict of str to int
+            new, changed, renamed, removed and unchanged items; where there are any, missing: those
+            that stay although they seem to be gone, and unread: those that could not be looked at,
+            and stay as they were.
+        """
+        from aesearch.ingest.differences import SyncOptions
         from aesearch.ingest.update import synchronize
 
-        return synchronize(self.folder, progress).counts()
+        options = SyncOptions(retry, reread, remove)
+        return synchronize(self.folder, progress, options=options).counts()
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else; returns what is wrong.

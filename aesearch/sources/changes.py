@@ -60,17 +60,22 @@ class Changes:
         return bool(self.touched or self.renamed or self.removed or self.forgotten or self.replaced)
 
     def counts(self) -> dict[str, int]:
-        """Number of files of each kind; unread are items that could not be looked at, and stay."""
+        """Number of files of each kind.
+
+        And, where there are any: missing, items that stay although they seem to be gone; unread,
+        items that could not be looked at, and stay as they were.
+        """
         new = sum(entry.key not in self.failed for entry in self.new)
         changed = sum(entry.key not in self.failed for entry in self.changed)
+        unread = len(self.changed) - changed + len(self.unseen)
         return {
             "new": new,
             "changed": changed,
             "renamed": len(self.renamed),
             "removed": len(self.removed),
-            "missing": len(self.missing),
-            "unread": len(self.changed) - changed + len(self.unseen),
             "unchanged": self.unchanged + len(self.touched),
+            **({"missing": len(self.missing)} if self.missing else {}),
+            **({"unread": unread} if unread else {}),
         }
 
 

@@ -612,12 +612,13 @@ class Store:
         sql = f"SELECT key FROM skipped WHERE reason IN {DECIDED} AND key IN ({{}})"
         decided = {key for (key,) in self._in(sql, [file.key for file in files])}
         files = [file for file in files if file.key not in decided]
+        if not files:
+            return
         self._db.executemany(
             "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
             [(f.key, f.reason, int(f.ignored), f.size, f.mtime_ns) for f in files],
         )
-        if files:
-            self._db.execute(CAUSES)  # an index of an older version has no such table yet
+        self._db.execute(CAUSES)  # an index of an older version has no such table yet
         self._db.executemany(
             "INSERT OR REPLACE INTO causes VALUES (?, ?)",
             [(f.key, f.cause) for f in files if f.cause],

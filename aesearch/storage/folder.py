@@ -20,12 +20,12 @@ from aesearch.storage.commit import Edit, clean, nothing, publish
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
-from aesearch.storage.schema import Item, KeptText, Revision, Skipped
+from aesearch.storage.schema import DECIDED, Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import Snapshot, open_snapshot
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
-    from aesearch.storage.info import Drift, IndexInfo
+    from aesearch.storage.info import Drift, IndexInfo, SkippedFile
 
 
 class IndexFolder:
@@ -268,7 +268,7 @@ class IndexFolder:
             return self._info(self.snapshot())
 
     def _info(self, opened: Snapshot) -> IndexInfo:
-        from aesearch.storage.info import IndexInfo, SkippedFile, drift_of
+        from aesearch.storage.info import IndexInfo, drift_of
 
         manifest, revision = opened.encoder.manifest, opened.revision
         drift = drift_of(self.store, opened.encoder)
@@ -294,8 +294,15 @@ class IndexFolder:
             bytes_on_disk=self.layout.bytes_on_disk(),
             check=manifest.check,
             drift=str(drift) if drift else None,
-            skipped=[SkippedFile(f.key, f.reason, f.ignored) for f in self.skipped()],
+            skipped=self._skipped_files(),
         )
+
+    def _skipped_files(self) -> list[SkippedFile]:
+        from aesearch.storage.info import SkippedFile
+
+        files = self.skipped()
+        kept = self.ids_of(file.key for file in files if file.reason not in DECIDED)
+        return [SkippedFile(f.key, f.reason, f.ignored, f.key in kept) for f in files]
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else.
