@@ -63,7 +63,7 @@ OF_THE_DISK = (
 )
 
 
-def _of_the_disk(error: sqlite3.Error) -> bool:
+def _of_the_disk(error: sqlite3.Error | UnicodeDecodeError) -> bool:
     """Whether SQLite complains of the disk, and not of the database."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in OF_THE_DISK
 
@@ -111,12 +111,12 @@ class Store:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.executescript(SCHEMA)
             db.execute("SELECT document FROM revision").fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # of a message with a damaged name
             if db is not None:
                 db.close()
             raise self._not_opened(error) from error
 
-    def _not_opened(self, error: sqlite3.Error) -> AesearchError:
+    def _not_opened(self, error: sqlite3.Error | UnicodeDecodeError) -> AesearchError:
         """The error to raise where it cannot be opened."""
         path, mends = self.path, f"{repair_command(self.path.parent)} makes it anew"
         if path.is_dir():
@@ -133,7 +133,9 @@ class Store:
             )
         return DamagedError(f"{path} cannot be opened ({error}); {mends}")
 
-    def _refused(self, error: sqlite3.Error, *, writing: bool = False) -> AesearchError:
+    def _refused(
+        self, error: sqlite3.Error | UnicodeDecodeError, *, writing: bool = False
+    ) -> AesearchError:
         """The error to raise for one of SQLite's: closed, wrongly asked, the disk, or damage."""
         if isinstance(error, sqlite3.ProgrammingError):
             if "closed" in str(error):
@@ -159,7 +161,7 @@ class Store:
         db: sqlite3.Connection = sqlite3.connect(f"{location}?mode={mode}", **options)
         try:
             db.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             db.close()
             if create or not _of_the_disk(error) or not self._is_settled():
                 raise
@@ -249,7 +251,7 @@ class Store:
         with self._lock:
             try:
                 return self._db.execute(sql, values).fetchall()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise self._refused(error) from error
             except OverflowError as error:
                 raise ParameterError(f"{self.path} holds no number so large: {error}") from error

@@ -33,7 +33,7 @@ def salvage(damaged: Path, fresh: Path) -> int:
     if not damaged.is_file():
         return 0
     with closing(sqlite3.connect(fresh, isolation_level=None)) as new:
-        with suppress(sqlite3.Error), closing(sqlite3.connect(damaged)) as old:
+        with suppress(sqlite3.Error, ValueError), closing(sqlite3.connect(damaged)) as old:
             old.text_factory = _text
             new.execute("BEGIN")
             for table in TABLES:
@@ -69,7 +69,7 @@ def _text(raw: bytes) -> str:
 
 
 def _columns(db: sqlite3.Connection, table: str) -> list[str]:
-    with suppress(sqlite3.Error):
+    with suppress(sqlite3.Error, ValueError):
         return [str(row[1]) for row in db.execute(f"PRAGMA table_info({table})")]
     return []
 
@@ -81,7 +81,7 @@ def _read(db: sqlite3.Connection, table: str, columns: Sequence[str]) -> Iterato
             yield from db.execute(
                 f"SELECT {', '.join(columns)} FROM {table} ORDER BY rowid {order}"
             )
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             continue
         return
 
@@ -90,7 +90,7 @@ def _doubtful(db: sqlite3.Connection) -> set[int]:
     """Ids of items of which SQLite's indexes say something else than the table."""
     doubtful: set[int] = set()
     for column, index in INDEXED.items():
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, ValueError):
             held = set(db.execute(f"SELECT id, {column} FROM items NOT INDEXED"))
             named = set(db.execute(f"SELECT id, {column} FROM items INDEXED BY {index}"))
             doubtful |= {id for id, _ in held ^ named}
