@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 
 def repair_command(root: Path) -> str:
@@ -26,6 +28,16 @@ class SourceError(AesearchError):
 class ContentError(AesearchError):
     """One item cannot be read; the message says why."""
 
+    def told(self, message: str) -> Self:
+        """Return the same error with another message: which of several items it is, say."""
+        error = copy(self)
+        error.args = (message, *self.args[1:])
+        return error
+
+
+class EmptyContentError(ContentError, ParameterError):
+    """One item that was handed over holds nothing."""
+
 
 class UnreachableError(ContentError):
     """One item could not be looked at: rights are missing, or input failed.
@@ -45,8 +57,11 @@ class MissingExtraError(ContentError):
     """
 
     def __init__(self, message: str, extra: str) -> None:
-        super().__init__(message)
+        super().__init__(message, extra)
         self.extra = extra
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class NotAPictureError(ContentError):
