@@ -80,9 +80,7 @@ def test_it_is_passed_over(
     named = command("query", made / "photos/disks/000.png", "--index", home / "broken")
     assert named.code == 1
     assert message in named.err
-    with pytest.raises(
-        FormatError if name in ("newer", "foreign") else aesearch.errors.DamagedError
-    ):
+    with pytest.raises(FormatError if name in ("newer", "foreign") else DamagedError):
         aesearch.open(home / "broken")
 
 
