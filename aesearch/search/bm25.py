@@ -200,6 +200,15 @@ class Words:
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise DamagedError(f"{folder} cannot be read ({error})") from error
 
+    @staticmethod
+    def is_of_another_version(folder: Path) -> bool:
+        """Whether it was written by another aesearch: no damage, and of no use."""
+        try:
+            card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return not isinstance(card, dict) or card.get("version") != VERSION
+
     def scores_of(self, terms: Iterable[str]) -> Floats:
         """Return the BM25 score of every document, (n,), 0 where it has none of the terms."""
         total = np.zeros(len(self.ids), dtype=np.float32)

@@ -100,12 +100,12 @@ def remove(folder: Path) -> None:
 
 def fault_of(folder: Path) -> str | None:
     """What is wrong with a lexical index that was kept, or None; of none at all, nothing."""
-    if not os.path.lexists(folder):
+    if not os.path.lexists(folder) or Words.is_of_another_version(folder):
         return None
     try:
         _kept(folder, whole=True)
     except (DamagedError, StorageError) as error:
-        return str(error)
+        return None if "of another version" in str(error) else str(error)
     return None
 
 
