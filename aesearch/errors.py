@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from copy import copy
+from pathlib import Path
 from typing import Self
+
+
+def repair_command(root: Path) -> str:
+    """The command that mends an index, as messages name it."""
+    return f"'aesearch verify {shlex.quote(str(root))} --repair'"
 
 
 class AesearchError(Exception):
@@ -78,11 +85,14 @@ class IndexExistsError(AesearchError):
 
 
 class FormatError(AesearchError):
-    """The index was written by a newer aesearch."""
+    """The index was written by a newer aesearch, or is that of another program."""
 
 
 class DamagedError(AesearchError):
-    """A file of the index is missing or is not what was written."""
+    """A file of the index is missing or is not what was written; the message names what mends it.
+
+    What only cannot be looked at, for want of rights say, is a `StorageError`.
+    """
 
 
 class EncoderMismatchError(DamagedError):

@@ -177,7 +177,8 @@ class Scenario:
         left = sorted(path.name for path in self.place.iterdir())
         with Index(self.place) as index:
             revision = index.revision
-        allowed = {"index.json", "items.db", "items.db-shm", "items.db-wal", "write.lock"}
+        allowed = {"index.json", ".index.json", "items.db", "items.db-shm", "items.db-wal"}
+        allowed |= {"write.lock"}
         allowed |= {revision.codes_file, f"encoder-{revision.fingerprint}"}
         left = [name for name in left if name not in allowed]
         assert not left, f"left behind: {left}"

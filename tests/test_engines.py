@@ -301,7 +301,7 @@ def test_an_empty_engine_finds_nothing(case: Case) -> None:
 
 
 def test_a_place_that_cannot_be_written(built: FaissEngine, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot write"):
+    with pytest.raises(StorageError, match="cannot be written"):
         built.save(tmp_path / "no" / "such" / "folder")
 
 

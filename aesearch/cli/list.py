@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from aesearch.cli import DONE
+from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import format_bytes, print_json
 from aesearch.errors import AesearchError
 from aesearch.search.index import Index
@@ -17,7 +17,7 @@ from aesearch.wording import counted
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per index and line.")
 def list_(as_json: bool) -> int:
     """Show the indexes in the home: AESEARCH_HOME, or indexes/ in the working folder."""
-    places = all_places()
+    places, passed = all_places(), False
     for place in places:
         try:
             with Index(place) as index:
@@ -35,13 +35,14 @@ def list_(as_json: bool) -> int:
         except AesearchError as error:
             row = {"name": place.name, "error": str(error)}
             line = f"{place.name:<20} {error}"
+            passed = True
         if as_json:
             print_json(row)
         else:
             click.echo(escaped(line))
     if not places:
         click.echo(f"no index in {home().absolute()}; 'aesearch index SOURCE' makes one", err=True)
-    return DONE
+    return SOME_SKIPPED if passed else DONE
 
 
 def _format_line(index: Index) -> str:

@@ -66,7 +66,9 @@ class Work:
             try:
                 found = json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
-                raise DamagedError(f"{path} cannot be read ({error}); remove {root}") from error
+                raise DamagedError(
+                    f"{path} cannot be read ({error}); write the comparison into another folder"
+                ) from error
             differs = [name for name in wanted if found.get(name) != wanted[name]]
             if differs:
                 raise ParameterError(

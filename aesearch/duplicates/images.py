@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +28,7 @@ from aesearch.search.index import Index
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.folder import Folder
 from aesearch.storage.schema import Item
+from aesearch.storage.scratch import scratch_array
 from aesearch.types import Bools, Floats, Ids, Pixels, Progress, silent
 
 FINEST = max(STEPS)
@@ -84,13 +84,9 @@ def find_candidates(index: Index, items: Sequence[Item], progress: Progress = si
         if index.is_tabular
         else _Files(index.source, index.folder.added_contents())
     )
-    with tempfile.TemporaryFile() as scratch:
-        shape = (len(items), ROW)
-        squares: Pixels = (
-            np.zeros(shape, dtype=np.uint8)
-            if len(items) * ROW <= IN_MEMORY
-            else np.memmap(scratch, dtype=np.uint8, mode="w+", shape=shape)
-        )
+    shape = (len(items), ROW)
+    in_memory = len(items) * ROW <= IN_MEMORY
+    squares: Pixels = (np.zeros if in_memory else scratch_array)(shape, np.uint8)
     unread = _read(files, items, squares, progress)
     good = np.array([n for n, item in enumerate(items) if item.key not in unread], dtype=np.int64)
     if len(good) < 2:

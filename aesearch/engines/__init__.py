@@ -55,6 +55,9 @@ class Engine(Protocol):
         With `among`, only these ids are looked at, and min(k, len(among)) of them come back.
         """
 
+    def differing(self, ids: Ids, codes: Floats) -> Ids:
+        """Those of some ids under which it holds none of these codes, or other ones."""
+
 
 def engine_class(name: str = "faiss") -> type[Engine]:
     """The class registered under ``name``."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.engines.plan import Plan
-from aesearch.errors import DamagedError, StorageError, UnsupportedError
+from aesearch.errors import DamagedError, StorageError, UnsupportedError, repair_command
 from aesearch.types import Floats, Ids
 
 # FAISS 1.15 raised the size from which batches go through BLAS so far that they never do;
@@ -23,6 +23,9 @@ if sys.platform == "darwin":  # pragma: no cover
     faiss.omp_set_num_threads(1)
 
 TRAINING_PER_LIST = 64
+SAMPLE, SAMPLE_SLACK = 100, 0.1  # codes compared one by one, and what a score may be off by
+WRITTEN_AT_ONCE = 1 << 20  # bytes
+ROUNDED = 0.02  # that a number may differ by where it is kept as int8
 RECALL_AT = 10
 RECALL_SAMPLE = 500
 ITQ_STEPS, ITQ_SAMPLE = 50, 20_000
@@ -130,7 +133,9 @@ class FaissEngine:
         try:
             index = read(str(path), 0 if writable else flags)
         except RuntimeError as error:
-            raise DamagedError(f"FAISS cannot read {path}") from error
+            raise DamagedError(
+                f"FAISS cannot read {path}; {repair_command(path.parent)} makes it anew"
+            ) from error
         engine = cls(plan, index, rotation)
         engine._writable = writable
         return engine
@@ -141,11 +146,16 @@ class FaissEngine:
 
     def save(self, path: Path) -> None:
         """Write the index to `path`."""
+        make: Any = faiss  # its stubs know nothing of it
         write = faiss.write_index_binary if self.plan.bits else faiss.write_index
         try:
-            write(self._index, str(path))
-        except RuntimeError as error:
-            raise StorageError(f"cannot write {path}; is the disk full?") from error
+            # By a stream of Python's: FAISS's own takes no notice of what closing its file cannot
+            # write any more.
+            with path.open("wb") as stream:
+                write(self._index, make.PyCallbackIOWriter(stream.write, WRITTEN_AT_ONCE))
+        except (OSError, RuntimeError) as error:
+            why = getattr(error, "strerror", None) or "is the disk full?"
+            raise StorageError(f"{path} cannot be written: {why}; nothing was changed") from error
 
     @property
     def can_remove(self) -> bool:
@@ -191,6 +201,31 @@ class FaissEngine:
             effort = min(2 * effort, most)
         scores = 1 - 2 * distances / self.plan.bits if self.plan.bits else distances
         return ids, np.where(ids < 0, -np.inf, scores).astype(np.float32)
+
+    def differing(self, ids: Ids, codes: Floats) -> Ids:
+        """Those of some ids under which it holds none of these codes, or other ones.
+
+        Of a sample alone where codes cannot be had back by id: in inverted lists, and as bits.
+        """
+        if self.plan.bits or "IVF" in self.plan.factory:
+            return self._differing_in_sample(ids, codes)
+        held = np.isin(ids, faiss.vector_to_array(self._index.id_map))
+        wrong = ~held
+        if held.any():
+            stored = self._index.reconstruct_batch(np.ascontiguousarray(ids[held], np.int64))
+            rounded = ROUNDED if "SQ" in self.plan.factory else 0.0
+            wrong[held] = ~(np.abs(stored - codes[held]) <= rounded).all(axis=1)  # NaN is wrong
+        return ids[wrong]
+
+    def _differing_in_sample(self, ids: Ids, codes: Floats) -> Ids:
+        step = max(1, len(ids) // SAMPLE)
+        wrong = []
+        for id, code in zip(ids[::step], codes[::step], strict=True):
+            found, scores = self.search(code[None], 1, among=np.array([id], np.int64))
+            own = 1.0 if self.plan.bits else float(code @ code)
+            if found[0, 0] != id or not abs(scores[0, 0] - own) <= SAMPLE_SLACK:
+                wrong.append(id)
+        return np.array(wrong, dtype=np.int64)
 
     def _check_writable(self) -> None:
         if not self._writable:

@@ -28,6 +28,7 @@ from aesearch.errors import (
     ParameterError,
     StorageError,
     UnsupportedError,
+    repair_command,
 )
 from aesearch.export.encoder import SCORE, write_encoder
 from aesearch.inference.encoder import FrozenEncoder
@@ -184,7 +185,7 @@ def _write_one_revision(
                 raise
     finally:
         store.close()
-    raise DamagedError(f"{index.folder.layout.root} changes too quickly to be exported; try again")
+    raise StorageError(f"{index.folder.layout.root} changes too quickly to be exported; try again")
 
 
 class _Export:
@@ -317,7 +318,7 @@ class _Export:
     def _write_encoder(self) -> None:
         encoder = FrozenEncoder(self.layout.encoder(self.revision.fingerprint))
         if problems := encoder.damage():
-            raise DamagedError(f"{problems[0]}; 'aesearch verify' says more")
+            raise DamagedError(f"{problems[0]}; {repair_command(self.layout.root)} mends it")
         files, metadata = write_encoder(encoder, self.folder)
         self.files |= files
         self.metadata |= metadata
@@ -327,7 +328,7 @@ class _Export:
     def _write_faiss(self) -> None:
         path = self.layout.root / self.revision.codes_file
         if problem := file_problem(path, self.revision):
-            raise DamagedError(f"{problem}; 'aesearch verify --repair' makes it anew")
+            raise DamagedError(f"{problem}; {repair_command(self.layout.root)} makes it anew")
         plan = self.revision.plan
         self._copy(path, "codes.faiss", f"FAISS index {plan['factory']}")
         keys = {item.id: item.key for item in self.store.items()}

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from aesearch._version import __version__
 from aesearch.encoders.factory import changed_parameters
 from aesearch.encoders.sparse import csr_of
-from aesearch.errors import DamagedError
+from aesearch.errors import DamagedError, StorageError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Decision, select
 from aesearch.evaluation.tasks import Rankings, Task, evaluate
@@ -224,7 +225,10 @@ def freeze(
     temporary.mkdir()
     encoder.write_graphs(temporary)
     state = {name: np.ascontiguousarray(array) for name, array in encoder.state().items()}
-    save_file(state, temporary / WEIGHTS)
+    try:
+        save_file(state, temporary / WEIGHTS)
+    except SafetensorError as error:  # which is no OSError
+        raise StorageError(f"{temporary / WEIGHTS} cannot be written: {error}") from error
     manifest = Manifest(
         kind=kind,
         features=features.config(),

@@ -18,7 +18,13 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from aesearch.errors import DamagedError, ParameterError, UnsupportedError
+from aesearch.errors import (
+    DamagedError,
+    ParameterError,
+    StorageError,
+    UnsupportedError,
+    repair_command,
+)
 from aesearch.inference.manifest import Manifest
 from aesearch.modalities import modality
 from aesearch.types import Floats
@@ -94,14 +100,25 @@ class FrozenEncoder:
 
     def damage(self) -> list[str]:
         """Faults of the files: a line for each that is missing or not what was written."""
-        problems = []
-        for name, expected in self.manifest.checksums.items():
-            path = self.folder / name
-            if not path.exists():
-                problems.append(f"{path} is missing")
-            elif checksum(path) != expected:
-                problems.append(f"{path} is damaged (its checksum does not match)")
-        return problems
+        found = ((name, self.fault_of(name)) for name in self.manifest.checksums)
+        return [f"{self.folder / name} {fault}" for name, fault in found if fault]
+
+    def fault_of(self, name: str) -> str | None:
+        """What is wrong with one of its files, or None; StorageError where that cannot be seen."""
+        return self.fault_in(self.folder / name, self.manifest.checksums[name])
+
+    @staticmethod
+    def fault_in(path: Path, expected: str) -> str | None:
+        """What is wrong with a file of which the checksum is known, or None."""
+        try:
+            same = checksum(path) == expected
+        except FileNotFoundError:
+            return "is missing"
+        except PermissionError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+        except OSError as error:
+            return f"cannot be read ({error.strerror})"
+        return None if same else "is damaged (its checksum does not match)"
 
     def encode(self, X: Rows) -> Floats:
         """Normalized codes, of unit length, float32 of shape (n, code_size).
@@ -230,14 +247,16 @@ class FrozenEncoder:
         path = self.folder / name
         try:
             content = path.read_bytes()
+        except PermissionError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
         except OSError as error:
             raise DamagedError(
                 f"{path} cannot be read ({error.strerror}); "
-                "'aesearch index SOURCE --retrain' makes a new encoder"
+                f"{repair_command(self.folder.parent)} makes the encoder anew"
             ) from error
         if xxhash.xxh3_128_hexdigest(content) != self.manifest.checksums.get(name):
             raise DamagedError(
                 f"{path} is damaged (its checksum does not match); "
-                "'aesearch index SOURCE --retrain' makes a new encoder"
+                f"{repair_command(self.folder.parent)} makes the encoder anew"
             )
         return content

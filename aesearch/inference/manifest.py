@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from aesearch.errors import DamagedError
+from aesearch.errors import DamagedError, StorageError, repair_command
 
 MANIFEST = "encoder.json"
 
@@ -65,7 +65,8 @@ class Manifest:
 
         Raises
         ------
-        DamagedError
+        DamagedError, StorageError
+            It is not what was written; it cannot be looked at.
         """
         try:
             content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -74,10 +75,12 @@ class Manifest:
             if not manifest.fingerprint or not manifest.checksums:
                 raise KeyError("fingerprint, checksums")
             return manifest
+        except PermissionError as error:
+            raise StorageError(f"{folder / MANIFEST} cannot be read: {error.strerror}") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedError(
                 f"the encoder in {folder} cannot be read ({error}); "
-                "'aesearch index SOURCE --retrain' makes a new one"
+                f"{repair_command(folder.parent)} makes it anew"
             ) from error
 
     def write(self, folder: Path) -> None:

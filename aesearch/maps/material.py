@@ -9,7 +9,7 @@ import numpy as np
 
 from aesearch.encoders.autoencoders.neighbors import NeighborEncoder
 from aesearch.encoders.training.session import Session
-from aesearch.errors import DamagedError
+from aesearch.errors import DamagedError, repair_command
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.maps.layouts import Panel, coordinates_of
 from aesearch.types import Floats, Progress
@@ -65,8 +65,8 @@ class Material(ABC):
         self.ids, self.codes = ids[documents], codes[documents]
         if self.ids.tolist() != [item.id for item in self.items]:
             raise DamagedError(
-                f"{store.path} lacks the codes of some items; 'aesearch index SOURCE --retrain' "
-                "makes them anew"
+                f"{store.path} lacks the codes of some items; "
+                f"{repair_command(store.path.parent)} makes them anew"
             )
         labels = self.index.folder.labels()
         self.groups = [labels.get(item.id, "") for item in self.items]

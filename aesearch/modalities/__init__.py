@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from aesearch.errors import DamagedError, ParameterError
+from aesearch.errors import DamagedError, ParameterError, repair_command
 from aesearch.modalities.base import Features, Modality, Read, Sampled, loaded
 
 MODALITIES = {
@@ -47,8 +47,8 @@ def load_features(folder: Path, config: Mapping[str, Any]) -> Features:
     name = config.get("kind")
     if name not in MODALITIES:
         raise DamagedError(
-            f"{folder} holds features of an unknown kind; 'aesearch index SOURCE --retrain' makes "
-            "a new encoder"
+            f"{folder} holds features of an unknown kind; {repair_command(folder.parent)} makes "
+            "the encoder anew"
         )
     features: type[Features] = loaded(modality(name).features)
     return features.load(folder, config)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import DamagedError
+from aesearch.inference.encoder import checksum
 from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.search.counts import K1, NOT_FITTED, TermCounts, length_norms, lengths_of
 from aesearch.search.expansion import PLAIN, Expansion, Neighbors, expand
@@ -25,6 +26,7 @@ from aesearch.types import Bools, Floats, Ids
 
 RARE = 10  # documents: those that hold such a term are found before those that borrow it,
 BELOW = 0.9  # which get at most this share of the least score of those
+CHECKED = 16 << 20  # bytes up to which checksums are compared each time: some milliseconds
 FOUND = 1 << 14  # terms whose places are remembered
 VERSION = 2  # of what is kept: raised where other terms, scores or files are written
 ARRAYS = ("scores", "documents", "starts", "own_ends", "ids", "term_ends")
@@ -149,12 +151,24 @@ class Words:
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
         (folder / TERMS).write_bytes(self.terms)
         sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-        card = {"version": VERSION, "expansion": asdict(self.expansion), "sizes": sizes}
+        sums = {name: checksum(folder / name) for name in sizes}
+        card = {
+            "version": VERSION,
+            "expansion": asdict(self.expansion),
+            "sizes": sizes,
+            "checksums": sums,
+        }
         (folder / CARD).write_text(json.dumps(card), encoding="utf-8")
 
     @classmethod
-    def open(cls, folder: Path) -> Words:
-        """Map what `save` wrote; nothing is read until it is needed.
+    def open(cls, folder: Path, *, whole: bool = False) -> Words:
+        """Map what `save` wrote; of large ones nothing is read until it is needed.
+
+        Parameters
+        ----------
+        folder : Path
+        whole : bool
+            Compare all checksums, those of large ones too.
 
         Raises
         ------
@@ -169,6 +183,10 @@ class Words:
             wrong = [name for name, size in sizes.items() if (folder / name).stat().st_size != size]
             if wrong:
                 raise DamagedError(f"{folder / wrong[0]} is not as long as it was written")
+            if whole or sum(sizes.values()) <= CHECKED:
+                for name, expected in card.get("checksums", {}).items():  # of newer versions alone
+                    if checksum(folder / name) != expected:
+                        raise DamagedError(f"{folder / name} is damaged")
             mapped = (
                 (name, np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
                 for name in ARRAYS
@@ -181,6 +199,15 @@ class Words:
             return cls(ids, terms=terms, expansion=expansion, **arrays)
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise DamagedError(f"{folder} cannot be read ({error})") from error
+
+    @staticmethod
+    def is_of_another_version(folder: Path) -> bool:
+        """Whether it was written by another aesearch: no damage, and of no use."""
+        try:
+            card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return not isinstance(card, dict) or card.get("version") != VERSION
 
     def scores_of(self, terms: Iterable[str]) -> Floats:
         """Return the BM25 score of every document, (n,), 0 where it has none of the terms."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from aesearch.errors import ContentError, DamagedError
+from aesearch.errors import ContentError, DamagedError, repair_command
 from aesearch.modalities.texts.analysis.analyzer import EXACT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
@@ -29,8 +30,6 @@ from aesearch.sparse import SparseRows
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aesearch.modalities.texts.analysis import Analyzer
     from aesearch.modalities.texts.extract import Document
     from aesearch.modalities.texts.features import TextFeatures
@@ -288,6 +287,18 @@ class DocumentRanker(Ranker):
         if self.is_hybrid:
             self.words(self.backend.snapshot())
 
+    def faults(self, *, repair: bool = False) -> list[str]:
+        """Whether the lexical index is as it was written; one that is missing is no fault."""
+        from aesearch.search.lexical import fault_of
+
+        snapshot = self.backend.snapshot()
+        fault = fault_of(self.backend.lexical_folder(snapshot.revision.number))
+        if fault and repair:
+            self._lexical = self._asked_of = None
+            self.words(snapshot)  # a damaged one is made anew
+            fault = fault_of(self.backend.lexical_folder(snapshot.revision.number))
+        return [fault] if fault else []
+
     def unknown_words(self, query: Query, *, hybrid: bool | None) -> list[str]:
         """The words of a query that a search passes over; see `Index.unknown_words`."""
         snapshot = self.backend.snapshot()
@@ -358,9 +369,9 @@ class DocumentRanker(Ranker):
 
     def _text(self, kept: Mapping[int, KeptText], id: int, key: str) -> KeptText:
         if id not in kept:
+            mends = repair_command(Path(self.backend.name))
             raise DamagedError(
-                f"the text of '{key}' is missing in {self.backend.name}; remove the index and "
-                "index again"
+                f"the text of '{key}' is missing in {self.backend.name}; {mends} reads it again"
             )
         return kept[id]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from aesearch.errors import ContentError, ParameterError, UnsupportedError
+from aesearch.errors import ClosedError, ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.given import as_given, is_one
 from aesearch.search.hits import Among, Found, Hit, Limits
@@ -119,7 +119,12 @@ class Index:
         )
 
     def __repr__(self) -> str:
-        return f"<Index {self.name!r}: {len(self)} items>"
+        try:
+            return f"<Index {self.name!r}: {len(self)} items>"
+        except ClosedError:
+            return f"<Index {self.name!r}: closed>"
+        except Exception as error:  # a program that logs it must not fail of it
+            return f"<Index: {type(error).__name__}>"
 
     def items(self) -> Iterator[Item]:
         """All items: key, size, time, digest."""
@@ -277,10 +282,14 @@ class Index:
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
         if not contents:
             return []
+        read: dict[str, list[Query]] = {}  # once, unless another encoder comes meanwhile
 
         def answer(snapshot: Snapshot) -> list[list[Hit]]:
             ranker = self.ranker
-            queries = list(self._prepared(contents))
+            fingerprint = snapshot.revision.fingerprint
+            if fingerprint not in read:
+                read[fingerprint] = list(self._prepared(contents))
+            queries = read[fingerprint]
             return [
                 ranker.hits(snapshot, found, query, limits)
                 for query, found in zip(
@@ -536,9 +545,11 @@ class Index:
         Parameters
         ----------
         repair : bool
-            Make the FAISS file anew from the store where it is wrong.
+            Make the FAISS file and the lexical index anew from the store where they are wrong.
+            The command ``aesearch verify --repair`` also makes anew what needs the source.
         """
-        return self.folder.verify(repair=repair)
+        problems = self.folder.verify(repair=repair)
+        return problems or self.ranker.faults(repair=repair)
 
     def compact(self) -> list[str]:
         """Let nothing of what was removed stay in any file; returns what could not be done.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from aesearch.errors import DamagedError
+from aesearch.errors import DamagedError, StorageError, repair_command
 from aesearch.modalities.texts.analysis import Analyzer
 from aesearch.search.bm25 import Words
 from aesearch.search.counting import counts_of
@@ -65,13 +66,16 @@ def words_of(
             return kept
     except DamagedError:
         pass
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     counts = counts_of(((text.id, text.text) for text in texts), language)
     neighbors = None
     if codes_of is not None and not expansion.is_plain:
         codes = codes_of(counts.ids.tolist())
         if len(codes) != len(counts.ids):
-            raise DamagedError(f"{folder.parent}: documents without a code; see 'aesearch verify'")
+            raise DamagedError(
+                f"{folder.parent} holds documents without a code; "
+                f"{repair_command(folder.parent)} makes it anew"
+            )
         neighbors = neighbors_of(codes, expansion.neighbors)
     made = Words.weigh(counts, neighbors, expansion)
     temporary = folder.with_name(f"words-new-{os.getpid()}")
@@ -85,9 +89,29 @@ def words_of(
     return made
 
 
-def _kept(folder: Path) -> Words:
+def remove(folder: Path) -> None:
+    """Remove a lexical index, as far as that is allowed: what is no folder, too."""
+    with suppress(OSError):
+        if folder.is_dir():
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            folder.unlink(missing_ok=True)
+
+
+def fault_of(folder: Path) -> str | None:
+    """What is wrong with a lexical index that was kept, or None; of none at all, nothing."""
+    if not os.path.lexists(folder) or Words.is_of_another_version(folder):
+        return None
+    try:
+        _kept(folder, whole=True)
+    except (DamagedError, StorageError) as error:
+        return None if "of another version" in str(error) else str(error)
+    return None
+
+
+def _kept(folder: Path, *, whole: bool = False) -> Words:
     """A lexical index that was kept; raises DamagedError where it is of no use."""
     analyzer = Analyzer.load(folder / ANALYZER)
-    words = Words.open(folder)
+    words = Words.open(folder, whole=whole)
     words.analyzer = analyzer
     return words

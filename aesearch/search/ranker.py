@@ -141,6 +141,10 @@ class Ranker:
         """Whether typed words count beside the codes."""
         return False
 
+    def faults(self, *, repair: bool = False) -> list[str]:
+        """What is wrong with what is kept beside the codes, a line each; `repair` makes it anew."""
+        return []
+
     def prepare(self) -> None:
         """Do now what the first query after a change would do: nothing here."""
 

@@ -13,11 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aesearch.errors import DamagedError, FormatError, IndexNotFoundError, ParameterError
+from aesearch.errors import (
+    DamagedError,
+    FormatError,
+    IndexNotFoundError,
+    ParameterError,
+    StorageError,
+    repair_command,
+)
 from aesearch.modalities import Modality, modality
 from aesearch.settings import Settings
 from aesearch.sources.columns import Columns
-from aesearch.storage.layout import write_atomically
+from aesearch.storage.layout import Layout, write_atomically
 
 FORMAT = 3  # the newest that can be read
 
@@ -59,10 +66,14 @@ class Card:
 
         Raises
         ------
-        IndexNotFoundError, FormatError, DamagedError
+        IndexNotFoundError, FormatError, DamagedError, StorageError
+            There is none; it is of a newer version, or of another program; it is damaged; it
+            cannot be looked at.
         """
         try:
             card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(card, dict) and not card.keys() & {"format", "settings", "aesearch"}:
+                raise FormatError(f"{path} is of another program: {path.parent} is no index")
             version = int(card["format"])
             if version > FORMAT:
                 raise FormatError(
@@ -78,6 +89,8 @@ class Card:
                 str(card.get("aesearch", "")),
             )
         except (FileNotFoundError, NotADirectoryError) as error:
+            if Layout(path.parent).exists():
+                raise _damaged(path, "it is missing") from error
             raise IndexNotFoundError(
                 f"there is no index at {path.parent}; 'aesearch index SOURCE' makes one, "
                 "'aesearch list' shows those that exist"
@@ -85,13 +98,12 @@ class Card:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             if isinstance(error, DamagedError | ParameterError):
                 raise
-            raise DamagedError(
-                f"{path} cannot be read ({error}); restore it, or remove {path.parent} and "
-                "index again"
-            ) from error
+            if isinstance(error, OSError) and not isinstance(error, IsADirectoryError):
+                raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+            raise _damaged(path, str(error)) from error
 
     def write(self, path: Path) -> None:
-        """Write ``index.json`` in one step."""
+        """Write ``index.json`` in one step, and then a copy of it to restore it from."""
         card = {
             "format": self.modality.format,
             "aesearch": self.version,
@@ -101,7 +113,9 @@ class Card:
             "created_at": self.created_at,
             "settings": self.settings.as_dict(),
         }
-        write_atomically(path, json.dumps(card, indent=1).encode())
+        content = json.dumps(card, indent=1).encode()
+        write_atomically(path, content)
+        write_atomically(Layout(path.parent).card_copy, content)
 
     def with_settings(self, settings: Settings) -> Card:
         """The same with other choices."""
@@ -112,6 +126,19 @@ class Card:
         return replace(self, columns=columns)
 
 
+def _damaged(path: Path, problem: str) -> DamagedError:
+    """The error for metadata that are there, and are of no use."""
+    root = path.parent
+    if Layout(root).card_copy.is_file():
+        return DamagedError(
+            f"{path} cannot be read ({problem}); {repair_command(root)} restores it from its copy"
+        )
+    return DamagedError(
+        f"{path} cannot be read ({problem}), and has no copy; restore it from a backup, or index "
+        "its source at another place: 'aesearch index SOURCE --index PLACE'"
+    )
+
+
 def _settings(path: Path, settings: Mapping[str, Any], version: int) -> Settings:
     # Some cards of format 1 were rewritten with settings of format 2.
     if version == 1 and "kind" in settings and "engine" not in settings:
@@ -119,4 +146,4 @@ def _settings(path: Path, settings: Mapping[str, Any], version: int) -> Settings
     try:
         return Settings(**settings)
     except (TypeError, ParameterError) as error:
-        raise DamagedError(f"{path} holds settings unknown here: {error}") from None
+        raise _damaged(path, f"settings unknown here: {error}") from None

@@ -10,7 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.errors import DamagedError, StorageError
+from aesearch.errors import (
+    AesearchError,
+    ClosedError,
+    DamagedError,
+    ParameterError,
+    StorageError,
+    repair_command,
+)
 from aesearch.sources.base import Known
 from aesearch.storage.schema import (
     CAUSES,
@@ -41,10 +48,24 @@ CHUNK = 500  # SQLite allows 999 variables in one statement even in old builds
 BRACKET = r"\[(?:([!^]?+)(\][^\]]*|[^\]]+)\])?"
 
 
-def _cannot_write(error: sqlite3.Error) -> bool:
+# What SQLite says where it could not look, or write, and the database may well be good.
+OF_THE_DISK = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+)
+
+
+def _of_the_disk(error: sqlite3.Error | UnicodeDecodeError) -> bool:
     """Whether SQLite complains of the disk, and not of the database."""
-    complaints = ("disk I/O error", "full", "readonly", "unable to open")
-    return isinstance(error, sqlite3.OperationalError) and any(c in str(error) for c in complaints)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in OF_THE_DISK
 
 
 def is_valid_text(text: str) -> bool:
@@ -90,16 +111,43 @@ class Store:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.executescript(SCHEMA)
             db.execute("SELECT document FROM revision").fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # of a message with a damaged name
             if db is not None:
                 db.close()
-            if path.exists() and _cannot_write(error):
-                raise StorageError(
-                    f"{path} cannot be written ({error}); is the disk full? Nothing is lost"
-                ) from error
-            raise DamagedError(
-                f"{path} cannot be opened ({error}); remove the index's folder and index again"
-            ) from error
+            raise self._not_opened(error) from error
+
+    def _not_opened(self, error: sqlite3.Error | UnicodeDecodeError) -> AesearchError:
+        """The error to raise where it cannot be opened."""
+        path, mends = self.path, f"{repair_command(self.path.parent)} makes it anew"
+        if path.is_dir():
+            return DamagedError(f"{path} cannot be opened (it is a folder); {mends}")
+        if not os.access(path.parent, os.X_OK):
+            return StorageError(f"{path} cannot be read: no permission to enter {path.parent}")
+        if not path.exists():
+            return DamagedError(f"{path} cannot be opened (it is missing); {mends}")
+        if not os.access(path, os.R_OK):
+            return StorageError(f"{path} cannot be read: Permission denied")
+        if _of_the_disk(error):
+            return StorageError(
+                f"{path} cannot be written ({error}); is the disk full? Nothing is lost"
+            )
+        return DamagedError(f"{path} cannot be opened ({error}); {mends}")
+
+    def _refused(
+        self, error: sqlite3.Error | UnicodeDecodeError, *, writing: bool = False
+    ) -> AesearchError:
+        """The error to raise for one of SQLite's: closed, wrongly asked, the disk, or damage."""
+        if isinstance(error, sqlite3.ProgrammingError):
+            if "closed" in str(error):
+                return ClosedError(f"the index of {self.path} was closed; open it again")
+            return ParameterError(f"{self.path} cannot be asked so: {error}")
+        if _of_the_disk(error):
+            if writing:
+                return StorageError(f"{self.path} cannot be written: {error}; nothing was changed")
+            return StorageError(f"{self.path} cannot be read: {error}")
+        return DamagedError(
+            f"{self.path} cannot be read: {error}; {repair_command(self.path.parent)} mends it"
+        )
 
     def _connect(self, create: bool) -> sqlite3.Connection:
         mode = "rwc" if create else "rw"
@@ -113,9 +161,9 @@ class Store:
         db: sqlite3.Connection = sqlite3.connect(f"{location}?mode={mode}", **options)
         try:
             db.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             db.close()
-            if create or not _cannot_write(error) or not self._is_settled():
+            if create or not _of_the_disk(error) or not self._is_settled():
                 raise
             # On a read-only or full disk WAL cannot be set up; nobody can write there, so read it
             # as it is.
@@ -142,21 +190,25 @@ class Store:
             try:
                 self._db.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten
                 self._db.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                raise StorageError(f"{self.path} cannot be written: {error}") from error
+            except sqlite3.Error as error:
+                raise self._refused(error, writing=True) from error
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError):
-                    raise StorageError(
-                        f"{self.path} cannot be written: {error}; nothing was changed"
-                    ) from error
-                if type(error) is sqlite3.DatabaseError:  # not its children: a malformed file
-                    raise DamagedError(f"{self.path} cannot be read: {error}") from error
+                self._roll_back()
+                # Of its other children, such as a broken constraint, the caller is to blame.
+                if isinstance(error, sqlite3.OperationalError | sqlite3.ProgrammingError) or (
+                    type(error) is sqlite3.DatabaseError
+                ):
+                    raise self._refused(error, writing=True) from error
                 raise
+
+    def _roll_back(self) -> None:
+        """Undo what was begun; a disk that fails may have done so already."""
+        with suppress(sqlite3.Error):
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def compact(self) -> bool:
         """Write the file anew without what was removed, and empty the journal.
@@ -175,33 +227,34 @@ class Store:
             try:
                 self._db.execute("VACUUM")
                 busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            except sqlite3.OperationalError as error:
-                raise StorageError(
-                    f"{self.path} cannot be written: {error}; nothing was changed"
-                ) from error
+            except sqlite3.Error as error:
+                raise self._refused(error, writing=True) from error
             return not busy
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """See one state of the database throughout, whatever another process writes meanwhile."""
         with self._lock:
-            if self._db.in_transaction:
-                yield
-                return
-            self._db.execute("BEGIN")
+            try:
+                inside = self._db.in_transaction
+                if not inside:
+                    self._db.execute("BEGIN")
+            except sqlite3.Error as error:
+                raise self._refused(error) from error
             try:
                 yield
             finally:
-                self._db.execute("ROLLBACK")
+                if not inside:
+                    self._roll_back()
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._db.execute(sql, values).fetchall()
-            except sqlite3.ProgrammingError as error:
-                raise StorageError(f"the index of {self.path} was closed; open it again") from error
-            except sqlite3.DatabaseError as error:
-                raise DamagedError(f"{self.path} cannot be read: {error}") from error
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                raise self._refused(error) from error
+            except OverflowError as error:
+                raise ParameterError(f"{self.path} holds no number so large: {error}") from error
 
     def _in(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
         """The rows that a statement finds for many values, which stand for its ``{}``."""
@@ -231,7 +284,10 @@ class Store:
             bits = int(revision.plan["bits"])
             return revision, np.frombuffer(blob, np.float32).reshape(-1, bits)
         except (ValueError, TypeError, KeyError) as error:
-            raise DamagedError(f"the revision in {self.path} cannot be read: {error}") from error
+            raise DamagedError(
+                f"the revision in {self.path} cannot be read ({error}); "
+                f"{repair_command(self.path.parent)} makes it anew"
+            ) from error
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
@@ -350,7 +406,10 @@ class Store:
         selected = np.array([row[0] for row in rows], dtype=np.int64)
         lengths = {len(row[1]) for row in rows}
         if len(lengths) > 1 or any(length % 4 for length in lengths):
-            raise DamagedError(f"codes in {self.path} differ in length, or are cut off")
+            raise DamagedError(
+                f"codes in {self.path} differ in length, or are cut off; "
+                f"{repair_command(self.path.parent)} makes them anew"
+            )
         flat = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float32)
         return selected, flat.reshape(len(rows), -1) if rows else flat.reshape(0, 1)
 
@@ -372,19 +431,67 @@ class Store:
 
     def problems(self) -> list[str]:
         """Faults that SQLite's own check and the rules between the tables find, a line each."""
-        problems = [row[0] for row in self._rows("PRAGMA quick_check(5)") if row[0] != "ok"]
-        without = self._rows(
-            "SELECT count(*) FROM items LEFT JOIN codes USING (id) WHERE codes.id IS NULL"
-        )[0][0]
-        if without:
-            problems.append(f"{counted(without, 'item')} without a code")
+        problems = self.broken_pages()
         orphans = self._rows("SELECT count(*) FROM codes WHERE id NOT IN (SELECT id FROM items)")
         if orphans[0][0]:
             problems.append(f"{counted(orphans[0][0], 'code')} without an item")
-        lengths = self._rows("SELECT count(DISTINCT length(code)) FROM codes")[0][0]
-        if lengths > 1:
-            problems.append(f"codes have {lengths} different lengths")
         return problems
+
+    def broken_pages(self) -> list[str]:
+        """What SQLite's own check finds: pages that are no tables, rows that an index lacks."""
+        found = [str(row[0]) for row in self._rows("PRAGMA integrity_check(5)")]
+        return [f"{self.path}: {' '.join(line.split())}" for line in found if line != "ok"]
+
+    def faulty_items(self, code_size: int, *, with_texts: bool) -> dict[str, list[int]]:
+        """Ids of items of which something is missing or is no value of its kind, by the fault.
+
+        Parameters
+        ----------
+        code_size : int
+        with_texts : bool
+            Whether each must have a text.
+        """
+        wanted = 4 * code_size
+        found = {
+            "without a code": "SELECT id FROM items WHERE id NOT IN (SELECT id FROM codes)",
+            f"whose code has not {code_size} dimensions": "SELECT id FROM codes WHERE "
+            f"typeof(code) <> 'blob' OR length(code) <> {wanted}",
+            "with a size, a time or a digest that is none": "SELECT id FROM items WHERE "
+            "typeof(size) <> 'integer' OR typeof(mtime_ns) <> 'integer' OR "
+            "typeof(digest) <> 'blob' OR typeof(key) <> 'text'",
+        }
+        if self._knows_texts:
+            found["with a passage whose code is none"] = (
+                "SELECT DISTINCT item FROM passages WHERE "
+                f"typeof(code) <> 'blob' OR length(code) <> {wanted}"
+            )
+        faulty = {fault: [int(id) for (id,) in self._rows(sql)] for fault, sql in found.items()}
+        if with_texts and self._knows_texts:
+            sql = "SELECT id FROM items WHERE id NOT IN (SELECT id FROM texts)"
+            faulty["without a text"] = [int(id) for (id,) in self._rows(sql)]
+            faulty["whose text cannot be read"] = self._unreadable_texts()
+        return {fault: ids for fault, ids in faulty.items() if ids}
+
+    def _unreadable_texts(self) -> list[int]:
+        broken = []
+        for (id,) in self._rows("SELECT id FROM texts ORDER BY id"):
+            try:
+                self.texts_of([id])
+            except DamagedError:
+                broken.append(int(id))
+        return broken
+
+    def invalidate(self, ids: Iterable[int]) -> None:
+        """Forget what was made of items, and of which bytes: a source that has them gives both."""
+        rows = [(int(id),) for id in ids]
+        self._db.executemany("DELETE FROM codes WHERE id = ?", rows)
+        self._db.execute("DELETE FROM codes WHERE id NOT IN (SELECT id FROM items)")
+        if self._knows_texts:
+            self._db.executemany("DELETE FROM texts WHERE id = ?", rows)
+            self._db.executemany("DELETE FROM passages WHERE item = ?", rows)
+        self._db.executemany(
+            "UPDATE items SET size = -1, mtime_ns = -1, digest = zeroblob(16) WHERE id = ?", rows
+        )
 
     # -- reading what only documents have --------------------------------------------------------
 
@@ -392,7 +499,7 @@ class Store:
         """The texts of some documents by id; those without one are left out."""
         sql = "SELECT id, title, label, body FROM texts WHERE id IN ({})"
         rows = self._in(sql, [int(i) for i in ids]) if self._knows_texts else []
-        return {row[0]: _text(*row) for row in rows}
+        return {row[0]: self._text(*row) for row in rows}
 
     def texts(self) -> Iterator[KeptText]:
         """The texts of all documents, in the order of their ids."""
@@ -400,8 +507,17 @@ class Store:
         sql = "SELECT id, title, label, body FROM texts WHERE id > ? ORDER BY id LIMIT 1000"
         while rows := self._rows(sql, (last,)):
             for row in rows:
-                yield _text(*row)
+                yield self._text(*row)
             last = rows[-1][0]
+
+    def _text(self, id: int, title: str, label: str, body: bytes) -> KeptText:
+        try:
+            return KeptText(id, title, zlib.decompress(body).decode(), label)
+        except (zlib.error, ValueError, TypeError) as error:
+            raise DamagedError(
+                f"a text in {self.path} cannot be read ({error}); "
+                f"{repair_command(self.path.parent)} reads it again from the source"
+            ) from error
 
     def documents(self) -> list[tuple[NewItem, KeptText]]:
         """All documents, with their texts."""
@@ -567,7 +683,3 @@ class Store:
 def _row(text: KeptText) -> tuple[int, str, str, bytes]:
     body = zlib.compress(text.text.encode(errors="replace"), 1)
     return text.id, text.title, text.label, body
-
-
-def _text(id: int, title: str, label: str, body: bytes) -> KeptText:
-    return KeptText(id, title, zlib.decompress(body).decode(), label)

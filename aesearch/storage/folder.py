@@ -285,9 +285,12 @@ class IndexFolder:
 
     def info(self) -> IndexInfo:
         """Everything there is to know about it, of one revision."""
+        with self.settled():
+            return self._info(self.snapshot())
+
+    def _info(self, opened: Snapshot) -> IndexInfo:
         from aesearch.storage.info import IndexInfo, drift_of
 
-        opened = self.snapshot()
         manifest, revision = opened.encoder.manifest, opened.revision
         drift = drift_of(self.store, opened.encoder)
         return IndexInfo(
@@ -328,7 +331,8 @@ class IndexFolder:
         Parameters
         ----------
         repair : bool
-            Make the FAISS file anew from the store where it is wrong.
+            Make the FAISS file anew from the store where it is wrong; all else is made anew by
+            ``aesearch verify --repair``.
 
         Returns
         -------
@@ -338,6 +342,8 @@ class IndexFolder:
         from aesearch.storage.verify import database_problems, engine_file_problem
 
         problems = database_problems(self.layout, self.store, self.modality)
+        if len(problems) and any("items.db" in line for line in problems):
+            repair = False  # a FAISS file made of wrong codes would be as wrong
         stale = engine_file_problem(self.layout, self.store)
         if stale and repair:
             with hold(self.layout):  # or a training that ends now would get codes of this encoder

@@ -21,6 +21,11 @@ class Layout:
         return self.root / "index.json"
 
     @property
+    def card_copy(self) -> Path:
+        """A copy of the metadata, to restore it from."""
+        return self.root / ".index.json"
+
+    @property
     def database(self) -> Path:
         """``items.db``."""
         return self.root / "items.db"
@@ -63,8 +68,8 @@ class Layout:
         return self.root / f"words-{number}"
 
     def exists(self) -> bool:
-        """Whether there is an index here."""
-        return self.card.is_file()
+        """Whether there is an index here, be its metadata damaged or not."""
+        return os.path.isfile(self.card) or os.path.isfile(self.card_copy)
 
     def bytes_on_disk(self) -> int:
         """Bytes of all files below the folder, without the journals of an open database."""

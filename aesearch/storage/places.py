@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
-from aesearch.errors import IndexNotFoundError
+from aesearch.errors import AesearchError, IndexNotFoundError, StorageError
 from aesearch.sources.names import canonical, escaped
 from aesearch.storage.card import Card
+from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
 
 HOME_VARIABLE = "AESEARCH_HOME"
@@ -58,14 +60,29 @@ def card_of(place: Path) -> Card:
 
 
 def all_places() -> list[Path]:
-    """The folders in the home that are indexes, by name."""
-    if not home().is_dir():
+    """The folders in the home that are indexes, by name; those that cannot be looked into, too."""
+    try:
+        return sorted(path for path in home().iterdir() if _may_be_index(path))
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(path for path in home().iterdir() if Layout(path).exists())
+    except OSError as error:
+        raise StorageError(f"{home().absolute()} cannot be read: {error.strerror}") from error
 
 
-def find(name: str | Path | None = None, near: Path | None = None, kind: str | None = None) -> Path:
+def _may_be_index(path: Path) -> bool:
+    return path.is_dir() and (Layout(path).exists() or not os.access(path, os.X_OK))
+
+
+def find(
+    name: str | Path | None = None,
+    near: Path | None = None,
+    kind: str | None = None,
+    *,
+    damaged: bool = False,
+) -> Path:
     """The folder of the index that is meant.
+
+    Where none is named, those that cannot be opened are passed over, with a note, if others can.
 
     Parameters
     ----------
@@ -75,6 +92,8 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
         A modality; its indexes are preferred where there are several.
     near : Path, optional
         A file; likewise, and after that, the index whose source holds it.
+    damaged : bool
+        Whether one whose metadata are damaged may be meant, to be mended.
 
     Raises
     ------
@@ -83,21 +102,53 @@ def find(name: str | Path | None = None, near: Path | None = None, kind: str | N
     """
     if name is not None:
         path = _named(name)
-        card_of(path)
+        if not (damaged and Layout(path).exists()):
+            card_of(path)
         return path
     places = all_places()
     if not places:
         raise IndexNotFoundError(
             f"there is no index in {home().absolute()}; 'aesearch index SOURCE' makes one"
         )
-    if len(places) > 1 and kind is not None:
-        of_kind = [p for p in places if card_of(p).kind == kind]
-        places = of_kind or places
-    if len(places) > 1 and near is not None:
+    if len(places) == 1:
+        return find(places[0].absolute(), damaged=damaged)
+    return _one_of(_sound(places), near, kind)
+
+
+def _one_of(cards: dict[Path, Card], near: Path | None, kind: str | None) -> Path:
+    """The one of several that fits best."""
+    if kind is not None:
+        of_kind = {place: card for place, card in cards.items() if card.kind == kind}
+        cards = of_kind or cards
+    if len(cards) > 1 and near is not None:
         near = near.resolve()
-        containing = [p for p in places if near.is_relative_to(card_of(p).source)]
-        places = containing or places
-    if len(places) > 1:
-        names = ", ".join(path.name for path in places)
+        containing = {p: card for p, card in cards.items() if near.is_relative_to(card.source)}
+        cards = containing or cards
+    if len(cards) > 1:
+        names = ", ".join(escaped(path.name) for path in cards)
         raise IndexNotFoundError(f"several indexes fit: {names}; choose one with --index NAME")
-    return places[0]
+    return next(iter(cards))
+
+
+def _sound(places: list[Path]) -> dict[Path, Card]:
+    """Those of some indexes that can be opened, with their metadata; the others are noted.
+
+    Raises
+    ------
+    AesearchError
+        Of the first, if none can.
+    """
+    cards: dict[Path, Card] = {}
+    errors: list[AesearchError] = []
+    for place in places:
+        try:
+            cards[place] = card_of(place)
+            Store(Layout(place).database).close()
+        except AesearchError as error:
+            cards.pop(place, None)
+            errors.append(error)
+    if not cards:
+        raise errors[0]
+    for one in errors:
+        warnings.warn(f"passed over: {one}", stacklevel=2)
+    return cards

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from aesearch.engines import Engine, engine_class
 from aesearch.engines.plan import Plan
-from aesearch.errors import DamagedError, EncoderMismatchError, IndexNotFoundError
+from aesearch.errors import (
+    DamagedError,
+    EncoderMismatchError,
+    IndexNotFoundError,
+    StorageError,
+    repair_command,
+)
 from aesearch.inference.encoder import FrozenEncoder, checksum
 from aesearch.modalities import Features, load_features
 from aesearch.settings import Settings
@@ -63,8 +69,8 @@ def open_snapshot(layout: Layout, store: Store, settings: Settings) -> Snapshot:
             if encoder.fingerprint != revision.fingerprint:
                 raise EncoderMismatchError(
                     f"the codes were made by encoder {revision.fingerprint}, "
-                    f"{encoder.folder.name} holds {encoder.fingerprint}; restore it, or run "
-                    "'aesearch index SOURCE --retrain'"
+                    f"{encoder.folder.name} holds {encoder.fingerprint}; restore it, or let "
+                    f"{repair_command(layout.root)} train another"
                 )
             engine = _open_engine(layout, store, settings, revision, rotation)
             features = load_features(encoder.folder, encoder.manifest.features)
@@ -74,7 +80,7 @@ def open_snapshot(layout: Layout, store: Store, settings: Settings) -> Snapshot:
                 continue
             raise
         return Snapshot(revision, encoder, features, engine)
-    raise DamagedError(f"{layout.root} changes too quickly to be opened; try again")
+    raise StorageError(f"{layout.root} changes too quickly to be opened; try again")
 
 
 def _open_engine(
@@ -89,7 +95,7 @@ def _open_engine(
     if problem and store.revision()[0].number == revision.number:
         warnings.warn(
             f"{problem}; searching the codes in items.db instead, "
-            "'aesearch verify --repair' mends it",
+            f"{repair_command(layout.root)} mends it",
             stacklevel=2,
         )
         return build_engine(store, settings)[0]
@@ -98,10 +104,10 @@ def _open_engine(
 
 def file_problem(path: Path, revision: Revision) -> str | None:
     """Fault of the FAISS file, or None. FAISS itself does not notice a flipped byte."""
-    if not path.is_file():
-        return f"{path} is missing"
     try:
         damaged = checksum(path) != revision.codes_sum
+    except FileNotFoundError:
+        return f"{path} is missing"
     except OSError as error:
         return f"{path} cannot be read ({error.strerror})"
     return f"{path} is damaged (its checksum does not match)" if damaged else None

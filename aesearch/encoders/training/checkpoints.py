@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from aesearch.errors import StorageError
+
 
 def _tensors(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return weights, buffers and the optimizer's moments under flat names."""
@@ -56,10 +58,16 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -
     kept = {name: tensor.contiguous() for name, tensor in tensors.items()}
     kept["generator"] = torch.get_rng_state()
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(kept, temporary, metadata=metadata)
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
+    try:
+        save_file(kept, temporary, metadata=metadata)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except (SafetensorError, OSError) as error:  # the former is none of the latter
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"{path} cannot be written: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 def read(path: Path, signature: str) -> tuple[dict[str, Tensor], dict[str, str]] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from aesearch.modalities.parts import is_part, split_part
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.open import open_source
 from aesearch.storage.schema import NewItem, Skipped
+from aesearch.storage.scratch import scratch_array
 from aesearch.types import Array, Floats, Ids, Progress, silent
 from aesearch.wording import by_suffix, counted
 
@@ -306,8 +306,7 @@ def room(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """Return an empty array for samples; of very many, in an unnamed file."""
     if np.prod(shape, dtype=np.int64) * np.dtype(dtype).itemsize <= IN_MEMORY:
         return np.empty(shape, dtype=dtype)
-    with tempfile.TemporaryFile() as scratch:  # gone as soon as nobody maps it
-        return np.memmap(scratch, dtype=dtype, mode="w+", shape=shape)
+    return scratch_array(shape, dtype)
 
 
 def read_dataset(

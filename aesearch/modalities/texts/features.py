@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.errors import DamagedError, ParameterError
+from aesearch.errors import DamagedError, ParameterError, StorageError, repair_command
 from aesearch.modalities.texts.tokenizer import (
     ENGLISH,
     language_of_counts,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 WEIGHTINGS = ("log-entropy", "tf-idf", "counts")
 LANGUAGES = ("auto", ENGLISH, "")
 TERMS, WEIGHTS = "terms.txt", "term-weights.f32"
-RETRAIN = "'aesearch index SOURCE --retrain' makes a new encoder"
 MIN_DOCUMENTS = 2  # a term of one document alone connects it to none
 FEW_DOCUMENTS = 50  # among so few, such terms are most of what there is
 FORGOTTEN = " "  # in the place of a term that only removed texts held: no token is like it
@@ -127,7 +126,8 @@ class TextFeatures:
             if len(pairs) != 2 * expected + 1 or len(content) != 4 * expected:
                 raise DamagedError(
                     f"{folder} should hold {expected} terms; {TERMS} has {len(pairs) // 2} and "
-                    f"{WEIGHTS} {len(content) / 4:g}; {RETRAIN}"
+                    f"{WEIGHTS} {len(content) / 4:g}; "
+                    f"{repair_command(folder.parent)} makes the encoder anew"
                 )
             return cls(
                 tuple(pairs[:-1:2]),
@@ -136,9 +136,12 @@ class TextFeatures:
                 config["weighting"],
                 config["language"],
             )
+        except PermissionError as error:
+            raise StorageError(f"{error.filename} cannot be read: {error.strerror}") from error
         except (OSError, KeyError, ValueError, TypeError) as error:
             raise DamagedError(
-                f"the terms in {folder} cannot be read ({error}); {RETRAIN}"
+                f"the terms in {folder} cannot be read ({error}); "
+                f"{repair_command(folder.parent)} makes the encoder anew"
             ) from error
 
     def read(self, content: bytes, name: str = "") -> Document:
