@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from aesearch.types import Bools, Floats, Ids
 
@@ -63,6 +65,8 @@ class Candidates:
         Items that could not be compared, and why.
     size_of : callable, optional
         Width and height of a file, where items have such.
+    twins : Pairs
+        Items that are all but equal, each with the one that stands for it in `pairs`.
     """
 
     pairs: Pairs
@@ -70,6 +74,7 @@ class Candidates:
     score: Callable[[Ids, Ids, Bools], Floats]
     unread: dict[str, str] = field(default_factory=dict)
     size_of: Callable[[Path], tuple[int, int] | None] | None = None
+    twins: Pairs = NO_PAIRS
 
 
 def unique_pairs(first: Ids, second: Ids, flipped: Bools) -> tuple[Ids, Ids, Bools]:
@@ -99,3 +104,13 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
         | (merged.flipped[1:] != merged.flipped[:-1])
     )
     return merged[last]
+
+
+def chains(first: Ids, second: Ids, rows: int) -> Ids:
+    """For each of the rows, the lowest one that pairs link it with, itself where there is none."""
+    links = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(rows, rows))
+    chain = connected_components(links, directed=False)[1]
+    lowest = np.full(rows, rows)
+    np.minimum.at(lowest, chain, np.arange(rows))
+    linked: Ids = lowest[chain]
+    return linked
