@@ -15,7 +15,8 @@ from aesearch.duplicates.descriptors import (
     similarity,
 )
 from aesearch.duplicates.pairs import NO_PAIRS, Candidates, Pairs, chains, joined, unique_pairs
-from aesearch.duplicates.registration import COARSEST, STEPS, Album
+from aesearch.duplicates.registration import STEPS, Album
+from aesearch.duplicates.threshold import LOST
 from aesearch.duplicates.twins import find_twins, twin_scores
 from aesearch.duplicates.views import Views
 from aesearch.engines.faiss import exact_neighbors
@@ -24,13 +25,13 @@ from aesearch.search.index import Index
 from aesearch.storage.schema import Item
 from aesearch.types import Bools, Floats, Ids, Progress, silent
 
-FINEST = max(STEPS)
-FEWEST, MOST = 600, 1400  # perturbed copies
+FINE, FINEST = sorted(STEPS)[-2:]
+FEWEST, MOST = 600, 1000  # perturbed copies
 MEASURED = 0.3  # share of them to measure with; descriptors are fitted to the others
 FITTED = 20_000  # pictures of the covariance between pictures
 NEAREST = 8  # candidates for each picture and for its mirror image
 LEAST_PAIRS = 20_000  # candidates at least: descriptors fitted to few pictures are weak
-OUTSIDE = 0.004  # share of perturbed copies that each step may miss
+OUTSIDE = 0.01  # share of perturbed copies that each step may miss
 CLEAR = 0.8  # agreement from which a pair counts as copies when more neighbors are taken
 STRETCH = 4096  # pictures whose descriptors are made at a time
 HELD = 50_000  # neighbors at a time
@@ -145,21 +146,32 @@ class _Comparer:
         self.album = Album(views.squares)
 
     def score(self, first: Ids, second: Ids, flipped: Bools) -> Floats:
-        """The highest agreement of any of the views."""
+        """The higher agreement, of the whole pictures or within borders."""
         scores = np.where(flipped, -1, twin_scores(self.views.squares, first, second))
         rest = np.flatnonzero(scores < 0)
         scores[rest] = self.by_size(first[rest], second[rest], flipped[rest])[FINEST]
         return scores.astype(np.float32)
 
     def by_size(self, first: Ids, second: Ids, flipped: Bools) -> dict[int, Floats]:
-        """At each size, the highest agreement of any of the views."""
-        rows, pair = self.views.rows_of(first)
-        others, place = self.views.rows_of(second[pair])
-        found = self.of_rows(rows[place], others, flipped[pair[place]], None, silent)
+        """At each size, the higher agreement, of the whole pictures or within borders."""
+        second_views = [self.views.second[pictures] for pictures in (first, second)]
+        bordered = np.flatnonzero(np.maximum(*second_views) >= 0)
+        inner = [
+            np.where(view >= 0, view, whole)[bordered]
+            for view, whole in zip(second_views, (first, second), strict=True)
+        ]
+        pair = np.concatenate([np.arange(len(first)), bordered])
+        found = self.of_rows(
+            np.concatenate([first, inner[0]]),
+            np.concatenate([second, inner[1]]),
+            flipped[pair],
+            None,
+            silent,
+        )
         best = {}
         for size, scores in found.items():
             best[size] = np.full(len(first), -1, dtype=np.float32)
-            np.maximum.at(best[size], pair[place], scores)
+            np.maximum.at(best[size], pair, scores)
         return best
 
     def of_rows(
@@ -205,12 +217,17 @@ class _Measured:
         cosines[finder.owner[near] != wanted[:, None]] = -1
         closest = np.full(len(copies), -1, dtype=np.float32)
         np.maximum.at(closest, place, cosines.max(axis=1))
-        self.radius = float(np.quantile(closest[closest > -1], OUTSIDE)) if closest.max() > -1 else -1
         scores = comparer.by_size(copies, originals, np.zeros(len(copies), dtype=bool))
+        # A copy that would not count in the end limits no step before it.
+        sound = scores[FINEST] >= np.quantile(scores[FINEST], LOST)
         self.floors = {
-            size: float(np.quantile(scores[size], OUTSIDE)) for size in STEPS if size != FINEST
+            size: float(np.quantile(scores[size][sound], OUTSIDE))
+            for size in STEPS
+            if size != FINEST
         }
-        candidates = closest >= self.radius
+        met = closest > -1
+        self.radius = float(np.quantile(closest[sound & met], OUTSIDE)) if (sound & met).any() else 1.0
+        candidates = met & (closest >= self.radius)
         for size, floor in self.floors.items():
             candidates &= scores[size] >= floor
         self.scores = np.where(candidates, scores[FINEST], -1).astype(np.float32)
@@ -243,9 +260,11 @@ def _all_pairs(
         )
         own = finder.owner[first] != finder.owner[second]
         first, second, flipped = first[own], second[own], flipped[own]
-        scores = comparer.of_rows(
+        by_size = comparer.of_rows(
             finder.rows[first], finder.rows[second], flipped, measured.floors, progress
-        )[FINEST]
+        )
+        # Unlike pairs score alike at both sizes; the threshold is told by how these are spread.
+        scores = np.where(by_size[FINEST] > -1, by_size[FINEST], by_size[FINE])
         found = finder.owner[first], finder.owner[second]
         parts.append(joined([Pairs(np.minimum(*found), np.maximum(*found), flipped, scores)]))
         alike = parts[-1][(parts[-1].scores >= CLEAR) & ~parts[-1].flipped]

@@ -22,7 +22,7 @@ from aesearch.duplicates.packing import (
 )
 from aesearch.types import Bools, Floats, Ids, Pixels
 
-STEPS = {16: 4, 32: 4, 64: 3, 128: 1}  # of descent, at each size
+STEPS = {16: 4, 32: 3, 64: 2, 128: 0}  # of descent, at each size
 WINDOWS = {16: 3, 32: 5, 64: 5, 128: 9}  # pixels within which contrast is normalized
 TILES = {16: 4, 32: 8, 64: 8, 128: 8}  # to a side
 # Blur at the finest size, in pixels: a copy that was cropped and scaled has its samples between
@@ -43,6 +43,11 @@ CELLS = 16  # to a side, in which brightness and chroma are compared
 CHROMA_DIFFERENCE, CHROMA_WIDTH = 10.0, 20.0
 DARK, BRIGHT = 10.0, 245.0  # beyond these, brightness may have been cut off
 LEAST_INFORMATIVE = 0.03  # share of the tiles that must have texture, or differ
+# By how much disagreement counts more where a band within the picture, or its edge, is left out.
+STRICTER_BAND, STRICTER_EDGE = 2.0, 1.5
+COLORED = 10.0  # chroma beyond which a color counts
+OTHER_COLOR, SAME_COLOR = 0.2, 0.6  # likeness of the colored parts
+OTHER_LIGHT = 0.5  # and where one picture is gray, which hides more
 ACHROMATIC = 0.5  # root mean square chroma below which a picture is gray: any chroma fits
 
 
@@ -120,7 +125,7 @@ def _aligned(one: _PyramidLevel, other: _PyramidLevel, warps: Floats) -> tuple[F
     """Warps after the steps of this size, and scores."""
     warps = _register(one.contrast, other.contrast, warps, STEPS[one.size])
     score = _scores(one, other, warps)
-    if one.size == SIDE:
+    if one.size != COARSEST:
         return warps, score
     # The descent may lose its way where there was nothing to find.
     still = np.tile(UNMOVED, (len(warps), 1))
@@ -224,7 +229,7 @@ def _normalize_contrast(gray: Floats, window: int) -> Floats:
 
 def _warped(pictures: Floats, warps: Floats) -> tuple[Floats, Bools]:
     """Pictures of shape (n, channels, size, size), sampled bilinearly; what lay inside them."""
-    n, _, size, _ = pictures.shape
+    n, channels, size, _ = pictures.shape
     middle = (size - 1) / 2
     positions = np.arange(size, dtype=np.float32) - middle
     scaled = warps * np.array([1, 1, size, 1, 1, size], dtype=np.float32)
@@ -232,18 +237,19 @@ def _warped(pictures: Floats, warps: Floats) -> tuple[Floats, Bools]:
     down = a * positions[:, None] + (b * positions + (c + middle))
     right = d * positions[:, None] + (e * positions + (f + middle))
     inside = (down >= 0) & (down <= size - 1) & (right >= 0) & (right <= size - 1)
-    row = np.clip(down, 0, size - 2 + 0.9999).astype(np.int32)
-    column = np.clip(right, 0, size - 2 + 0.9999).astype(np.int32)
+    row = np.clip(down, 0, size - 1.0001).astype(np.int64)
+    column = np.clip(right, 0, size - 1.0001).astype(np.int64)
     down, right = (down - row)[:, None], (right - column)[:, None]
-    flat = pictures.reshape(n, pictures.shape[1], -1)
-    corner = (row * size + column).reshape(n, 1, -1)
-    take = [
-        np.take_along_axis(flat, corner + step, axis=2).reshape(pictures.shape)
-        for step in (0, 1, size, size + 1)
-    ]
-    upper = take[0] + right * (take[1] - take[0])
-    lower = take[2] + right * (take[3] - take[2])
-    return upper + down * (lower - upper), inside
+    starts = np.arange(n * channels).reshape(n, channels, 1, 1) * size**2
+    corner = starts + (row * size + column)[:, None]
+    flat = pictures.ravel()
+    upper, beside, lower, across = (flat[corner + step] for step in (0, 1, size, size + 1))
+    upper += right * (beside - upper)
+    lower += right * (across - lower)
+    lower -= upper
+    lower *= down
+    lower += upper
+    return lower, inside
 
 
 def _register(first: Floats, second: Floats, warps: Floats, steps: int) -> Floats:
@@ -304,33 +310,42 @@ def _scores(one: _PyramidLevel, other: _PyramidLevel, warps: Floats) -> Floats:
     brightness, visible = _cells(brightness[:, 0]), _cells(inside.astype(np.float32)) > 0.999
     chroma = _cells(_warped(other.chroma, warps)[0].reshape(-1, *other.chroma.shape[2:]))
     own_chroma = _cells(one.chroma.reshape(-1, *one.chroma.shape[2:]))
-    alike, clipped = _brightness_agreement(_cells(one.brightness), brightness, visible)
-    alike = alike * _chroma_agreement(
-        own_chroma.reshape(-1, 2, CELLS, CELLS), chroma.reshape(-1, 2, CELLS, CELLS), visible
-    )
+    chroma, own_chroma = (part.reshape(-1, 2, CELLS, CELLS) for part in (chroma, own_chroma))
+    same_light, clipped = _brightness_agreement(_cells(one.brightness), brightness, visible)
+    alike = same_light * _chroma_agreement(own_chroma, chroma, visible)
     factor = CELLS // count
     alike = tiles(alike, factor) / np.float32(factor**2)
     comparable = covered & (tiles(clipped, factor) < 0.5 * factor**2)
     # Flat tiles carry no information, unless their brightness or chroma differs.
     counts = np.maximum(weight, 1 - alike) * comparable
     disagreement = np.clip(1 - alike * (fit * weight + 1 - weight), 0, 1)
-    bands = _bands(count)
-    informative = counts.sum(2) @ bands.T
-    mean_square = ((counts * disagreement**2).sum(2) @ bands.T) / (informative + 1e-6)
+    masks, strictness = _masks(count)
+    informative = counts.reshape(len(warps), -1) @ masks
+    squares = (counts * disagreement**2).reshape(len(warps), -1)
+    mean_square = (squares @ masks) / (informative + 1e-6)
     enough = informative > LEAST_INFORMATIVE * count * count
-    score = np.where(enough, 1 - np.sqrt(mean_square), -1).max(axis=1)
+    score = np.where(enough, 1 - strictness * np.sqrt(mean_square), -1).max(axis=1)
+    score *= _color_agreement(own_chroma, chroma, same_light, visible)
     flat = np.minimum(one.contrast.std((1, 2)), other.contrast.std((1, 2))) < 0.05
     return np.where(flat, -1, score).astype(np.float32)
 
 
 @cache
-def _bands(count: int) -> Floats:
-    """Rows of tiles that count: all, or all but a band; of shape (1 + bands, count)."""
+def _masks(count: int) -> tuple[Floats, Floats]:
+    """Tiles that count, of shape (count**2, masks), and how strictly each mask is judged.
+
+    All tiles, all but a band of rows, or all but the edges.
+    """
     high = round(COVERED * count)
     rows = np.arange(count)
     starts = np.arange(count - high + 1)[:, None]
-    spared = (rows < starts) | (rows >= starts + high)
-    return np.vstack([np.ones((1, count)), spared]).astype(np.float32)
+    bands = np.repeat((rows < starts) | (rows >= starts + high), count, axis=1)
+    inner = np.pad(np.ones((count - 2, count - 2)), 1).reshape(1, -1)
+    masks = np.vstack([np.ones((1, count**2)), bands, inner]).T
+    strictness = np.full(masks.shape[1], STRICTER_BAND)
+    strictness[[0, 1, -2]] = 1  # a caption stands at the top or at the bottom
+    strictness[-1] = STRICTER_EDGE
+    return masks.astype(np.float32), strictness
 
 
 def _brightness_agreement(one: Floats, other: Floats, visible: Bools) -> tuple[Floats, Floats]:
@@ -372,3 +387,24 @@ def _chroma_agreement(one: Floats, other: Floats, visible: Bools) -> Floats:
     same = np.exp(-((np.maximum(0, off - CHROMA_DIFFERENCE) / CHROMA_WIDTH) ** 2))
     gray = np.minimum(*saturation)[:, None, None] < ACHROMATIC
     return np.where(gray, 1, same).astype(np.float32)
+
+
+def _color_agreement(
+    one: Floats, other: Floats, same_light: Floats, visible: Bools
+) -> Floats:
+    """1 for pictures whose colored parts have one color, wherever these are; down to 0.
+
+    A small part that was painted otherwise makes another picture. Gray fits any color that is as
+    light.
+    """
+    one, other = one * visible[:, None], other * visible[:, None]
+    squares = [(chroma**2).sum(axis=1) for chroma in (one, other)]
+    overall = [np.sqrt(square.sum((1, 2)) / (visible.sum((1, 2)) + 1e-6)) for square in squares]
+    gray = np.minimum(*overall) < ACHROMATIC
+    gain = np.clip(overall[0] / (overall[1] + 1e-6), 0.4, 2.5)[:, None, None]
+    both = squares[0] + gain**2 * squares[1] + 1e-6
+    alike = np.where(gray[:, None, None], same_light, 2 * gain * (one * other).sum(axis=1) / both)
+    weights = np.maximum(0, np.sqrt(both / 2) - COLORED)
+    mean = ((weights * alike).sum((1, 2)) + COLORED) / (weights.sum((1, 2)) + COLORED)
+    least = np.where(gray, OTHER_LIGHT, OTHER_COLOR)
+    return np.clip((mean - least) / (SAME_COLOR - OTHER_COLOR), 0, 1).astype(np.float32)
