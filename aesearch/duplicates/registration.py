@@ -44,7 +44,7 @@ CHROMA_DIFFERENCE, CHROMA_WIDTH = 10.0, 20.0
 DARK, BRIGHT = 10.0, 245.0  # beyond these, brightness may have been cut off
 LEAST_INFORMATIVE = 0.03  # share of the tiles that must have texture, or differ
 # By how much disagreement counts more where a band within the picture, or its edge, is left out.
-STRICTER_BAND, STRICTER_EDGE = 2.0, 1.5
+STRICTER_BAND, STRICTER_EDGE = 3.0, 2.0
 COLORED = 10.0  # chroma beyond which a color counts
 OTHER_COLOR, SAME_COLOR = 0.2, 0.6  # likeness of the colored parts
 OTHER_LIGHT = 0.5  # and where one picture is gray, which hides more
