@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.duplicates.pairs import Candidates, joined
+from aesearch.duplicates.pairs import Candidates, Pairs, chains, joined
 from aesearch.duplicates.threshold import Calibration, calibrate
 from aesearch.errors import ParameterError
 from aesearch.search.index import Index
@@ -189,7 +189,7 @@ def survey(
     calibration = None
     if len(candidates.copies):
         calibration = calibrate(
-            candidates.pairs.scores,
+            _spanning(candidates.pairs).scores,
             candidates.copies,
             len(copies),
             alarm=alarm,
@@ -199,6 +199,21 @@ def survey(
     grouping = _Grouping(index, copies, candidates, SURE if threshold is None else threshold)
     groups = grouping.groups(progress)
     return Survey(groups, calibration, candidates.unread, sum(map(len, copies)))
+
+
+def _spanning(pairs: Pairs) -> Pairs:
+    """The pairs, less those within chains of alike items: of each item there the best is left.
+
+    N frames of one scene are some N²/2 pairs, which say nothing of how unlike items score.
+    """
+    rows = int(pairs.second.max(initial=-1)) + 1
+    alike = pairs[pairs.scores >= SURE]
+    chain = chains(alike.first, alike.second, rows)
+    best = np.zeros(rows, dtype=np.float32)
+    for ends in (pairs.first, pairs.second):
+        np.maximum.at(best, ends, pairs.scores)
+    its_best = pairs.scores >= np.minimum(best[pairs.first], best[pairs.second])
+    return pairs[(chain[pairs.first] != chain[pairs.second]) | its_best]
 
 
 class _Grouping:

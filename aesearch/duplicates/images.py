@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -23,6 +21,7 @@ from aesearch.engines.faiss import exact_neighbors
 from aesearch.modalities.images.pixels import load_all_formats, size_of
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
+from aesearch.threads import pool, workers
 from aesearch.types import Bools, Floats, Ids, Progress, silent
 
 FINE, FINEST = sorted(STEPS)[-2:]
@@ -30,7 +29,7 @@ FEWEST, MOST = 600, 1000  # perturbed copies
 MEASURED = 0.3  # share of them to measure with; descriptors are fitted to the others
 FITTED = 20_000  # pictures of the covariance between pictures
 NEAREST = 8  # candidates for each picture and for its mirror image
-LEAST_PAIRS = 20_000  # candidates at least: descriptors fitted to few pictures are weak
+LEAST_PAIRS = 8_000  # candidates at least: descriptors fitted to few pictures are weak
 OUTSIDE = 0.01  # share of perturbed copies that each step may miss
 CLEAR = 0.8  # agreement from which a pair counts as copies when more neighbors are taken
 STRETCH = 4096  # pictures whose descriptors are made at a time
@@ -80,9 +79,7 @@ def find_candidates(index: Index, items: Sequence[Item], progress: Progress = si
 
 def _parts(views: Views) -> tuple[Ids, Ids]:
     """Copies to fit descriptors to, and copies of other pictures to measure with."""
-    pictures = np.random.default_rng(1).permutation(
-        views.good[np.isin(views.good, views.original)]
-    )
+    pictures = np.random.default_rng(1).permutation(views.good[np.isin(views.good, views.original)])
     copies = len(views.second) - len(views.original) + np.arange(len(views.original))
     tried = max(1, round(MEASURED * len(pictures)))
     measured = copies[np.isin(views.original, pictures[:tried])]
@@ -189,12 +186,11 @@ class _Comparer:
             return self.album.agreement(first[part], second[part], flipped[part], floors)
 
         scores = {size: np.empty(len(first), dtype=np.float32) for size in STEPS}
-        workers = os.cpu_count() or 1
-        stretch = BATCH * PER_THREAD * workers
-        with ThreadPoolExecutor(workers, thread_name_prefix="compare") as pool:
+        stretch = BATCH * PER_THREAD * workers()
+        with pool("compare") as threads:
             for at in range(0, len(first), stretch):
                 starts = range(at, min(at + stretch, len(first)), BATCH)
-                for start, part in zip(starts, pool.map(run, starts), strict=True):
+                for start, part in zip(starts, threads.map(run, starts), strict=True):
                     for size, own in part.items():
                         scores[size][start : start + len(own)] = own
                 progress("comparing", min(at + stretch, len(first)), len(first))
@@ -226,13 +222,12 @@ class _Measured:
             if size != FINEST
         }
         met = closest > -1
-        self.radius = float(np.quantile(closest[sound & met], OUTSIDE)) if (sound & met).any() else 1.0
+        few = _nearest(len(finder.rows)) > NEAREST or not (sound & met).any()
+        self.radius = -1.0 if few else float(np.quantile(closest[sound & met], OUTSIDE))
         candidates = met & (closest >= self.radius)
         for size, floor in self.floors.items():
             candidates &= scores[size] >= floor
         self.scores = np.where(candidates, scores[FINEST], -1).astype(np.float32)
-        self.by_size = scores
-        self.closest = closest
 
 
 def _nearest(pictures: int) -> int:

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from aesearch.types import Bools, Floats, Ids
 
@@ -108,6 +106,9 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
 
 def chains(first: Ids, second: Ids, rows: int) -> Ids:
     """For each of the rows, the lowest one that pairs link it with, itself where there is none."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(rows, rows))
     chain = connected_components(links, directed=False)[1]
     lowest = np.full(rows, rows)

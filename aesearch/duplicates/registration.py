@@ -287,9 +287,7 @@ def _register(first: Floats, second: Floats, warps: Floats, steps: int) -> Float
         damping = 1e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] / 6 + 1e-3
         normal += np.eye(6, dtype=np.float32) * damping
         step = np.linalg.solve(normal, weighted @ residual.reshape(n, -1, 1))[:, :, 0]
-        warps = np.clip(
-            warps + np.clip(step, -LONGEST_STEP, LONGEST_STEP), LEAST_WARP, MOST_WARP
-        )
+        warps = np.clip(warps + np.clip(step, -LONGEST_STEP, LONGEST_STEP), LEAST_WARP, MOST_WARP)
     return np.asarray(warps, dtype=np.float32)
 
 
@@ -389,9 +387,7 @@ def _chroma_agreement(one: Floats, other: Floats, visible: Bools) -> Floats:
     return np.where(gray, 1, same).astype(np.float32)
 
 
-def _color_agreement(
-    one: Floats, other: Floats, same_light: Floats, visible: Bools
-) -> Floats:
+def _color_agreement(one: Floats, other: Floats, same_light: Floats, visible: Bools) -> Floats:
     """1 for pictures whose colored parts have one color, wherever these are; down to 0.
 
     A small part that was painted otherwise makes another picture. Gray fits any color that is as

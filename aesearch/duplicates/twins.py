@@ -19,10 +19,10 @@ FEWEST_ROUNDS, MOST_ROUNDS = 4, 16
 WORTH = 0.01  # share of the pictures that a round must take out for another to follow
 BLOCK = 512
 MOST_OFF = 8.0  # gray levels that a cell may differ by; more where contrast is high
-OFF_OF_CONTRAST = 0.25
+OFF_OF_CONTRAST = 0.4
 ALIKE = 0.03  # of the variance, that the mean square of the difference may have
 NOISE = 2.0  # square of gray levels: as much may always differ
-BASE = 100.0  # variance of a flat picture, in scores
+BASE = 100.0  # variance of a flat picture, so that no twins score less than the highest threshold
 
 
 def find_twins(squares: Pixels, rows: Ids, progress: Progress = silent) -> Ids:
@@ -100,4 +100,4 @@ def _twin_scores(one: Pixels, other: Pixels) -> Floats:
     same = np.abs(off).max(axis=(1, 2)) <= most
     same &= np.abs(chroma_of(one) - chroma_of(other)).max(axis=(1, 2, 3)) <= most
     same &= square <= np.maximum(ALIKE * variance, NOISE)
-    return np.where(same, 1 - square / (2 * variance + BASE), -1).astype(np.float32)
+    return np.where(same, 1 - square / (6 * (variance + BASE)), -1).astype(np.float32)

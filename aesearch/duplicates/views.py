@@ -91,9 +91,7 @@ class Views:
         self, index: Index, items: Sequence[Item], copies: Mapping[str, int], progress: Progress
     ) -> None:
         added = {} if index.is_tabular else index.folder.added_contents()
-        files: Source = (
-            source_of(index.folder) if index.is_tabular else _Files(index.source, added)
-        )
+        files: Source = source_of(index.folder) if index.is_tabular else _Files(index.source, added)
 
         def read(content: bytes, name: str) -> list[list[Pixels]]:
             picture = open_picture(content)

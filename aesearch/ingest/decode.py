@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.modalities import Read
 from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
+from aesearch.threads import pool, workers
 from aesearch.types import Progress, silent
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ def decode(
     progress: Progress = silent,
 ) -> Iterator[Decoded]:
     """Decode files in their order, in threads: Pillow releases the global interpreter lock."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    workers = os.cpu_count() or 1
+    in_flight = WINDOW * workers()
 
     def run(chunk: Sequence[Entry]) -> list[Decoded]:
         return [decode_one(source, entry, read) for entry in chunk]
@@ -74,17 +72,14 @@ def decode(
     chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
     pending: deque[Future[list[Decoded]]] = deque()
     done = 0
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        try:
-            progress("reading", 0, len(entries))
-            while True:
-                while len(pending) < WINDOW * workers and (chunk := next(chunks, None)):
-                    pending.append(pool.submit(run, chunk))
-                if not pending:
-                    return
-                finished = pending.popleft().result()
-                done += len(finished)
-                progress("reading", done, len(entries))
-                yield from finished
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    with pool("decode") as threads:
+        progress("reading", 0, len(entries))
+        while True:
+            while len(pending) < in_flight and (chunk := next(chunks, None)):
+                pending.append(threads.submit(run, chunk))
+            if not pending:
+                return
+            finished = pending.popleft().result()
+            done += len(finished)
+            progress("reading", done, len(entries))
+            yield from finished
