@@ -307,7 +307,8 @@ class _Grouping:
             rows = np.array(others, dtype=np.int64)[unknown]
             plain = np.zeros(len(rows), dtype=bool)
             scores[unknown] = self.candidates.score(np.full_like(rows, row), rows, plain)
-        return scores.tolist()
+        found: list[float] = scores.tolist()
+        return found
 
     def _fitting(self, row: int, agree: dict[int, float]) -> list[tuple[int, float]]:
         """A representative with those of the others that are not unlike one another.

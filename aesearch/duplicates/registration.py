@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,7 @@ COVERED = 0.25  # of the height, that a line of text or a caption may cover: the
 BRIGHTNESS, BRIGHTNESS_WIDTH = 16.0, 30.0  # of 255: differences that clipping may leave
 BRIGHTNESS_SIDE = 64  # at which brightness is warped, at most
 COARSEST = min(STEPS)
+HALF: Any = np.float16  # what is held at the coarsest size
 BLOCK = 256  # pictures
 AT_ONCE = 1 << 17  # pixels of a level: what is computed with them stays in the cache
 CELLS = 16  # to a side, in which brightness and chroma are compared
@@ -169,7 +171,7 @@ class _PyramidLevel:
     def empty(cls, n: int, size: int) -> _PyramidLevel:
         """Room for n pictures at a coarse size, in half precision."""
         shapes = (n, size, size), (n, size, size), (n, 2, size, size)
-        return cls(*(np.empty(shape, dtype=np.float16) for shape in shapes))
+        return cls(*(np.empty(shape, dtype=HALF) for shape in shapes))
 
     @property
     def size(self) -> int:
@@ -207,15 +209,16 @@ def _blur_matrix(size: int, window: int) -> Floats:
     """The mean over a window along one axis, taken twice, as a matrix; edges are repeated."""
     half = window // 2
     sources = np.clip(np.arange(size)[:, None] + np.arange(-half, half + 1), 0, size - 1)
-    once = np.zeros((size, size), dtype=np.float32)
+    once: Floats = np.zeros((size, size), dtype=np.float32)
     np.add.at(once, (np.arange(size)[:, None], sources), np.float32(1 / window))
-    return once @ once
+    twice: Floats = once @ once
+    return twice
 
 
 def _blurred(pictures: Floats, window: int) -> Floats:
     """Mean over a square window around each pixel, taken twice; edges are repeated."""
     blur = _blur_matrix(pictures.shape[-1], window)
-    blurred: Floats = blur @ pictures @ blur.T
+    blurred: Floats = (blur @ pictures @ blur.T).astype(np.float32, copy=False)
     return blurred
 
 
@@ -281,9 +284,9 @@ def _register(first: Floats, second: Floats, warps: Floats, steps: int) -> Float
         for column, gradient in ((0, down), (3, right)):
             np.multiply(gradient, positions[:, None], out=jacobian[:, column])
             np.multiply(gradient, positions, out=jacobian[:, column + 1])
-        jacobian = jacobian.reshape(n, 6, -1)
-        weighted = jacobian * weights.reshape(n, 1, -1)
-        normal = weighted @ jacobian.transpose(0, 2, 1)
+        columns = jacobian.reshape(n, 6, -1)
+        weighted = columns * weights.reshape(n, 1, -1)
+        normal = weighted @ columns.transpose(0, 2, 1)
         damping = 1e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] / 6 + 1e-3
         normal += np.eye(6, dtype=np.float32) * damping
         step = np.linalg.solve(normal, weighted @ residual.reshape(n, -1, 1))[:, :, 0]
@@ -403,4 +406,5 @@ def _color_agreement(one: Floats, other: Floats, same_light: Floats, visible: Bo
     weights = np.maximum(0, np.sqrt(both / 2) - COLORED)
     mean = ((weights * alike).sum((1, 2)) + COLORED) / (weights.sum((1, 2)) + COLORED)
     least = np.where(gray, OTHER_LIGHT, OTHER_COLOR)
-    return np.clip((mean - least) / (SAME_COLOR - OTHER_COLOR), 0, 1).astype(np.float32)
+    agreement: Floats = np.clip((mean - least) / (SAME_COLOR - OTHER_COLOR), 0, 1)
+    return agreement.astype(np.float32)

@@ -21,6 +21,7 @@ import numpy as np
 from aesearch.errors import DamagedError, StorageError
 from aesearch.sources.base import Known
 from aesearch.storage.schema import SCHEMA, Item, KeptText, NewItem, Revision, Skipped
+from aesearch.threads import hold_at_fork
 from aesearch.types import Floats, Ids
 from aesearch.wording import counted
 
@@ -73,6 +74,7 @@ class Store:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
+        hold_at_fork(self._lock, 2)
         db: sqlite3.Connection | None = None
         try:
             self._db = db = self._connect(create)

@@ -22,6 +22,7 @@ from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import Snapshot, open_snapshot
+from aesearch.threads import hold_at_fork
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class IndexFolder:
         self.card = Card.read(self.layout.card)
         self.store = Store(self.layout.database)
         self._lock = threading.RLock()
+        hold_at_fork(self._lock, 1)
         self._opened: Snapshot | None = None
         self._seen = -1
 
