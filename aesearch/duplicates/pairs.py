@@ -106,12 +106,11 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
 
 def chains(first: Ids, second: Ids, rows: int) -> Ids:
     """For each of the rows, the lowest one that pairs link it with, itself where there is none."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    links = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(rows, rows))
-    chain = connected_components(links, directed=False)[1]
-    lowest = np.full(rows, rows)
-    np.minimum.at(lowest, chain, np.arange(rows))
-    linked: Ids = lowest[chain]
-    return linked
+    lowest: Ids = np.arange(rows)
+    while True:
+        low, high = lowest[first], lowest[second]
+        if (low == high).all():
+            return lowest
+        np.minimum.at(lowest, np.maximum(low, high), np.minimum(low, high))
+        while (lowest != lowest[lowest]).any():
+            lowest = lowest[lowest]
