@@ -19,6 +19,7 @@ ORDER = (
     "_renamed",
     "types",
     "wording",
+    "threads",
     "sparse",
     "engines",
     "settings",
