@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 import aesearch
-from aesearch import threads
 from aesearch.duplicates.groups import find
+from aesearch.engines import threads
 from aesearch.search.index import Index
 
 PATIENCE = 60  # seconds, after which a child counts as hanging

@@ -19,7 +19,6 @@ ORDER = (
     "_renamed",
     "types",
     "wording",
-    "threads",
     "sparse",
     "engines",
     "settings",

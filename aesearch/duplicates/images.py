@@ -18,10 +18,10 @@ from aesearch.duplicates.threshold import LOST
 from aesearch.duplicates.twins import find_twins, twin_scores
 from aesearch.duplicates.views import Views
 from aesearch.engines.faiss import exact_neighbors
+from aesearch.engines.threads import pool, workers
 from aesearch.modalities.images.pixels import load_all_formats, size_of
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
-from aesearch.threads import pool, workers
 from aesearch.types import Bools, Floats, Ids, Progress, silent
 
 FINE, FINEST = sorted(STEPS)[-2:]

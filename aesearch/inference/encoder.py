@@ -18,10 +18,10 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from aesearch.engines.threads import renew_after_fork
 from aesearch.errors import DamagedError, ParameterError, UnsupportedError
 from aesearch.inference.manifest import Manifest
 from aesearch.modalities import modality
-from aesearch.threads import renew_after_fork
 from aesearch.types import Floats
 
 if TYPE_CHECKING:

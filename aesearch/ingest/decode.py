@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aesearch.engines.threads import pool, workers
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.modalities import Read
 from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
-from aesearch.threads import pool, workers
 from aesearch.types import Progress, silent
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from aesearch.engines.threads import hold_at_fork
 from aesearch.errors import DamagedError, StorageError
 from aesearch.sources.base import Known
 from aesearch.storage.schema import SCHEMA, Item, KeptText, NewItem, Revision, Skipped
-from aesearch.threads import hold_at_fork
 from aesearch.types import Floats, Ids
 from aesearch.wording import counted
 

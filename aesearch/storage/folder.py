@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aesearch.engines.threads import hold_at_fork
 from aesearch.errors import IndexExistsError, UnknownKeyError
 from aesearch.inference.manifest import Manifest
 from aesearch.modalities import Modality
@@ -22,7 +23,6 @@ from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import Snapshot, open_snapshot
-from aesearch.threads import hold_at_fork
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
