@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from collections_ import state_of
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 import aesearch
 from aesearch.duplicates import images
 from aesearch.duplicates.descriptors import gradient_features, mirrored_features
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Survey, find, survey
+from aesearch.duplicates.packing import mirrored, pack, views
 from aesearch.duplicates.pairs import Pairs, joined, unique_pairs
 from aesearch.duplicates.perturb import perturbed_copy
-from aesearch.duplicates.registration import STEPS, agreement, mirrored, pack
+from aesearch.duplicates.registration import STEPS, Album, agreement
 from aesearch.errors import ParameterError
 
 FASTEST = aesearch.Settings(encoder="pca")
@@ -59,8 +62,7 @@ COPIES = {
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learn and measure with fewer copies, where how many are found is not what is asked."""
-    monkeypatch.setattr(images, "FEWEST", 80)
-    monkeypatch.setattr(images, "MEASURED", 160)
+    monkeypatch.setattr(images, "FEWEST", 240)
 
 
 @pytest.fixture(scope="module")
@@ -197,14 +199,85 @@ def test_in_small_collections_copies_are_no_less_found(tmp_path: Path, scenes: i
 
 
 @pytest.mark.usefixtures("quick")
-def test_two_items_and_blank_pictures_are_no_trouble(tmp_path: Path) -> None:
+def test_blank_pictures_of_one_color_are_copies(tmp_path: Path) -> None:
     root = tmp_path / "pictures"
     root.mkdir()
     for n, colour in enumerate(("white", "black", "#fefefe")):
         Image.new("RGB", (50, 50), colour).save(root / f"{n}.png")
     aesearch.build(root, tmp_path / "index", FASTEST).close()
     with aesearch.open(tmp_path / "index") as index:
-        assert find(index) == []
+        (group,) = find(index)
+    assert (group.kind, sorted(group.keys)) == (NEAR, ["0.png", "2.png"])
+
+
+def noisy_frames(root: Path, count: int) -> None:
+    """Frames of one scene, with noise of one gray level."""
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    one = np.asarray(scene(3)).astype(int)
+    for n in range(count):
+        frame = (one + rng.integers(-1, 2, one.shape)).clip(0, 255)
+        Image.fromarray(frame.astype(np.uint8)).save(root / f"frame-{n:03}.png")
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("others", [0, 30])
+def test_frames_of_one_scene_are_one_group_without_comparing_every_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    noisy_frames(tmp_path / "frames", 120)
+    for n in range(others):
+        scene(100 + n).save(tmp_path / "frames" / f"scene-{n:03}.png")
+    compared = 0
+    plain = Album.agreement
+
+    def counted(self: Album, first: np.ndarray, *rest: Any) -> dict[int, np.ndarray]:
+        nonlocal compared
+        compared += len(first)
+        return plain(self, first, *rest)
+
+    monkeypatch.setattr(Album, "agreement", counted)
+    stages: list[str] = []
+    aesearch.build(tmp_path / "frames", tmp_path / "index", FASTEST).close()
+    with aesearch.open(tmp_path / "index") as index:
+        groups = find(index, progress=lambda stage, _done, _total: stages.append(stage))
+    assert [sorted(group.keys) for group in groups] == [[f"frame-{n:03}.png" for n in range(120)]]
+    assert compared < 120 * 119 / 2
+    assert list(dict.fromkeys(stages))[:2] == ["reading", "finding equal ones"]
+    assert stages[-1] == "grouping"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: one.rotate(3, Image.Resampling.BICUBIC),
+        lambda one: one.rotate(-3, Image.Resampling.BICUBIC, expand=True, fillcolor="white"),
+        lambda one: ImageOps.expand(one, 18, "white"),
+        lambda one: written_over(one),
+    ],
+    ids=["turned", "turned whole", "border", "text"],
+)
+def test_a_changed_picture_still_agrees_with_its_original(
+    change: Callable[[Image.Image], Image.Image],
+) -> None:
+    one = scene(4, (300, 200))
+    pairs = [(a, b) for a in views(one) for b in views(change(one))]
+    first, second = (np.stack(side) for side in zip(*pairs, strict=True))
+    assert agreement(first, second)[FINEST].max() > 0.9
+
+
+def written_over(picture: Image.Image) -> Image.Image:
+    copy = picture.copy()
+    ImageDraw.Draw(copy).text((30, 90), "words over it", fill="white", font_size=20)
+    return copy
+
+
+def test_a_part_of_another_color_makes_another_picture() -> None:
+    gray = scene(5).convert("L").convert("RGB")
+    red, blue = gray.copy(), gray.copy()
+    for picture, color in ((red, (200, 20, 20)), (blue, (20, 60, 220))):
+        ImageDraw.Draw(picture).rectangle((70, 50, 120, 80), fill=color)
+    assert agreement(rows_of(red), rows_of(blue))[FINEST][0] < 0.5
 
 
 FINEST = max(STEPS)
@@ -246,7 +319,9 @@ def test_a_recoloured_picture_is_another_one() -> None:
 
 
 def test_pairs_given_up_stay_so() -> None:
-    scores = agreement(rows_of(scene(1)), rows_of(scene(2)), {16: 0.9})
+    album = Album(rows_of(scene(1), scene(2)))
+    one, other, plain = np.array([0]), np.array([1]), np.array([False])
+    scores = album.agreement(one, other, plain, {16: 0.9})
     assert scores[FINEST][0] == -1
     assert scores[16][0] < 0.9
 

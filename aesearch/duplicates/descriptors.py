@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aesearch.duplicates.registration import downsampled_gray
+from aesearch.duplicates.packing import downsampled_gray
 from aesearch.types import Floats, Pixels
 
 SIDE = 64

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.duplicates.pairs import Candidates, Pairs
+from aesearch.duplicates.pairs import Candidates, Pairs, chains, joined
 from aesearch.duplicates.threshold import Calibration, calibrate
 from aesearch.errors import ParameterError
 from aesearch.search.index import Index
@@ -24,6 +24,8 @@ EXACT, NEAR, MIRRORED = "exact", "near", "mirrored"
 # Least score of two copies of one representative, of the threshold: both may have been changed,
 # each in its own way.
 BETWEEN_COPIES = 0.75
+CHECKED = 8  # members of a group that another is compared with, besides the representative
+SURE = 0.8  # least score where there is nothing to calibrate a threshold with
 
 
 @dataclass(frozen=True)
@@ -185,18 +187,33 @@ def survey(
     find_candidates: Callable[..., Candidates] = modality.part("duplicates")
     candidates = find_candidates(index, [same[0] for same in copies], progress)
     calibration = None
-    pairs = candidates.pairs
     if len(candidates.copies):
         calibration = calibrate(
-            pairs.scores,
+            _spanning(candidates.pairs).scores,
             candidates.copies,
             len(copies),
             alarm=alarm,
             threshold=threshold,
         )
-        pairs = pairs[pairs.scores >= calibration.threshold]
-    groups = _Grouping(index, copies, candidates, pairs, calibration).groups()
+        threshold = calibration.threshold
+    grouping = _Grouping(index, copies, candidates, SURE if threshold is None else threshold)
+    groups = grouping.groups(progress)
     return Survey(groups, calibration, candidates.unread, sum(map(len, copies)))
+
+
+def _spanning(pairs: Pairs) -> Pairs:
+    """The pairs, less those within chains of alike items: of each item there the best is left.
+
+    N frames of one scene are some N²/2 pairs, which say nothing of how unlike items score.
+    """
+    rows = int(pairs.second.max(initial=-1)) + 1
+    alike = pairs[pairs.scores >= SURE]
+    chain = chains(alike.first, alike.second, rows)
+    best = np.zeros(rows, dtype=np.float32)
+    for ends in (pairs.first, pairs.second):
+        np.maximum.at(best, ends, pairs.scores)
+    its_best = pairs.scores >= np.minimum(best[pairs.first], best[pairs.second])
+    return pairs[(chain[pairs.first] != chain[pairs.second]) | its_best]
 
 
 class _Grouping:
@@ -207,35 +224,30 @@ class _Grouping:
         index: Index,
         copies: Sequence[Sequence[Item]],
         candidates: Candidates,
-        pairs: Pairs,
-        calibration: Calibration | None,
+        threshold: float,
     ) -> None:
         self.index, self.copies, self.candidates = index, copies, candidates
-        self.between = calibration.threshold * BETWEEN_COPIES if calibration else 1.0
-        self.scores = {
-            (a, b, f): s
-            for a, b, f, s in zip(
-                pairs.first.tolist(),
-                pairs.second.tolist(),
-                pairs.flipped.tolist(),
-                pairs.scores.tolist(),
-                strict=True,
-            )
-        }
+        self.threshold = threshold
+        pairs = joined([candidates.pairs, candidates.twins])
+        pairs = pairs[pairs.scores >= threshold]
+        self.mirrored = pairs[pairs.flipped]
+        self.near: dict[int, dict[int, float]] = defaultdict(dict)
+        near = pairs[~pairs.flipped]
+        ends = near.first.tolist(), near.second.tolist()
+        for a, b, score in zip(*ends, near.scores.tolist(), strict=True):
+            self.near[a][b] = self.near[b][a] = score
         self.pixels: dict[str, tuple[int, int] | None] = {}
 
-    def groups(self) -> list[Group]:
+    def groups(self, progress: Progress) -> list[Group]:
         """All groups, sorted by kind and size."""
-        near = self._stars(flipped=False)
+        near = self._stars(progress)
         owner = {row: star[0][0] for star in near for row, _ in star}
-        mirrored = self._mirrored_stars(owner)
         groups = [self._group(NEAR, star) for star in near]
-        groups += [self._group(MIRRORED, star) for star in mirrored]
-        in_near = {row for star in near for row, _ in star}
+        groups += [self._group(MIRRORED, star) for star in self._mirrored_stars(owner)]
         groups += [
             self._group(EXACT, [(row, 1.0)])
             for row, same in enumerate(self.copies)
-            if len(same) > 1 and row not in in_near
+            if len(same) > 1 and row not in owner
         ]
         order = {EXACT: 0, NEAR: 1, MIRRORED: 2}
         return sorted(groups, key=lambda g: (order[g.kind], -len(g.members), g.keys))
@@ -253,44 +265,72 @@ class _Grouping:
             self.pixels[item.key] = self.candidates.size_of(self.index.path_of(item.key))
         return self.pixels[item.key]
 
-    def _stars(self, *, flipped: bool) -> list[list[tuple[int, float]]]:
+    def _stars(self, progress: Progress) -> list[list[tuple[int, float]]]:
         """Groups as rows with scores, the representative first."""
-        neighbors: dict[int, dict[int, float]] = defaultdict(dict)
-        for (a, b, f), score in self.scores.items():
-            if f == flipped:
-                neighbors[a][b] = neighbors[b][a] = score
         grouped: set[int] = set()
         stars = []
-        for row in sorted(neighbors, key=self._rank):
+        ranked = sorted(self.near, key=self._rank)
+        for number, row in enumerate(ranked):
+            progress("grouping", number, len(ranked))
             if row in grouped:
                 continue
-            star = [(row, 1.0)]
-            for other, score in sorted(
-                neighbors[row].items(), key=lambda pair: (-pair[1], pair[0])
-            ):
-                if other not in grouped and self._fits(other, [r for r, _ in star[1:]], neighbors):
-                    star.append((other, score))
+            star = self._fitting(row, self._reached(row, grouped))
             if len(star) > 1:
                 grouped.update(r for r, _ in star)
                 stars.append(star)
         return stars
 
-    def _fits(self, row: int, members: list[int], neighbors: dict[int, dict[int, float]]) -> bool:
-        """Whether a row agrees with all members of a group."""
-        unknown = [member for member in members if member not in neighbors[row]]
-        if not unknown:
-            return True
-        others = np.array(unknown, dtype=np.int64)
-        same = np.full(len(others), row, dtype=np.int64)
-        scores = self.candidates.score(others, same, np.zeros(len(others), dtype=bool))
-        return bool((scores >= self.between).all())
+    def _reached(self, row: int, grouped: set[int]) -> dict[int, float]:
+        """Scores of all that agree with a row, along pairs of those that do.
+
+        Not every two of a group need be a pair: the work grows with its members, not their square.
+        """
+        agree: dict[int, float] = {}
+        seen = {row} | grouped
+        last = [row]
+        while last:
+            beyond = sorted({other for one in last for other in self.near[one]} - seen)
+            seen.update(beyond)
+            last = []
+            for other, score in zip(beyond, self._scores(row, beyond), strict=True):
+                if score >= self.threshold:
+                    agree[other] = score
+                    last.append(other)
+        return agree
+
+    def _scores(self, row: int, others: Sequence[int]) -> list[float]:
+        """Scores of a row with others; of pairs that are known, as they were found."""
+        known = self.near[row]
+        scores = np.array([known.get(other, -1.0) for other in others])
+        unknown = np.flatnonzero(scores < 0)
+        if len(unknown):
+            rows = np.array(others, dtype=np.int64)[unknown]
+            plain = np.zeros(len(rows), dtype=bool)
+            scores[unknown] = self.candidates.score(np.full_like(rows, row), rows, plain)
+        found: list[float] = scores.tolist()
+        return found
+
+    def _fitting(self, row: int, agree: dict[int, float]) -> list[tuple[int, float]]:
+        """A representative with those of the others that are not unlike one another.
+
+        Two that are each near the representative are near one another; of the others each is
+        compared with a few, the farthest from it.
+        """
+        star = [(row, 1.0)]
+        between = self.threshold * BETWEEN_COPIES
+        for other, score in sorted(agree.items(), key=lambda pair: (-pair[1], pair[0])):
+            far = [member for member, its in star[-CHECKED:] if its + score - 1 < between]
+            if all(found >= between for found in self._scores(other, far)):
+                star.append((other, score))
+        return star
 
     def _mirrored_stars(self, owner: dict[int, int]) -> list[list[tuple[int, float]]]:
         """Representatives with their mirrored copies: of each near group one stands for all."""
         best: dict[tuple[int, int], tuple[float, int, int]] = {}
-        for (a, b, f), score in self.scores.items():
+        ends_of = self.mirrored.first.tolist(), self.mirrored.second.tolist()
+        for a, b, score in zip(*ends_of, self.mirrored.scores.tolist(), strict=True):
             ends = owner.get(a, a), owner.get(b, b)
-            if f and ends[0] != ends[1]:  # a picture may well be its own mirror image
+            if ends[0] != ends[1]:  # a picture may well be its own mirror image
                 pair = min(ends), max(ends)
                 best[pair] = max(best.get(pair, (0.0, 0, 0)), (score, a, b))
         stars: dict[int, list[tuple[int, float]]] = {}

@@ -63,6 +63,8 @@ class Candidates:
         Items that could not be compared, and why.
     size_of : callable, optional
         Width and height of a file, where items have such.
+    twins : Pairs
+        Items that are all but equal, each with the one that stands for it in `pairs`.
     """
 
     pairs: Pairs
@@ -70,6 +72,7 @@ class Candidates:
     score: Callable[[Ids, Ids, Bools], Floats]
     unread: dict[str, str] = field(default_factory=dict)
     size_of: Callable[[Path], tuple[int, int] | None] | None = None
+    twins: Pairs = NO_PAIRS
 
 
 def unique_pairs(first: Ids, second: Ids, flipped: Bools) -> tuple[Ids, Ids, Bools]:
@@ -99,3 +102,15 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
         | (merged.flipped[1:] != merged.flipped[:-1])
     )
     return merged[last]
+
+
+def chains(first: Ids, second: Ids, rows: int) -> Ids:
+    """For each of the rows, the lowest one that pairs link it with, itself where there is none."""
+    lowest: Ids = np.arange(rows)
+    while True:
+        low, high = lowest[first], lowest[second]
+        if (low == high).all():
+            return lowest
+        np.minimum.at(lowest, np.maximum(low, high), np.minimum(low, high))
+        while (lowest != lowest[lowest]).any():
+            lowest = lowest[lowest]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 CROP = (0.80, 0.95)  # of each side stays
 QUALITY = (30, 60)  # of JPEG
@@ -17,7 +17,20 @@ DROPPED, REPLACED = (0.02, 0.15), (0.0, 0.04)  # of the words
 STAYS = (0.75, 0.95)  # of the words, where the beginning or the end is cut off
 ADDED = (0.05, 0.30)  # of the words, as a signature or a quoting line adds some
 EDITS = ("words", "cut", "added")
-KINDS = ("crop", "recompressed", "resized", "brightness", "caption", "several")
+TURN = 4.0  # degrees at most
+BORDER = (0.03, 0.1)  # of the longer side
+LETTERS = (0.06, 0.14)  # of the height, of words over the picture
+KINDS = (
+    "crop",
+    "recompressed",
+    "resized",
+    "brightness",
+    "caption",
+    "text",
+    "turned",
+    "border",
+    "several",
+)
 
 
 def perturbed_copy(picture: Image.Image, seed: Sequence[int]) -> Image.Image:
@@ -26,8 +39,8 @@ def perturbed_copy(picture: Image.Image, seed: Sequence[int]) -> Image.Image:
     kind = KINDS[rng.integers(len(KINDS))]
     if kind in ("crop", "several"):
         picture = _cropped(picture, rng)
-    if kind == "caption":
-        picture = _captioned(picture, rng)
+    if kind in CHANGES:
+        picture = CHANGES[kind](picture, rng)
     if kind == "resized":
         factor = rng.uniform(*SMALLER)
         size = [max(8, round(side * factor)) for side in picture.size]
@@ -60,9 +73,46 @@ def _captioned(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     top = 0 if on_top else sheet.height - bar
     draw.rectangle((0, top, width, top + bar), fill=ground)
-    letters = "".join(rng.choice(list("aeinorst ")) for _ in range(24))
-    draw.text((width // 20, top + bar // 4), letters, fill=ink)
+    draw.text((width // 20, top + bar // 4), _letters(rng), fill=ink)
     return sheet
+
+
+def _letters(rng: np.random.Generator) -> str:
+    return "".join(rng.choice(list("aeinorst ")) for _ in range(24))
+
+
+def _written_over(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    sheet = picture.copy()
+    place = rng.uniform(0, 0.2) * sheet.width, rng.uniform(0, 0.85) * sheet.height
+    size = max(6.0, rng.uniform(*LETTERS) * sheet.height)
+    ImageDraw.Draw(sheet).text(place, _letters(rng), fill=_ground(rng), font_size=size)
+    return sheet
+
+
+def _turned(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    return picture.rotate(
+        rng.uniform(-TURN, TURN),
+        Image.Resampling.BILINEAR,
+        expand=bool(rng.random() < 0.5),
+        fillcolor=_ground(rng),
+    )
+
+
+def _bordered(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    border = max(1, round(max(picture.size) * rng.uniform(*BORDER)))
+    return ImageOps.expand(picture, border, _ground(rng))
+
+
+def _ground(rng: np.random.Generator) -> tuple[int, int, int]:
+    return (0, 0, 0) if rng.random() < 0.5 else (255, 255, 255)
+
+
+CHANGES: dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]] = {
+    "caption": _captioned,
+    "text": _written_over,
+    "turned": _turned,
+    "border": _bordered,
+}
 
 
 def edited_copy(words: Sequence[str], others: Sequence[str], seed: Sequence[int]) -> list[str]:

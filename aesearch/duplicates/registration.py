@@ -1,156 +1,225 @@
 """Image registration: the second picture is warped onto the first, then compared tile by tile.
 
 Gradient descent on the squared difference (Lucas and Kanade 1981), coarse to fine, finds which
-part of one picture the other shows: scale and shift along both axes, as a crop, a squeeze or a bar
-that was added need it. What is compared is contrast, so brightness does not count.
+part of one picture the other shows: an affine warp, as a crop, a squeeze, a turn of a few degrees
+or a bar that was added need it. What is compared is contrast, so brightness does not count.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-from PIL.Image import Resampling
 
-from aesearch.types import Bools, Floats, Pixels
+from aesearch.duplicates.packing import (
+    CHROMA_SIDE,
+    SIDE,
+    chroma_of,
+    downsampled,
+    gray_of,
+    tiles,
+)
+from aesearch.types import Bools, Floats, Ids, Pixels
 
-SIDE = 128
-CHROMA_SIDE = 32
-ROW = SIDE * SIDE + 2 * CHROMA_SIDE * CHROMA_SIDE  # bytes of a packed picture
-
-STEPS = {16: 6, 32: 6, 64: 4, 128: 1}  # of descent, at each size
+STEPS = {16: 4, 32: 3, 64: 2, 128: 0}  # of descent, at each size
 WINDOWS = {16: 3, 32: 5, 64: 5, 128: 9}  # pixels within which contrast is normalized
 TILES = {16: 4, 32: 8, 64: 8, 128: 8}  # to a side
 # Blur at the finest size, in pixels: a copy that was cropped and scaled has its samples between
 # those of the original, and must not lose by it.
 BLUR = {128: 3}
-SCALES = (0.75, 1.34)
-MOST_SHIFT = 0.2  # of the side
 LONGEST_STEP = 0.08
-UNMOVED = np.array([1, 0, 1, 0], dtype=np.float32)  # scale, shift down; scale, shift right
-# A caption may cover a quarter at the top or at the bottom: the rest must agree all the better.
-BANDS = ((0.0, 1.0), (0.25, 1.0), (0.0, 0.75))
+# An affine warp: down by down, by right, and shifted; right by down, by right, and shifted.
+UNMOVED = np.array([1, 0, 0, 0, 1, 0], dtype=np.float32)
+LEAST_WARP = np.array([0.75, -0.15, -0.2, -0.15, 0.75, -0.2], dtype=np.float32)
+MOST_WARP = np.array([1.34, 0.15, 0.2, 0.15, 1.34, 0.2], dtype=np.float32)
+COVERED = 0.25  # of the height, that a line of text or a caption may cover: the rest must agree
 BRIGHTNESS, BRIGHTNESS_WIDTH = 16.0, 30.0  # of 255: differences that clipping may leave
 BRIGHTNESS_SIDE = 64  # at which brightness is warped, at most
+COARSEST = min(STEPS)
+HALF: Any = np.float16  # what is held at the coarsest size
+BLOCK = 256  # pictures
+AT_ONCE = 1 << 17  # pixels of a level: what is computed with them stays in the cache
 CELLS = 16  # to a side, in which brightness and chroma are compared
 CHROMA_DIFFERENCE, CHROMA_WIDTH = 10.0, 20.0
 DARK, BRIGHT = 10.0, 245.0  # beyond these, brightness may have been cut off
 LEAST_INFORMATIVE = 0.03  # share of the tiles that must have texture, or differ
+# By how much disagreement counts more where a band within the picture, or its edge, is left out.
+STRICTER_BAND, STRICTER_EDGE = 3.0, 2.0
+COLORED = 10.0  # chroma beyond which a color counts
+OTHER_COLOR, SAME_COLOR = 0.2, 0.6  # likeness of the colored parts
+OTHER_LIGHT = 0.5  # and where one picture is gray, which hides more
 ACHROMATIC = 0.5  # root mean square chroma below which a picture is gray: any chroma fits
 
 
-def pack(picture: Image.Image) -> Pixels:
-    """Luma (128 x 128) and chroma (32 x 32) of an RGB picture, in one row of bytes.
-
-    Returns
-    -------
-    ndarray of uint8, shape (18432,)
-    """
-    square = picture.resize((SIDE, SIDE), Resampling.BILINEAR)  # with Pillow, without aliasing
-    luma, blue, red = square.convert("YCbCr").split()
-    factor = SIDE // CHROMA_SIDE
-    parts = (luma, blue.reduce(factor), red.reduce(factor))
-    return np.concatenate([np.asarray(part).ravel() for part in parts])
+def agreement(first: Pixels, second: Pixels) -> dict[int, Floats]:
+    """Agreement of pairs of packed pictures, both of shape (pairs, 18432): see `Album`."""
+    rows = np.arange(len(first))
+    album = Album(np.concatenate([first, second]))
+    return album.agreement(rows, rows + len(first), np.zeros(len(first), dtype=bool))
 
 
-def gray_of(rows: Pixels) -> Floats:
-    """Luma of packed pictures, of shape (n, 128, 128), from 0 to 255."""
-    return rows[:, : SIDE * SIDE].reshape(-1, SIDE, SIDE).astype(np.float32)
-
-
-def downsampled_gray(rows: Pixels, size: int) -> Floats:
-    """Luma of packed pictures, downsampled to shape (n, size, size)."""
-    return _downsampled(gray_of(rows), SIDE // size)
-
-
-def chroma_of(rows: Pixels) -> Floats:
-    """The two chroma channels of packed pictures, of shape (n, 2, 32, 32)."""
-    flat = rows[:, SIDE * SIDE :].reshape(-1, 2, CHROMA_SIDE, CHROMA_SIDE)
-    return flat.astype(np.float32) - 128
-
-
-def mirrored(rows: Pixels) -> Pixels:
-    """Packed pictures mirrored, left for right."""
-    luma = rows[:, : SIDE * SIDE].reshape(-1, SIDE, SIDE)[:, :, ::-1]
-    chroma = rows[:, SIDE * SIDE :].reshape(-1, 2, CHROMA_SIDE, CHROMA_SIDE)[..., ::-1]
-    return np.hstack([luma.reshape(len(rows), -1), chroma.reshape(len(rows), -1)])
-
-
-def agreement(
-    first: Pixels, second: Pixels, floors: dict[int, float] | None = None
-) -> dict[int, Floats]:
-    """Agreement of pairs of pictures, at each size from coarse to fine.
+class Album:
+    """Packed pictures to compare; all of them are held at the coarsest size.
 
     Parameters
     ----------
-    first, second : ndarray of uint8, shape (pairs, 18432)
-        Packed pictures.
-    floors : dict of size to score, optional
-        Pairs that agree less at a size are rejected there: they keep -1 at the finer ones.
-
-    Returns
-    -------
-    dict of size to ndarray of float32, shape (pairs,)
-        1 is the same picture; unlike ones are about 0. The finest size is the one that counts.
+    squares : ndarray of uint8, shape (n, 18432)
+    rows : ndarray of int64, optional
+        Those that are compared; by default all.
     """
-    scores = {size: np.full(len(first), -1, dtype=np.float32) for size in STEPS}
-    alive = np.arange(len(first))
-    warps = np.tile(UNMOVED, (len(first), 1))
-    for size, steps in STEPS.items():
-        if not len(alive):
-            break
-        one, other = _PyramidLevel(first[alive], size), _PyramidLevel(second[alive], size)
-        warps[alive] = _register(one.contrast, other.contrast, warps[alive], steps)
-        score = _scores(one, other, warps[alive])
-        if size < SIDE:  # the descent may lose its way where there was nothing to find
-            still = np.tile(UNMOVED, (len(alive), 1))
-            unmoved = _scores(one, other, still)
-            warps[alive] = np.where((unmoved > score)[:, None], still, warps[alive])
-            score = np.maximum(score, unmoved)
-        scores[size][alive] = score
-        if floors is not None and size in floors:
-            alive = alive[score >= floors[size]]
-    return scores
+
+    def __init__(self, squares: Pixels, rows: Ids | None = None) -> None:
+        self.squares = squares
+        self._coarse = _PyramidLevel.empty(len(squares), COARSEST)
+        rows = np.arange(len(squares)) if rows is None else rows
+        for at in range(0, len(rows), BLOCK):
+            part = rows[at : at + BLOCK]
+            self._coarse.put(part, _PyramidLevel.of(squares[part], COARSEST))
+
+    def agreement(
+        self,
+        first: Ids,
+        second: Ids,
+        flipped: Bools,
+        floors: dict[int, float] | None = None,
+    ) -> dict[int, Floats]:
+        """Agreement of pairs of pictures, at each size from coarse to fine.
+
+        Parameters
+        ----------
+        first, second : ndarray of int64, shape (pairs,)
+            Rows of `squares`.
+        flipped : ndarray of bool, shape (pairs,)
+            Whether the second is mirrored.
+        floors : dict of size to score, optional
+            Pairs that agree less at a size are rejected there: they keep -1 at the finer ones.
+
+        Returns
+        -------
+        dict of size to ndarray of float32, shape (pairs,)
+            1 is the same picture; unlike ones are about 0. The finest size is the one that counts.
+        """
+        scores = {size: np.full(len(first), -1, dtype=np.float32) for size in STEPS}
+        alive = np.arange(len(first))
+        warps = np.tile(UNMOVED, (len(first), 1))
+        for size in STEPS:
+            at_once = max(1, AT_ONCE // size**2)
+            for at in range(0, len(alive), at_once):
+                part = alive[at : at + at_once]
+                one = self._level(first[part], size)
+                other = self._level(second[part], size).mirrored(flipped[part])
+                warps[part], scores[size][part] = _aligned(one, other, warps[part])
+            if floors is not None and size in floors:
+                alive = alive[scores[size][alive] >= floors[size]]
+        return scores
+
+    def _level(self, rows: Ids, size: int) -> _PyramidLevel:
+        return (
+            self._coarse.take(rows)
+            if size == COARSEST
+            else _PyramidLevel.of(self.squares[rows], size)
+        )
 
 
+def _aligned(one: _PyramidLevel, other: _PyramidLevel, warps: Floats) -> tuple[Floats, Floats]:
+    """Warps after the steps of this size, and scores."""
+    warps = _register(one.contrast, other.contrast, warps, STEPS[one.size])
+    score = _scores(one, other, warps)
+    if one.size != COARSEST:
+        return warps, score
+    # The descent may lose its way where there was nothing to find.
+    still = np.tile(UNMOVED, (len(warps), 1))
+    unmoved = _scores(one, other, still)
+    return np.where((unmoved > score)[:, None], still, warps), np.maximum(score, unmoved)
+
+
+@dataclass(frozen=True)
 class _PyramidLevel:
-    """One level of the image pyramid: contrast, brightness and chroma."""
+    """One level of the image pyramid of n pictures.
 
-    def __init__(self, rows: Pixels, size: int) -> None:
+    Attributes
+    ----------
+    contrast : ndarray of shape (n, size, size)
+    brightness : ndarray of shape (n, side, side)
+        At most 64 to a side.
+    chroma : ndarray of shape (n, 2, side, side)
+        At most 32 to a side.
+    """
+
+    contrast: Floats
+    brightness: Floats
+    chroma: Floats
+
+    @classmethod
+    def of(cls, rows: Pixels, size: int) -> _PyramidLevel:
+        """The level of packed pictures."""
         gray = gray_of(rows)
-        self.size = size
-        small = _downsampled(gray, SIDE // size)
+        small = downsampled(gray, SIDE // size)
         if size in BLUR:
             small = _blurred(small, BLUR[size])
-        self.contrast = _normalize_contrast(small, WINDOWS[size])
-        self.brightness = _downsampled(gray, SIDE // min(size, BRIGHTNESS_SIDE))
+        side = min(size, CHROMA_SIDE)
         chroma = chroma_of(rows).reshape(-1, CHROMA_SIDE, CHROMA_SIDE)
-        self.chroma = _downsampled(chroma, max(1, CHROMA_SIDE // size))
+        return cls(
+            _normalize_contrast(small, WINDOWS[size]),
+            downsampled(gray, SIDE // min(size, BRIGHTNESS_SIDE)),
+            downsampled(chroma, CHROMA_SIDE // side).reshape(-1, 2, side, side),
+        )
 
+    @classmethod
+    def empty(cls, n: int, size: int) -> _PyramidLevel:
+        """Room for n pictures at a coarse size, in half precision."""
+        shapes = (n, size, size), (n, size, size), (n, 2, size, size)
+        return cls(*(np.empty(shape, dtype=HALF) for shape in shapes))
 
-def _downsampled(pictures: Floats, factor: int) -> Floats:
-    if factor == 1:
-        return pictures
-    return _tiles(pictures, factor) / np.float32(factor * factor)
+    @property
+    def size(self) -> int:
+        """Pixels to a side."""
+        return int(self.contrast.shape[-1])
+
+    def _parts(self) -> tuple[Floats, Floats, Floats]:
+        return self.contrast, self.brightness, self.chroma
+
+    def put(self, rows: Ids, level: _PyramidLevel) -> None:
+        """Put the pictures of another level at these rows."""
+        for own, other in zip(self._parts(), level._parts(), strict=True):
+            own[rows] = other
+
+    def take(self, rows: Ids) -> _PyramidLevel:
+        """The pictures of these rows."""
+        return _PyramidLevel(*(part[rows].astype(np.float32) for part in self._parts()))
+
+    def mirrored(self, which: Bools) -> _PyramidLevel:
+        """The same, some of the pictures mirrored, left for right."""
+        if not which.any():
+            return self
+        parts = [part.copy() for part in self._parts()]
+        for part in parts:
+            part[which] = part[which][..., ::-1]
+        return _PyramidLevel(*parts)
 
 
 def _cells(pictures: Floats) -> Floats:
-    return _downsampled(pictures, pictures.shape[-1] // CELLS)
+    return downsampled(pictures, pictures.shape[-1] // CELLS)
+
+
+@cache
+def _blur_matrix(size: int, window: int) -> Floats:
+    """The mean over a window along one axis, taken twice, as a matrix; edges are repeated."""
+    half = window // 2
+    sources = np.clip(np.arange(size)[:, None] + np.arange(-half, half + 1), 0, size - 1)
+    once: Floats = np.zeros((size, size), dtype=np.float32)
+    np.add.at(once, (np.arange(size)[:, None], sources), np.float32(1 / window))
+    twice: Floats = once @ once
+    return twice
 
 
 def _blurred(pictures: Floats, window: int) -> Floats:
     """Mean over a square window around each pixel, taken twice; edges are repeated."""
-    half = window // 2
-    for _ in range(2):
-        for axis in (1, 2):
-            widths = [(0, 0)] * 3
-            widths[axis] = (half + 1, half)
-            sums = np.cumsum(np.pad(pictures, widths, mode="edge"), axis=axis, dtype=np.float32)
-            if axis == 1:
-                pictures = (sums[:, window:] - sums[:, :-window]) / np.float32(window)
-            else:
-                pictures = (sums[:, :, window:] - sums[:, :, :-window]) / np.float32(window)
-    return pictures
+    blur = _blur_matrix(pictures.shape[-1], window)
+    blurred: Floats = (blur @ pictures @ blur.T).astype(np.float32, copy=False)
+    return blurred
 
 
 def _normalize_contrast(gray: Floats, window: int) -> Floats:
@@ -161,27 +230,33 @@ def _normalize_contrast(gray: Floats, window: int) -> Floats:
     return np.asarray(detail / (local + 0.3 * overall + 0.5), dtype=np.float32)
 
 
-def _sampling(scale: Floats, shift: Floats, size: int) -> tuple[Floats, Bools]:
-    """Matrices that resample one axis linearly, and which samples are inside."""
-    middle = (size - 1) / 2
-    positions = np.arange(size, dtype=np.float32)
-    source = scale[:, None] * (positions - middle) + middle + shift[:, None] * size
-    weights = np.maximum(0, 1 - np.abs(source[:, :, None] - positions))
-    return weights.astype(np.float32), (source >= 0) & (source <= size - 1)
-
-
 def _warped(pictures: Floats, warps: Floats) -> tuple[Floats, Bools]:
-    size = pictures.shape[-1]
-    down, inside_down = _sampling(warps[:, 0], warps[:, 1], size)
-    right, inside_right = _sampling(warps[:, 2], warps[:, 3], size)
-    sampled = down @ pictures @ right.transpose(0, 2, 1)
-    return sampled.astype(np.float32, copy=False), inside_down[:, :, None] & inside_right[
-        :, None, :
-    ]
+    """Pictures of shape (n, channels, size, size), sampled bilinearly; what lay inside them."""
+    n, channels, size, _ = pictures.shape
+    middle = (size - 1) / 2
+    positions = np.arange(size, dtype=np.float32) - middle
+    scaled = warps * np.array([1, 1, size, 1, 1, size], dtype=np.float32)
+    a, b, c, d, e, f = (scaled[:, m, None, None] for m in range(6))
+    down = a * positions[:, None] + (b * positions + (c + middle))
+    right = d * positions[:, None] + (e * positions + (f + middle))
+    inside = (down >= 0) & (down <= size - 1) & (right >= 0) & (right <= size - 1)
+    row = np.clip(down, 0, size - 1.0001).astype(np.int64)
+    column = np.clip(right, 0, size - 1.0001).astype(np.int64)
+    down, right = (down - row)[:, None], (right - column)[:, None]
+    starts = np.arange(n * channels).reshape(n, channels, 1, 1) * size**2
+    corner = starts + (row * size + column)[:, None]
+    flat = pictures.ravel()
+    upper, beside, lower, across = (flat[corner + step] for step in (0, 1, size, size + 1))
+    upper += right * (beside - upper)
+    lower += right * (across - lower)
+    lower -= upper
+    lower *= down
+    lower += upper
+    return lower, inside
 
 
 def _register(first: Floats, second: Floats, warps: Floats, steps: int) -> Floats:
-    """Warps (scale, shift down; scale, shift right) that bring `second` onto `first`.
+    """Affine warps that bring `second` onto `first`.
 
     Gauss-Newton steps on the squared difference, weighted by tile, with a common gain.
     """
@@ -189,84 +264,89 @@ def _register(first: Floats, second: Floats, warps: Floats, steps: int) -> Float
     positions = (np.arange(size, dtype=np.float32) - (size - 1) / 2) / size
     tile = max(4, size // 8)
     for _ in range(steps):
-        sampled, inside = _warped(second, warps)
-        sampled = sampled * inside
+        sampled, inside = _warped(second[:, None], warps)
+        sampled = sampled[:, 0] * inside
         target = first * inside
         power = (sampled * sampled).sum((1, 2)) + 1e-6
         gain = np.clip((target * sampled).sum((1, 2)) / power, 0.5, 2)[:, None, None]
-        residual = target - gain * sampled
-        down, right = np.zeros_like(sampled), np.zeros_like(sampled)
-        down[:, 1:-1] = (sampled[:, 2:] - sampled[:, :-2]) * (size / 2)
-        right[:, :, 1:-1] = (sampled[:, :, 2:] - sampled[:, :, :-2]) * (size / 2)
+        sampled *= gain
+        residual = target - sampled
         # Tiles that do not fit, a caption's say, hardly count (Cauchy weights).
-        relative = _tiles(residual * residual, tile) / (
-            _tiles(target * target + sampled * sampled, tile) + 0.05 * tile * tile
+        relative = tiles(residual * residual, tile) / (
+            tiles(target * target + sampled * sampled, tile) + 0.05 * tile * tile
         )
         weights = 1 / (1 + (relative / 0.35) ** 2)
         weights = np.repeat(np.repeat(weights, tile, 1), tile, 2) * inside
-        jacobian = np.stack(
-            [gain * down * positions[:, None], gain * down, gain * right * positions, gain * right],
-            1,
-        ).reshape(n, 4, -1)
-        weighted = jacobian * weights.reshape(n, 1, -1)
-        normal = weighted @ jacobian.transpose(0, 2, 1)
-        damping = 1e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] / 4 + 1e-3
-        normal += np.eye(4, dtype=np.float32) * damping
+        jacobian = np.zeros((n, 6, size, size), dtype=np.float32)
+        down, right = jacobian[:, 2], jacobian[:, 5]
+        down[:, 1:-1] = (sampled[:, 2:] - sampled[:, :-2]) * (size / 2)
+        right[:, :, 1:-1] = (sampled[:, :, 2:] - sampled[:, :, :-2]) * (size / 2)
+        for column, gradient in ((0, down), (3, right)):
+            np.multiply(gradient, positions[:, None], out=jacobian[:, column])
+            np.multiply(gradient, positions, out=jacobian[:, column + 1])
+        columns = jacobian.reshape(n, 6, -1)
+        weighted = columns * weights.reshape(n, 1, -1)
+        normal = weighted @ columns.transpose(0, 2, 1)
+        damping = 1e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] / 6 + 1e-3
+        normal += np.eye(6, dtype=np.float32) * damping
         step = np.linalg.solve(normal, weighted @ residual.reshape(n, -1, 1))[:, :, 0]
-        warps = warps + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-        warps[:, 0::2] = np.clip(warps[:, 0::2], *SCALES)
-        warps[:, 1::2] = np.clip(warps[:, 1::2], -MOST_SHIFT, MOST_SHIFT)
+        warps = np.clip(warps + np.clip(step, -LONGEST_STEP, LONGEST_STEP), LEAST_WARP, MOST_WARP)
     return np.asarray(warps, dtype=np.float32)
 
 
-def _tiles(values: NDArray[np.floating], tile: int) -> Floats:
-    """Sums over square tiles, as two matrix products, which numpy does quickest."""
-    side = values.shape[1]
-    rows = np.repeat(np.eye(side // tile, dtype=np.float32), tile, axis=1)
-    sums: Floats = rows @ values.astype(np.float32, copy=False) @ rows.T
-    return sums
-
-
 def _scores(one: _PyramidLevel, other: _PyramidLevel, warps: Floats) -> Floats:
-    """1 less the root mean square disagreement of tiles: of all, or of all but a band."""
+    """1 less the root mean square disagreement of tiles: of all, or of all but a band of rows."""
     count = TILES[one.size]
     tile = one.size // count
-    sampled, inside = _warped(other.contrast, warps)
-    target, sampled = one.contrast * inside, sampled * inside
-    power, own = _tiles(target * target, tile), _tiles(sampled * sampled, tile)
+    sampled, inside = _warped(other.contrast[:, None], warps)
+    target, sampled = one.contrast * inside, sampled[:, 0] * inside
+    power, own = tiles(target * target, tile), tiles(sampled * sampled, tile)
     gain = np.sqrt(power.sum((1, 2)) / (own.sum((1, 2)) + 1e-6))[:, None, None]
     energy = power + own * gain**2 + 1e-6
-    fit = 2 * gain * _tiles(target * sampled, tile) / energy
+    fit = 2 * gain * tiles(target * sampled, tile) / energy
     weight = energy / (energy + 0.5 * energy.mean((1, 2), keepdims=True))
-    covered = _tiles(inside.astype(np.float32), tile) > 0.5 * tile * tile
-    brightness, inside = _warped(other.brightness, warps)
+    covered = tiles(inside.astype(np.float32), tile) > 0.5 * tile * tile
+    brightness, inside = _warped(other.brightness[:, None], warps)
     # Cells are means of pixels warped at a finer size: a cell cut in two is not the same cell.
-    brightness, inside = _cells(brightness), _cells(inside.astype(np.float32)) > 0.999
-    chroma, own_chroma = (
-        _cells(c).reshape(-1, 2, CELLS, CELLS)
-        for c in (_warped(other.chroma, np.repeat(warps, 2, axis=0))[0], one.chroma)
-    )
-    own_brightness = _cells(one.brightness)
-    scores = [np.full(len(warps), -1.0)]
-    for top, bottom in BANDS:
-        rows = slice(round(top * count), round(bottom * count))
-        visible = np.zeros_like(inside)
-        part = slice(round(top * CELLS), round(bottom * CELLS))
-        visible[:, part] = inside[:, part]
-        alike, clipped = _brightness_agreement(own_brightness, brightness, visible)
-        alike = alike * _chroma_agreement(own_chroma, chroma, visible)
-        factor = CELLS // count
-        alike = (_tiles(alike, factor) / np.float32(factor**2))[:, rows]
-        comparable = covered[:, rows] & (_tiles(clipped, factor)[:, rows] < 0.5 * factor**2)
-        w = weight[:, rows]
-        # Flat tiles carry no information, unless their brightness or chroma differs.
-        counts = np.maximum(w, 1 - alike) * comparable
-        disagreement = np.clip(1 - alike * (fit[:, rows] * w + 1 - w), 0, 1)
-        mean_square = (counts * disagreement**2).sum((1, 2)) / (counts.sum((1, 2)) + 1e-6)
-        enough = counts.sum((1, 2)) > LEAST_INFORMATIVE * count * count
-        scores.append(np.where(enough, 1 - np.sqrt(mean_square), -1))
+    brightness, visible = _cells(brightness[:, 0]), _cells(inside.astype(np.float32)) > 0.999
+    chroma = _cells(_warped(other.chroma, warps)[0].reshape(-1, *other.chroma.shape[2:]))
+    own_chroma = _cells(one.chroma.reshape(-1, *one.chroma.shape[2:]))
+    chroma, own_chroma = (part.reshape(-1, 2, CELLS, CELLS) for part in (chroma, own_chroma))
+    same_light, clipped = _brightness_agreement(_cells(one.brightness), brightness, visible)
+    alike = same_light * _chroma_agreement(own_chroma, chroma, visible)
+    factor = CELLS // count
+    alike = tiles(alike, factor) / np.float32(factor**2)
+    comparable = covered & (tiles(clipped, factor) < 0.5 * factor**2)
+    # Flat tiles carry no information, unless their brightness or chroma differs.
+    counts = np.maximum(weight, 1 - alike) * comparable
+    disagreement = np.clip(1 - alike * (fit * weight + 1 - weight), 0, 1)
+    masks, strictness = _masks(count)
+    informative = counts.reshape(len(warps), -1) @ masks
+    squares = (counts * disagreement**2).reshape(len(warps), -1)
+    mean_square = (squares @ masks) / (informative + 1e-6)
+    enough = informative > LEAST_INFORMATIVE * count * count
+    score = np.where(enough, 1 - strictness * np.sqrt(mean_square), -1).max(axis=1)
+    score *= _color_agreement(own_chroma, chroma, same_light, visible)
     flat = np.minimum(one.contrast.std((1, 2)), other.contrast.std((1, 2))) < 0.05
-    return np.where(flat, -1, np.max(scores, axis=0)).astype(np.float32)
+    return np.where(flat, -1, score).astype(np.float32)
+
+
+@cache
+def _masks(count: int) -> tuple[Floats, Floats]:
+    """Tiles that count, of shape (count**2, masks), and how strictly each mask is judged.
+
+    All tiles, all but a band of rows, or all but the edges.
+    """
+    high = round(COVERED * count)
+    rows = np.arange(count)
+    starts = np.arange(count - high + 1)[:, None]
+    bands = np.repeat((rows < starts) | (rows >= starts + high), count, axis=1)
+    inner = np.pad(np.ones((count - 2, count - 2)), 1).reshape(1, -1)
+    masks = np.vstack([np.ones((1, count**2)), bands, inner]).T
+    strictness = np.full(masks.shape[1], STRICTER_BAND)
+    strictness[[0, 1, -2]] = 1  # a caption stands at the top or at the bottom
+    strictness[-1] = STRICTER_EDGE
+    return masks.astype(np.float32), strictness
 
 
 def _brightness_agreement(one: Floats, other: Floats, visible: Bools) -> tuple[Floats, Floats]:
@@ -277,18 +357,20 @@ def _brightness_agreement(one: Floats, other: Floats, visible: Bools) -> tuple[F
     """
     plain = visible & (np.minimum(one, other) > DARK) & (np.maximum(one, other) < BRIGHT)
     enough = plain.sum((1, 2), keepdims=True) > 0.1 * visible.sum((1, 2), keepdims=True)
-    plain = np.where(enough, plain, visible)
-    number = plain.sum((1, 2), keepdims=True) + 1e-6
-    means = [(x * plain).sum((1, 2), keepdims=True) / number for x in (one, other)]
-    a, b = ((x - mean) * plain for x, mean in zip((one, other), means, strict=True))
-    gain = (a * b).sum((1, 2), keepdims=True) / ((b * b).sum((1, 2), keepdims=True) + 1e-6)
-    gain = np.clip(gain, 0.4, 2.5)
-    predicted_one = means[0] + gain * (other - means[1])
-    predicted_other = means[1] + (one - means[0]) / gain
-    off = np.minimum(
-        np.abs(one - np.clip(predicted_one, 0, 255)),
-        np.abs(other - np.clip(predicted_other, 0, 255)),
-    )
+    fitted = np.where(enough, plain, visible).astype(np.float32)
+    for _ in range(2):  # the second time without what does not fit, a caption say
+        number = fitted.sum((1, 2), keepdims=True) + 1e-6
+        means = [(x * fitted).sum((1, 2), keepdims=True) / number for x in (one, other)]
+        a, b = ((x - mean) * fitted for x, mean in zip((one, other), means, strict=True))
+        gain = (a * b).sum((1, 2), keepdims=True) / ((b * b).sum((1, 2), keepdims=True) + 1e-6)
+        gain = np.clip(gain, 0.4, 2.5)
+        predicted_one = means[0] + gain * (other - means[1])
+        predicted_other = means[1] + (one - means[0]) / gain
+        off = np.minimum(
+            np.abs(one - np.clip(predicted_one, 0, 255)),
+            np.abs(other - np.clip(predicted_other, 0, 255)),
+        )
+        fitted = fitted * (off < BRIGHTNESS + BRIGHTNESS_WIDTH)
     clipped = ((one > BRIGHT) & (predicted_one > BRIGHT)) | (
         (other > BRIGHT) & (predicted_other > BRIGHT)
     )
@@ -306,3 +388,23 @@ def _chroma_agreement(one: Floats, other: Floats, visible: Bools) -> Floats:
     same = np.exp(-((np.maximum(0, off - CHROMA_DIFFERENCE) / CHROMA_WIDTH) ** 2))
     gray = np.minimum(*saturation)[:, None, None] < ACHROMATIC
     return np.where(gray, 1, same).astype(np.float32)
+
+
+def _color_agreement(one: Floats, other: Floats, same_light: Floats, visible: Bools) -> Floats:
+    """1 for pictures whose colored parts have one color, wherever these are; down to 0.
+
+    A small part that was painted otherwise makes another picture. Gray fits any color that is as
+    light.
+    """
+    one, other = one * visible[:, None], other * visible[:, None]
+    squares = [(chroma**2).sum(axis=1) for chroma in (one, other)]
+    overall = [np.sqrt(square.sum((1, 2)) / (visible.sum((1, 2)) + 1e-6)) for square in squares]
+    gray = np.minimum(*overall) < ACHROMATIC
+    gain = np.clip(overall[0] / (overall[1] + 1e-6), 0.4, 2.5)[:, None, None]
+    both = squares[0] + gain**2 * squares[1] + 1e-6
+    alike = np.where(gray[:, None, None], same_light, 2 * gain * (one * other).sum(axis=1) / both)
+    weights = np.maximum(0, np.sqrt(both / 2) - COLORED)
+    mean = ((weights * alike).sum((1, 2)) + COLORED) / (weights.sum((1, 2)) + COLORED)
+    least = np.where(gray, OTHER_LIGHT, OTHER_COLOR)
+    agreement: Floats = np.clip((mean - least) / (SAME_COLOR - OTHER_COLOR), 0, 1)
+    return agreement.astype(np.float32)

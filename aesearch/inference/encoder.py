@@ -18,6 +18,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from aesearch.engines.threads import renew_after_fork
 from aesearch.errors import (
     DamagedError,
     ParameterError,
@@ -73,6 +74,10 @@ def seal(folder: Path, manifest: Manifest, files: Sequence[str] = ()) -> str:
     return fingerprint
 
 
+SESSIONS = ("_encoder", "_quick_encoder", "_decoder")
+_OF_THE_PARENT: list[Any] = []  # sessions that a forked child must not take down: that may hang
+
+
 class FrozenEncoder:
     """An encoder and decoder that can be run but not trained.
 
@@ -97,6 +102,12 @@ class FrozenEncoder:
         self.manifest = Manifest.read(folder)
         self.fingerprint = self.manifest.fingerprint
         self.code_size = self.manifest.code_size
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget the sessions in a forked child: their threads and locks are the parent's."""
+        sessions = (name for name in list(vars(self)) if name in SESSIONS)
+        _OF_THE_PARENT.extend(vars(self).pop(name) for name in sessions)
 
     def damage(self) -> list[str]:
         """Faults of the files: a line for each that is missing or not what was written."""

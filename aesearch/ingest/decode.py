@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aesearch.engines.threads import pool, workers
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.ingest.causes import cause_of
 from aesearch.modalities import Read, Sampled
@@ -130,9 +130,7 @@ def decode(
     whole : bool
         Whether further items of a file, the pages of a TIFF, follow the first.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
-    workers = os.cpu_count() or 1
+    in_flight = WINDOW * workers()
 
     stopped = Event()
 
@@ -144,12 +142,12 @@ def decode(
     chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
     pending: deque[Future[list[Decoded]]] = deque()
     done = 0
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+    with pool("decode") as threads:
         try:
             progress("reading", 0, len(entries))
             while True:
-                while len(pending) < WINDOW * workers and (chunk := next(chunks, None)):
-                    pending.append(pool.submit(run, chunk))
+                while len(pending) < in_flight and (chunk := next(chunks, None)):
+                    pending.append(threads.submit(run, chunk))
                 if not pending:
                     return
                 finished = pending.popleft().result()
@@ -160,4 +158,3 @@ def decode(
                 yield from finished
         finally:
             stopped.set()  # a chunk may take long
-            pool.shutdown(wait=True, cancel_futures=True)

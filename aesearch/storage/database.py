@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from aesearch.engines.threads import hold_at_fork
 from aesearch.errors import (
     AesearchError,
     ClosedError,
@@ -104,6 +105,7 @@ class Store:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
+        hold_at_fork(self._lock, 2)
         db: sqlite3.Connection | None = None
         try:
             self._db = db = self._connect(create)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aesearch.engines.threads import hold_at_fork
 from aesearch.errors import IndexExistsError, SourceError, UnknownKeyError
 from aesearch.inference.manifest import Manifest
 from aesearch.modalities import Modality
@@ -60,6 +61,7 @@ class IndexFolder:
         self.card = Card.read(self.layout.card)
         self.store = Store(self.layout.database)
         self._lock = threading.RLock()
+        hold_at_fork(self._lock, 1)
         self._opened: Snapshot | None = None
         self._seen = -1
 
