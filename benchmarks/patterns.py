@@ -8,14 +8,14 @@ list is used on short texts alone.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import pkgutil
 import re
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
+
+import click
 
 ROOMS = (
     *("aesearch.modalities.texts", "aesearch.modalities.texts.analysis", "aesearch.sources"),
@@ -93,14 +93,13 @@ def growth(pattern: AnyPattern) -> tuple[float, str]:
     return worst
 
 
-def main() -> int:
+@click.command(help=__doc__)
+@click.argument("names", nargs=-1)
+def main(names: tuple[str, ...]) -> None:
     """List the patterns that are not linear; the exit code says whether there are any."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="parts of names of patterns; all by default")
-    chosen = parser.parse_args().names
     slow = 0
     for name, pattern in patterns().items():
-        if chosen and not any(part in name for part in chosen):
+        if names and not any(part in name for part in names):
             continue
         times, piece = growth(pattern)
         if times > GROWTH and name.rpartition(".")[2] not in BOUNDED:
@@ -109,8 +108,8 @@ def main() -> int:
                 f"{name}: {times:.1f} times as long for four times as much of {piece}", flush=True
             )
     print(f"{slow} of {len(patterns())} patterns take longer than their input grows")
-    return min(slow, 1)
+    raise SystemExit(bool(slow))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

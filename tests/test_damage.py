@@ -221,7 +221,7 @@ def test_a_full_disk(limit: int, place: Path, made: Path, tmp_path: Path) -> Non
 def test_sources_that_are_none(place: Path, made: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "others").mkdir()
-    (tmp_path / "others" / "a.exe").write_bytes(b"MZ no picture")
+    (tmp_path / "others" / "a.exe").write_bytes(b"MZ\0\1no picture")
     for name, message in (
         ("missing", "there is no file or folder"), ("empty", "holds no files"),
         ("others", "holds no picture"), ("others/a.exe", "is neither a folder nor a table"),

@@ -444,7 +444,7 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '"x"', '{"fingerprint": "a"}'])
 def test_a_broken_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text)
-    with pytest.raises(DamagedError, match="--retrain"):
+    with pytest.raises(DamagedError, match="--repair"):
         FrozenEncoder(tmp_path)
 
 

@@ -247,8 +247,8 @@ def test_damaged_weights_are_told(folder):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DamagedError, match=r"weights.safetensors is damaged.*--retrain"):
+    with pytest.raises(DamagedError, match=r"weights.safetensors is damaged.*--repair"):
         generation.sample(FrozenEncoder(folder))
     path.unlink()
-    with pytest.raises(DamagedError, match=r"weights.safetensors cannot be read.*--retrain"):
+    with pytest.raises(DamagedError, match=r"weights.safetensors cannot be read.*--repair"):
         generation.sample(FrozenEncoder(folder))

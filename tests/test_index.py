@@ -479,7 +479,9 @@ def test_identical_pictures(count: int, colour: str, tmp_path: Path) -> None:
     folder.mkdir()
     for n in range(count):
         Image.new("RGB", (32, 32), colour).save(folder / f"{n:02}.png")
-    with aesearch.build(folder, tmp_path / "ix", budget=0) as index:
+    with pytest.warns(UserWarning, match=f"^all {count} pictures look the same"):
+        aesearch.build(folder, tmp_path / "ix", budget=0).close()
+    with aesearch.open(tmp_path / "ix") as index:
         assert len(index) == count
         assert index.verify() == []
         hits = index.search(folder / "02.png", 3)

@@ -58,5 +58,5 @@ def test_the_contract_of_a_modality(name: str) -> None:
 def test_unknown_kinds_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"unknown kind 'sounds'; choose auto, images, texts"):
         modality("sounds")
-    with pytest.raises(DamagedError, match="--retrain"):
+    with pytest.raises(DamagedError, match="--repair"):
         load_features(tmp_path, {"kind": "sounds"})

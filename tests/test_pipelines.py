@@ -432,6 +432,13 @@ def test_snippet_for_langchain_runs(
     assert lines[-1] == "2"
 
 
+@pytest.mark.usefixtures("langchain")
+def test_snippet_for_a_vector_store_runs(
+    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    assert said("LangChain: vector store", made, monkeypatch, capsys) == "{'year': 1999}\n"
+
+
 @pytest.mark.usefixtures("haystack")
 def test_snippet_for_haystack_runs(
     made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any

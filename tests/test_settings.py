@@ -24,6 +24,7 @@ from aesearch.errors import IndexNotFoundError, ParameterError
 from aesearch.indexing.request import Choices
 from aesearch.settings import Settings, format_parameters, parse_memory, parse_seconds
 from aesearch.storage.card import Card
+from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout, sync_to_disk, write_atomically
 from aesearch.storage.places import all_places, find, home, key_for, place_for
 
@@ -106,6 +107,8 @@ def test_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all_places() == [one]
     assert find() == find("one") == find(one) == one
     two = make(tmp_path / "home" / "two", tmp_path / "b")
+    for place in (one, two):
+        Store(Layout(place).database, create=True).close()
     with pytest.raises(IndexNotFoundError, match=r"several indexes fit: one, two; .*--index"):
         find()
     with pytest.raises(IndexNotFoundError, match="several"):
@@ -153,7 +156,7 @@ def test_the_card(tmp_path: Path) -> None:
     assert card == Card("images", str(tmp_path), Settings())
     written = json.loads(layout.card.read_text())
     assert (written["format"], written["kind"], "columns" in written) == (2, "images", False)
-    assert layout.bytes_on_disk() == len(layout.card.read_bytes())
+    assert layout.bytes_on_disk() == 2 * len(layout.card.read_bytes())  # and a copy of it
 
 
 # -- parameters of an encoder ------------------------------------------------------------------

@@ -149,15 +149,15 @@ def test_a_file_without_any_known_word_is_found_if_it_is_there(own: Index) -> No
 
 
 def test_a_file_renamed_to_another_kind_is_read_anew(own: Index) -> None:
-    for old, new in (("music/01.txt", "music/01.exe"), ("music/02.txt", "music/02.md")):
+    for old, new in (("music/01.txt", "music/01.png"), ("music/02.txt", "music/02.md")):
         (own.source / old).rename(own.source / new)
     (own.source / "music/03.txt").rename(own.source / "music/33.txt")
     counts = own.sync()
     assert (counts["new"], counts["renamed"], counts["removed"]) == (1, 1, 2)
-    assert keys_of(own) & {"music/01.exe", "music/02.md", "music/33.txt"} == {
+    assert keys_of(own) & {"music/01.png", "music/02.md", "music/33.txt"} == {
         *("music/02.md", "music/33.txt")
     }
-    assert "music/01.exe" in {skipped.key for skipped in own.skipped()}
+    assert "music/01.png" in {skipped.key for skipped in own.skipped()}
 
 
 def test_names_that_are_no_text_are_not_there_and_are_not_added(own: Index) -> None:
@@ -575,7 +575,7 @@ def test_a_text_that_was_lost_is_said_in_one_line(own: Index) -> None:
     with closing(sqlite3.connect(own.folder.layout.database)) as database, database:
         database.execute("DELETE FROM texts WHERE id = ?", (number,))
     with aesearch.open(own.folder.layout.root) as index:
-        assert index.verify() == [f"1 of {N} documents have no text"]
+        assert "1 document without a text" in index.verify()[0]
         for ask in (lambda: index.search("boat", k=N), lambda: index.text_of("sailing/02.txt")):
             with pytest.raises(DamagedError, match=r"^the text of 'sailing/02\.txt' is missing"):
                 ask()

@@ -265,7 +265,7 @@ def test_damage(
         (tmp_path / name).unlink()
     else:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(DamagedError, match="--retrain") as caught:
+    with pytest.raises(DamagedError, match="--repair") as caught:
         TextFeatures.load(tmp_path, config)
     assert "\n" not in str(caught.value)
 

@@ -259,6 +259,8 @@ def _finish(
 def _tell_all_alike(index: Index) -> None:
     """Say that nothing can be found where all codes are equal."""
     store = index.folder.store
+    if index.folder.modality.has_words:  # by which they are found
+        return
     few = [item.id for item in islice(index.items(), LOOKED_AT)]
     if len(few) < 2 or any(np.ptp(store.codes(ids)[1], axis=0).any() for ids in (few, None)):
         return

@@ -173,9 +173,9 @@ def _kind_of(content: Any, name: str) -> str:
     for kind in map(modality, MODALITIES):
         if isinstance(content, bytes) and kind.looks_like(content, name):
             return kind.name
-    what = (
-        "bytes of no kind that is known" if isinstance(content, bytes) else type(content).__name__
-    )
+    is_array = isinstance(content, np.ndarray)
+    what = f"an array of {content.dtype}" if is_array else type(content).__name__
+    what = "bytes of no kind that is known" if isinstance(content, bytes) else what
     raise ParameterError(
         f"'{name}' is {what}; what is indexed are texts, pictures, vectors, bytes, open files or "
         "Paths"

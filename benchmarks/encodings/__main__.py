@@ -6,13 +6,14 @@ either. charset-normalizer and faust-cchardet take part where they are installed
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
+
+import click
 
 from aesearch.errors import ContentError
 from aesearch.modalities.texts.charset import read_text, refuse_binary
@@ -84,11 +85,10 @@ def table(title: str, chosen: Iterable[Piece], *, verbose: bool) -> Iterator[str
             yield from (f"      {key[0]:14} {key[1]:24} {n}" for key, n in pairs.most_common(30))
 
 
-def main() -> None:
+@click.command(help=__doc__)
+@click.option("--verbose", is_flag=True, help="What was wrong, too.")
+def main(verbose: bool) -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--verbose", action="store_true", help="what was wrong, too")
-    verbose = parser.parse_args().verbose
     everything = list(pieces())
     usual = [piece for piece in everything if piece.usual]
     for title, chosen in (("usual encodings", usual), ("all that can write it", everything)):

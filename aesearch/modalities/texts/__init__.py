@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aesearch.errors import ContentError, EmptyContentError, ParameterError
-from aesearch.modalities.base import Modality, Read
+from aesearch.modalities.base import Modality, Read, Sampled
 from aesearch.modalities.notes import note
 from aesearch.wording import counted
 
@@ -101,9 +101,7 @@ class Texts(Modality):
 
     def reader(self, features: Any, *, plain: bool, encoding: str = "") -> Read:
         """What takes the text out of a file; of a row, the text as it is."""
-        from aesearch.modalities.texts.extract import extract
-
-        return _as_it_is if plain else partial(extract, encoding=encoding)
+        return _as_it_is if plain else partial(_extracted, encoding=encoding)
 
     def reconstruction_errors(self, decoded: Floats, rows: Array) -> Floats:
         """1 less the cosine of the two sides; 1 where one is empty."""
@@ -154,6 +152,13 @@ class Texts(Modality):
         """How many terms, how weighted, in which language."""
         language = f", {config['language']}" if config["language"] else ""
         return f"{counted(config['terms'], 'term')} ({config['weighting']}{language})"
+
+
+def _extracted(content: bytes, name: str, encoding: str) -> Sampled:
+    from aesearch.modalities.texts.extract import extract
+
+    document = extract(content, name, encoding)
+    return Sampled(document, document.note)
 
 
 def _as_it_is(content: bytes, name: str) -> Document:  # noqa: ARG001  # as extract

@@ -14,6 +14,7 @@ from aesearch.modalities.texts.charset import (
     BINARY,
     GUESSED,
     UNDECODABLE,
+    WIDE,
     mark_of,
     read_text,
     refuse_binary,
@@ -46,6 +47,7 @@ MESSAGE = re.compile(r"#<[^<>\s]+>\Z")  # behind the key of a mailbox, that of a
 SUFFIXES = PLAIN | MARKDOWN | RST | HTML | MAIL | PDF | TEX | OFFICE | OLD_OFFICE
 DRAWINGS = frozenset({*PICTURES, ".svg", ".eps", ".ai", ".xpm"})  # some of which are text, too
 
+FEWEST_WIDE = 16  # letters of what has no mark, and no name of a document
 # Mail folders: 1234.M5P7.host:2,S once read, 1700000000.M5P7.host before.
 MAILDIR = re.compile(r"\d+\.[^/]*:2,[A-Za-z]*|\d{9,}\.[A-Za-z0-9_]+\.[^/]+")
 SUFFIX = re.compile(r"[^./\\]\.+([^./\\\s]+)\Z")
@@ -130,6 +132,8 @@ def extract(content: bytes, name: str, encoding: str = "") -> Document:
         text, title, guessed = _text_of(
             content, suffix if claimed else "", encoding, plain=bool(suffix)
         )
+        if not claimed and guessed.startswith(WIDE) and len(text) < FEWEST_WIDE:
+            raise ContentError(BINARY)  # a few bytes of anything are letters of some script
     except ContentError as error:
         # What never claimed to be a document is none.
         refusals = (BINARY, EMPTY, UNDECODABLE) if suffix else (BINARY,)
