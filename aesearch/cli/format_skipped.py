@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aesearch.cli.console import printable
-from aesearch.sources.rows import KEYS, REPEATED
+from aesearch.sources.choosing import KEYS
+from aesearch.sources.rows import REPEATED
 from aesearch.storage.info import IndexInfo, SkippedFile
 from aesearch.wording import counted
 

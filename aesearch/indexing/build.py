@@ -228,9 +228,11 @@ def _tell_other_sizes(index: Index, request: Request) -> None:
 
 
 def _keep_columns(folder: IndexFolder, request: Request) -> None:
-    """Let other columns that were chosen hold from now on."""
-    source = request.source
-    if source.columns is not None and source.columns != folder.card.columns:
+    """Let other columns that were chosen, and what was taken of the others, hold from now on."""
+    source, known = request.source, folder.card.columns or Columns()
+    if source.columns is not None and (
+        source.columns != known or source.columns.taken != known.taken
+    ):
         with hold(folder.layout):
             folder.write_card(folder.card.with_columns(source.columns))
 

@@ -17,6 +17,7 @@ from aesearch.sources.base import Source, as_key, as_line, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.content import read_content
 from aesearch.sources.open import open_source
+from aesearch.sources.recalled import recall
 from aesearch.storage.commit import NO_IDS, Edit, nothing
 from aesearch.storage.database import Store, is_valid_text
 from aesearch.storage.folder import IndexFolder
@@ -55,6 +56,7 @@ def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
             return None
 
     items = store.known()
+    recall(source, items)
     entries = source.walk()
     first = next(entries, None)
     if first is None and items and not source.unreadable:
@@ -64,12 +66,10 @@ def differences(folder: IndexFolder, source: Source | None = None) -> Changes:
             "Nothing was removed"
         )
     entries = entries if first is None else chain([first], entries)
-    changes = compare(entries, items, store.known_skipped(), digest)
+    changes = compare(entries, items, store.known_skipped(), digest, source.unseen)
     if not source.plain:
         _reread_other_formats(changes, folder.modality)
     unreadable = {key for key, _ in source.unreadable}
-    # Files below a folder that cannot be read just now are not gone.
-    changes.removed = [key for key in changes.removed if not _below(key, unreadable)]
     changes.forgotten = [key for key in changes.forgotten if key not in unreadable]
     changes.unreadable = source.unreadable
     return changes
@@ -84,10 +84,6 @@ def _reread_other_formats(changes: Changes, modality: Modality) -> None:
         else:
             changes.removed.append(old)
             changes.new.append(entry)
-
-
-def _below(key: str, folders: set[str]) -> bool:
-    return bool(folders) and any(parent.as_posix() in folders for parent in Path(key).parents)
 
 
 def synchronize(

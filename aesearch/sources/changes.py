@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aesearch.sources.base import Entry, Known
@@ -22,6 +22,8 @@ class Changes:
         The old key, and the entry under its new one; the code is kept.
     removed : list of str
         Keys whose file is gone.
+    unseen : list of str
+        Keys that may be where the source could not be looked at: they stay.
     unchanged : int
         Items that are as they were.
     forgotten : list of str
@@ -37,6 +39,7 @@ class Changes:
     touched: list[Entry] = field(default_factory=list)
     renamed: list[tuple[str, Entry]] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     unchanged: int = 0
     forgotten: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
@@ -70,6 +73,7 @@ def compare(
     items: Mapping[str, Known],
     skipped: Mapping[str, Known],
     digest: Callable[[str], bytes | None],
+    unseen: Callable[[Sequence[str]], list[str]] | None = None,
 ) -> Changes:
     """Compare a source with an index of it; only files whose size or time differ are read.
 
@@ -81,6 +85,8 @@ def compare(
         Items of the index, and files it skipped, which are read again only when they change.
     digest : callable
         Reads the file of a key and returns its digest, or None where it cannot be read.
+    unseen : callable
+        Tells, after the last entry, which of some keys may be where the source could not look.
     """
     changes = Changes()
     unknown: list[Entry] = []
@@ -99,8 +105,13 @@ def compare(
             changes.touched.append(entry)
         else:
             changes.changed.append(entry)
+    changes.unseen = unseen(list(gone)) if unseen else []
+    for key in changes.unseen:  # before renames are looked for: it may be under its old name
+        del gone[key]
     _find_renames(unknown, gone, digest, changes)
     changes.removed = list(gone)
+    if unseen:
+        lost -= {*unseen([key for key in lost if skipped[key].size])}
     changes.forgotten = list(lost)
     return changes
 

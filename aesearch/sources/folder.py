@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,6 +98,11 @@ class Folder:
             self._note(inside, f"folder cannot be read: {error.strerror}")
             return []
 
+    def unseen(self, keys: Sequence[str]) -> list[str]:
+        """Those of some keys that could not be listed just now, or lie below such folders."""
+        places = {place for place, _ in self.unreadable}
+        return [key for key in keys if places and _is_within(key, places)]
+
     def path(self, key: str) -> Path:
         """Path of a key."""
         return self.root / key
@@ -124,6 +129,10 @@ class Folder:
     def _note(self, path: str, reason: str) -> None:
         shown = path.encode("utf-8", "backslashreplace").decode()
         self.unreadable.append((shown.replace(os.sep, "/"), reason))
+
+
+def _is_within(key: str, places: Collection[str]) -> bool:
+    return key in places or any(parent.as_posix() in places for parent in Path(key).parents)
 
 
 def read_file(path: str | Path) -> bytes:

@@ -43,9 +43,10 @@ def open_source(
     path = None if str(place) == STANDARD_INPUT else Path(place)
     if (path is None or path.is_file()) and (found := _opened(path, columns, stream, kind)):
         return found
-    if columns:
+    if columns and columns.is_chosen:
         raise SourceError(
-            f"{place} is no table (.csv, .tsv, .jsonl, .parquet) or array, so it has no columns"
+            f"{place} is no table (.csv, .tsv, .jsonl, .json, .parquet) or array, so it has no "
+            "columns"
         )
     return Folder(Path(place))
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import io
 import re
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO
 
 from aesearch.errors import ContentError
 
 UNDECODABLE = "cannot be decoded: no known encoding"
 BINARY = "is binary, not text"
 SAMPLE = 64 << 10  # bytes from which an encoding is found out
-CHUNK = 1 << 20
 LONGEST_LINE = 32 << 20
 
 # The longer marks first: that of UTF-16 is the beginning of that of UTF-32.
@@ -144,53 +140,6 @@ def tidy(text: str) -> str:
     return text
 
 
-def decoded_lines(stream: IO[bytes]) -> Iterator[str]:
-    r"""Yield the lines of a stream as they come, each with its end (\n, \r or \r\n).
-
-    UTF-8 is tried for each stretch of about 1 MiB; the encoding of the first stretch that is
-    something else holds for all others that are. Lines beyond 32 MiB are cut.
-
-    Raises
-    ------
-    ContentError
-        If the first stretch is not text, or no encoding is found.
-    """
-    other = ""
-    begun = False
-    # What is there is taken at once: the beginning of a damaged archive, or of what is typed.
-    some = getattr(stream, "read1", stream.read)
-    while chunk := some(CHUNK):
-        if not chunk.endswith(b"\n"):
-            chunk += stream.readline(LONGEST_LINE)
-        if not begun:
-            refuse_binary(chunk)
-            mark, encoding = mark_of(chunk)
-            if encoding in ("utf-16", "utf-32"):
-                yield from _wide_lines(chunk, stream, encoding)
-                return
-            chunk, begun = chunk[len(mark) :], True
-        try:
-            text = chunk.decode()
-        except UnicodeDecodeError as error:
-            other = other or _found_out(chunk, error.start)
-            text = chunk.decode(other, "replace")
-        yield from io.StringIO(text, newline="")  # splits where files do, not at U+2028
-
-
-def _wide_lines(first: bytes, stream: IO[bytes], encoding: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
-    rest = ""
-    chunk = first
-    while chunk:
-        lines = list(io.StringIO(rest + decoder.decode(chunk), newline=""))
-        chunk = stream.read(CHUNK)
-        # The last line may go on, and a \r at its end may be half of a line end.
-        rest = lines.pop() if lines and chunk and len(lines[-1]) < LONGEST_LINE else ""
-        yield from lines
-    if rest:
-        yield rest
-
-
 def _bearable(text: str, limit: float = 0.01) -> str:
     controls = sum(map(text.count, map(chr, [0, *CONTROLS])))
     if text.count("\ufffd") > max(len(text) * limit, 1) or controls > len(text) * 0.1:
@@ -213,13 +162,13 @@ def _legacy(content: bytes, known: str, start: int) -> str:
     if known and known != "utf-8":
         with suppress(UnicodeError):
             return content.decode(known)
-    encoding = _found_out(content, start)
+    encoding = found_out(content, start)
     with suppress(UnicodeDecodeError):
         return content.decode(encoding)
     return _bearable(content.decode(encoding, "replace"), 0.05 if encoding == "utf-8" else 0.01)
 
 
-def _found_out(content: bytes, start: int) -> str:
+def found_out(content: bytes, start: int) -> str:
     """Return the likely encoding of something that is not UTF-8 from byte `start` on."""
     text = content.decode("utf-8", "replace")
     damaged = text.count("\ufffd")
