@@ -121,6 +121,7 @@ class Syncing(RuleBasedStateMachine):
         }
         self.items = dict(self.disk)
         self.skipped: dict[str, tuple[int, int]] = {}
+        self.removed: set[str] = set()  # by hand
         self.clock = max(file.mtime for file in self.disk.values())
         self.open()
         self.check()
@@ -179,9 +180,17 @@ class Syncing(RuleBasedStateMachine):
     def add(self, data: st.DataObject, number: int) -> None:
         key, content = self.kind.key(number), data.draw(st.sampled_from(self.kind.good))
         assert self.index.add({key: content}) == [key]
-        self.items[key] = File(content, added=key not in self.disk)
-        self.skipped.pop(key, None)
+        self.decide(key)
+        self.items[key] = File(content, added=True)
+        self.removed.discard(key)
         self.check()
+
+    def decide(self, key: str) -> None:
+        """Note what the source has, or had, under a key that was added or removed by hand."""
+        if key in self.items and not self.items[key].added:
+            self.skipped[key] = self.items[key].stamp
+        elif key in self.disk:
+            self.skipped.setdefault(key, (0, 0))
 
     @precondition(lambda self: self.disk)
     @rule(data=st.data())
@@ -195,6 +204,7 @@ class Syncing(RuleBasedStateMachine):
             assert self.index.add([self.source / key]) == [key]
             self.items[key] = file
             self.skipped.pop(key, None)
+            self.removed.discard(key)
         self.check()
 
     @precondition(lambda self: self.items)
@@ -205,9 +215,21 @@ class Syncing(RuleBasedStateMachine):
             self.index.remove([*keys, "nothing"])
         assert self.index.remove(keys) == len(set(keys))
         for key in set(keys):
+            self.decide(key)
             del self.items[key]
-            if key in self.disk:
-                self.skipped[key] = self.disk[key].stamp
+            if key in self.skipped:
+                self.removed.add(key)
+        self.check()
+
+    @precondition(lambda self: self.removed)
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.removed)))
+        with pytest.raises(UnknownKeyError, match="nothing was restored"):
+            self.index.restore([key, "nothing"])
+        assert self.index.restore([key]) == 1
+        self.removed.discard(key)
+        del self.skipped[key]
         self.check()
 
     @rule(anew=st.booleans())
@@ -224,19 +246,30 @@ class Syncing(RuleBasedStateMachine):
         before, ids = self.items, self.index.folder.store.ids_of(self.items)
         seen_before = self.skipped
         self.items = {key: item for key, item in before.items() if item.added}
-        self.skipped = {}
+        self.skipped = {
+            key: stamp
+            for key, stamp in seen_before.items()
+            if key in self.removed or key in self.items
+        }
         for key, file in self.disk.items():
-            left_out = key not in walked and seen_before.get(key) == file.stamp
-            if left_out or file.content in self.kind.bad:
-                self.items.pop(key, None)
+            if key in self.removed or key in self.items:  # a person decided
+                self.skipped.setdefault(key, file.stamp)
+            elif key in walked and file.content in self.kind.bad:  # what was indexed stays
+                self.items[key] = before[key]
+                self.skipped[key] = file.stamp
+            elif file.content in self.kind.bad or (
+                key not in walked and seen_before.get(key) == file.stamp
+            ):
                 self.skipped[key] = file.stamp
             else:
                 self.items[key] = file
-        counts = self.index.sync()
+        counts = self.index.sync(remove=True)
         self.check()
         self.check_ids(before, ids)
         here = {key for key, item in self.items.items() if not item.added}
-        unchanged = {"new": 0, "changed": 0, "renamed": 0, "removed": 0, "unchanged": len(here)}
+        unread = {"unread": len(here & self.skipped.keys())} if here & self.skipped.keys() else {}
+        nothing = {"new": 0, "changed": 0, "renamed": 0, "removed": 0}
+        unchanged = {**nothing, "unchanged": len(here) - sum(unread.values()), **unread}
         assert sum(counts.values()) - counts["removed"] == len(here)
         assert counts["new"] + counts["renamed"] == len(here - walked)
         assert counts["renamed"] + counts["removed"] == len(walked - here)

@@ -228,7 +228,6 @@ def test_skipped_files(filled: Store) -> None:
     with filled.transaction():
         filled.skip([bad, text])
     assert filled.skipped() == [text, bad]
-    assert filled.known_skipped() == {"x": Known(5, 6), "t": Known(7, 8)}
     with filled.transaction():
         filled.skip([Skipped("x", "still truncated", False, 9, 9)])
         filled.forget(["t", "unknown"])

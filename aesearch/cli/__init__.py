@@ -117,12 +117,19 @@ def run() -> int:
     except AesearchError as error:
         _complain(str(error))
         return USAGE if isinstance(error, ParameterError) else ERROR
-    except (click.Abort, KeyboardInterrupt):
-        _complain("stopped; nothing is lost, the same command goes on from here")
+    except (click.Abort, KeyboardInterrupt) as stop:
+        _complain(_on_stop(stop))
         return INTERRUPTED
     except OSError as error:
         _complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         return ERROR
+
+
+def _on_stop(stop: BaseException) -> str:
+    """What an interruption left, as whoever was interrupted noted it."""
+    cause = stop if isinstance(stop, KeyboardInterrupt) else stop.__cause__
+    notes: list[str] = getattr(cause, "__notes__", [])
+    return notes[0] if notes else "stopped; nothing is lost, the same command goes on from here"
 
 
 def _complain(text: str) -> None:

@@ -28,16 +28,19 @@ class SkippedFiles:
         Rows that have the key of an earlier row.
     unreadable : list of SkippedFile
         Others that should have been items.
+    kept : list of SkippedFile
+        Items whose file changed, or is hidden, and cannot be read: they stay as they were.
     ignored : list of SkippedFile
         Those that are no picture or document, or were removed by the user.
     """
 
     repeated: list[SkippedFile] = field(default_factory=list)
     unreadable: list[SkippedFile] = field(default_factory=list)
+    kept: list[SkippedFile] = field(default_factory=list)
     ignored: list[SkippedFile] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.repeated or self.unreadable or self.ignored)
+        return bool(self.repeated or self.unreadable or self.kept or self.ignored)
 
 
 def skipped_files_of(facts: IndexInfo) -> SkippedFiles:
@@ -46,7 +49,9 @@ def skipped_files_of(facts: IndexInfo) -> SkippedFiles:
     # Of a table 'line 3' comes before 'line 10'.
     by_line = sorted(facts.skipped, key=lambda file: (len(file.key), file.key))
     for file in by_line if facts.tabular else facts.skipped:
-        if file.ignored:
+        if file.kept:
+            skipped.kept.append(file)
+        elif file.ignored:
             skipped.ignored.append(file)
         elif facts.tabular and file.reason.startswith(REPEATED):
             skipped.repeated.append(file)
@@ -64,6 +69,11 @@ def describe_skipped(skipped: SkippedFiles, facts: IndexInfo) -> str:
         parts.append(f"{describe_repeated(skipped)} ({first.key} {printable(first.reason)})")
     if skipped.unreadable:
         parts.append(f"{counted(len(skipped.unreadable), thing)} that could not be read")
+        if facts.tabular:  # the last is where a table breaks off
+            last = skipped.unreadable[-1]
+            parts[-1] += f" ({last.key} {printable(last.reason)})"
+    if skipped.kept:
+        parts.append(describe_kept(skipped, thing))
     if skipped.ignored:
         what = counted(len(skipped.ignored), f"other {thing}")
         parts.append(f"{what} (no {noun}{'s' * (len(skipped.ignored) != 1)}, or removed)")
@@ -75,6 +85,13 @@ def describe_repeated(skipped: SkippedFiles) -> str:
     return f"{counted(len(skipped.repeated), 'row')} with the key of an earlier row, which was kept"
 
 
+def describe_kept(skipped: SkippedFiles, thing: str) -> str:
+    """A line on the items that are as they were before."""
+    stay = "stays as it was" if len(skipped.kept) == 1 else "stay as they were"
+    files = counted(len(skipped.kept), f"changed {thing}")
+    return f"{files} that cannot be read now: what was indexed {stay}"
+
+
 def sections(skipped: SkippedFiles, facts: IndexInfo) -> Iterator[tuple[str, list[SkippedFile]]]:
     """The skipped files under headings."""
     thing = facts.thing
@@ -82,6 +99,8 @@ def sections(skipped: SkippedFiles, facts: IndexInfo) -> Iterator[tuple[str, lis
         yield describe_repeated(skipped), skipped.repeated
     if skipped.unreadable:
         yield f"{counted(len(skipped.unreadable), thing)} could not be read", skipped.unreadable
+    if skipped.kept:
+        yield describe_kept(skipped, thing), skipped.kept
     if skipped.ignored:
         yield f"{counted(len(skipped.ignored), thing)} passed over", skipped.ignored
 
@@ -94,7 +113,7 @@ def describe_columns(columns: UsedColumns) -> str:
     content = "vectors" if columns.vector else "text"
     from_ = (columns.vector,) if columns.vector else columns.text
     parts = [
-        f"{content} from {' and '.join(map(_named, from_))}",
+        f"{content} from {_all_of(from_)}",
         f"key from {_named(columns.key)}" if columns.key else f"key the number of the row{why}",
         f"label from {_named(columns.label)}" if columns.label else "no label",
     ]
@@ -104,6 +123,11 @@ def describe_columns(columns: UsedColumns) -> str:
     if columns.unused:
         line += f"; not used: {_listed(columns.unused)}"
     return line
+
+
+def _all_of(columns: Sequence[str]) -> str:
+    *others, last = map(_named, columns)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from aesearch.storage.info import Drift
 
 
+CHANGES = ("new", "changed", "renamed", "removed", "missing", "unread")
+
+
 class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 only
     """An encoder of the registry, or 'auto'; by its former name, too."""
 
@@ -55,6 +58,18 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 )
 @click.option("--budget", metavar="TIME", help="Time for training: 90s, 5m, 1h; 0 for none.")
 @click.option("--retrain", is_flag=True, help="Train anew.")
+@click.option(
+    "--retry", is_flag=True, help="Try every file again that was left out, whatever the reason."
+)
+@click.option(
+    "--reread", is_flag=True, help="Read every file again, also where size and time are as before."
+)
+@click.option(
+    "--yes",
+    "remove",
+    is_flag=True,
+    help="Remove what is gone, even if it is more than 20 items and a tenth of them all.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
     "--encoder",
@@ -107,6 +122,11 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     help="Of a table or .npz: classes; of .npy, a file.",
 )
 @click.option(
+    "--no-header",
+    is_flag=True,
+    help="Of a .csv or .tsv: the first line is a row; columns are called 1, 2, 3 and so on.",
+)
+@click.option(
     "--weighting",
     type=click.Choice(WEIGHTINGS),
     help="Term weighting of documents; auto lets the check choose.",
@@ -131,6 +151,9 @@ def index(
     place: str | None,
     budget: str | None,
     retrain: bool,
+    retry: bool,
+    reread: bool,
+    remove: bool,
     dry_run: bool,
     as_json: bool,
     max_memory: str | None,
@@ -138,6 +161,7 @@ def index(
     text_columns: tuple[str, ...],
     key_column: str | None,
     label_column: str | None,
+    no_header: bool,
     vector: str | None,
     **choices: Any,
 ) -> int:
@@ -148,13 +172,14 @@ def index(
     one JSON object, or one document, a line.
 
     Run it again to bring the index up to date: new, changed, renamed and removed files, without
-    training. An interrupted training goes on from its last checkpoint. Nothing is written into
-    SOURCE.
+    training. What cannot be read now stays as it was, and is tried again the next time. An
+    interrupted run goes on where it was. Nothing is written into SOURCE.
     """
     started = time.perf_counter()
     from aesearch.sources.columns import Columns
 
-    columns = Columns(text_columns, key_column, label_column, vector)
+    header = False if no_header else None
+    columns = Columns(text_columns, key_column, label_column, vector, header)
     settings = {name: value for name, value in choices.items() if value is not None}
     if chosen:
         settings["parameters"] = parse_choices(chosen)
@@ -162,9 +187,16 @@ def index(
         settings["max_memory"] = parse_memory(max_memory)
     if dry_run:
         from aesearch.indexing.preflight import foretell
+        from aesearch.ingest.differences import SyncOptions
 
         found = foretell(
-            source, place, settings, budget=budget, retrain=retrain, columns=columns or None
+            source,
+            place,
+            settings,
+            budget=budget,
+            retrain=retrain,
+            columns=columns or None,
+            sync=SyncOptions(retry, reread, remove),
         )
         return _print_forecast(found, as_json=as_json)
     from aesearch.indexing.build import update
@@ -178,14 +210,18 @@ def index(
             retrain=retrain,
             columns=columns or None,
             progress=progress,
+            retry=retry,
+            reread=reread,
+            remove=remove,
         )
     with opened:
         facts, drift = opened.info(), opened.drift()
     skipped = skipped_files_of(facts)
-    unreadable = len(skipped.repeated) + len(skipped.unreadable)
+    unreadable = len(skipped.repeated) + len(skipped.unreadable) + len(skipped.kept)
     summary = {
         "index": str(opened.folder.layout.root),
         "items": facts.items,
+        **dict.fromkeys(CHANGES, 0),
         **done.counts,
         "skipped": unreadable,
         "repeated_keys": len(skipped.repeated),
@@ -201,17 +237,25 @@ def index(
         click.echo(json.dumps(summary))
     else:
         _print_summary(facts, summary, drift, done, skipped)
-    return SOME_SKIPPED if unreadable else DONE
+    return SOME_SKIPPED if unreadable or _is_partial(done.counts) else DONE
+
+
+def _is_partial(counts: dict[str, int]) -> bool:
+    """Whether items stay of which it is not known how they are."""
+    return "missing" in counts or "unread" in counts
 
 
 def _print_forecast(found: Forecast, *, as_json: bool) -> int:
     """Print what a run would do."""
     root, exists = found.layout.root, found.layout.exists()
+    code = SOME_SKIPPED if _is_partial(found.counts) else DONE
     if as_json:
         facts = {"index": str(root), "dry_run": True, "retrain": found.trains == "anew"}
         columns = found.columns.as_dict() if found.columns else None
-        click.echo(json.dumps({**facts, **found.counts, "columns": columns}))
-        return DONE
+        click.echo(
+            json.dumps({**facts, **dict.fromkeys(CHANGES, 0), **found.counts, "columns": columns})
+        )
+        return code
     verb = "would be brought up to date" if exists else "would be made"
     if found.trains is not None:
         verb += " and trained anew" if found.trains == "anew" else ", its training gone on with"
@@ -219,7 +263,7 @@ def _print_forecast(found: Forecast, *, as_json: bool) -> int:
     click.echo(f"{root} {verb}: {things}; nothing was changed")
     if found.columns:
         click.echo(f"  {describe_columns(found.columns)}")
-    return DONE
+    return code
 
 
 def _format_counts(counts: dict[str, int], thing: str) -> str:
@@ -236,7 +280,7 @@ def _print_summary(
 ) -> None:
     """Print the closing summary."""
     noun, thing = facts.modality.noun, facts.thing
-    changes = {k: summary[k] for k in ("new", "changed", "renamed", "removed")}
+    changes = {k: summary[k] for k in CHANGES}
     what = _format_counts(changes, thing) if any(changes.values()) else f"no {thing} changed"
     if done.trained and "seconds" in facts.trained and is_trained(facts.encoder):
         what += ", trained"

@@ -283,7 +283,7 @@ def _contents_of(index: Index, answers: list[Answer]) -> dict[str, bytes]:
     """Pictures that are in no file of their own: in the database, or rows of an array."""
     contents = index.folder.added_contents()
     if index.is_tabular:
-        from aesearch.ingest.update import source_of
+        from aesearch.ingest.differences import source_of
 
         source = source_of(index.folder)
         keys = {hit.key for answer in answers for hit in answer.hits} - contents.keys()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from aesearch.cli import DONE, ERROR
+from aesearch.cli import DONE, ERROR, SOME_SKIPPED
+from aesearch.cli.console import format_bytes
 from aesearch.cli.options import INDEX_OPTION
 from aesearch.search.index import Index
 from aesearch.storage.places import find
@@ -15,7 +16,10 @@ from aesearch.wording import counted
 @click.argument("place", required=False, metavar="[INDEX]")
 @INDEX_OPTION
 @click.option("--repair", is_flag=True, help="Make the FAISS file anew from the store.")
-def verify(place: str | None, named: str | None, repair: bool) -> int:
+@click.option(
+    "--compact", is_flag=True, help="Leave nothing in any file of what was removed or replaced."
+)
+def verify(place: str | None, named: str | None, repair: bool, compact: bool) -> int:
     """Check everything on disk: checksums, counts, fingerprint, codes."""
     with Index(find(place or named)) as index:
         problems = index.verify(repair=repair)
@@ -23,6 +27,17 @@ def verify(place: str | None, named: str | None, repair: bool) -> int:
             click.echo(f"aesearch: {problem}", err=True)
         if problems:
             return ERROR
+        if compact:
+            before = index.folder.layout.bytes_on_disk()
+            left = index.compact()
+            for each in left:
+                click.echo(f"aesearch: {each}", err=True)
+            if left:
+                return SOME_SKIPPED
+            after = index.folder.layout.bytes_on_disk()
+            click.echo(
+                f"compacted: {format_bytes(before)} on disk before, {format_bytes(after)} now"
+            )
         items = counted(len(index), index.folder.modality.noun)
         click.echo(f"{index.name}: {items}, revision {index.revision.number}: good")
     return DONE

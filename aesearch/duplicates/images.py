@@ -23,7 +23,7 @@ from aesearch.duplicates.registration import ROW, STEPS, agreement, mirrored, pa
 from aesearch.engines.faiss import exact_neighbors
 from aesearch.errors import ContentError, SourceError
 from aesearch.ingest.decode import decode
-from aesearch.ingest.update import source_of
+from aesearch.ingest.differences import source_of
 from aesearch.modalities.images.pixels import load_all_formats, open_picture, size_of
 from aesearch.search.index import Index
 from aesearch.sources.base import Entry, Source

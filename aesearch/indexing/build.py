@@ -15,6 +15,7 @@ from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.make import make
 from aesearch.indexing.preflight import counts_of_new, reopen, require_labels, wants_training
 from aesearch.indexing.request import Request
+from aesearch.ingest.differences import SyncOptions
 from aesearch.ingest.update import synchronize
 from aesearch.search.index import Index
 from aesearch.settings import FEWEST_TO_FIT, Settings
@@ -34,7 +35,8 @@ class Summary:
     Attributes
     ----------
     counts : dict
-        Files by what became of them: new, changed, renamed, removed, unchanged.
+        Files by what became of them: new, changed, renamed, removed, unchanged; missing are items
+        that stay although they seem to be gone, unread those that could not be looked at.
     trained : bool
         Whether an encoder was trained and the check was made.
     stages : dict
@@ -60,6 +62,9 @@ def build(
     keys: Sequence[object] | None = None,
     labels: Sequence[object] | None = None,
     progress: Progress = silent,
+    retry: bool = False,
+    reread: bool = False,
+    remove: bool = False,
 ) -> Index:
     """Make the index of pictures, documents or vectors, or bring it up to date, and open it.
 
@@ -88,6 +93,14 @@ def build(
         Of the rows of an array; by default the keys are their numbers, from 0.
     progress : callable, optional
         Called with a stage, what is done, and the total.
+    retry : bool, default=False
+        Try every file again that was left out; otherwise those that may be readable by now: what
+        could not be looked at, what lacked an extra that is there, what another version refused.
+    reread : bool, default=False
+        Read every file again, also those whose size and time stamp are as they were.
+    remove : bool, default=False
+        Remove items even if more than 20, and more than a tenth, or all, seem to be gone; without
+        it they stay, with a warning, as their disk may only be away.
 
     Returns
     -------
@@ -108,6 +121,9 @@ def build(
         keys=keys,
         labels=labels,
         progress=progress,
+        retry=retry,
+        reread=reread,
+        remove=remove,
     )[0]
 
 
@@ -122,6 +138,9 @@ def update(
     keys: Sequence[object] | None = None,
     labels: Sequence[object] | None = None,
     progress: Progress = silent,
+    retry: bool = False,
+    reread: bool = False,
+    remove: bool = False,
 ) -> tuple[Index, Summary]:
     """Do what `build` does, and also tell what was done."""
     request = Request.of(
@@ -134,6 +153,7 @@ def update(
         keys=keys,
         labels=labels,
         progress=progress,
+        sync=SyncOptions(retry, reread, remove),
     )
     summary = Summary()
     if request.layout.exists():
@@ -154,7 +174,8 @@ def _brought_up_to_date(request: Request, summary: Summary) -> Index:
     try:
         before = folder.settings
         chosen = request.choices.over(before, folder.card.kind, retrain=request.retrain)
-        summary.counts = synchronize(folder, request.progress, request.source).counts()
+        changes = synchronize(folder, request.progress, request.source, request.sync)
+        summary.counts = changes.counts()
         _keep_columns(folder, request)
         summary.stages["update"] = time.perf_counter() - started
         wanted = wants_training(request, folder)
@@ -188,7 +209,14 @@ def _finish(
 
             started = time.perf_counter()
             try:
-                train(index.folder, dataset, request.budget, request.progress, request.source)
+                train(
+                    index.folder,
+                    dataset,
+                    request.budget,
+                    request.progress,
+                    request.source,
+                    remove=request.sync.remove,
+                )
             except ParameterError:
                 # What does not fit these items will not fit them next time either.
                 with hold(index.folder.layout):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from aesearch._version import __version__
-from aesearch.errors import IndexExistsError
+from aesearch.errors import AesearchError, IndexExistsError
 from aesearch.indexing.datasets.base import Dataset, read_dataset
 from aesearch.indexing.preflight import refuse_foreign, require_choices, walk
 from aesearch.indexing.request import Request
+from aesearch.ingest.spool import Spool
 from aesearch.modalities import modality
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources.base import Entry, Source
@@ -43,8 +45,9 @@ def make(request: Request, stages: dict[str, float]) -> Dataset:
             raise IndexExistsError(f"{layout.root} was made by another process just now; run again")
         try:
             return _make(request, stages)
-        except BaseException:
+        except BaseException as error:
             if not layout.exists():
+                _settle_reading(layout, error)
                 _clear(layout)
                 if made:
                     layout.lock.unlink(missing_ok=True)
@@ -59,7 +62,8 @@ def _make(request: Request, stages: dict[str, float]) -> Dataset:
     started = time.perf_counter()
     entries = walk(source)
     kind, settings = require_choices(source, entries, request.choices)
-    dataset = _read(source, entries, kind, settings, progress)
+    with _spooling(request, settings) as spool:
+        dataset = _read(source, entries, kind, settings, progress, spool)
     stages["reading"] = time.perf_counter() - started
     started = time.perf_counter()
     progress("components", 0, 1)
@@ -73,6 +77,7 @@ def _make(request: Request, stages: dict[str, float]) -> Dataset:
         Plan(settings.encoder, request.budget).write(layout)
     card = Card(kind, str(source.root), settings, source.columns, time.time(), __version__)
     card.write(layout.card)
+    layout.reading.unlink(missing_ok=True)
     progress("components", 1, 1)
     stages["components"] = time.perf_counter() - started
     return dataset
@@ -82,13 +87,43 @@ def _load_training_side() -> None:
     import aesearch.indexing.train  # noqa: F401
 
 
+@contextmanager
+def _spooling(request: Request, settings: Settings) -> Iterator[Spool | None]:
+    """Keep what is read of files; rows come at once, and need none of it."""
+    source = request.source
+    if source.columns is not None:
+        yield None
+        return
+    about = {"source": str(source.root), "settings": settings.as_dict()}
+    spool = Spool(request.layout.reading, about, modality(settings.kind))
+    try:
+        yield spool
+    except BaseException:
+        spool.close(stopped=True)
+        raise
+    spool.close(stopped=False)
+
+
+def _settle_reading(layout: Layout, error: BaseException) -> None:
+    """Keep what was read if the run was stopped, and not refused; else say that nothing is."""
+    if isinstance(error, AesearchError):
+        layout.reading.unlink(missing_ok=True)
+    elif isinstance(error, KeyboardInterrupt) and not layout.reading.exists():
+        error.add_note("stopped; nothing was read yet that could be kept")
+
+
 def _read(
-    source: Source, entries: list[Entry], kind: str, settings: Settings, progress: Progress
+    source: Source,
+    entries: list[Entry],
+    kind: str,
+    settings: Settings,
+    progress: Progress,
+    spool: Spool | None,
 ) -> Dataset:
     # scikit-learn and onnx take a second to load: while files are read, not after it.
     threading.Thread(target=_load_training_side, daemon=True).start()
     modality(kind).warm_up()
-    dataset = read_dataset(source, entries, kind, settings, progress=progress)
+    dataset = read_dataset(source, entries, kind, settings, progress=progress, spool=spool)
     dataset.skipped += [Skipped(key, reason, ignored=False) for key, reason in source.unreadable]
     return dataset
 

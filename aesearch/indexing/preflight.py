@@ -11,17 +11,18 @@ from aesearch.encoders import is_trained
 from aesearch.encoders.factory import require_folders
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.indexing.request import Choices, Request
-from aesearch.ingest.update import differences
+from aesearch.ingest.differences import SyncOptions, differences, tell_missing
 from aesearch.modalities import modality
 from aesearch.settings import FEWEST_TO_TRAIN, Settings
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
+from aesearch.sources.changes import Changes
 from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.detect import kind_of
 from aesearch.sources.table import used_columns
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout
 
-LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "write.", ".")
+LEFTOVERS = ("items.db", "codes-", "encoder-", "words-", "training", "reading.", "write.", ".")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def foretell(
     budget: float | str | None = None,
     retrain: bool = False,
     columns: Columns | None = None,
+    sync: SyncOptions | None = None,
 ) -> Forecast:
     """Tell what `update` would do, or raise what it would; nothing is written.
 
@@ -63,7 +65,9 @@ def foretell(
     """
     if str(source) == STANDARD_INPUT:
         raise ParameterError("standard input is read once; --dry-run is for files")
-    request = Request.of(source, path, settings, budget=budget, retrain=retrain, columns=columns)
+    request = Request.of(
+        source, path, settings, budget=budget, retrain=retrain, columns=columns, sync=sync
+    )
     if not request.layout.exists():
         refuse_foreign(request.layout)
         entries = walk(request.source)
@@ -77,16 +81,17 @@ def foretell(
         if trains:
             require_labels(chosen, list(folder.labels().values()))
         goes_on = "on" if folder.layout.plan.exists() else None
-        counts = differences(folder, request.source).counts()
+        changes = differences(folder, request.source, request.sync)
+        tell_missing(folder, changes)
         taken = used_columns(request.source)
-        return Forecast(folder.layout, counts, "anew" if trains else goes_on, taken)
+        return Forecast(folder.layout, changes.counts(), "anew" if trains else goes_on, taken)
     finally:
         folder.close()
 
 
 def counts_of_new(count: int) -> dict[str, int]:
     """What `Changes.counts` says where all items are new."""
-    return {"new": count, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 0}
+    return {**Changes().counts(), "new": count}
 
 
 def require_choices(source: Source, entries: list[Entry], choices: Choices) -> tuple[str, Settings]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from aesearch._renamed import current_name
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
 from aesearch.errors import ParameterError, SourceError
+from aesearch.ingest.differences import SyncOptions
 from aesearch.modalities import modality
 from aesearch.settings import Settings, format_parameters, parse_seconds, plain
 from aesearch.sources.arrays import open_array
@@ -194,6 +195,8 @@ class Request:
         Seconds for training; 0 trains nothing, None leaves it to the number of items.
     retrain : bool
     progress : callable
+    sync : SyncOptions
+        How thoroughly an index that exists is compared with the source.
     """
 
     source: Source
@@ -202,6 +205,7 @@ class Request:
     budget: float | None = None
     retrain: bool = False
     progress: Progress = silent
+    sync: SyncOptions = field(default_factory=SyncOptions)
 
     @classmethod
     def of(
@@ -216,6 +220,7 @@ class Request:
         keys: Sequence[object] | None = None,
         labels: Sequence[object] | None = None,
         progress: Progress = silent,
+        sync: SyncOptions | None = None,
     ) -> Self:
         """Read what was asked for, and refuse what can be refused so far.
 
@@ -237,7 +242,8 @@ class Request:
                 f"the index {layout.root} would lie inside the source {opened.root}, where nothing "
                 "is written; name another place with --index"
             )
-        return cls(opened, layout, choices, seconds, retrain, progress)
+        sync = sync or SyncOptions()
+        return cls(opened, layout, choices, seconds, retrain, progress, sync)
 
 
 def _array(rows: object) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 from aesearch._renamed import current_name
 from aesearch.encoders import is_trained
 from aesearch.encoders.factory import learned_by, make_encoder, require_folders
-from aesearch.errors import DamagedError, ParameterError
+from aesearch.errors import DamagedError, ParameterError, SourceError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Decision
 from aesearch.indexing.baselines import enter_baselines, features_wanted, fit
@@ -28,6 +28,7 @@ from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout, write_atomically
 from aesearch.storage.lock import hold
 from aesearch.types import Ids, Progress
+from aesearch.wording import counted
 
 DEFAULT_BITS = 64
 MOST_TURNED = 2048  # numbers in a code; above, the rotation that makes bits takes minutes
@@ -84,6 +85,8 @@ def train(
     budget: float | None,
     progress: Progress,
     source: Source | None = None,
+    *,
+    remove: bool = False,
 ) -> None:
     """Train what is planned, check it against its baselines, and publish the better one.
 
@@ -97,11 +100,20 @@ def train(
     progress : callable
     source : Source, optional
         Where the items are, if it is open.
+    remove : bool
+        Whether items that cannot be read any more are let go.
+
+    Raises
+    ------
+    SourceError
+        If there are such: they would have no code by the new encoder.
     """
     with hold(folder.layout):
         plan = Plan.read(folder.layout)
         if dataset is None or folder.revision.number != 1 or not len(dataset.held_out):
             dataset = _read_again(folder, progress, source)
+            if not remove:
+                _require_all(folder, dataset)
         if len(dataset) < 2:  # nothing to learn from
             Plan.done(folder.layout)
             return
@@ -147,6 +159,20 @@ def _read_again(folder: IndexFolder, progress: Progress, source: Source | None) 
     features = folder.snapshot().features if resumed else None
     dataset: type[Dataset] = folder.modality.part("dataset")
     return dataset.again(folder, features, progress, source)
+
+
+def _require_all(folder: IndexFolder, dataset: Dataset) -> None:
+    """Raise SourceError where items of the index were not read: what cannot be read is not gone."""
+    read = {item.key for item in dataset.items}
+    lost = [item.key for item in folder.items() if item.key not in read]
+    if lost:
+        reasons = {file.key: file.reason for file in dataset.skipped}
+        things = counted(len(lost), folder.modality.noun)
+        raise SourceError(
+            f"{things} of {folder.name} cannot be read now ({lost[0]}: {reasons.get(lost[0])}), "
+            "which a training needs; nothing was trained. Run again when that is mended, or with "
+            "--yes, which removes them"
+        )
 
 
 def _fit(
@@ -227,7 +253,7 @@ def _publish(
         known = store.ids_of([item.key for item in dataset.items])
         rows = [n for n, item in enumerate(dataset.items) if item.key in known]
         ids = np.array([known[dataset.items[n].key] for n in rows], dtype=np.int64)
-        # What can no longer be read cannot get a new code.
+        # What can no longer be read cannot get a new code, and may go (`_require_all`).
         lost = {item.key: item.id for item in store.items() if item.key not in known}
         store.remove(lost)
         store.recode(ids, codes[rows])

@@ -10,6 +10,7 @@ import numpy as np
 
 from aesearch.sources.base import Source
 from aesearch.storage.database import Store
+from aesearch.storage.folder import IndexFolder
 from aesearch.storage.snapshot import Snapshot
 from aesearch.types import Floats, Ids
 
@@ -54,3 +55,9 @@ class Arrival:
     def renew(store: Store, source: Source, keys: Sequence[str]) -> None:
         """Write anew what the source says of items whose content is as it was: the labels."""
         store.relabel(zip(keys, source.labels(keys), strict=True))
+
+
+def encode(folder: IndexFolder, samples: Sequence[Any]) -> Arrival:
+    """New items, encoded, with what their modality stores beside the codes."""
+    arrival: type[Arrival] = folder.modality.part("arrival")
+    return arrival.of(folder.snapshot(), samples)

@@ -6,9 +6,11 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
+from aesearch.ingest.causes import cause_of
 from aesearch.modalities import Read
 from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
@@ -16,6 +18,8 @@ from aesearch.types import Progress, silent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from aesearch.ingest.spool import Spool
 
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
@@ -32,6 +36,7 @@ class Decoded:
     sample: Any
     reason: str = ""
     ignored: bool = False
+    cause: str = ""
 
     def item(self, *, added: bool = False, error: float | None = None) -> NewItem:
         """The item of this file, to be written."""
@@ -41,7 +46,8 @@ class Decoded:
     def skipped(self) -> Skipped:
         """The note that this file was skipped."""
         entry = self.entry
-        return Skipped(entry.key, self.reason, self.ignored, entry.size, entry.mtime_ns)
+        key, size, mtime = entry
+        return Skipped(key, self.reason, self.ignored, size, mtime, self.cause)
 
 
 def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
@@ -51,10 +57,20 @@ def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
         content = source.read(entry.key)
         digest = digest_of(content)
         return Decoded(entry, digest, read(content, entry.key))
-    except (NotAPictureError, NotADocumentError) as error:
-        return Decoded(entry, digest, None, str(error), ignored=True)
     except ContentError as error:
-        return Decoded(entry, digest, None, str(error))
+        ignored = isinstance(error, NotAPictureError | NotADocumentError)
+        return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
+
+
+def _decode_anew(source: Source, entry: Entry, read: Read, spool: Spool | None) -> Decoded:
+    """Decode one file, unless it was decoded before a run was interrupted."""
+    if spool is None:
+        return decode_one(source, entry, read)
+    file = spool.get(entry)
+    if file is None:
+        file = decode_one(source, entry, read)
+        spool.put(file)
+    return file
 
 
 def decode(
@@ -62,14 +78,28 @@ def decode(
     entries: Sequence[Entry],
     read: Read,
     progress: Progress = silent,
+    spool: Spool | None = None,
 ) -> Iterator[Decoded]:
-    """Decode files in their order, in threads: Pillow releases the global interpreter lock."""
+    """Decode files in their order, in threads: Pillow releases the global interpreter lock.
+
+    Parameters
+    ----------
+    source : Source
+    entries : sequence of Entry
+    read : callable
+        Makes a sample of a content.
+    progress : callable
+    spool : Spool, optional
+        Takes what is read, and gives what was read before.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     workers = os.cpu_count() or 1
 
+    stopped = Event()
+
     def run(chunk: Sequence[Entry]) -> list[Decoded]:
-        return [decode_one(source, entry, read) for entry in chunk]
+        return [_decode_anew(source, e, read, spool) for e in chunk if not stopped.is_set()]
 
     chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
     pending: deque[Future[list[Decoded]]] = deque()
@@ -87,4 +117,5 @@ def decode(
                 progress("reading", done, len(entries))
                 yield from finished
         finally:
+            stopped.set()  # a chunk may take long
             pool.shutdown(wait=True, cancel_futures=True)

@@ -14,7 +14,7 @@ from aesearch.errors import (
     SourceError,
 )
 from aesearch.ingest.decode import decode
-from aesearch.ingest.update import source_of
+from aesearch.ingest.differences import source_of
 from aesearch.maps.layouts import Panel, coordinates_of, layout_of
 from aesearch.maps.material import FEWEST, Material
 from aesearch.modalities.images.pixels import ImageFeatures

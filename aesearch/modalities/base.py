@@ -178,6 +178,14 @@ class Modality(ABC):
         """What the database keeps of an item that was added by hand; nothing by default."""
         return b""
 
+    @abstractmethod
+    def packed(self, sample: Any) -> bytes:
+        """A sample as bytes, of which `unpacked` makes the same; not for other versions."""
+
+    @abstractmethod
+    def unpacked(self, features: Any, packed: bytes) -> Any:
+        """The sample that `packed` was made of; raises ValueError or TypeError if it cannot."""
+
     def blank(self, content: Any) -> Any:
         """What stands for content that says nothing, an empty text say; None where that fails."""
         return None

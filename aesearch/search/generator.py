@@ -11,7 +11,7 @@ import numpy as np
 from aesearch.errors import ContentError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.inference.generate import decode, interpolate, plane, reconstruct, sample
-from aesearch.ingest.update import source_of
+from aesearch.ingest.differences import source_of
 from aesearch.modalities.images.pixels import Content, ImageFeatures
 from aesearch.sources.folder import read_file
 from aesearch.types import Array, Floats, Pixels

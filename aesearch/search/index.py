@@ -412,9 +412,11 @@ class Index:
         Parameters
         ----------
         contents : mapping of key to content, or iterable of paths
-            A path inside the source gets its relative key, another one its absolute path. A key
-            that exists is replaced. Keys of rows are lines of text, as `build` makes them: 7 is
-            '7'.
+            What is added under a key is kept in the index, and stays whatever the source has under
+            this key. A path inside the source gets its relative key, another one its absolute path;
+            a file that the source finds itself is kept up to date with it, all others stay as they
+            are. A key that exists is replaced. Keys of rows are lines of text, as `build` makes
+            them: 7 is '7'.
 
         Raises
         ------
@@ -423,29 +425,68 @@ class Index:
         ContentError
             If one cannot be read; then nothing is added.
         """
-        from aesearch.ingest.update import add
+        from aesearch.ingest.by_hand import add
 
         return add(self.folder, contents)
 
     def remove(self, keys: Iterable[Key]) -> int:
-        """Remove items; files that are still in the source are not taken up again.
+        """Remove items; what the source has under these keys stays away until `restore`.
 
         Raises
         ------
         UnknownKeyError
             If one is not in the index; then nothing is removed.
         """
-        from aesearch.ingest.update import remove
+        from aesearch.ingest.by_hand import remove
 
+        return remove(self.folder, self._several_keys(keys))
+
+    def restore(self, keys: Iterable[Key]) -> int:
+        """Let items that were removed come back: the next `sync` reads them anew.
+
+        Raises
+        ------
+        UnknownKeyError
+            If one was not removed manually; then nothing is restored.
+        """
+        from aesearch.ingest.by_hand import restore
+
+        return restore(self.folder, self._several_keys(keys))
+
+    @staticmethod
+    def _several_keys(keys: Iterable[Key]) -> list[str]:
         if isinstance(keys, str) or not isinstance(keys, Iterable):
             raise ParameterError(f"keys must be several; put a single one into a list: ['{keys}']")
-        return remove(self.folder, list(map(as_key, keys)))
+        return list(map(as_key, keys))
 
-    def sync(self, progress: Progress = silent) -> dict[str, int]:
-        """Bring the index up to date with its source, without training; returns the counts."""
+    def sync(
+        self,
+        progress: Progress = silent,
+        *,
+        retry: bool = False,
+        reread: bool = False,
+        remove: bool = False,
+    ) -> dict[str, int]:
+        """Bring the index up to date with its source, without training.
+
+        Parameters
+        ----------
+        progress : callable
+        retry, reread, remove : bool
+            As `aesearch.build` has them.
+
+        Returns
+        -------
+        dict of str to int
+            new, changed, renamed, removed and unchanged items; where there are any, missing: those
+            that stay although they seem to be gone, and unread: those that could not be looked at,
+            and stay as they were.
+        """
+        from aesearch.ingest.differences import SyncOptions
         from aesearch.ingest.update import synchronize
 
-        return synchronize(self.folder, progress).counts()
+        options = SyncOptions(retry, reread, remove)
+        return synchronize(self.folder, progress, options=options).counts()
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else; returns what is wrong.
@@ -456,6 +497,13 @@ class Index:
             Make the FAISS file anew from the store where it is wrong.
         """
         return self.folder.verify(repair=repair)
+
+    def compact(self) -> list[str]:
+        """Let nothing of what was removed stay in any file; returns what could not be done.
+
+        What the encoder has learned stays until it is trained anew: single words of documents.
+        """
+        return self.folder.compact()
 
     def close(self) -> None:
         """Close the database."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -22,6 +23,14 @@ class Entry(NamedTuple):
     key: str
     size: int
     mtime_ns: int
+
+
+def stamp_of(status: os.stat_result) -> int:
+    """The time stamp of a file, in nanoseconds since 1970, in 63 bits and a sign.
+
+    What SQLite holds ends in 1677 and 2262; stamps beyond wrap round, so that they still differ.
+    """
+    return (status.st_mtime_ns + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def digest_of(content: bytes) -> bytes:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aesearch.errors import ContentError, SourceError
-from aesearch.sources.base import MAX_BYTES, Entry
+from aesearch.errors import ContentError, SourceError, UnreachableError
+from aesearch.sources.base import MAX_BYTES, Entry, stamp_of
 
 if TYPE_CHECKING:
     from aesearch.sources.columns import Columns, UsedColumns
@@ -24,6 +24,26 @@ def folder_names(keys: Sequence[str]) -> list[str]:
     the source, are in none.
     """
     return ["" if key.startswith("/") else key.rpartition("/")[0] for key in keys]
+
+
+def is_passed_over(key: str) -> bool:
+    """Whether a file is hidden, or in a folder that is not looked into, by its name."""
+    *folders, name = key.split("/")
+    return any(
+        part.startswith(".") or part in SKIPPED_FOLDERS for part in folders
+    ) or name.startswith(".")
+
+
+def is_walked(root: Path, key: str) -> bool:
+    """Whether a walk of a folder finds this key: a visible file, and no link on the way to it."""
+    path = root / key
+    ways = path.parents[: key.count("/")]
+    return (
+        not Path(key).is_absolute()
+        and not is_passed_over(key)
+        and path.is_file()
+        and not any(way.is_symlink() for way in ways)
+    )
 
 
 class Folder:
@@ -63,7 +83,8 @@ class Folder:
     def walk(self) -> Iterator[Entry]:
         """Yield every visible regular file, in no particular order.
 
-        Folders that cannot be read, and names that are not text, are kept in `unreadable`.
+        Folders that cannot be read, links that lead nowhere, and names that are not text, are
+        kept in `unreadable`.
         """
         self.unreadable = []
         prefix = len(self._prefix) + 1
@@ -80,7 +101,9 @@ class Folder:
                         status = item.stat()
                         key = item.path[prefix:].replace(os.sep, "/")
                         key.encode()  # a name that is not text cannot be kept or shown
-                        yield Entry(key, status.st_size, status.st_mtime_ns)
+                        yield Entry(key, status.st_size, stamp_of(status))
+                    elif item.is_symlink() and not os.path.exists(item.path):
+                        self._note(item.path[prefix:], "a link that leads nowhere just now")
                 except UnicodeEncodeError:
                     self._note(item.path[prefix:], "its name is not valid UTF-8")
                 except OSError as error:
@@ -112,8 +135,10 @@ class Folder:
 
         Raises
         ------
+        UnreachableError
+            If it cannot be looked at.
         ContentError
-            If it cannot be read, or is larger than 512 MiB.
+            If it is larger than 512 MiB.
         """
         # Joined as strings: on two cores the interpreter's lock is what is short.
         return read_file(f"{self._prefix}/{key}")
@@ -136,7 +161,7 @@ def _is_within(key: str, places: Collection[str]) -> bool:
 
 
 def read_file(path: str | Path) -> bytes:
-    """Content of a file of at most 512 MiB; raises ContentError with the reason."""
+    """Content of a file of at most 512 MiB; raises as `Folder.read` does."""
     try:
         with open(path, "rb", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -144,6 +169,6 @@ def read_file(path: str | Path) -> bytes:
                 raise ContentError(f"too large: {size >> 20} MiB, {MAX_BYTES >> 20} are allowed")
             return stream.readall()
     except FileNotFoundError as error:
-        raise ContentError("there is no such file") from error
+        raise UnreachableError("there is no such file") from error
     except OSError as error:
-        raise ContentError(f"cannot be read: {error.strerror}") from error
+        raise UnreachableError(f"cannot be read: {error.strerror}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 
 import numpy as np
@@ -128,8 +129,9 @@ def _changed_engine(
     return build_engine(store, settings)
 
 
-def clean(layout: Layout, revision: Revision) -> None:
-    """Remove files of other revisions; what a reader still holds goes the next time."""
+def clean(layout: Layout, revision: Revision) -> list[str]:
+    """Remove files of other revisions; those that a reader still holds, and go the next time."""
+    held = []
     keep = {revision.codes_file, f"encoder-{revision.fingerprint}", f"words-{revision.number}"}
     for path in layout.root.iterdir():
         if path.name in keep or not path.name.startswith(("codes-", "encoder-", "words-")):
@@ -139,10 +141,11 @@ def clean(layout: Layout, revision: Revision) -> None:
 
             shutil.rmtree(path, ignore_errors=True)
         else:
-            try:
+            with suppress(OSError):  # Windows does not remove what is mapped
                 path.unlink()
-            except OSError:  # Windows does not remove what is mapped
-                continue
+        if path.exists():
+            held.append(f"{path.name} cannot be removed")
+    return held
 
 
 def build_engine(store: Store, settings: Settings) -> tuple[Engine, Floats | None]:

@@ -20,7 +20,17 @@ import numpy as np
 
 from aesearch.errors import DamagedError, StorageError
 from aesearch.sources.base import Known
-from aesearch.storage.schema import SCHEMA, Item, KeptText, NewItem, Revision, Skipped
+from aesearch.storage.schema import (
+    CAUSES,
+    DECIDED,
+    REMOVED,
+    SCHEMA,
+    Item,
+    KeptText,
+    NewItem,
+    Revision,
+    Skipped,
+)
 from aesearch.types import Floats, Ids
 from aesearch.wording import counted
 
@@ -130,6 +140,7 @@ class Store:
         """Make all changes inside one: they come to stay together, or not at all."""
         with self._lock:
             try:
+                self._db.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten
                 self._db.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 raise StorageError(f"{self.path} cannot be written: {error}") from error
@@ -146,6 +157,29 @@ class Store:
                 if type(error) is sqlite3.DatabaseError:  # not its children: a malformed file
                     raise DamagedError(f"{self.path} cannot be read: {error}") from error
                 raise
+
+    def compact(self) -> bool:
+        """Write the file anew without what was removed, and empty the journal.
+
+        Returns
+        -------
+        bool
+            Whether that was possible: another process that reads holds on to the journal.
+
+        Raises
+        ------
+        StorageError
+            If the disk is full, or cannot be written; nothing was changed.
+        """
+        with self._lock:
+            try:
+                self._db.execute("VACUUM")
+                busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                raise StorageError(
+                    f"{self.path} cannot be written: {error}; nothing was changed"
+                ) from error
+            return not busy
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -214,15 +248,43 @@ class Store:
         )
         return {row[0]: Known._make(row[1:]) for row in rows}
 
-    def known_skipped(self) -> dict[str, Known]:
-        """Size and time of the skipped files by key, as `sources.compare` takes them."""
-        rows = self._rows("SELECT key, size, mtime_ns FROM skipped")
-        return {key: Known(size, mtime) for key, size, mtime in rows}
-
     def skipped(self) -> list[Skipped]:
         """The skipped files: those that are not in the index, and why."""
-        rows = self._rows("SELECT key, reason, ignored, size, mtime_ns FROM skipped ORDER BY key")
-        return [Skipped(k, r, bool(i), s, m) for k, r, i, s, m in rows]
+        cause, causes = "''", ""
+        if self._rows("SELECT 1 FROM sqlite_master WHERE name = 'causes'"):
+            cause, causes = "coalesce(cause, '')", "LEFT JOIN causes USING (key)"
+        rows = self._rows(
+            f"SELECT key, reason, ignored, size, mtime_ns, {cause} FROM skipped {causes} "
+            "ORDER BY key"
+        )
+        return [Skipped(k, r, bool(i), s, m, c) for k, r, i, s, m, c in rows]
+
+    def decided(self) -> dict[str, bool]:
+        """Keys of which a person decided, and no source: added or removed by hand.
+
+        Returns
+        -------
+        dict of str to bool
+            Whether `skipped` has a line for what the source has under this key.
+        """
+        sql = "SELECT key, 0 FROM items WHERE added <> 0"
+        noted = self._rows("SELECT key, 1 FROM skipped WHERE reason IN (?, ?)", DECIDED)
+        return {key: bool(number) for key, number in (*self._rows(sql), *noted)}
+
+    def removed_manually(self) -> list[str]:
+        """Keys of the source that were removed by hand, and stay away."""
+        return [
+            key for (key,) in self._rows("SELECT key FROM skipped WHERE reason = ?", (REMOVED,))
+        ]
+
+    def of_source(self, keys: Iterable[str]) -> dict[str, Known]:
+        """Size and time of those of some keys that the source has or had, items or skipped."""
+        wanted = list(keys)
+        rows = self._in("SELECT key, size, mtime_ns FROM skipped WHERE key IN ({})", wanted)
+        rows += self._in(
+            "SELECT key, size, mtime_ns FROM items WHERE added = 0 AND key IN ({})", wanted
+        )
+        return {key: Known(size, mtime) for key, size, mtime in rows}
 
     def items(self) -> Iterator[Item]:
         """All items in the order of their ids."""
@@ -431,10 +493,21 @@ class Store:
         self._db.executemany("DELETE FROM items WHERE key = ?", [(key,) for key in keys])
 
     def skip(self, files: Iterable[Skipped]) -> None:
-        """Note files as skipped."""
+        """Note files as skipped; what a person decided stays as it is noted (see `forget`)."""
+        files = list(files)
+        sql = f"SELECT key FROM skipped WHERE reason IN {DECIDED} AND key IN ({{}})"
+        decided = {key for (key,) in self._in(sql, [file.key for file in files])}
+        files = [file for file in files if file.key not in decided]
+        if not files:
+            return
         self._db.executemany(
             "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?)",
             [(f.key, f.reason, int(f.ignored), f.size, f.mtime_ns) for f in files],
+        )
+        self._db.execute(CAUSES)  # an index of an older version has no such table yet
+        self._db.executemany(
+            "INSERT OR REPLACE INTO causes VALUES (?, ?)",
+            [(f.key, f.cause) for f in files if f.cause],
         )
 
     def forget(self, keys: Iterable[str]) -> None:

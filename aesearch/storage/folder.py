@@ -14,18 +14,18 @@ from aesearch.inference.manifest import Manifest
 from aesearch.modalities import Modality
 from aesearch.settings import Settings
 from aesearch.sources.base import IN_MEMORY
-from aesearch.sources.folder import folder_names
+from aesearch.sources.folder import folder_names, is_passed_over
 from aesearch.storage.card import Card
-from aesearch.storage.commit import Edit, nothing, publish
+from aesearch.storage.commit import Edit, clean, nothing, publish
 from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
-from aesearch.storage.schema import Item, KeptText, Revision, Skipped
+from aesearch.storage.schema import DECIDED, Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import Snapshot, open_snapshot
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
-    from aesearch.storage.info import Drift, IndexInfo
+    from aesearch.storage.info import Drift, IndexInfo, SkippedFile
 
 
 class IndexFolder:
@@ -187,9 +187,21 @@ class IndexFolder:
         """Paths of the files of items by id; None of what was added without a file."""
         added, in_memory = self.store.added_manually(keys), self.card.source == IN_MEMORY
         return {
-            id: _path_of_added(key) if id in added else None if in_memory else self.path_of(key)
+            id: self._path_of_added(key)
+            if id in added
+            else None
+            if in_memory
+            else self.path_of(key)
             for id, key in keys.items()
         }
+
+    def _path_of_added(self, key: str) -> Path | None:
+        """Path of an item that was added manually: None under a key of the user's own."""
+        path = self.source / key  # of an absolute one, that
+        if Path(key).is_absolute():
+            return path
+        by_path = not self.is_tabular and is_passed_over(key) and path.is_file()
+        return path if by_path else None
 
     # -- the revision that is open ---------------------------------------------------------------
 
@@ -252,7 +264,7 @@ class IndexFolder:
 
     def info(self) -> IndexInfo:
         """Everything there is to know about it, of one revision."""
-        from aesearch.storage.info import IndexInfo, SkippedFile, drift_of
+        from aesearch.storage.info import IndexInfo, drift_of
 
         opened = self.snapshot()
         manifest, revision = opened.encoder.manifest, opened.revision
@@ -279,8 +291,15 @@ class IndexFolder:
             bytes_on_disk=self.layout.bytes_on_disk(),
             check=manifest.check,
             drift=str(drift) if drift else None,
-            skipped=[SkippedFile(f.key, f.reason, f.ignored) for f in self.skipped()],
+            skipped=self._skipped_files(),
         )
+
+    def _skipped_files(self) -> list[SkippedFile]:
+        from aesearch.storage.info import SkippedFile
+
+        files = self.skipped()
+        kept = self.ids_of(file.key for file in files if file.reason not in DECIDED)
+        return [SkippedFile(f.key, f.reason, f.ignored, f.key in kept) for f in files]
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else.
@@ -306,6 +325,25 @@ class IndexFolder:
             problems.append(stale)
         return problems
 
+    def compact(self) -> list[str]:
+        """Write the database anew without what was removed, and remove files of no use.
+
+        Returns
+        -------
+        list of str
+            What could not be done, a line each.
+
+        Raises
+        ------
+        StorageError
+            If the disk is full, or cannot be written; nothing is lost.
+        """
+        with hold(self.layout):  # which removes what a writer that was killed left
+            left = clean(self.layout, self.revision)
+            if not self.store.compact():
+                left.append("the journal of items.db is held by a process that reads")
+        return [f"{each}; stop what uses the index, and run again" for each in left]
+
     def close(self) -> None:
         """Close the database."""
         self.store.close()
@@ -319,9 +357,3 @@ def require_source(layout: Layout, card: Card, source: Path) -> None:
             f"{layout.root} is the index of {card.source}, not of {source}; name another place "
             "with --index"
         )
-
-
-def _path_of_added(key: str) -> Path | None:
-    """Path of an item that was added manually: its key, unless that is one of the user's own."""
-    path = Path(key)
-    return path if path.is_absolute() else None

@@ -61,11 +61,14 @@ class SkippedFile(NamedTuple):
     key, reason : str
     ignored : bool
         Whether that is no damage: it is no item of this kind, or was removed by the user.
+    kept : bool
+        Whether the index has it as it was before.
     """
 
     key: str
     reason: str
     ignored: bool
+    kept: bool = False
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ class Layout:
         return self.root / "write.json"
 
     @property
+    def reading(self) -> Path:
+        """What was read so far for an index that is not made yet."""
+        return self.root / "reading.db"
+
+    @property
     def training(self) -> Path:
         """Folder of a training that is not finished."""
         return self.root / "training"

@@ -62,6 +62,8 @@ def _sweep(layout: Layout) -> None:
     """Remove what a writer that was killed left half done."""
     for path in layout.root.glob(".*.json.*"):
         path.unlink(missing_ok=True)
+    if layout.exists():
+        layout.reading.unlink(missing_ok=True)
     if layout.training.exists() and not layout.plan.exists():
         import shutil
 

@@ -14,7 +14,8 @@ HOME_VARIABLE = "AESEARCH_HOME"
 
 def key_for(source: Path, path: Path) -> str:
     """Key of a file: relative inside the source, else absolute."""
-    absolute = path.resolve()
+    # A link to a file is that file's place in the source; one to a folder is the folder.
+    absolute = path.parent.resolve() / path.name if path.name.strip(".") else path.resolve()
     inside = absolute.is_relative_to(source)
     return (absolute.relative_to(source) if inside else absolute).as_posix()
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-SCHEMA = """
+# Reasons in `skipped` that a person decided: no look at the source changes them.
+REMOVED = "removed by hand"
+REPLACED = "what was added by hand has its key"
+DECIDED = (REMOVED, REPLACED)
+
+# Beside `skipped`, because older versions write into that without naming its columns.
+CAUSES = """
+CREATE TABLE IF NOT EXISTS causes (
+    key TEXT PRIMARY KEY REFERENCES skipped(key) ON DELETE CASCADE,
+    cause TEXT NOT NULL                -- unreachable, 'extra NAME', or 'version NUMBER' of aesearch
+);
+"""
+SCHEMA = f"""
 CREATE TABLE items (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
@@ -27,6 +39,7 @@ CREATE TABLE skipped (
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL
 );
+{CAUSES}
 CREATE TABLE texts (id INTEGER PRIMARY KEY REFERENCES items(id) ON DELETE CASCADE,
                     title TEXT NOT NULL, label TEXT NOT NULL,
                     body BLOB NOT NULL);  -- the plain text of a document, UTF-8, compressed (zlib)
@@ -104,13 +117,26 @@ class KeptText:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """One file that is not in the index, and why."""
+    """One file that is not in the index, or not as it is now, and why.
+
+    Attributes
+    ----------
+    key, reason : str
+    ignored : bool
+        Whether that is no damage.
+    size, mtime_ns : int
+        Of the file, as it was refused.
+    cause : str
+        What the reason depends on, which tells when to try again (`aesearch.ingest.causes`); ""
+        where an older version did not say.
+    """
 
     key: str
     reason: str
     ignored: bool
     size: int = 0
     mtime_ns: int = 0
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
+    from aesearch.ingest.spool import Spool
     from aesearch.modalities.texts.passages import Passage
     from aesearch.settings import Settings
     from aesearch.storage.database import Store
@@ -200,6 +201,8 @@ class Reading:
     by_hand : sequence of (NewItem, bytes)
         Items without a file, with what was kept of them.
     progress : callable
+    spool : Spool or None
+        Keeps what is read, so that an interrupted reading goes on.
     """
 
     source: Source
@@ -209,6 +212,7 @@ class Reading:
     features: Any = None
     by_hand: Sequence[tuple[NewItem, bytes]] = ()
     progress: Progress = silent
+    spool: Spool | None = None
 
     @classmethod
     def of(
@@ -219,6 +223,7 @@ class Reading:
         features: Any = None,
         by_hand: Sequence[tuple[NewItem, bytes]] = (),
         progress: Progress = silent,
+        spool: Spool | None = None,
     ) -> Reading:
         """Hold some entries out of training, and put these last.
 
@@ -229,12 +234,16 @@ class Reading:
         held_out = {e.key for e in entries if is_held_out(e.key, count)}
         ordered = sorted(entries, key=lambda e: (e.key in held_out, e.key))
         first = sum(e.key not in held_out for e in ordered)
-        return cls(source, ordered, first, settings, features, by_hand, progress)
+        return cls(source, ordered, first, settings, features, by_hand, progress, spool)
 
     def gather(
-        self, read: Read, keep: Callable[[Any], None], by_hand: Sequence[NewItem] = ()
+        self,
+        read: Read,
+        keep: Callable[[Any], None],
+        by_hand: Sequence[NewItem] = (),
+        features: Any = None,
     ) -> Gathered:
-        """Decode all entries; `keep` takes each sample.
+        """Decode all entries; `keep` takes each sample, which `read` makes with these features.
 
         Raises
         ------
@@ -244,7 +253,8 @@ class Reading:
         items = list(by_hand)
         skipped: list[Skipped] = []
         training = -1
-        for n, one in enumerate(decode(self.source, self.entries, read, self.progress)):
+        spool = self.spool and self.spool.begin(features)
+        for n, one in enumerate(decode(self.source, self.entries, read, self.progress, spool)):
             if n == self.first_held_out:
                 training = len(items)
             if one.sample is None:
@@ -292,6 +302,7 @@ def read_dataset(
     *,
     features: Any = None,
     progress: Progress = silent,
+    spool: Spool | None = None,
 ) -> Dataset:
     """Read a whole collection.
 
@@ -306,6 +317,8 @@ def read_dataset(
     features : Features, optional
         To read it with; by default they are chosen by a look at it.
     progress : callable
+    spool : Spool, optional
+        Keeps what is read.
 
     Raises
     ------
@@ -313,4 +326,4 @@ def read_dataset(
         If nothing in it can be read.
     """
     dataset: type[Dataset] = modality(kind).part("dataset")
-    return dataset.read(Reading.of(source, entries, settings, features, (), progress))
+    return dataset.read(Reading.of(source, entries, settings, features, (), progress, spool))

@@ -31,7 +31,9 @@ class ImageDataset(Dataset):
     @classmethod
     def read(cls, reading: Reading) -> Self:
         """Decode all pictures, on all cores."""
-        features: ImageFeatures = reading.features or probe(reading.source, reading.entries)
+        features: ImageFeatures = reading.features or probe(
+            reading.source, reading.entries, reading.spool
+        )
         count = len(reading.entries) + len(reading.by_hand)
         pixels = room((count, *features.shape), np.uint8)
         for row, (_, png) in enumerate(reading.by_hand):
@@ -43,7 +45,7 @@ class ImageDataset(Dataset):
             pixels[row] = sample
             row += 1
 
-        found = reading.gather(features.read, keep, [item for item, _ in reading.by_hand])
+        found = reading.gather(features.read, keep, [item for item, _ in reading.by_hand], features)
         found.require(reading.source, Images.noun)
         labels = reading.source.labels([item.key for item in found.items])
         return cls(*found, labels, features, pixels[: len(found.items)])

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aesearch.ingest.decode import decode_one
+from aesearch.ingest.decode import decode
 from aesearch.sources.base import Entry, Source
 
 if TYPE_CHECKING:
+    from aesearch.ingest.spool import Spool
     from aesearch.modalities.images.pixels import ImageFeatures
     from aesearch.types import Pixels
 
@@ -22,7 +23,7 @@ PROBED = 64
 LARGEST_SIDE, SIDE_OF_MANY, MANY = 64, 48, 50_000
 
 
-def probe(source: Source, entries: Sequence[Entry]) -> ImageFeatures:
+def probe(source: Source, entries: Sequence[Entry], spool: Spool | None = None) -> ImageFeatures:
     """Choose side and channels by a look at a few files.
 
     The side is the smallest of 16, 32, 48, 64 that the median picture reaches with its shorter
@@ -37,8 +38,8 @@ def probe(source: Source, entries: Sequence[Entry]) -> ImageFeatures:
     median = sorted(edges)[len(edges) // 2] if edges else largest
     side = next((side for side in SIDES if side >= median), largest)
     features = ImageFeatures(side=min(side, largest))
-    looked_at = [decode_one(source, entry, features.read).sample for entry in sample]
-    grey = [is_grey(pixels) for pixels in looked_at if pixels is not None]
+    looked_at = decode(source, sample, features.read, spool=spool and spool.begin(features))
+    grey = [is_grey(file.sample) for file in looked_at if file.sample is not None]
     return ImageFeatures(features.side, channels=1 if grey and all(grey) else 3)
 
 

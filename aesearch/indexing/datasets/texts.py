@@ -42,7 +42,7 @@ class TextDataset(Dataset):
         """Read all documents, and count their terms."""
         documents: list[Document] = []
         read = Texts().reader(reading.features, plain=reading.source.plain)
-        found = reading.gather(read, documents.append)
+        found = reading.gather(read, documents.append, (), reading.features)
         found.require(reading.source, Texts.noun)
         if len(found.items) < FEWEST_TO_FIT:  # nothing will be checked: no word stays unknown
             found = found._replace(training=len(found.items))

@@ -54,7 +54,7 @@ class VectorDataset(Dataset):
         for _, content in reading.by_hand:
             keep(features.read_row(content))
         read = Vectors().reader(features, plain=source.plain)
-        found = reading.gather(read, keep, [item for item, _ in reading.by_hand])
+        found = reading.gather(read, keep, [item for item, _ in reading.by_hand], features)
         _require(found, source)
         keys = [item.key for item in found.items]
         labels, fields = source.labels(keys), source.fields(keys)

@@ -74,6 +74,16 @@ class Images(Modality):
 
         return as_png(sample)
 
+    def packed(self, sample: Pixels) -> bytes:
+        """The pixels, a byte each."""
+        return sample.tobytes()
+
+    def unpacked(self, features: ImageFeatures, packed: bytes) -> Pixels:
+        """The pixels."""
+        import numpy as np
+
+        return np.frombuffer(packed, dtype=np.uint8).reshape(features.shape)
+
     def holds(self, array: Array) -> bool:
         """Whether it is a stack of pictures."""
         return array.ndim == 4 and array.dtype == "uint8" and array.shape[3] in (1, 3, 4)

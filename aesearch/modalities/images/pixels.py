@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from aesearch.errors import ContentError, NotAPictureError, ParameterError
+from aesearch.errors import ContentError, NotAPictureError, ParameterError, UnreachableError
 from aesearch.types import Pixels
 
 Content = bytes | str | Path | Image.Image | NDArray[Any]
@@ -176,11 +176,11 @@ def _explained(error: Exception, content: Content) -> ContentError:
     if isinstance(error, UnidentifiedImageError):
         return _unidentified(content)
     if isinstance(error, MemoryError):
-        return ContentError("too large for the memory that is free")
+        return UnreachableError("too large for the memory that is free")
     if isinstance(error, FileNotFoundError):
-        return ContentError("there is no such file")
+        return UnreachableError("there is no such file")
     if isinstance(error, OSError) and error.errno and error.strerror:
-        return ContentError(f"cannot be read: {error.strerror}")
+        return UnreachableError(f"cannot be read: {error.strerror}")
     return ContentError(f"damaged: {_reason(error)}")
 
 

@@ -102,6 +102,21 @@ class Texts(Modality):
 
         return suffix_of(old) == suffix_of(new)
 
+    def packed(self, sample: Document) -> bytes:
+        """The document as JSON."""
+        import json
+        from dataclasses import asdict
+
+        return json.dumps(asdict(sample)).encode()
+
+    def unpacked(self, features: Any, packed: bytes) -> Document:
+        """The document."""
+        import json
+
+        from aesearch.modalities.texts.extract import Document
+
+        return Document(**json.loads(packed))
+
     def blank(self, content: str | bytes | Path) -> Document | None:
         """A document without a word, for a text that has none."""
         from aesearch.modalities.texts.extract import Document

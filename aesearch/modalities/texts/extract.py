@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aesearch.errors import ContentError, NotADocumentError
+from aesearch.errors import ContentError, MissingExtraError, NotADocumentError, UnreachableError
 from aesearch.modalities.texts.charset import BINARY, decode, mark_of, refuse_binary, tidy
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _pdf_text(content: bytes) -> tuple[str, str]:
 
         import pypdf
     except ImportError as error:
-        raise ContentError("needs 'pip install aesearch[pdf]'") from error
+        raise MissingExtraError("needs 'pip install aesearch[pdf]'", "pdf") from error
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it says of each file what is odd in it
     title = ""
     try:
@@ -171,7 +171,7 @@ def _pdf_text(content: bytes) -> tuple[str, str]:
     except pypdf.errors.DependencyError as error:
         raise ContentError("is encrypted: pypdf needs 'pip install cryptography'") from error
     except MemoryError as error:
-        raise ContentError("too large for the memory that is free") from error
+        raise UnreachableError("too large for the memory that is free") from error
     except Exception as error:  # the package raises whatever a damaged file leads it to
         raise ContentError(f"damaged: {_reason(error)}") from error
     text = tidy("\n\n".join(pages))

@@ -87,6 +87,16 @@ class Vectors(Modality):
 
         return as_bytes(sample)
 
+    def packed(self, sample: Array) -> bytes:
+        """The numbers."""
+        from aesearch.modalities.vectors.features import as_bytes
+
+        return as_bytes(sample)
+
+    def unpacked(self, features: VectorFeatures, packed: bytes) -> Array:
+        """The numbers."""
+        return features.read_row(packed)
+
     def holds(self, array: Array) -> bool:
         """Whether it has rows of numbers."""
         return array.ndim == 2 and array.dtype.kind in "fiub"

@@ -1,0 +1,176 @@
+"""Content given by hand, under a key or by its path: added to an index, and taken out of it.
+
+What a person decided is theirs: a source that is synchronized neither replaces nor removes what was
+added under a key, nor brings back what was removed, until that is restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aesearch.errors import ContentError, ParameterError, UnknownKeyError
+from aesearch.ingest.arrival import encode
+from aesearch.sources.base import Known, as_key, as_line, digest_of, stamp_of
+from aesearch.sources.content import read_content
+from aesearch.sources.folder import is_walked
+from aesearch.storage.commit import NO_IDS
+from aesearch.storage.database import Store, is_valid_text
+from aesearch.storage.folder import IndexFolder
+from aesearch.storage.lock import hold
+from aesearch.storage.places import key_for
+from aesearch.storage.schema import REMOVED, REPLACED, NewItem, Skipped
+from aesearch.types import Ids
+
+Contents = Mapping[str, Any] | Mapping[int, Any] | Iterable[str | Path]
+
+
+def add(folder: IndexFolder, contents: Contents) -> list[str]:
+    """Add pictures or documents manually; see `Index.add`."""
+    with hold(folder.layout):  # from the start: a training may end, and bring another encoder
+        return _add(folder, contents)
+
+
+def _add(folder: IndexFolder, contents: Contents) -> list[str]:
+    modality, features = folder.modality, folder.snapshot().features
+    modality.warm_up()
+    by_path = not isinstance(contents, Mapping) and not folder.is_tabular
+    rows: list[NewItem] = []
+    samples: list[Any] = []
+    contents_kept: list[bytes] = []
+    for key, content in dict(_named(folder, contents)).items():
+        if not key or "\0" in key or not is_valid_text(key):
+            raise ContentError(f"{key!r} cannot be added: a key is text of at least one letter")
+        try:
+            sample, raw, path = read_content(modality, features, content)
+        except ContentError as error:
+            raise ContentError(f"'{key}' cannot be added: {error}") from error
+        mtime = stamp_of(path.stat()) if path is not None else 0
+        added = not (by_path and is_walked(folder.source, key))
+        rows.append(NewItem(key, len(raw), mtime, digest_of(raw), added))
+        samples.append(sample)
+        contents_kept.append(modality.as_kept(sample) if added else b"")
+    if not rows:
+        return []
+    encoded = encode(folder, samples)
+    rows = [
+        NewItem(r.key, r.size, r.mtime_ns, r.digest, r.added, float(error))
+        for r, error in zip(rows, encoded.errors, strict=True)
+    ]
+    theirs = [row.key for row in rows if row.added]
+
+    def edit(store: Store) -> tuple[Ids, Ids]:
+        notes = _notes(folder, theirs, REPLACED)
+        ids = store.put(rows, encoded.codes)
+        store.skip(notes)
+        store.put_contents(ids, contents_kept)
+        none = [""] * len(ids)
+        encoded.write(store, ids, none, none)
+        return ids, NO_IDS
+
+    folder.publish(edit)
+    return [row.key for row in rows]
+
+
+def _named(folder: IndexFolder, contents: Contents) -> Iterator[tuple[str, Any]]:
+    if isinstance(contents, Mapping):
+        for key, content in contents.items():  # rows have lines for keys, files their names
+            yield (as_line if folder.is_tabular else as_key)(key), content
+        return
+    if isinstance(contents, str | bytes | Path):
+        raise ParameterError(f"what is added are several; put one into a list: ['{contents!s}']")
+    for path in contents:
+        if not isinstance(path, str | Path):
+            raise ParameterError(
+                f"what has no path needs a key: add({{key: content}}); got {type(path).__name__}"
+            )
+        yield key_for(folder.source, Path(path)), Path(path)
+
+
+def _notes(folder: IndexFolder, keys: Sequence[str], reason: str) -> list[Skipped]:
+    """Lines for those of some keys under which the source has something, or had."""
+    there = folder.store.of_source(keys)
+    if not folder.is_tabular:
+        walked = [key for key in keys if key not in there and is_walked(folder.source, key)]
+        there |= dict.fromkeys(walked, Known(0, 0))
+    return [Skipped(key, reason, True, size, mtime) for key, (size, mtime, _) in there.items()]
+
+
+def remove(folder: IndexFolder, keys: list[str]) -> int:
+    """Remove items manually; see `Index.remove`."""
+    with hold(folder.layout):
+        ids = folder.store.ids_of(keys)
+        missing = [key for key in keys if key not in ids]
+        if missing:
+            raise UnknownKeyError(
+                f"there is no item '{missing[0]}' in {folder.name}; nothing was removed"
+            )
+        notes = _notes(folder, list(ids), REMOVED)
+
+        def edit(store: Store) -> tuple[Ids, Ids]:
+            store.remove(ids)
+            store.forget(ids)
+            store.skip(notes)
+            return NO_IDS, np.array(list(ids.values()), dtype=np.int64)
+
+        folder.publish(edit)
+    return len(ids)
+
+
+def restore(folder: IndexFolder, keys: list[str]) -> int:
+    """Let what was removed manually come back; see `Index.restore`."""
+    with hold(folder.layout):
+        removed = set(folder.store.removed_manually())
+        missing = [key for key in keys if key not in removed]
+        if missing:
+            raise UnknownKeyError(
+                f"'{missing[0]}' was not removed from {folder.name} by hand; nothing was restored"
+            )
+        with folder.store.transaction():
+            folder.store.forget(keys)
+    return len(set(keys))
+
+
+def items_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
+    """Keys of the items that words mean: each a key, the path of a file, or a glob of keys.
+
+    Raises
+    ------
+    UnknownKeyError
+        If one of them means none.
+    """
+    found: dict[str, None] = {}
+    for word in words:
+        ids = folder.ids_of(_as_keys(folder, word)).values() or folder.matching(word).tolist()
+        if not ids:
+            raise UnknownKeyError(f"there is no item '{word}' in {folder.name}")
+        found.update(dict.fromkeys(folder.keys_of(ids).values()))
+    return list(found)
+
+
+def removed_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
+    """Keys removed by hand that words mean, as `items_meant` reads them.
+
+    Raises
+    ------
+    UnknownKeyError
+        If one of them means none.
+    """
+    removed = folder.store.removed_manually()
+    found: dict[str, None] = {}
+    for word in words:
+        exact = [key for key in _as_keys(folder, word) if key in removed]
+        globs = (word.replace("[", "[[]"), word)  # brackets as letters, or as a choice of some
+        meant = exact or [key for key in removed if any(fnmatchcase(key, g) for g in globs)]
+        if not meant:
+            raise UnknownKeyError(f"nothing like '{word}' was removed from {folder.name} by hand")
+        found.update(dict.fromkeys(meant))
+    return list(found)
+
+
+def _as_keys(folder: IndexFolder, word: str) -> list[str]:
+    return [word] if folder.is_tabular else [word, key_for(folder.source, Path(word))]
