@@ -168,7 +168,7 @@ def index(
     """Learn from the pictures, documents or vectors in SOURCE and make them searchable.
 
     SOURCE is a folder of pictures, documents or .npy files, a table of documents or vectors (.csv,
-    .tsv, .jsonl, .parquet), an array of vectors or pictures (.npy, .npz), or - for standard input:
+    .tsv, .jsonl, .json, .parquet), an array of vectors or pictures (.npy, .npz), or - for standard input:
     one JSON object, or one document, a line.
 
     Run it again to bring the index up to date: new, changed, renamed and removed files, without

@@ -71,8 +71,8 @@ def build(
     Parameters
     ----------
     source : str, Path or ndarray
-        A folder; a table of documents or vectors (.csv, .tsv, .jsonl, .parquet); an array in a
-        file (.npy, .npz); '-' for standard input. Or an array itself: numbers of shape (n, d) are
+        A folder; a table of documents or vectors (.csv, .tsv, .jsonl, .json, .parquet); an array in
+        a file (.npy, .npz); '-' for standard input. Or an array itself: numbers of shape (n, d) are
         vectors, uint8 of shape (n, height, width, channels) are pictures. Nothing is written
         into it.
     path : str or Path, optional

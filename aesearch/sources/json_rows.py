@@ -21,7 +21,6 @@ MARK = "\ufeff"  # of UTF-8, where files were put together
 ARRAY = re.compile(r"\s*\[\s*[{\]]")
 KEPT = 1000  # characters before the place, for the indentation
 BETWEEN = re.compile(r"[\s,]*")
-NEXT_OBJECT = re.compile(r"[}\]]\s*,?\s*(?=\{)")
 DECODER = json.JSONDecoder(strict=False)  # takes control characters, which are tidied later
 
 
@@ -94,6 +93,8 @@ def json_values(pieces: Iterator[str], *, array: bool) -> Records:
         value = text.value()
         if isinstance(value, _Broken):
             yield Refused(number, value.reason, value.hides, _pairs(value.text), "item")
+            if text.at_end:
+                return
         elif isinstance(value, dict):
             yield Record(number, value, unit="item")
         else:
@@ -112,6 +113,7 @@ class _Text:
     def __init__(self, pieces: Iterator[str]) -> None:
         self.pieces, self.text, self.place = pieces, "", 0
         self.ended, self.broken = False, ""
+        self.first = ""  # name in the objects so far
 
     @property
     def now(self) -> str:
@@ -151,11 +153,11 @@ class _Text:
     def value(self) -> object:
         """The next value, or why there is none."""
         while True:
-            reason, behind = "", self.place + 1
+            reason = ""
             try:
                 value, end = DECODER.raw_decode(self.text, self.place)
             except json.JSONDecodeError as error:
-                reason, behind = f"is broken JSON: {error.msg}", max(error.pos, behind)
+                reason = f"is broken JSON: {error.msg}"
             except (ValueError, RecursionError) as error:
                 reason = f"is broken JSON: {error}"
             else:
@@ -163,7 +165,7 @@ class _Text:
                     return self._taken(value, end)
             if self.ended or (reason and len(self.text) - self.place > LONGEST_LINE):
                 begin = self.text[self.place : self.place + LOOKED_AT]
-                self._find_next(behind)
+                self._find_next()
                 return _Broken(self.broken or reason, True, begin)
             self.more()
 
@@ -173,19 +175,30 @@ class _Text:
             return _Broken(TOO_LARGE, False, self.text[begin : begin + LOOKED_AT])
         if NOT_UTF8.search(self.text, begin, end):
             return _Broken("is not UTF-8", False, self.text[begin : begin + LOOKED_AT])
+        if isinstance(value, dict):
+            self.first = next(iter(value), "")
         return value
 
-    def _find_next(self, behind: int) -> None:
-        """Go on where another object begins: in a tidy layout, as deep as the broken one."""
+    def _find_next(self) -> None:
+        """Go on where another object begins, if that is plain; else nowhere.
+
+        In a tidy layout it stands as deep as the broken one, in others it begins with the name that
+        the last one began with.
+        """
         line = self.text.rfind("\n", 0, self.place) + 1
         indent = self.text[line : self.place]
-        tidy = line and not indent.strip()
-        begins = re.compile(rf"\n{indent}(?=\{{)") if tidy else NEXT_OBJECT
-        self.place = behind
-        while (found := begins.search(self.text, self.place)) is None and not self.ended:
+        begins = rf',\s*(?=\{{\s*"{re.escape(self.first)}"\s*:)' if self.first else None
+        begins = rf"\n{indent}(?=\{{)" if line and not indent.strip() else begins
+        while begins is not None:
+            self.place += 1
+            if found := re.compile(begins).search(self.text, self.place):
+                self.place = found.end()
+                return
+            if self.ended:
+                break
             self.place = max(self.place, len(self.text) - KEPT)
             self.more()
-        self.place = found.end() if found else len(self.text)
+        self.place, self.ended = len(self.text), True
 
 
 def layout_of(head: str) -> str:

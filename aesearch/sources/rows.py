@@ -11,9 +11,11 @@ from typing import IO, Any, NamedTuple
 from aesearch.errors import ContentError, SourceError
 from aesearch.modalities.texts.charset import tidy
 from aesearch.sources.choosing import (
+    KEYS,
     SAMPLE,
     choose_columns,
     choose_text,
+    folded_names,
     numbered_columns,
     require_columns,
     usual_body,
@@ -301,7 +303,7 @@ def require_taken(place: str, columns: Sequence[str], taken: Taken, chosen: Colu
 
 def refuse_wrapped(place: str, columns: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> None:
     """Raise SourceError where all there is, is one object around a list of objects."""
-    if len(sample) != 1:
+    if len(sample) != 1 or folded_names(columns).keys() & {*KEYS}:  # which a row has, too
         return
     body = usual_body(columns)
     for name, value in sample[0].items():
