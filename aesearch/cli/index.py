@@ -168,8 +168,8 @@ def index(
     """Learn from the pictures, documents or vectors in SOURCE and make them searchable.
 
     SOURCE is a folder of pictures, documents or .npy files, a table of documents or vectors (.csv,
-    .tsv, .jsonl, .json, .parquet), an array of vectors or pictures (.npy, .npz), or - for standard input:
-    one JSON object, or one document, a line.
+    .tsv, .jsonl, .json, .parquet), an array of vectors or pictures (.npy, .npz), or - for standard
+    input: one JSON object, or one document, a line.
 
     Run it again to bring the index up to date: new, changed, renamed and removed files, without
     training. What cannot be read now stays as it was, and is tried again the next time. An
