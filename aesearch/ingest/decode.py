@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.ingest.causes import cause_of
@@ -18,8 +18,6 @@ from aesearch.types import Progress, silent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    from aesearch.ingest.spool import Spool
 
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
@@ -50,6 +48,16 @@ class Decoded:
         return Skipped(key, self.reason, self.ignored, size, mtime, self.cause)
 
 
+class Keeper(Protocol):
+    """What was decoded before, as `aesearch.ingest.spool.Spool` keeps it."""
+
+    def get(self, entry: Entry) -> Decoded | None:
+        """What was read of a file, if it looks as it did."""
+
+    def put(self, file: Decoded) -> None:
+        """Keep what was read of a file."""
+
+
 def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
     """Read, hash and decode one file; what is wrong with it is a reason, not an exception."""
     digest = b""
@@ -62,7 +70,7 @@ def decode_one(source: Source, entry: Entry, read: Read) -> Decoded:
         return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
 
 
-def _decode_anew(source: Source, entry: Entry, read: Read, spool: Spool | None) -> Decoded:
+def _decode_anew(source: Source, entry: Entry, read: Read, spool: Keeper | None) -> Decoded:
     """Decode one file, unless it was decoded before a run was interrupted."""
     if spool is None:
         return decode_one(source, entry, read)
@@ -78,7 +86,7 @@ def decode(
     entries: Sequence[Entry],
     read: Read,
     progress: Progress = silent,
-    spool: Spool | None = None,
+    spool: Keeper | None = None,
 ) -> Iterator[Decoded]:
     """Decode files in their order, in threads: Pillow releases the global interpreter lock.
 
@@ -89,7 +97,7 @@ def decode(
     read : callable
         Makes a sample of a content.
     progress : callable
-    spool : Spool, optional
+    spool : Keeper, optional
         Takes what is read, and gives what was read before.
     """
     from concurrent.futures import ThreadPoolExecutor

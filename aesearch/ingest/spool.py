@@ -10,6 +10,7 @@ import json
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,7 +53,7 @@ class Spool:
         self._db: sqlite3.Connection | None = None
         self._reading, self._features = b"", None
         self._known: dict[str, Known] = {}
-        self._pending: list[tuple[bytes, Decoded]] = []
+        self._pending: dict[tuple[bytes, str], Decoded] = {}
         self._usable = True
         self._written = time.monotonic()
 
@@ -67,14 +68,18 @@ class Spool:
 
     def get(self, entry: Entry) -> Decoded | None:
         """What was read of a file, if it looks as it did."""
-        known = self._known.get(entry.key)
+        which = self._reading, entry.key
+        with self._lock:
+            pending, known = self._pending.get(which), self._known.get(entry.key)
+        if pending is not None and pending.entry == entry:
+            return pending
         if known is None or (known.size, known.mtime_ns) != (entry.size, entry.mtime_ns):
             return None
         sql = "SELECT digest, sample, reason, ignored FROM files WHERE reading = ? AND key = ?"
-        which = self._reading, entry.key
         try:
             with self._lock:
-                assert self._db is not None
+                if self._db is None:  # the disk is full since
+                    return None
                 digest, packed, reason, ignored = self._db.execute(sql, which).fetchone()
             if packed is None:
                 return Decoded(entry, digest, None, reason, bool(ignored), THIS_VERSION)
@@ -87,7 +92,7 @@ class Spool:
         if file.sample is None and file.cause != THIS_VERSION:
             return
         with self._lock:
-            self._pending.append((self._reading, file))
+            self._pending[self._reading, file.entry.key] = file
             if time.monotonic() - self._written > PORTION:
                 self._write()
 
@@ -119,21 +124,28 @@ class Spool:
         return self._db
 
     def _write(self) -> None:
-        files, self._pending = self._pending, []
+        files, self._pending = self._pending, {}
         if not files or not self._usable:
             return
         try:
             db = self._opened()
             db.execute("BEGIN")
-            db.executemany(WRITE, map(self._row, files))
+            db.executemany(WRITE, map(self._row, files.items()))
             db.execute("COMMIT")
-        except (sqlite3.Error, OSError, ValueError):  # a full disk: the space is needed
+            own = [file.entry for (reading, _), file in files.items() if reading == self._reading]
+            self._known.update((key, Known(size, mtime)) for key, size, mtime in own)
+        except (
+            sqlite3.Error,
+            OSError,
+            ContentError,
+            ValueError,
+        ):  # a full disk: the space is needed
             self._usable = False
             self._drop()
         self._written = time.monotonic()
 
-    def _row(self, pending: tuple[bytes, Decoded]) -> tuple[Any, ...]:
-        reading, file = pending
+    def _row(self, pending: tuple[tuple[bytes, str], Decoded]) -> tuple[Any, ...]:
+        (reading, _), file = pending
         sample = None if file.sample is None else self._modality.packed(file.sample)
         return reading, *file.entry, file.digest, sample, file.reason, int(file.ignored)
 
@@ -146,4 +158,5 @@ class Spool:
         self._close()
         self._known = {}
         for path in (self.path, self.path.with_name(self.path.name + "-journal")):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
