@@ -204,6 +204,18 @@ def test_a_last_row_that_is_half_there(
     assert refused[0].hides
 
 
+def test_a_table_that_ends_within_its_last_text(tmp_path: Path) -> None:
+    cut = table()[: table().index(" about", 5000)]
+    index = synced(tmp_path / "a.csv", table(), cut, tmp_path / "index")
+    assert len(index) == COUNT
+    reason = "may be cut: the file ends within this line, as it did not before"
+    assert list(told(index).values()) == [reason]
+    index.close()
+    never = synced(tmp_path / "b.csv", table()[:-1], table()[:-1], tmp_path / "never")
+    assert told(never) == {}
+    never.close()
+
+
 @pytest.mark.parametrize("begin", [3000, 9000])
 def test_a_block_of_zero_bytes(tmp_path: Path, begin: int) -> None:
     content = table().encode()

@@ -89,6 +89,7 @@ def test_the_text_holds(tmp_path: Path) -> None:
         "quoted": True,
         "headed": True,
         "encoding": "",
+        "ends": True,
     }
 
 

@@ -25,6 +25,8 @@ class Taken:
         Whether its first line names the columns.
     encoding : str
         Of what is not UTF-8; "" where all was.
+    ends : bool
+        Whether the last line of a separated table had an end.
     """
 
     text: tuple[str, ...] = ()
@@ -36,6 +38,7 @@ class Taken:
     quoted: bool = True
     headed: bool = True
     encoding: str = ""
+    ends: bool = False
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Taken:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from aesearch.errors import ContentError
 from aesearch.modalities.texts.charset import LONGEST_LINE
-from aesearch.sources.lines import NOT_UTF8, ZERO_BLOCK, CutLine
+from aesearch.sources.lines import NOT_UTF8, ZERO_BLOCK, ZEROS, CutLine
 from aesearch.sources.record import Record, Records, Refused
 
 TOO_LARGE = f"is too large: {LONGEST_LINE >> 20} MiB are allowed"
@@ -41,7 +41,7 @@ def _row_of(number: int, line: str) -> Record | Refused:
     if isinstance(line, CutLine) or len(line) > LONGEST_LINE:
         return Refused(number, TOO_LARGE, values=_pairs(line))
     if ZERO_BLOCK in line:
-        return Refused(number, "holds a block of zero bytes", hides=True, values=_pairs(line))
+        return Refused(number, ZEROS, hides=True, values=_pairs(line))
     if not line.isascii() and NOT_UTF8.search(line):
         return Refused(number, "is not UTF-8", values=_pairs(line))
     try:
@@ -173,6 +173,8 @@ class _Text:
         begin, self.place = self.place, end
         if end - begin > LONGEST_LINE:
             return _Broken(TOO_LARGE, False, self.text[begin : begin + LOOKED_AT])
+        if self.text.find(ZERO_BLOCK, begin, end) >= 0:
+            return _Broken(ZEROS, True, self.text[begin : begin + LOOKED_AT])
         if NOT_UTF8.search(self.text, begin, end):
             return _Broken("is not UTF-8", False, self.text[begin : begin + LOOKED_AT])
         if isinstance(value, dict):

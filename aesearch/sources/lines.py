@@ -21,6 +21,7 @@ from aesearch.modalities.texts.charset import (
 ENOUGH = 4096  # bytes that tell an encoding, and what kind of table it is
 NULS = re.compile(rb"\0+")
 ZERO_BLOCK = "\0" * 64  # so many are a part of the file that was never written
+ZEROS = "holds a block of zero bytes"
 NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what stands for such bytes
 FEW = 0.1  # of the lines beyond ASCII
 UTF8 = "utf-8"

@@ -98,7 +98,11 @@ class Rows(Iterator[Row | Refused]):
         if form is None:
             return taken
         return replace(
-            taken, delimiter=form.delimiter, quoted=form.quoted, headed=form.headed is not False
+            taken,
+            delimiter=form.delimiter,
+            quoted=form.quoted,
+            headed=form.headed is not False,
+            ends=form.ended or form.ends,
         )
 
     def _again(self) -> Iterator[Record | Refused]:
@@ -323,6 +327,7 @@ def _known_form(chosen: Columns) -> tuple[Form, str]:
     headed = taken.headed if chosen.header is None else chosen.header
     wanted = (*(chosen.text or taken.text), chosen.key or taken.key, chosen.label or taken.label)
     form = Form(taken.delimiter, taken.quoted, headed, tuple(filter(None, wanted)))
+    form.ends = taken.ends
     return form, taken.encoding
 
 

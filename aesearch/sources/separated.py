@@ -13,7 +13,7 @@ from typing import Literal
 
 from aesearch.errors import ContentError
 from aesearch.modalities.texts.charset import LONGEST_LINE
-from aesearch.sources.lines import ZERO_BLOCK, CutLine
+from aesearch.sources.lines import ZERO_BLOCK, ZEROS, CutLine
 from aesearch.sources.record import Record, Records, Refused
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -41,6 +41,10 @@ class Form:
         Columns that must be there: where they are not, the delimiter is found out anew.
     tabs : bool
         Whether the file's name promises them.
+    ends : bool
+        Whether its last line had an end before: where it has none, the file breaks off.
+    ended : bool
+        Takes whether the last line that was read has one.
     """
 
     delimiter: str = ""
@@ -48,6 +52,8 @@ class Form:
     headed: bool | None = None
     wanted: tuple[str, ...] = ()
     tabs: bool = False
+    ends: bool = False
+    ended: bool = False
 
     @property
     def quoting(self) -> Literal[0, 3]:
@@ -166,6 +172,7 @@ class _Reading:
         # A generator that ended, as at the end of a quotation that never does, is not asked again.
         reader = self._reader(lines)
         while True:
+            self.form.ended = self._is_ended()
             lines.taken = []
             line = lines.number + 1
             try:
@@ -213,14 +220,18 @@ class _Reading:
         if any(isinstance(one, CutLine) for one in self.lines.taken):
             return self._too_large(line, values)
         if any(ZERO_BLOCK in field for field in fields):
-            return Refused(line, "holds a block of zero bytes", hides=True, values=values)
-        last = self.lines.taken[-1] if self.lines.taken else "\n"
-        if surplus < 0 and not last.endswith(("\n", "\r")):
+            return Refused(line, ZEROS, hides=True, values=values)
+        if not self._is_ended() and (surplus < 0 or self.form.ends):
             reason = f"has {len(fields)} fields, and the header {expected}: the file ends within it"
+            if surplus >= 0:
+                reason = "may be cut: the file ends within this line, as it did not before"
             return Refused(line, reason, hides=True, values=values)
         if not surplus and len(self.shapes) <= SHAPES:
             self.shapes.add(_shape(fields[0]))
         return Record(line, values, surplus)
+
+    def _is_ended(self) -> bool:
+        return not self.lines.taken or self.lines.taken[-1].endswith(("\n", "\r"))
 
     def _too_large(self, line: int, values: dict[str, str]) -> Refused:
         reason = f"is too large: {LONGEST_LINE >> 20} MiB are allowed"
@@ -232,6 +243,7 @@ class _Reading:
         """What becomes of a row with a quotation mark out of place, or that is too large."""
         taken = self.lines.taken
         first, rest = taken[0], taken[1:]
+        zeros = ZERO_BLOCK in first
         values = dict(zip(self.header, first.split(self.form.delimiter), strict=False))
         if not self.header:
             self.lines.back(rest)
@@ -241,13 +253,15 @@ class _Reading:
         elif "end of data" in str(error):
             if self._like_rows(rest):
                 self.lines.back(rest)
-                yield Refused(line, "opens a quotation that never ends", values=values)
+                reason = ZEROS if zeros else "opens a quotation that never ends"
+                yield Refused(line, reason, hides=zeros, values=values)
             else:
                 reason = f"opens a quotation that never ends, up to line {self.lines.number}"
                 yield Refused(line, reason, hides=True, values=values)
         elif rest and self._like_rows(rest + self.lines.ahead(SNIFFED)):
             self.lines.back(rest)
-            yield Refused(line, "opens a quotation that does not end in it", values=values)
+            reason = ZEROS if zeros else "opens a quotation that does not end in it"
+            yield Refused(line, reason, hides=zeros, values=values)
         else:
             self.lines.back(taken)
             yield self._lenient(line, values, len(taken))
