@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Self
+
 
 class AesearchError(Exception):
     """The root of the family; the command line prints it as one line and exits with 1."""
@@ -17,6 +20,16 @@ class SourceError(AesearchError):
 
 class ContentError(AesearchError):
     """One item cannot be read; the message says why."""
+
+    def told(self, message: str) -> Self:
+        """Return the same error with another message: which of several items it is, say."""
+        error = copy(self)
+        error.args = (message, *self.args[1:])
+        return error
+
+
+class EmptyContentError(ContentError, ParameterError):
+    """One item that was handed over holds nothing."""
 
 
 class UnreachableError(ContentError):
@@ -37,8 +50,11 @@ class MissingExtraError(ContentError):
     """
 
     def __init__(self, message: str, extra: str) -> None:
-        super().__init__(message)
+        super().__init__(message, extra)
         self.extra = extra
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class NotAPictureError(ContentError):

@@ -409,6 +409,34 @@ def test_compacting_removes_what_is_of_no_use(many: Path, tmp_path: Path) -> Non
     assert traces(place, SECRET) == []
 
 
+def test_the_encoder_forgets_words_of_removed_texts_alone(letters: Path, tmp_path: Path) -> None:
+    """Of a few texts it knows every word."""
+    (letters / "secret.txt").write_text(f"{SECRET} A mast and a harbour.")
+    with made(letters, tmp_path / "ix") as index:
+        before = index.revision.fingerprint
+        codes = dict(zip(*index.folder.store.codes(), strict=True))
+        assert index.compact() == []
+        assert index.revision.fingerprint == before  # nothing was removed
+        assert traces(tmp_path / "ix", SECRET)
+        index.remove(["secret.txt"])
+        assert index.compact() == []
+        assert traces(tmp_path / "ix", SECRET) == []
+        assert b"crown" not in (index.encoder.folder / "terms.txt").read_bytes()
+        assert index.revision.fingerprint != before
+        assert index.verify() == []
+        for id, code in zip(*index.folder.store.codes(), strict=True):
+            np.testing.assert_array_equal(code, codes[id])
+        own = codes[index.folder.id_of("3.txt")]
+        np.testing.assert_allclose(index.encode([make_text("sailing", 3)])[0], own, atol=1e-5)
+        assert index.explain("mast harbour crown", "3.txt").shared
+        assert index.compact() == []
+        again = index.revision.number
+        assert index.compact() == []
+        assert index.revision.number == again
+        (letters / "later.txt").write_text("A crown of the quetzal on a mast.")
+        assert index.sync()["new"] == 1
+
+
 def test_a_reader_that_holds_the_journal_is_named(many: Path, tmp_path: Path) -> None:
     place = tmp_path / "ix"
     made(many, place).close()

@@ -90,7 +90,7 @@ def test_what_is_not_there_cannot_be_explained(index: Index) -> None:
         index.explain("violin", "nothing")
     with pytest.raises(UnknownKeyError):
         index.explain_similar("nothing", "music/01.txt")
-    with pytest.raises(ContentError, match="the query is empty"):
+    with pytest.raises(ContentError, match="the text is empty"):
         index.explain(" ", "music/01.txt")
 
 

@@ -10,7 +10,7 @@ import pytest
 from vectors_ import make_vectors
 
 import aesearch
-from aesearch.errors import ContentError, ParameterError, UnknownKeyError
+from aesearch.errors import ParameterError, UnknownKeyError
 
 COUNT = 40
 
@@ -52,7 +52,7 @@ def test_what_is_added_needs_a_key_or_a_path(tmp_path: Path) -> None:
             index.add(make_vectors(2))  # type: ignore[arg-type]
         with pytest.raises(ParameterError, match=r"put one into a list: \['a.npy'\]"):
             index.add("a.npy")
-        with pytest.raises(ContentError, match="a key is text of at least one letter"):
+        with pytest.raises(ParameterError, match="of at least one letter"):
             index.add({"": make_vectors(1)[0]})
 
 

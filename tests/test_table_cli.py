@@ -143,7 +143,7 @@ def test_rows_without_key_label_or_columns(here: Path, monkeypatch: pytest.Monke
     lines = command("index", "-", "--index", "lines", "--budget", "0", "--json")
     assert json.loads(lines.out)["columns"] is None
     feed(monkeypatch, "a boat\na harbour\n")
-    assert "columns:" not in command("index", "-", "--index", "lines").out
+    assert "columns:" not in command("index", "-", "--index", "lines", "--replace").out
 
 
 def test_rows_that_repeat_a_key_are_counted_in_the_order_of_their_lines(here: Path) -> None:
@@ -229,12 +229,12 @@ def test_lines_of_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (made_now.code, made_now.err) == (0, "")
     assert command("query", "boat harbour", "-k", "1").out.endswith("\t2\n")
     feed(monkeypatch, "\n".join([*lines, "A boat and a harbour."]))
-    again = json.loads(command("index", "-", "--index", "lines", "--json").out)
+    again = json.loads(command("index", "-", "--index", "lines", "--replace", "--json").out)
     assert (again["new"], again["unchanged"], again["items"]) == (1, 4, 5)
     found = command("query", "boat harbour", "-k", "2").out.splitlines()
     assert {line.split("\t")[1] for line in found} == {"2", "5"}
     feed(monkeypatch, "")
-    empty = command("index", "-", "--index", "lines")
+    empty = command("index", "-", "--index", "lines", "--replace")
     assert empty.code == 1
     assert empty.err == "aesearch: standard input holds no rows\n"
     with Index(here / "indexes/lines") as index:

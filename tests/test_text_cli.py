@@ -84,7 +84,7 @@ def test_standard_input_is_a_text_or_a_file(home: Path, monkeypatch: pytest.Monk
     feed(monkeypatch, "")
     nothing = command("query", "-")
     assert (nothing.code, nothing.out) == (1, "")
-    assert nothing.err == "aesearch: the query is empty; give it some words\n"
+    assert nothing.err == "aesearch: the text is empty; give it some words\n"
 
 
 @pytest.mark.usefixtures("home")

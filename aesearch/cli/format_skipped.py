@@ -76,7 +76,7 @@ def describe_skipped(skipped: SkippedFiles, facts: IndexInfo) -> str:
         parts.append(describe_kept(skipped, thing))
     if skipped.ignored:
         what = counted(len(skipped.ignored), f"other {thing}")
-        parts.append(f"{what} (no {noun}{'s' * (len(skipped.ignored) != 1)}, or removed)")
+        parts.append(f"{what} (no {noun}{'s' * (len(skipped.ignored) != 1)}, or left out by hand)")
     return f"left out: {', '.join(parts)}; 'aesearch info {facts.path}' lists them"
 
 

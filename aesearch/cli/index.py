@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
+from aesearch.storage.folder import IndexFolder
 from aesearch.storage.info import IndexInfo
+from aesearch.storage.places import find
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 
 
 @click.command(short_help="Learn from what you have, or bring its index up to date.")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--index",
     "place",
@@ -69,6 +72,17 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     "remove",
     is_flag=True,
     help="Remove what is gone, even if it is more than 20 items and a tenth of them all.",
+)
+@click.option(
+    "--append/--replace",
+    default=None,
+    help="Of standard input: add it to what was read before, or put it in the place of that.",
+)
+@click.option(
+    "--moved-to",
+    type=click.Path(path_type=Path),
+    metavar="PLACE",
+    help="Instead of SOURCE: where it is now. Its items must be there.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
@@ -147,13 +161,15 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 @click.option("--seed", type=int, metavar="N", help="Seed of all random numbers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def index(
-    source: Path,
+    source: Path | None,
     place: str | None,
+    moved_to: Path | None,
     budget: str | None,
     retrain: bool,
     retry: bool,
     reread: bool,
     remove: bool,
+    append: bool | None,
     dry_run: bool,
     as_json: bool,
     max_memory: str | None,
@@ -176,6 +192,13 @@ def index(
     interrupted run goes on where it was. Nothing is written into SOURCE.
     """
     started = time.perf_counter()
+    if (source is None) == (moved_to is None):
+        raise click.UsageError("name the SOURCE, or by --moved-to where that of an index is now")
+    if moved_to is not None:
+        place = _moved(place, moved_to, dry_run=dry_run)
+        if dry_run:
+            return DONE
+    source = source or moved_to or Path()
     from aesearch.sources.columns import Columns
 
     header = False if no_header else None
@@ -213,6 +236,7 @@ def index(
             retry=retry,
             reread=reread,
             remove=remove,
+            append=append,
         )
     with opened:
         facts, drift = opened.info(), opened.drift()
@@ -243,6 +267,22 @@ def index(
 def _is_partial(counts: dict[str, int]) -> bool:
     """Whether items stay of which it is not known how they are."""
     return "missing" in counts or "unread" in counts
+
+
+def _moved(place: str | None, source: Path, *, dry_run: bool) -> str:
+    """Let a source be where it was moved to; the place of the index."""
+    from aesearch.ingest.moved import move
+
+    with closing(IndexFolder(find(place))) as folder:
+        found = move(folder, source, dry_run=dry_run)
+        items = counted(found.items, folder.modality.noun)
+        be = "would be" if dry_run else "is"
+        click.echo(
+            f"aesearch: note: {found.alike:,} of {items} are in {source}, which {be} the source of "
+            f"{folder.name} now",
+            err=True,
+        )
+        return str(folder.layout.root.absolute())
 
 
 def _print_forecast(found: Forecast, *, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from aesearch.errors import ContentError
 from aesearch.modalities import MODALITIES, Modality
 from aesearch.modalities import modality as modality_of
 from aesearch.search.index import Index
+from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import find
 from aesearch.wording import counted
 
@@ -105,11 +107,25 @@ def query(
     several = len(keys) + len(queries) > 1
     for answer in answers:
         print_answer(answer, format, several=several, tabular=tabular)
+    _note_missing_source(folder, answers)
     if sheet is not None and answers:
         _draw_sheet(answers, contents, sheet)
     if any(isinstance(result, _Failure) for result in results):
         return SOME_SKIPPED if answers else ERROR
     return DONE
+
+
+def _note_missing_source(folder: IndexFolder, answers: Sequence[Answer]) -> None:
+    """Say once where the paths that were printed lead nowhere."""
+    paths = any(hit.path for answer in answers for hit in answer.hits)
+    if not paths or folder.is_tabular or folder.source.exists():
+        return
+    click.echo(
+        f"aesearch: note: {folder.source} is not there any more, and the paths of hits lead "
+        "nowhere; if it moved: aesearch index --index "
+        f"{shlex.quote(str(folder.layout.root))} --moved-to PLACE",
+        err=True,
+    )
 
 
 class _Failure(NamedTuple):

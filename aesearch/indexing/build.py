@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,18 @@ from aesearch.errors import ParameterError
 from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.make import make
 from aesearch.indexing.preflight import counts_of_new, reopen, require_labels, wants_training
-from aesearch.indexing.request import Request
+from aesearch.indexing.request import Given, Request
 from aesearch.ingest.differences import SyncOptions
 from aesearch.ingest.update import synchronize
 from aesearch.search.index import Index
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.continued import Continued
 from aesearch.sources.table import used_columns
 from aesearch.storage.commit import nothing, publish
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
-from aesearch.types import Array, Progress, silent
+from aesearch.types import Progress, silent
 from aesearch.wording import counted
 
 
@@ -52,7 +53,7 @@ class Summary:
 
 
 def build(
-    source: str | Path | Array,
+    source: Given,
     path: str | Path | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     *,
@@ -65,19 +66,22 @@ def build(
     retry: bool = False,
     reread: bool = False,
     remove: bool = False,
+    append: bool | None = None,
 ) -> Index:
     """Make the index of pictures, documents or vectors, or bring it up to date, and open it.
 
     Parameters
     ----------
-    source : str, Path or ndarray
+    source : str, Path, ndarray, mapping or iterable
         A folder; a table of documents or vectors (.csv, .tsv, .jsonl, .json, .parquet); an array in
-        a file (.npy, .npz); '-' for standard input. Or an array itself: numbers of shape (n, d) are
-        vectors, uint8 of shape (n, height, width, channels) are pictures. Nothing is written
+        a file (.npy, .npz); '-' for standard input. Or what is in memory: an array or tensor, of
+        which numbers of shape (n, d) are vectors, and uint8 of shape (n, height, width, channels)
+        or (n, channels, height, width) pictures; or contents by their keys, or one after the
+        other: texts, pictures, vectors, bytes, open files, or Paths of files. Nothing is written
         into it.
     path : str or Path, optional
         Folder of the index, or a name in the home; by default ``indexes/<name of the source>``.
-        An array needs one.
+        What is in memory needs one.
     settings : Settings or mapping, optional
         Choices that hold from now on; a mapping changes only those it names, and so do the
         `parameters` in it.
@@ -90,7 +94,7 @@ def build(
         Of a table: which columns hold text or vector, key and label; by default those with the
         usual names.
     keys, labels : sequence, optional
-        Of the rows of an array; by default the keys are their numbers, from 0.
+        One for each of what is in memory; by default the keys are the numbers from 0.
     progress : callable, optional
         Called with a stage, what is done, and the total.
     retry : bool, default=False
@@ -101,6 +105,9 @@ def build(
     remove : bool, default=False
         Remove items even if more than 20, and more than a tenth, or all, seem to be gone; without
         it they stay, with a warning, as their disk may only be away.
+    append : bool, optional
+        Of standard input, where there is an index of such already: whether what is read is added to
+        it, equal keys replaced, or takes its place. Numbers of rows go on.
 
     Returns
     -------
@@ -124,11 +131,12 @@ def build(
         retry=retry,
         reread=reread,
         remove=remove,
+        append=append,
     )[0]
 
 
 def update(
-    source: str | Path | Array,
+    source: Given,
     path: str | Path | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     *,
@@ -141,6 +149,7 @@ def update(
     retry: bool = False,
     reread: bool = False,
     remove: bool = False,
+    append: bool | None = None,
 ) -> tuple[Index, Summary]:
     """Do what `build` does, and also tell what was done."""
     request = Request.of(
@@ -153,7 +162,7 @@ def update(
         keys=keys,
         labels=labels,
         progress=progress,
-        sync=SyncOptions(retry, reread, remove),
+        sync=SyncOptions(retry, reread, remove or append is False, append),
     )
     summary = Summary()
     if request.layout.exists():
@@ -174,6 +183,9 @@ def _brought_up_to_date(request: Request, summary: Summary) -> Index:
     try:
         before = folder.settings
         chosen = request.choices.over(before, folder.card.kind, retrain=request.retrain)
+        if request.sync.append:
+            source = Continued(request.source, folder.store.last_number)
+            request = replace(request, source=source)
         changes = synchronize(folder, request.progress, request.source, request.sync)
         summary.counts = changes.counts()
         _keep_columns(folder, request)

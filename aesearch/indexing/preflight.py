@@ -12,6 +12,7 @@ from aesearch.encoders.factory import require_folders
 from aesearch.errors import IndexExistsError, ParameterError, SourceError
 from aesearch.indexing.request import Choices, Request
 from aesearch.ingest.differences import SyncOptions, differences, tell_missing
+from aesearch.ingest.moved import require_source
 from aesearch.modalities import modality
 from aesearch.settings import FEWEST_TO_TRAIN, Settings
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
@@ -112,7 +113,7 @@ def reopen(request: Request) -> IndexFolder:
     """Open an index that there is, if it is that of this source."""
     folder = IndexFolder(request.layout.root)
     try:
-        folder.check_source(request.source.root)
+        require_source(folder, request.source.root, request.source)
         kind = request.source.kind
         chosen = request.choices.kind  # another one is refused by its name later
         if chosen in ("auto", folder.card.kind) and kind not in (None, folder.card.kind):

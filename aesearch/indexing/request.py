@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from aesearch._renamed import current_name
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
-from aesearch.errors import ParameterError, SourceError
+from aesearch.errors import IndexExistsError, ParameterError
 from aesearch.ingest.differences import SyncOptions
+from aesearch.ingest.moved import require_source
 from aesearch.modalities import modality
 from aesearch.settings import Settings, format_parameters, parse_seconds, plain
-from aesearch.sources.arrays import open_array
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
+from aesearch.sources.contents import open_given
 from aesearch.sources.open import open_source
 from aesearch.storage.card import Card
-from aesearch.storage.folder import require_source
+from aesearch.storage.folder import IndexFolder, refuse_inside
 from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for
-from aesearch.types import Array, Progress, silent
+from aesearch.types import Progress, silent
 
 NEED_TRAINING = ("encoder", "code_size", "seed", "parameters", "weighting", "vocabulary")
 
+Given = Any  # a path, or what `open_given` takes
 Wanted = Settings | Mapping[str, Any] | None
 
 
@@ -130,30 +131,50 @@ class Choices:
 
 
 def _opened(
-    source: str | Path | Array,
+    source: Given,
     path: str | Path | None,
     kind: str,
     columns: Columns | None,
     keys: Sequence[object] | None,
     labels: Sequence[object] | None,
+    sync: SyncOptions,
 ) -> tuple[Layout, Source]:
     """The place of an index, and its source."""
+    if sync.append is not None and str(source) != STANDARD_INPUT:
+        raise ParameterError(
+            "--append and --replace are for standard input; other sources are compared with their "
+            "index at each run, and 'add' takes what is in memory"
+        )
     if not isinstance(source, str | Path):
         if path is None:
-            raise ParameterError("an array has no name; give the index a place: build(array, path)")
-        return Layout(place_for(Path(), path)), open_array(_array(source), keys, labels)
+            raise ParameterError(
+                "what is in memory has no name; give the index a place: build(contents, path)"
+            )
+        return Layout(place_for(Path(), path)), open_given(source, keys, labels, kind)
     if keys is not None or labels is not None:
-        raise ParameterError(f"keys and labels go with an array; {source} has its own")
+        raise ParameterError(f"keys and labels go with what is in memory; {source} has its own")
     if str(source) == STANDARD_INPUT and path is None:
         raise ParameterError("what comes on standard input needs a place: --index NAME")
     layout = Layout(place_for(Path(source), path))
     if layout.exists():  # with what it knows already
         card = Card.read(layout.card)
-        if Path(source).exists() and not Path(source).is_dir():  # before its columns are looked for
-            require_source(layout, card, Path(source).resolve())
+        if str(source) == STANDARD_INPUT:
+            _require_way(layout, card, sync)
+        elif Path(source).is_file():  # before its columns are looked for
+            with closing(IndexFolder(layout.root)) as folder:
+                require_source(folder, Path(source).resolve())
         columns = (columns or Columns()).over(card.columns)
         kind = card.kind if kind == "auto" else kind
     return layout, open_source(source, columns or None, sys.stdin, kind)
+
+
+def _require_way(layout: Layout, card: Card, sync: SyncOptions) -> None:
+    """Refuse standard input where it is not said what becomes of what there is."""
+    if card.source == STANDARD_INPUT and sync.append is None:
+        raise IndexExistsError(
+            f"{layout.root} holds what was read from standard input before: --append adds to that "
+            "(equal keys are replaced), --replace puts what is read now in its place"
+        )
 
 
 def _is_forced(encoder: str) -> bool:
@@ -210,7 +231,7 @@ class Request:
     @classmethod
     def of(
         cls,
-        source: str | Path | Array,
+        source: Given,
         path: str | Path | None = None,
         settings: Wanted = None,
         *,
@@ -232,25 +253,11 @@ class Request:
         if seconds is not None and not 0 <= seconds < inf:
             raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
         choices = Choices.of(settings)
-        layout, opened = _opened(source, path, choices.kind, columns, keys, labels)
+        sync = sync or SyncOptions()
+        layout, opened = _opened(source, path, choices.kind, columns, keys, labels, sync)
         if seconds == 0 and _is_forced(choices.encoder):
             raise ParameterError(
                 "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
             )
-        if not opened.plain and layout.root.resolve().is_relative_to(opened.root):
-            raise SourceError(
-                f"the index {layout.root} would lie inside the source {opened.root}, where nothing "
-                "is written; name another place with --index"
-            )
-        sync = sync or SyncOptions()
+        refuse_inside(layout, opened)
         return cls(opened, layout, choices, seconds, retrain, progress, sync)
-
-
-def _array(rows: object) -> Array:
-    """Rows as an array."""
-    try:
-        return np.asarray(rows)
-    except ValueError:
-        raise SourceError(
-            "the rows of the array have different lengths; give numbers of shape (n, d)"
-        ) from None

@@ -44,11 +44,13 @@ def _add(folder: IndexFolder, contents: Contents) -> list[str]:
     contents_kept: list[bytes] = []
     for key, content in dict(_named(folder, contents)).items():
         if not key or "\0" in key or not is_valid_text(key):
-            raise ContentError(f"{key!r} cannot be added: a key is text of at least one letter")
+            raise ParameterError(
+                f"{key!r} in contents is no key: a key is text (UTF-8) of at least one letter"
+            )
         try:
             sample, raw, path = read_content(modality, features, content)
         except ContentError as error:
-            raise ContentError(f"'{key}' cannot be added: {error}") from error
+            raise error.told(f"'{key}' cannot be added: {error}") from error
         mtime = stamp_of(path.stat()) if path is not None else 0
         added = not (by_path and is_walked(folder.source, key))
         rows.append(NewItem(key, len(raw), mtime, digest_of(raw), added))
@@ -83,6 +85,8 @@ def _named(folder: IndexFolder, contents: Contents) -> Iterator[tuple[str, Any]]
         return
     if isinstance(contents, str | bytes | Path):
         raise ParameterError(f"what is added are several; put one into a list: ['{contents!s}']")
+    if not isinstance(contents, Iterable):
+        raise ParameterError(f"contents are paths, or contents by key; got {contents!r}")
     for path in contents:
         if not isinstance(path, str | Path):
             raise ParameterError(
@@ -147,7 +151,9 @@ def items_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
     for word in words:
         ids = folder.ids_of(_as_keys(folder, word)).values() or folder.matching(word).tolist()
         if not ids:
-            raise UnknownKeyError(f"there is no item '{word}' in {folder.name}")
+            raise UnknownKeyError(
+                f"there is no item '{word}' in {folder.name}; nothing was removed"
+            )
         found.update(dict.fromkeys(folder.keys_of(ids).values()))
     return list(found)
 
@@ -167,7 +173,10 @@ def removed_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:
         globs = (word.replace("[", "[[]"), word)  # brackets as letters, or as a choice of some
         meant = exact or [key for key in removed if any(fnmatchcase(key, g) for g in globs)]
         if not meant:
-            raise UnknownKeyError(f"nothing like '{word}' was removed from {folder.name} by hand")
+            raise UnknownKeyError(
+                f"nothing like '{word}' was removed from {folder.name} by hand; nothing was "
+                "restored"
+            )
         found.update(dict.fromkeys(meant))
     return list(found)
 

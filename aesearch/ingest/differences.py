@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -35,11 +35,15 @@ class SyncOptions:
         Whether every file is read, and not only those whose size or time stamp differ.
     remove : bool
         Whether items go however many seem to be gone.
+    append : bool or None
+        Whether the source holds only what is new, so that nothing else is gone. None where it was
+        not said: then standard input is not read into an index that exists.
     """
 
     retry: bool = False
     reread: bool = False
     remove: bool = False
+    append: bool | None = None
 
 
 def source_of(folder: IndexFolder) -> Source:
@@ -77,18 +81,17 @@ def differences(
             "Nothing was removed"
         )
     entries = entries if first is None else chain([first], entries)
-    decided, replaced = store.decided(), []
-
-    def undecided() -> Iterator[Entry]:
-        for entry in entries:
-            if entry.key not in decided:
-                yield entry
-            elif not decided[entry.key]:
-                replaced.append(entry)
-
+    decided = store.decided()
+    replaced: list[Entry] = []
+    entries = _undecided(entries, decided, replaced)
     skipped = [file for file in skipped if file.key not in decided]
+    if options.append:
+        added = {entry.key: entry for entry in entries}
+        entries = iter(added.values())
+        items = {key: item for key, item in items.items() if key in added}
+        skipped = [file for file in skipped if file.key in added]
     changes = compare(
-        undecided(),
+        entries,
         items,
         {file.key: Known(file.size, file.mtime_ns) for file in skipped},
         digest,
@@ -105,6 +108,17 @@ def differences(
     if not options.remove:
         _keep_many(changes, len(items))
     return changes
+
+
+def _undecided(
+    entries: Iterator[Entry], decided: Mapping[str, bool], replaced: list[Entry]
+) -> Iterator[Entry]:
+    """Pass on the files of which no person decided; `replaced` takes those not noted as such."""
+    for entry in entries:
+        if entry.key not in decided:
+            yield entry
+        elif not decided[entry.key]:
+            replaced.append(entry)
 
 
 def _is_retried(file: Skipped, source: Source, options: SyncOptions) -> bool:

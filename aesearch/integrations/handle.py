@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,12 @@ class Retrieved(NamedTuple):
     hit: Hit
     text: str
     metadata: dict[str, Any]
+
+
+def refuse_unknown(given: Mapping[str, Any], known: Collection[str], named: str) -> None:
+    """Raise ParameterError for what a pipeline hands over and nothing here knows."""
+    if unknown := sorted(set(given) - set(known)):
+        raise ParameterError(f"there is no argument '{unknown[0]}' here; choose {named}")
 
 
 class Handle:

@@ -1,4 +1,4 @@
-"""An index of documents as a Haystack component; needs ``aesearch[haystack]``."""
+"""An index as a Haystack retriever, or document store; needs ``aesearch[haystack]``."""
 
 # Haystack is an extra, and may not be there when types are checked.
 # mypy: disable-error-code="import-not-found"
@@ -9,11 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aesearch.errors import ParameterError
 from aesearch.integrations.handle import Handle
+from aesearch.integrations.shelf import Kept, Shelf
+from aesearch.search.hits import Among
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
+    from haystack.document_stores.errors import DuplicateDocumentError
+    from haystack.document_stores.types import DuplicatePolicy
+    from haystack.errors import FilterError
+    from haystack.utils.filters import document_matches_filter
 except ImportError as error:
     raise ImportError(
         "aesearch.integrations.haystack needs haystack-ai: pip install 'aesearch[haystack]'"
@@ -34,8 +42,8 @@ class AesearchRetriever:
         Path of the index or its name in the home; without one, the only one there is.
     top_k : int, default=10
         Documents wanted.
-    among : str, optional
-        Glob on keys; the search looks only at these.
+    among : str or list of str, optional
+        Globs on keys; the search looks only at these.
     threshold : float, optional
         Least score.
     hybrid : bool, optional
@@ -56,7 +64,7 @@ class AesearchRetriever:
         self,
         index: str | Path | None = None,
         top_k: int = 10,
-        among: str | None = None,
+        among: str | list[str] | None = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
     ) -> None:
@@ -110,3 +118,162 @@ class AesearchRetriever:
         """Close the index; it is opened again where it is needed."""
         if self._handle is not None:
             self._handle.close()
+
+
+class AesearchDocumentStore:
+    """Documents of a pipeline, kept on disk and searched by the embeddings that it gave them.
+
+    Documents without an embedding are kept too, and found by their ids and filters alone.
+
+    Parameters
+    ----------
+    index : str or Path
+        Path of the index or its name in the home; it is made with the first embedding, and opened
+        again where it is there.
+
+    Examples
+    --------
+    >>> store = AesearchDocumentStore("indexes/notes")                       # doctest: +SKIP
+    >>> AesearchEmbeddingRetriever(store).run(embedding, top_k=3)            # doctest: +SKIP
+    """
+
+    def __init__(self, index: str | Path) -> None:
+        self.index = index
+        self._shelf: Shelf | None = None
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where documents are; opened at the first use."""
+        if self._shelf is None:
+            self._shelf = Shelf(self.index)
+        return self._shelf
+
+    def count_documents(self) -> int:
+        """How many there are."""
+        return len(self.shelf)
+
+    def write_documents(
+        self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE
+    ) -> int:
+        """Keep documents; returns how many were written.
+
+        Raises
+        ------
+        DuplicateDocumentError
+            If an id is there already, unless `policy` says to skip or overwrite it; nothing is
+            written then.
+        """
+        if not isinstance(documents, list) or not all(isinstance(d, Document) for d in documents):
+            raise ValueError("documents must be a list of Document")
+        there = self.shelf.get([document.id for document in documents])
+        if there and policy in (DuplicatePolicy.NONE, DuplicatePolicy.FAIL):
+            raise DuplicateDocumentError(f"document '{next(iter(there))}' is there already")
+        if policy == DuplicatePolicy.SKIP:
+            documents = [document for document in documents if document.id not in there]
+        self.shelf.put({document.id: _kept(document) for document in documents})
+        return len(documents)
+
+    def delete_documents(self, document_ids: list[str]) -> None:
+        """Delete documents; ids that are not there are passed over."""
+        self.shelf.delete(document_ids)
+
+    def filter_documents(self, filters: dict[str, Any] | None = None) -> list[Document]:
+        """The documents that match filters, all without any."""
+        if filters and "operator" not in filters and "conditions" not in filters:
+            raise FilterError(f"a filter needs an operator; got {filters}")
+        everything = (_document(kept) for _, kept in self.shelf)
+        return [one for one in everything if not filters or document_matches_filter(filters, one)]
+
+    def search(
+        self,
+        embedding: list[float],
+        top_k: int = 10,
+        filters: dict[str, Any] | None = None,
+        among: Among = None,
+    ) -> list[Document]:
+        """The documents nearest to an embedding, each with its cosine as score, best first."""
+        if filters:
+            among = [document.id for document in self.filter_documents(filters)]
+        found = self.shelf.search(embedding, top_k, among)
+        return [_document(kept, score) for _, score, kept in found]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The store as Haystack writes it into a pipeline's file."""
+        config: dict[str, Any] = default_to_dict(self, index=str(self.index))
+        return config
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> AesearchDocumentStore:
+        """Make a store from what `to_dict` returned."""
+        store: AesearchDocumentStore = default_from_dict(cls, data)
+        return store
+
+    def close(self) -> None:
+        """Close the index; it is opened again where it is needed."""
+        if self._shelf is not None:
+            self._shelf.close()
+            self._shelf = None
+
+
+@component
+class AesearchEmbeddingRetriever:
+    """Find the documents of a store by an embedding.
+
+    Parameters
+    ----------
+    document_store : AesearchDocumentStore
+    top_k : int, default=10
+    filters : dict, optional
+        As `AesearchDocumentStore.filter_documents` takes them.
+    """
+
+    def __init__(
+        self,
+        document_store: AesearchDocumentStore,
+        top_k: int = 10,
+        filters: dict[str, Any] | None = None,
+    ) -> None:
+        if top_k < 1:
+            raise ParameterError(f"top_k must be at least 1; got {top_k}")
+        self.document_store, self.top_k, self.filters = document_store, top_k, filters
+
+    @component.output_types(documents=list[Document])
+    def run(
+        self,
+        query_embedding: list[float],
+        top_k: int | None = None,
+        filters: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Retrieve {'documents': [...]}, best first."""
+        wanted = self.top_k if top_k is None else top_k
+        chosen = self.filters if filters is None else filters
+        return {"documents": self.document_store.search(query_embedding, wanted, chosen)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The component as Haystack writes it into a pipeline's file."""
+        config: dict[str, Any] = default_to_dict(
+            self,
+            document_store=self.document_store.to_dict(),
+            top_k=self.top_k,
+            filters=self.filters,
+        )
+        return config
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> AesearchEmbeddingRetriever:
+        """Make a component from what `to_dict` returned."""
+        store = data["init_parameters"]["document_store"]
+        data["init_parameters"]["document_store"] = AesearchDocumentStore.from_dict(store)
+        retriever: AesearchEmbeddingRetriever = default_from_dict(cls, data)
+        return retriever
+
+
+def _kept(document: Document) -> Kept:
+    content: dict[str, Any] = document.to_dict(flatten=False)
+    content.pop("embedding")
+    return Kept(content, document.embedding)
+
+
+def _document(kept: Kept, score: float | None = None) -> Document:
+    vector = None if kept.vector is None else np.asarray(kept.vector).tolist()
+    return Document.from_dict({**kept.content, "embedding": vector, "score": score})

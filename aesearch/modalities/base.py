@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+from aesearch.errors import ParameterError
 
 if TYPE_CHECKING:
     from aesearch.types import Array, Bools, Floats
@@ -123,6 +125,24 @@ class Modality(ABC):
             If it cannot be read.
         """
 
+    def takes(self, content: Any) -> bool:
+        """Whether an object in memory is one item of this kind, and not several."""
+        return False
+
+    def as_content(self, content: Any, name: str) -> bytes:
+        """What a source in memory holds of one item: the bytes of a file, or plain text.
+
+        Raises
+        ------
+        ContentError
+            If it holds nothing that can be indexed.
+        ParameterError
+            If it is nothing of this kind.
+        """
+        if isinstance(content, bytes):
+            return content
+        raise ParameterError(f"'{name}' is no {self.noun}, but of type {type(content).__name__}")
+
     def questions(self, content: Any) -> Iterator[tuple[str, Any]]:
         """The queries that the content of one holds, each with what tells it from the others."""
         yield "", content
@@ -177,6 +197,10 @@ class Modality(ABC):
     def as_kept(self, sample: Any) -> bytes:
         """What the database keeps of an item that was added by hand; nothing by default."""
         return b""
+
+    def forgetful(self, features: Any, texts: Iterable[str]) -> Any | None:
+        """Features without the words that none of the texts left holds; None where all stay."""
+        return None
 
     @abstractmethod
     def packed(self, sample: Any) -> bytes:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from aesearch.modalities.texts.features import FORGOTTEN
 
 if TYPE_CHECKING:
     from aesearch.inference.encoder import FrozenEncoder
@@ -101,5 +104,6 @@ def explain(
 
 
 def _leading(features: TextFeatures, weights: NDArray[np.float32], top: int) -> tuple[Term, ...]:
-    order = np.argsort(-weights, kind="stable")[:top]
-    return tuple(Term(features.words[n], float(weights[n])) for n in order if weights[n] > 0)
+    order = np.argsort(-weights, kind="stable").tolist()
+    leading = (n for n in order if weights[n] > 0 and features.words[n] != FORGOTTEN)
+    return tuple(Term(features.words[n], float(weights[n])) for n in islice(leading, top))

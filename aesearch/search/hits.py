@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aesearch.errors import ParameterError
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from aesearch.modalities.texts.passages import Passage
     from aesearch.modalities.texts.snippets import Snippet
     from aesearch.types import Ids
+
+Among = str | PurePath | Iterable[str | PurePath] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ class Limits(NamedTuple):
     Attributes
     ----------
     k : int
-    among : str or None
-        Glob on keys.
+    among : tuple of str or None
+        Globs on keys; what one of them matches may be found.
     threshold : float or None
         Lowest score of a hit.
     hybrid : bool or None
@@ -74,7 +76,7 @@ class Limits(NamedTuple):
     """
 
     k: int
-    among: str | None = None
+    among: tuple[str, ...] | None = None
     threshold: float | None = None
     hybrid: bool | None = None
     only: Ids | None = None
@@ -83,7 +85,7 @@ class Limits(NamedTuple):
     def of(
         cls,
         k: int,
-        among: str | None = None,
+        among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
     ) -> Self:
@@ -95,8 +97,19 @@ class Limits(NamedTuple):
         """
         if not isinstance(k, Integral):
             raise ParameterError(f"k must be a whole number of at least 1; got {k!r}")
-        if among is not None and not isinstance(among, str):
-            raise ParameterError(f"among is a glob on keys, such as 'holiday/**'; got {among!r}")
         if threshold is not None and not isinstance(threshold, Real):
             raise ParameterError(f"threshold must be a number; got {threshold!r}")
-        return cls(int(k), among, threshold, hybrid)
+        return cls(int(k), _globs(among), threshold, hybrid)
+
+
+def _globs(among: Among) -> tuple[str, ...] | None:
+    if among is None:
+        return None
+    several = [among] if isinstance(among, str | PurePath) else among
+    if isinstance(several, Iterable):
+        globs = [glob.as_posix() if isinstance(glob, PurePath) else glob for glob in several]
+        if all(isinstance(glob, str) for glob in globs):
+            return tuple(globs)
+    raise ParameterError(
+        f"among is a glob on keys, such as 'holiday/**', or several of them; got {among!r}"
+    )

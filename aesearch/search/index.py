@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from numbers import Integral
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from aesearch.errors import ParameterError, UnsupportedError
+import numpy as np
+
+from aesearch.errors import ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.search.hits import Found, Hit, Limits
+from aesearch.modalities.given import as_given, is_one
+from aesearch.search.hits import Among, Found, Hit, Limits
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
 from aesearch.sources.base import as_key
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from aesearch.storage.snapshot import Snapshot
 
 TRIES = 5
-Key = str | int  # a row is named by its number in digits
+Key = str | PurePath | int  # a row is named by its number in digits
 Answer = TypeVar("Answer")
 
 
@@ -111,7 +114,9 @@ class Index:
         return self.folder.count()
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str | Integral) and bool(self.folder.ids_of([as_key(key)]))
+        return isinstance(key, str | PurePath | Integral) and bool(
+            self.folder.ids_of([as_key(key)])
+        )
 
     def __repr__(self) -> str:
         return f"<Index {self.name!r}: {len(self)} items>"
@@ -167,18 +172,42 @@ class Index:
         query = content if isinstance(content, Query) else self.ranker.query(content)
         return replace(query, literal=True) if literal else query
 
-    def encode(self, contents: Sequence[Any]) -> Floats:
-        """The codes of pictures, documents or vectors, unit length, of shape (n, code_size)."""
+    def encode(self, contents: Iterable[Any]) -> Floats:
+        """The codes of pictures, documents or vectors, unit length, of shape (n, code_size).
+
+        Raises
+        ------
+        ParameterError
+            If it is one, and not several.
+        ContentError
+            If one of them cannot be read, or holds no word that the code knows.
+        """
         snapshot = self.folder.snapshot()
-        samples = [self.prepare(content).sample for content in contents]
-        return snapshot.encoder.encode(snapshot.features.stack(samples))
+        queries = list(self._prepared(self._several(contents)))
+        rows = snapshot.features.stack([query.sample for query in queries])
+        empty = np.flatnonzero(self.folder.modality.is_empty(rows))
+        if len(empty):
+            with numbered(int(empty[0]), len(queries)):
+                raise ContentError("it holds no word that the code knows, so it has no code")
+        return snapshot.encoder.encode(rows)
+
+    def _several(self, contents: Iterable[Any]) -> list[Any]:
+        """Contents one after the other; of one alone, its letters or lines are not meant."""
+        given = as_given(contents)
+        one = is_one(given) or self.folder.modality.takes(given)
+        if one or isinstance(given, Mapping) or not isinstance(given, Iterable):
+            raise ParameterError(
+                f"contents are several; put a single one into a list (got one "
+                f"{type(contents).__name__})"
+            )
+        return list(given)
 
     def search(
         self,
         content: Any,
         k: int = 10,
         *,
-        among: str | None = None,
+        among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
     ) -> list[Hit]:
@@ -195,8 +224,8 @@ class Index:
             shape (size,), or the path or content of an .npy file of such.
         k : int, default=10
             Hits wanted; fewer come back where there are fewer items.
-        among : str, optional
-            Glob on keys, such as 'holiday/**'; the search looks only at these.
+        among : str, Path or sequence of these, optional
+            Globs on keys, such as 'holiday/**'; the search looks only at what one of them matches.
         threshold : float, optional
             Lowest score of a hit.
         hybrid : bool, optional
@@ -225,7 +254,7 @@ class Index:
         contents: Iterable[Any],
         k: int = 10,
         *,
-        among: str | None = None,
+        among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
     ) -> list[list[Hit]]:
@@ -243,7 +272,7 @@ class Index:
         list of list of Hit
             The hits of each, as `search` finds them one by one.
         """
-        return self._answers(list(contents), Limits.of(k, among, threshold, hybrid))
+        return self._answers(self._several(contents), Limits.of(k, among, threshold, hybrid))
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
         if not contents:
@@ -273,7 +302,7 @@ class Index:
         key: Key,
         k: int = 10,
         *,
-        among: str | None = None,
+        among: Among = None,
         threshold: float | None = None,
     ) -> list[Hit]:
         """Find the items most similar to one that is in the index; its file is not read.
@@ -453,6 +482,19 @@ class Index:
 
         return restore(self.folder, self._several_keys(keys))
 
+    def moved_to(self, place: str | Path) -> None:
+        """Let the folder or the file at another place be the source: where it was moved to.
+
+        Raises
+        ------
+        SourceError
+            If that does not hold the same items, by their keys, sizes and the content of a few;
+            then nothing is changed.
+        """
+        from aesearch.ingest.moved import move
+
+        move(self.folder, place)
+
     @staticmethod
     def _several_keys(keys: Iterable[Key]) -> list[str]:
         if isinstance(keys, str) or not isinstance(keys, Iterable):
@@ -501,9 +543,20 @@ class Index:
     def compact(self) -> list[str]:
         """Let nothing of what was removed stay in any file; returns what could not be done.
 
-        What the encoder has learned stays until it is trained anew: single words of documents.
+        The vocabulary of the encoder is that of the documents that are left; its weights, which
+        learned from others too, stay until it is trained anew.
+
+        Raises
+        ------
+        LockedError, StorageError
         """
-        return self.folder.compact()
+        from aesearch.ingest.compact import compact
+
+        return compact(self.folder)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        """Pickle the place: it is opened again where it is unpickled."""
+        return type(self), (self.folder.layout.root.resolve(),)
 
     def close(self) -> None:
         """Close the database."""

@@ -24,7 +24,7 @@ def numbered(number: int, count: int) -> Iterator[None]:
     except ContentError as error:
         if count == 1:
             raise
-        raise type(error)(f"query {number}, counted from 0: {error}") from error
+        raise error.told(f"query {number}, counted from 0: {error}") from error
 
 
 @dataclass

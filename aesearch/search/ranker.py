@@ -111,7 +111,10 @@ class Ranker:
         """The ids of the items that may be found, None for all of them."""
         if limits.only is not None or limits.among is None:
             return limits.only
-        return self.backend.matching(limits.among)
+        keys = self.backend.ids_of(limits.among)
+        exact = np.fromiter(keys.values(), dtype=np.int64, count=len(keys))
+        globs = [self.backend.matching(glob) for glob in limits.among if glob not in keys]
+        return np.unique(np.concatenate([exact, *globs]))
 
     # -- showing ---------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import xxhash
@@ -55,7 +55,9 @@ def as_line(value: object) -> str:
 
 
 def as_key(value: object) -> str:
-    """A key as it is looked up: text as it is, and 7 as '7', which `as_line` made of it."""
+    """A key as it is looked up: text as it is, a path with /, and 7 as '7', as `as_line` has it."""
+    if isinstance(value, PurePath):
+        return value.as_posix()
     return value if isinstance(value, str) else as_line(value)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aesearch.modalities import Features, Modality
+from aesearch.modalities.given import as_given
 from aesearch.sources.folder import read_file
 
 
@@ -35,6 +36,7 @@ def read_content(modality: Modality, features: Features, content: Any) -> Conten
     ContentError
         If it cannot be read.
     """
+    content = as_given(content)
     path = modality.path_of(content)
     if path is None:
         return Content(*modality.sample(features, content), None)

@@ -271,6 +271,13 @@ class Store:
         noted = self._rows("SELECT key, 1 FROM skipped WHERE reason IN (?, ?)", DECIDED)
         return {key: bool(number) for key, number in (*self._rows(sql), *noted)}
 
+    def last_number(self) -> int | None:
+        """The highest number that is a key, of an item or a skipped row; None without one."""
+        keys = "SELECT key FROM items UNION ALL SELECT key FROM skipped"
+        is_number = "key NOT GLOB '*[^0-9]*' AND length(key) BETWEEN 1 AND 18"
+        highest = self._rows(f"SELECT max(CAST(key AS INTEGER)) FROM ({keys}) WHERE {is_number}")
+        return None if highest[0][0] is None else int(highest[0][0])
+
     def removed_manually(self) -> list[str]:
         """Keys of the source that were removed by hand, and stay away."""
         return [

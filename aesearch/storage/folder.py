@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aesearch.errors import IndexExistsError, UnknownKeyError
+from aesearch.errors import IndexExistsError, SourceError, UnknownKeyError
 from aesearch.inference.manifest import Manifest
 from aesearch.modalities import Modality
 from aesearch.settings import Settings
-from aesearch.sources.base import IN_MEMORY
+from aesearch.sources.base import IN_MEMORY, Source
 from aesearch.sources.folder import folder_names, is_passed_over
 from aesearch.storage.card import Card
 from aesearch.storage.commit import Edit, clean, nothing, publish
@@ -348,6 +348,15 @@ class IndexFolder:
         """Close the database."""
         self.store.close()
         self._opened = None
+
+
+def refuse_inside(layout: Layout, source: Source) -> None:
+    """Raise SourceError if an index would lie inside its source."""
+    if not source.plain and layout.root.resolve().is_relative_to(source.root):
+        raise SourceError(
+            f"the index {layout.root} would lie inside the source {source.root}, where nothing "
+            "is written; name another place with --index"
+        )
 
 
 def require_source(layout: Layout, card: Card, source: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,17 @@ from contextlib import contextmanager
 from aesearch.errors import LockedError, StorageError
 from aesearch.storage.layout import Layout, write_atomically
 
+# Threads of one process wait for each other; a process that was forked has only its own.
+_TURNS: dict[str, threading.RLock] = {}
+if hasattr(os, "register_at_fork"):  # which Windows lacks
+    os.register_at_fork(after_in_child=_TURNS.clear)
+
 
 @contextmanager
 def hold(layout: Layout) -> Iterator[None]:
     """Hold the lock of an index; the system lets go of it when the process dies.
+
+    Another thread of this process waits until the lock is free.
 
     Raises
     ------
@@ -24,6 +32,12 @@ def hold(layout: Layout) -> Iterator[None]:
     StorageError
         If the folder cannot be written.
     """
+    with _TURNS.setdefault(os.path.realpath(layout.root), threading.RLock()), _held(layout):
+        yield
+
+
+@contextmanager
+def _held(layout: Layout) -> Iterator[None]:
     from filelock import FileLock, Timeout  # a tenth of a cold query, which never locks
 
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os.path import splitext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +18,9 @@ SUFFIXES = (
     *(".tiff", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".ico"),
     *(".icns", ".pcx", ".sgi", ".qoi"),
 )
+
+
+CHANNELS = (1, 3, 4)
 
 
 class Images(Modality):
@@ -47,6 +50,12 @@ class Images(Modality):
         """Whether a file has the name of a picture, whatever it holds."""
         return splitext(name)[1].lower() in SUFFIXES
 
+    def looks_like(self, content: bytes, name: str) -> bool:
+        """Whether it begins as a picture does."""
+        from aesearch.modalities.images.pixels import looks_like_picture
+
+        return looks_like_picture(content[:16])
+
     def path_of(self, content: Content) -> Path | None:
         """The path that a text or a path is; a picture itself has none."""
         return Path(content) if isinstance(content, str | Path) else None
@@ -55,8 +64,25 @@ class Images(Modality):
         self, features: ImageFeatures, content: Content, name: str = ""
     ) -> tuple[Pixels, bytes]:
         """The small square of a picture, and its file's bytes or those of the square."""
-        pixels = features.transform(content)
+        pixels = features.transform(_channels_last(content))
         return pixels, content if isinstance(content, bytes) else pixels.tobytes()
+
+    def takes(self, content: Any) -> bool:
+        """Whether it is an opened picture, or an array of one."""
+        if hasattr(content, "getexif"):
+            return True
+        axes: Sequence[int] = getattr(content, "shape", ())
+        return len(axes) == 2 or (len(axes) == 3 and (axes[2] in CHANNELS or axes[0] in CHANNELS))
+
+    def as_content(self, content: Any, name: str) -> bytes:
+        """The file, or the picture as PNG."""
+        if not self.takes(content):
+            return super().as_content(content, name)
+        import numpy as np
+
+        from aesearch.modalities.images.pixels import as_png, open_picture
+
+        return as_png(np.asarray(open_picture(_channels_last(content))))
 
     def describe_input(self, config: Mapping[str, Any]) -> str:
         """The size in pixels."""
@@ -93,3 +119,12 @@ class Images(Modality):
         from aesearch.modalities.images.pixels import load_all_formats
 
         load_all_formats()
+
+
+def _channels_last(content: Content) -> Content:
+    """An array (channels, height, width), as torch has it, with the channels last."""
+    import numpy as np
+
+    if not isinstance(content, np.ndarray) or content.ndim != 3 or content.shape[2] in CHANNELS:
+        return content
+    return content.transpose(1, 2, 0) if content.shape[0] in CHANNELS else content

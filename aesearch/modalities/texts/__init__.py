@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aesearch.errors import ContentError, ParameterError
+from aesearch.errors import ContentError, EmptyContentError, ParameterError
 from aesearch.modalities.base import Modality, Read
 from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.extract import Document
+    from aesearch.modalities.texts.features import TextFeatures
     from aesearch.sparse import SparseRows
     from aesearch.types import Array, Bools, Floats
 
@@ -68,13 +69,29 @@ class Texts(Modality):
 
         if isinstance(content, str):
             if not content.strip():
-                raise ContentError("the query is empty; give it some words")
+                raise EmptyContentError("the text is empty; give it some words")
             return Document(content, ""), content.encode(errors="replace")
         if not isinstance(content, bytes):
             raise ParameterError(
                 f"a document is text, bytes or a Path; got {type(content).__name__}"
             )
         return extract(content, name), content
+
+    def takes(self, content: Any) -> bool:
+        """Whether it is text."""
+        return isinstance(content, str)
+
+    def as_content(self, content: Any, name: str) -> bytes:
+        """The text, its title before it where it does not begin so."""
+        if not isinstance(content, str):
+            from aesearch.modalities.texts.extract import extract
+
+            read = extract(super().as_content(content, name), name)
+            begins = read.text.lstrip().startswith(read.title)
+            content = read.text if begins else f"{read.title}\n\n{read.text}"
+        if not content.strip():
+            raise ContentError("it is empty")
+        return str(content).encode(errors="replace")
 
     def reader(self, features: Any, *, plain: bool) -> Read:
         """What takes the text out of a file; of a row, the text as it is."""
@@ -101,6 +118,10 @@ class Texts(Modality):
         from aesearch.modalities.texts.extract import suffix_of
 
         return suffix_of(old) == suffix_of(new)
+
+    def forgetful(self, features: TextFeatures, texts: Iterable[str]) -> TextFeatures | None:
+        """Features whose vocabulary is that of the texts left; None where all of it stays."""
+        return features.without_unused(texts)
 
     def packed(self, sample: Document) -> bytes:
         """The document as JSON."""

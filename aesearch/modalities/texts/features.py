@@ -35,6 +35,7 @@ TERMS, WEIGHTS = "terms.txt", "term-weights.f32"
 RETRAIN = "'aesearch index SOURCE --retrain' makes a new encoder"
 MIN_DOCUMENTS = 2  # a term of one document alone connects it to none
 FEW_DOCUMENTS = 50  # among so few, such terms are most of what there is
+FORGOTTEN = " "  # in the place of a term that only removed texts held: no token is like it
 REMEMBERED = 1 << 20  # spellings of which the column is remembered
 BLOCK = 256  # texts counted at once
 MOST_SPELLINGS = 2**31 - 1
@@ -200,6 +201,22 @@ class TextFeatures:
                 f"counts have {counts.width} columns, these features {len(self.terms)} terms"
             )
         return replace(self, weighting=weighting, weights=_global_weights(weighting, counts))
+
+    def without_unused(self, texts: Iterable[str]) -> TextFeatures | None:
+        """Features of the same columns without the terms that no text holds; None if all are held.
+
+        Codes of the texts stay what they are: their columns say nothing of these terms.
+        """
+        used = np.zeros(len(self.terms), dtype=bool)
+        used[self.count(texts).indices] = True
+        used |= np.array([term == FORGOTTEN for term in self.terms], dtype=bool)
+        if used.all():
+            return None
+        terms, words = (
+            tuple(name if use else FORGOTTEN for name, use in zip(names, used, strict=True))
+            for names in (self.terms, self.words)
+        )
+        return replace(self, terms=terms, words=words)
 
     def term_numbers(self, text: str) -> list[tuple[int, int, int]]:
         """Return (column, start, end) of each known term in a text: it is text[start:end]."""

@@ -50,6 +50,10 @@ class Vectors(Modality):
         """The path that a text or a path is; a vector itself has none."""
         return Path(content) if isinstance(content, str | Path) else None
 
+    def takes(self, content: Any) -> bool:
+        """Whether it is one row of numbers."""
+        return getattr(content, "ndim", 0) == 1 and content.dtype.kind in "fiub"
+
     def questions(self, content: Content) -> Iterator[tuple[str, Any]]:
         """The rows of a file of several vectors, each a query; else the content itself."""
         from aesearch.modalities.vectors.features import rows_of

@@ -1,0 +1,59 @@
+"""What a program hands over: tensors, open files, buffers and the like become what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aesearch.errors import ContentError
+
+
+def as_given(content: Any) -> Any:
+    """Return content as the modalities take it.
+
+    Parameters
+    ----------
+    content : object
+        A tensor, a Series or what else can be an array becomes one; an open file or a buffer
+        becomes bytes. Everything else is returned as it is.
+
+    Raises
+    ------
+    ContentError
+        If an open file cannot be read, or is closed.
+    """
+    if isinstance(content, str | bytes | Path | np.ndarray | Mapping):
+        return str(content) if isinstance(content, np.str_) else content
+    if isinstance(content, bytearray | memoryview):
+        return bytes(content)
+    if callable(getattr(content, "read", None)):
+        return _read(content)
+    if callable(getattr(content, "detach", None)):  # a tensor, on whatever device
+        return np.asarray(content.detach().cpu())
+    if hasattr(content, "tobytes") and hasattr(content, "getexif"):  # a picture of Pillow
+        return content
+    if hasattr(content, "__array__"):
+        return np.asarray(content)
+    if isinstance(content, list | tuple) and content and all(map(_is_number, content)):
+        return np.asarray(content)
+    return content
+
+
+def is_one(content: Any) -> bool:
+    """Whether it is one item of whatever kind, and not several."""
+    return isinstance(content, str | bytes | Path) or hasattr(content, "getexif")
+
+
+def _read(file: Any) -> bytes | str:
+    try:
+        content: bytes | str = file.read()
+    except (OSError, ValueError) as error:
+        raise ContentError(f"the file cannot be read: {error}") from error
+    return content
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
