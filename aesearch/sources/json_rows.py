@@ -19,6 +19,7 @@ PAIR = re.compile(r'"([^"\\]{1,100})"\s*:\s*("(?:[^"\\]|\\.){0,1000}"|[-\w.+]{1,
 LOOKED_AT = 64 << 10  # characters of a broken row in which its key may be
 MARK = "\ufeff"  # of UTF-8, where files were put together
 ARRAY = re.compile(r"\s*\[\s*[{\]]")
+MOST_REPAIRS = 100  # of one file: behind so many broken objects nothing is read
 KEPT = 1000  # characters before the place, for the indentation
 BETWEEN = re.compile(r"[\s,]*")
 DECODER = json.JSONDecoder(strict=False)  # takes control characters, which are tidied later
@@ -113,6 +114,7 @@ class _Text:
     def __init__(self, pieces: Iterator[str]) -> None:
         self.pieces, self.text, self.place = pieces, "", 0
         self.ended, self.broken = False, ""
+        self.repairs = 0
         self.first = ""  # name in the objects so far
 
     @property
@@ -164,7 +166,7 @@ class _Text:
                 if end < len(self.text) or self.ended:  # a number may go on
                     return self._taken(value, end)
             if self.ended or (reason and len(self.text) - self.place > LONGEST_LINE):
-                begin = self.text[self.place : self.place + LOOKED_AT]
+                begin = self.text[self.place : self.place + LOOKED_AT // 16]
                 self._find_next()
                 return _Broken(self.broken or reason, True, begin)
             self.more()
@@ -172,11 +174,11 @@ class _Text:
     def _taken(self, value: object, end: int) -> object:
         begin, self.place = self.place, end
         if end - begin > LONGEST_LINE:
-            return _Broken(TOO_LARGE, False, self.text[begin : begin + LOOKED_AT])
+            return _Broken(TOO_LARGE, False, self.text[begin : begin + LOOKED_AT // 16])
         if self.text.find(ZERO_BLOCK, begin, end) >= 0:
-            return _Broken(ZEROS, True, self.text[begin : begin + LOOKED_AT])
+            return _Broken(ZEROS, True, self.text[begin : begin + LOOKED_AT // 16])
         if NOT_UTF8.search(self.text, begin, end):
-            return _Broken("is not UTF-8", False, self.text[begin : begin + LOOKED_AT])
+            return _Broken("is not UTF-8", False, self.text[begin : begin + LOOKED_AT // 16])
         if isinstance(value, dict):
             self.first = next(iter(value), "")
         return value
@@ -187,10 +189,12 @@ class _Text:
         In a tidy layout it stands as deep as the broken one, in others it begins with the name that
         the last one began with.
         """
-        line = self.text.rfind("\n", 0, self.place) + 1
+        line = self.text.rfind("\n", max(0, self.place - KEPT), self.place) + 1
+        self.repairs += 1
         indent = self.text[line : self.place]
         begins = rf',\s*(?=\{{\s*"{re.escape(self.first)}"\s*:)' if self.first else None
         begins = rf"\n{indent}(?=\{{)" if line and not indent.strip() else begins
+        begins = begins if self.repairs < MOST_REPAIRS else None
         while begins is not None:
             self.place += 1
             if found := re.compile(begins).search(self.text, self.place):
