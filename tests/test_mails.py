@@ -151,9 +151,10 @@ def test_hostile_heads_take_no_time(head: str, name: str) -> None:
 
 
 def message(number: int, more: str = "") -> str:
+    animals = ("dolphins", "whales", "seals", "otters", "orcas")[number]
     return (
         f"From a@example.org Thu Jan  1 00:00:0{number} 2024\nFrom: a@example.org\nSubject: s\n"
-        f"Message-ID: <m{number}@example.org>\n\nwhales number {number}\nFrom here on{more}\n\n"
+        f"Message-ID: <m{number}@example.org>\n\n{animals} number {number}\nFrom here on{more}\n\n"
     )
 
 

@@ -149,7 +149,8 @@ def test_an_index_remembers_its_columns(tmp_path: Path) -> None:
     assert index.sync()["changed"] == 1
     assert index.text_of("c0").text == "A violin."
     index.close()
-    again = made(path, tmp_path / "index", columns=Columns(("text",)))
+    with pytest.warns(UserWarning, match="look the same"):
+        again = made(path, tmp_path / "index", columns=Columns(("text",)))
     kept = json.loads((tmp_path / "index/index.json").read_text())["columns"]
     assert kept == {"text": ["text"], "key": "id", "label": "topic"}
     assert again.text_of("c0").text == "always the same words"

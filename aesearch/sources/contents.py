@@ -59,6 +59,11 @@ class MemorySource:
             digest.update(b"\0" + self._labels.get(key, "").encode(errors="replace"))
             yield Entry(key, len(content), digest.intdigest() >> 1)
 
+    def unseen(self, keys: Sequence[str]) -> list[str]:
+        """Those of some keys that are there, and could not be read."""
+        refused = {key for key, _ in self.unreadable}
+        return [key for key in keys if key in refused]
+
     def read(self, key: str) -> bytes:
         """The content of a key; raises ContentError."""
         if key not in self._contents:
