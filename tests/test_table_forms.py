@@ -167,6 +167,19 @@ def test_a_line_that_is_not_utf_8(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "a.jsonl", raw)[3] == Row("3", "Café 3")  # all of it is in Latin-1
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_json_array_in_another_encoding(tmp_path: Path, indent: int | None) -> None:
+    texts = [f"Das Café schließt um {n}, Vögel, Öl" if n % 2 else f"words {n}" for n in range(20)]
+    items = [{"id": n, "text": text} for n, text in enumerate(texts)]
+    raw = json.dumps(items, ensure_ascii=False, indent=indent).encode("latin-1")
+    assert [row.text for row in rows_of(tmp_path / "a.json", raw)] == texts  # type: ignore[union-attr]
+    # One in UTF-8 with a damaged item is not in Latin-1.
+    raw = json.dumps(items, ensure_ascii=False, indent=indent).encode()
+    rows = rows_of(tmp_path / "a.json", raw.replace(b"um 7, V\xc3", b"um 7, V\xff"))
+    assert [row.reason for row in rows if isinstance(row, Refused)] == ["is not UTF-8"]
+    assert len(rows) == 20
+
+
 def test_lines_in_two_encodings(tmp_path: Path) -> None:
     lines = [f"{n},Das Café schließt um {n}\n" for n in range(40)]
     raw = b"id,text\n" + b"".join(

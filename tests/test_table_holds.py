@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from texts_ import made
 
 from aesearch.errors import SourceError
+from aesearch.indexing.build import build
+from aesearch.modalities.notes import collected_notes
 from aesearch.search.index import Index
 from aesearch.sources.columns import Columns, Taken
 
@@ -120,6 +123,40 @@ def test_delimiter_and_encoding_hold(tmp_path: Path) -> None:
     write(path, rows, "\t", "utf-8")  # written anew: the columns are there, and so are the rows
     assert index.sync()["unchanged"] == 40
     index.close()
+
+
+def test_an_encoding_that_a_user_names_holds(tmp_path: Path) -> None:
+    texts = [f"Ключ номер {n} {'лежит' if n % 2 else 'потерян'}" for n in range(12)]
+    rows = [["id", "text"], *([f"K{n}", text] for n, text in enumerate(texts))]
+    path = write(tmp_path / "a.csv", rows, encoding="cp1251")
+    with build(path, tmp_path / "i", {"encoding": "cp866"}, budget=0) as index:
+        assert index.text_of("K7").text == texts[7].encode("cp1251").decode("cp866")
+    assert taken_by(tmp_path / "i")["encoding"] == ""
+    with build(path, tmp_path / "i", budget=0) as index:  # it is kept
+        assert index.text_of("K7").text == texts[7].encode("cp1251").decode("cp866")
+    with (
+        collected_notes() as notes,
+        build(path, tmp_path / "i", {"encoding": "cp1251"}, budget=0) as index,
+    ):
+        assert index.text_of("K7").text == texts[7]
+        assert not notes
+    with collected_notes() as notes, build(path, tmp_path / "j", budget=0) as index:
+        assert index.text_of("K7").text == texts[7]
+        assert dict(notes) == {"encoding guessed: cp1251": 1}
+
+
+@pytest.mark.parametrize("lines", ["{}", '{{"id": "{}", "text": "{}"}}'])
+def test_an_encoding_that_is_named_of_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str
+) -> None:
+    texts = [f"Ключ номер {n} {'лежит' if n % 2 else 'потерян'}" for n in range(12)]
+    text = "".join(lines.format(*[one] * lines.count("{}")) + "\n" for one in texts)
+    for encoding in ("cp866", "utf-16-be"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode(encoding))))
+        place = tmp_path / encoding
+        with build("-", place, {"encoding": encoding}, budget=0) as index:
+            kept = [text.text for _, text in index.folder.store.documents()]
+            assert sorted(kept) == sorted(texts)
 
 
 def test_a_column_that_vanished_is_an_error(tmp_path: Path) -> None:

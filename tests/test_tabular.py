@@ -157,6 +157,17 @@ def test_an_index_remembers_its_columns(tmp_path: Path) -> None:
     again.close()
 
 
+def test_rows_that_are_called_as_pages_are(tmp_path: Path) -> None:
+    rows = [{**row, "id": f"scan.tif#{number}"} for number, row in enumerate(table_rows(2), 1)]
+    path = write_table(tmp_path / "a.csv", rows)
+    index = made(path, tmp_path / "index", columns=COLUMNS)
+    assert index.sync()["unchanged"] == 8
+    write_table(path, rows[:-1])
+    counts = index.sync()
+    assert (counts["removed"], counts["unchanged"]) == (1, 7)
+    index.close()
+
+
 def test_wrong_columns_change_nothing(tmp_path: Path) -> None:
     path = write_table(tmp_path / "a.csv", table_rows(2))
     made(path, tmp_path / "index", columns=COLUMNS).close()

@@ -76,7 +76,7 @@ def test_keys_and_labels_are_one_for_each_row(tmp_path: Path) -> None:
         made(tmp_path / "a.npz", tmp_path / "ix")
     with pytest.raises(ParameterError, match="got '5'"):
         made(rows, tmp_path / "ix", keys=5)
-    with pytest.raises(SourceError, match="rows of the array have different lengths"):
+    with pytest.raises(ParameterError, match="vectors have 1 to 2 dimensions"):
         made([[1.0, 2.0], [3.0]], tmp_path / "ix")
     names = np.array([f"n{number}".encode() for number in range(40)])
     np.savez(tmp_path / "b.npz", vectors=rows, keys=names)

@@ -105,7 +105,7 @@ def test_keys_of_your_own(rows: Rows, tmp_path: Path) -> None:
         built(rows, tmp_path / "other", keys=["a", "b"])
     with pytest.raises(ParameterError, match="give the index a place"):
         aesearch.build(rows)
-    with pytest.raises(ParameterError, match="keys and labels go with an array"):
+    with pytest.raises(ParameterError, match="keys and labels go with what is in memory"):
         aesearch.build(tmp_path, keys=keys)
 
 

@@ -115,7 +115,7 @@ def open_given(
         )
     if not isinstance(contents, np.ndarray):
         contents = [as_given(content) for content in contents]
-    if isinstance(contents, np.ndarray) and contents.dtype.kind not in "OUSTV":
+    if isinstance(contents, np.ndarray) and _is_of_rows(contents):
         contents = _as_pictures(contents)
         if not (contents.ndim == 4 and contents.dtype.kind == "f"):
             return open_array(contents, keys, labels)
@@ -185,6 +185,12 @@ def _kind_of(content: Any, name: str) -> str:
         f"'{name}' is {what}; what is indexed are texts, pictures, vectors, bytes, open files or "
         "Paths"
     )
+
+
+def _is_of_rows(array: Array) -> bool:
+    """Whether it is one array, of numbers if any, and not a row of things such as texts."""
+    kind = array.dtype.kind
+    return kind not in "OUSTV" or (kind != "O" and array.ndim != 1)
 
 
 def _is_row(content: Any) -> bool:
