@@ -27,3 +27,8 @@ def by_suffix(names: Iterable[str]) -> str:
     parts = [f"{number:,} {kind}" for kind, number in kinds.most_common(KINDS)]
     rest = kinds.total() - sum(number for _, number in kinds.most_common(KINDS))
     return ", ".join([*parts, f"{rest:,} more"] if rest else parts)
+
+
+def clipped(word: str, most: int = 60) -> str:
+    """A word, of a long one its beginning."""
+    return word if len(word) <= most else f"{word[: most - 3]}..."

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from texts_ import reason, text_of
 
-from aesearch.errors import ContentError, ParameterError
+from aesearch.errors import ParameterError, SourceError
 from aesearch.indexing.build import build
 from aesearch.modalities.notes import collected_notes
-from aesearch.modalities.texts.charset import decoded_lines
 from aesearch.modalities.texts.extract import extract
 from aesearch.settings import Settings
+from aesearch.sources.rows import Row, read_table
 
 SHORT = [
     ("La sœur de mon père est arrivée hier.", "cp1252"),
@@ -135,7 +135,8 @@ def test_the_encoding_is_kept(tmp_path: Path) -> None:
     folder = tmp_path / "texts"
     folder.mkdir()
     for number in range(4):
-        (folder / f"{number}.txt").write_bytes(f"Ключ номер {number} лежит".encode("cp866"))
+        text = f"Ключ номер {number} {'лежит' if number % 2 else 'потерян'}"
+        (folder / f"{number}.txt").write_bytes(text.encode("cp866"))
     with (
         collected_notes() as notes,
         build(folder, tmp_path / "i", {"encoding": "IBM866"}, budget=0),
@@ -154,7 +155,7 @@ def test_guesses_are_noted_with_their_number(tmp_path: Path) -> None:
     folder = tmp_path / "texts"
     folder.mkdir()
     for number in range(3):
-        text = f"На столе лежала книга номер {number}"
+        text = f"На столе лежала {('книга', 'газета', 'тетрадь')[number]} номер {number}"
         (folder / f"{number}.txt").write_bytes(text.encode("cp1251"))
     with collected_notes() as notes, build(folder, tmp_path / "i", budget=0):
         assert dict(notes) == {"encoding guessed: cp1251": 3}
@@ -166,10 +167,10 @@ def test_lines_in_an_encoding_that_is_named_or_guessed(encoding: str) -> None:
     if encoding == "cp1251":
         text = "Первая строка\nи вторая строка\n"
     for chosen in ("", encoding):
-        lines = list(decoded_lines(io.BytesIO(text.encode(encoding)), chosen))
-        assert "".join(lines).split() == text.split(), chosen
+        rows = list(read_table(None, io.BytesIO(text.encode(encoding)), encoding=chosen))
+        assert [row.text for row in rows if isinstance(row, Row)] == text.splitlines(), chosen
 
 
 def test_lines_that_are_no_text() -> None:
-    with pytest.raises(ContentError, match="binary"):
-        list(decoded_lines(io.BytesIO(bytes(range(256)) * 9)))
+    with pytest.raises(SourceError, match="binary"):
+        read_table(None, io.BytesIO(bytes(range(256)) * 9))

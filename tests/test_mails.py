@@ -11,6 +11,7 @@ from texts_ import text_of
 from aesearch.errors import SourceError
 from aesearch.indexing.build import build
 from aesearch.modalities.texts.extract import extract
+from aesearch.sources import mailbox
 from aesearch.sources.open import open_source
 
 HEAD = "From: Ann Example <ann@example.org>\nSubject: s\nMIME-Version: 1.0\n"
@@ -151,9 +152,10 @@ def test_hostile_heads_take_no_time(head: str, name: str) -> None:
 
 
 def message(number: int, more: str = "") -> str:
+    animals = ("dolphins", "whales", "seals", "otters", "orcas")[number]
     return (
         f"From a@example.org Thu Jan  1 00:00:0{number} 2024\nFrom: a@example.org\nSubject: s\n"
-        f"Message-ID: <m{number}@example.org>\n\nwhales number {number}\nFrom here on{more}\n\n"
+        f"Message-ID: <m{number}@example.org>\n\n{animals} number {number}\nFrom here on{more}\n\n"
     )
 
 
@@ -192,6 +194,24 @@ def test_messages_keep_their_keys(tmp_path: Path) -> None:
     }
     with build(box, tmp_path / "i", budget=0) as index:
         assert {item.key for item, _ in index.folder.store.documents()} == set(after)
+
+
+def test_messages_of_a_mailbox_that_cannot_be_read_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mails" / "old"
+    folder.mkdir(parents=True)
+    (folder / "in.mbox").write_text("".join(map(message, range(3))))
+    (folder / "note.txt").write_text("From here we went on.\n")
+    with build(folder.parent, tmp_path / "i", budget=0) as index:
+        with monkeypatch.context() as patch:
+            patch.setattr(mailbox, "MOST_BYTES", 10)
+            counts = index.sync()
+        assert (counts["removed"], counts["unread"], counts["unchanged"]) == (0, 3, 1)
+        skipped = {file.key: file.reason for file in index.folder.skipped()}
+        assert skipped == {"old/in.mbox": "too large: 0 MiB, 0 are allowed"}
+        assert index.sync()["unchanged"] == 4
+        assert not index.folder.skipped()
 
 
 def test_messages_without_an_id_of_their_own(tmp_path: Path) -> None:

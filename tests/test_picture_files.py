@@ -191,6 +191,27 @@ def test_smaller_copies_of_a_page_are_none(tmp_path: Path) -> None:
     assert [suffix for suffix, _ in read.more] == ["#3"]
 
 
+def test_pages_in_a_folder_that_cannot_be_listed_stay(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "all").mkdir()
+    scans.rename(tmp_path / "all" / "scans")
+    photo(10).save(tmp_path / "all" / "other.png")
+    listed = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if str(path).endswith("scans"):
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    with aesearch.build(tmp_path / "all", tmp_path / "index", budget=0) as index:
+        count = len(index)
+        monkeypatch.setattr(os, "scandir", scandir)
+        counts = index.sync()
+        assert (counts["removed"], counts["unread"], counts["unchanged"]) == (0, count - 1, 1)
+        assert len(index) == count == 11
+
+
 def test_more_pages_than_are_taken_are_said(monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.setattr(opening, "MOST_PAGES", 4)
     monkeypatch.setattr("aesearch.modalities.images.pixels.MOST_PAGES", 4)

@@ -301,7 +301,7 @@ def test_a_file_that_cannot_be_examined_stays(notes: Path, monkeypatch: pytest.M
     def noting(folder: Folder) -> Any:
         for entry in walk(folder):
             if entry.key == key:
-                folder._note(f"{folder.root}/{key}", "cannot be examined: Input/output error")
+                folder._note(str(folder.path(key)), "cannot be examined: Input/output error")
             else:
                 yield entry
 

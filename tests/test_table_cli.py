@@ -92,7 +92,7 @@ def test_rows_that_cannot_be_used(here: Path) -> None:
     assert made_now.code == 3
     assert (
         "left out: 1 row with the key of an earlier row, which was kept (line 4 has the key 'c0' "
-        "of line 2), 1 row that could not be read; 'aesearch info "
+        "of line 2), 1 row that could not be read (line 6 has no text in 'body'); 'aesearch info "
     ) in made_now.out
     told = command("info").out
     assert "\n1 row with the key of an earlier row, which was kept\n  line 4: " in told

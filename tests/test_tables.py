@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from aesearch.errors import ParameterError, SourceError
-from aesearch.sources import records as tables
+from aesearch.sources import json_rows, lines, separated
 from aesearch.sources.record import Refused
 from aesearch.sources.records import is_table
 from aesearch.sources.rows import Row, columns_of, read_table
@@ -53,9 +53,13 @@ def test_tables_by_their_suffix() -> None:
         "x/e.jsonl.gz",
         "f.ndjson.gz",
         "g.csv.gz",
+        "h.json",
+        "i.csv.bz2",
+        "j.jsonl.xz",
+        "k.tsv.zst",
     ):
         assert is_table(name)
-    for name in ("a.txt", "b.json", "c.gz", "csv", "d.csv.zip"):
+    for name in ("a.txt", "b.json.zip", "c.gz", "csv", "d.csv.zip"):
         assert not is_table(name)
 
 
@@ -138,8 +142,8 @@ def test_an_odd_letter_far_behind(tmp_path: Path) -> None:
         ({"Title": "T", "Abstract": "a", "URL": "u"}, ("Title", "Abstract"), "URL", ""),
         ({"_id": 1, "content": "c", "description": "d"}, ("content",), "_id", ""),
         ({"n": 3, "note": "words"}, ("note",), "", ""),
-        ({"label": "x", "review": "some words", "who": "me"}, ("review",), "", "label"),
-        ({"title": "the longest of all", "year": "1999"}, ("title",), "", ""),
+        ({"label": "x", "review": "some words", "who": "me"}, ("review", "who"), "", "label"),
+        ({"title": "the longest of all", "year": "1999"}, ("title", "year"), "", ""),
         ({"path": "p", "text": "t", "topic": "a", "target": 1}, ("text",), "path", "target"),
         ({"id": "only words"}, ("id",), "id", ""),
     ],
@@ -250,7 +254,9 @@ def test_a_quotation_that_never_ends(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", 'id,text\n1,a\n2,"b\n3,c\n4,d\n')
     assert list(read_table(path)) == [
         Row("1", "a"),
-        Refused(3, "opens a quotation that never ends, up to line 5"),
+        Refused(3, "opens a quotation that never ends"),
+        Row("3", "c"),
+        Row("4", "d"),
     ]
     path = write(tmp_path, "b.csv", 'id,text\n1,a\n2,"b\n"\n')
     assert rows_of(path)[1] == Row("2", "b")
@@ -259,7 +265,8 @@ def test_a_quotation_that_never_ends(tmp_path: Path) -> None:
 def test_fields_and_lines_that_are_too_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "LONGEST_LINE", 1000)
+    for module in (json_rows, lines, separated):
+        monkeypatch.setattr(module, "LONGEST_LINE", 1000)
     before = csv.field_size_limit()
     try:
         path = write(tmp_path, "a.csv", f"id,text\n1,a\n2,{'b' * 2000}\n3,c\n")
@@ -267,15 +274,18 @@ def test_fields_and_lines_that_are_too_large(
     finally:
         csv.field_size_limit(before)
     assert [row for row in rows if isinstance(row, Row)] == [Row("1", "a"), Row("3", "c")]
-    assert refused(iter(rows)) == [(3, "cannot be read: field larger than field limit (1000)")]
-    lines = json_lines({"text": "a"}, {"text": "b" * 2000}, {"text": "c"})
-    rows = list(read_table(write(tmp_path, "a.jsonl", lines)))
-    assert refused(iter(rows)) == [(2, "is too large: 0 MiB are allowed")]
+    assert refused(iter(rows)) == [(3, "is too large: 0 MiB are allowed")]
+    content = json_lines({"text": "a"}, {"text": "b" * 2000}, {"text": "c"})
+    rows = list(read_table(write(tmp_path, "a.jsonl", content)))
+    assert refused(iter(rows)) == [(2, "is too large: 32 MiB are allowed")]
 
 
 def test_equal_names_in_a_header(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", " id ,text,text\n1,a,b\n")
-    assert rows_of(path) == [Row("1", "a")]
+    assert rows_of(path) == [Row("1", "a\n\nb")]
+    rows = read_table(path)
+    assert rows.columns == ("id", "text", "text (2)")
+    assert rows_of(path, text=("text (2)",)) == [Row("1", "b")]
 
 
 # -- files that cannot be used ------------------------------------------------------------------
@@ -289,7 +299,7 @@ def test_equal_names_in_a_header(tmp_path: Path) -> None:
         ("a.jsonl", "\n\n", "holds no rows"),
         ("a.jsonl", "[1,\n2]\n", "holds no rows: line 1 is broken JSON: "),
         ("a.csv", "id,n\n1,2\n", "no column holds text; it has id, n"),
-        ("a.csv", b"id,text\n1,\0\0\n", "is binary, not text"),
+        ("a.csv", b"id,text\n1,\0\0\n2,\0\0\n3,\0", "is binary, not text"),
         ("a.jsonl", b"PK\x03\x04 and so on", "is binary, not text"),
         ("a.txt", "words", "is no table"),
     ],

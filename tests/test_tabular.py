@@ -149,11 +149,23 @@ def test_an_index_remembers_its_columns(tmp_path: Path) -> None:
     assert index.sync()["changed"] == 1
     assert index.text_of("c0").text == "A violin."
     index.close()
-    again = made(path, tmp_path / "index", columns=Columns(("text",)))
+    with pytest.warns(UserWarning, match="look the same"):
+        again = made(path, tmp_path / "index", columns=Columns(("text",)))
     kept = json.loads((tmp_path / "index/index.json").read_text())["columns"]
     assert kept == {"text": ["text"], "key": "id", "label": "topic"}
     assert again.text_of("c0").text == "always the same words"
     again.close()
+
+
+def test_rows_that_are_called_as_pages_are(tmp_path: Path) -> None:
+    rows = [{**row, "id": f"scan.tif#{number}"} for number, row in enumerate(table_rows(2), 1)]
+    path = write_table(tmp_path / "a.csv", rows)
+    index = made(path, tmp_path / "index", columns=COLUMNS)
+    assert index.sync()["unchanged"] == 8
+    write_table(path, rows[:-1])
+    counts = index.sync()
+    assert (counts["removed"], counts["unchanged"]) == (1, 7)
+    index.close()
 
 
 def test_wrong_columns_change_nothing(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ from aesearch.wording import counted
 @click.option("--vector", metavar="COLUMN", help="Of a table: what holds the vectors.")
 @click.option("--key", "key_column", metavar="COLUMN", help="Of a table: what names a row.")
 @click.option("--label", "label_column", metavar="COLUMN", help="Of a table: its classes.")
+@click.option("--no-header", is_flag=True, help="Of a table: its first line is a row.")
 @output_option(
     "--report",
     "report",
@@ -99,6 +100,7 @@ def compare_(
     text_columns: tuple[str, ...],
     key_column: str | None,
     label_column: str | None,
+    no_header: bool,
     vector: str | None,
     report: Path | None,
     work: Path | None,
@@ -136,7 +138,10 @@ def compare_(
             budget=budget,
             seed=seed,
             kind=kind,
-            columns=Columns(text_columns, key_column, label_column, vector) or None,
+            columns=Columns(
+                text_columns, key_column, label_column, vector, False if no_header else None
+            )
+            or None,
             work=work,
             mapped=report is not None,
             progress=progress,

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from aesearch.sources.choosing import KEYS
 from aesearch.sources.names import escaped
-from aesearch.sources.rows import KEYS, REPEATED
+from aesearch.sources.rows import REPEATED
 from aesearch.storage.info import IndexInfo, SkippedFile
 from aesearch.wording import by_suffix, counted
 
@@ -71,6 +72,9 @@ def describe_skipped(skipped: SkippedFiles, facts: IndexInfo) -> str:
         parts.append(f"{describe_repeated(skipped)} ({first.key} {escaped(first.reason)})")
     if skipped.unreadable:
         unread = f"{counted(len(skipped.unreadable), thing)} that could not be read"
+        if facts.tabular:  # the last is where a table breaks off
+            last = skipped.unreadable[-1]
+            unread += f" ({last.key} {escaped(last.reason)})"
         parts.append(unread + _extras(skipped.unreadable))
     if skipped.kept:
         parts.append(describe_kept(skipped, thing))
@@ -122,7 +126,7 @@ def describe_columns(columns: UsedColumns) -> str:
     content = "vectors" if columns.vector else "text"
     from_ = (columns.vector,) if columns.vector else columns.text
     parts = [
-        f"{content} from {' and '.join(map(_named, from_))}",
+        f"{content} from {_all_of(from_)}",
         f"key from {_named(columns.key)}" if columns.key else f"key the number of the row{why}",
         f"label from {_named(columns.label)}" if columns.label else "no label",
     ]
@@ -132,6 +136,11 @@ def describe_columns(columns: UsedColumns) -> str:
     if columns.unused:
         line += f"; not used: {_listed(columns.unused)}"
     return line
+
+
+def _all_of(columns: Sequence[str]) -> str:
+    *others, last = map(_named, columns)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -143,6 +143,11 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     help="Of a table or .npz: classes; of .npy, a file.",
 )
 @click.option(
+    "--no-header",
+    is_flag=True,
+    help="Of a .csv or .tsv: the first line is a row; columns are called 1, 2, 3 and so on.",
+)
+@click.option(
     "--encoding",
     metavar="NAME",
     help="Of texts that are not UTF-8: cp1251, latin-1, ... Default: it is found out.",
@@ -190,14 +195,15 @@ def index(
     text_columns: tuple[str, ...],
     key_column: str | None,
     label_column: str | None,
+    no_header: bool,
     vector: str | None,
     **choices: Any,
 ) -> int:
     """Learn from the pictures, documents or vectors in SOURCE and make them searchable.
 
     SOURCE is a folder of pictures, documents or .npy files, a table of documents or vectors (.csv,
-    .tsv, .jsonl, .parquet), an array of vectors or pictures (.npy, .npz), or - for standard input:
-    one JSON object, or one document, a line.
+    .tsv, .jsonl, .json, .parquet), an array of vectors or pictures (.npy, .npz), or - for standard
+    input: one JSON object, or one document, a line.
 
     Run it again to bring the index up to date: new, changed, renamed and removed files, without
     training. What cannot be read now stays as it was, and is tried again the next time. An
@@ -213,7 +219,8 @@ def index(
     source = source or moved_to or Path()
     from aesearch.sources.columns import Columns
 
-    columns = Columns(text_columns, key_column, label_column, vector)
+    header = False if no_header else None
+    columns = Columns(text_columns, key_column, label_column, vector, header)
     settings = {name: value for name, value in choices.items() if value is not None}
     if chosen:
         settings["parameters"] = parse_choices(chosen)

@@ -12,7 +12,7 @@ import xxhash
 from aesearch.errors import ContentError, SourceError
 from aesearch.indexing.datasets.base import Dataset, read_dataset
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.modalities import modality
+from aesearch.modalities import Sampled, modality
 from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.snippets import opening as first_words
 from aesearch.search.index import Index
@@ -106,9 +106,10 @@ class Collection:
                 read = modality(self.kind).reader(
                     None, plain=source.plain, encoding=source.encoding
                 )
-                found: Document = read(self.source.read(key), key)
+                made = read(self.source.read(key), key)
             except (ContentError, KeyError):
                 return Document("")
+            found: Document = made.sample if isinstance(made, Sampled) else made
             return found
         if not self._texts:
             assert self.index is not None

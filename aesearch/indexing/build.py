@@ -78,8 +78,8 @@ def build(
     Parameters
     ----------
     source : str, Path, ndarray, mapping or iterable
-        A folder; a table of documents or vectors (.csv, .tsv, .jsonl, .parquet); an array in a
-        file (.npy, .npz); '-' for standard input. Or what is in memory: an array or tensor, of
+        A folder; a table of documents or vectors (.csv, .tsv, .jsonl, .json, .parquet); an array in
+        a file (.npy, .npz); '-' for standard input. Or what is in memory: an array or tensor, of
         which numbers of shape (n, d) are vectors, and uint8 of shape (n, height, width, channels)
         or (n, channels, height, width) pictures; or contents by their keys, or one after the
         other: texts, pictures, vectors, bytes, open files, or Paths of files. Nothing is written
@@ -295,9 +295,11 @@ def _tell_other_sizes(index: Index, request: Request) -> None:
 
 
 def _keep_columns(folder: IndexFolder, request: Request) -> None:
-    """Let other columns that were chosen hold from now on."""
-    source = request.source
-    if source.columns is not None and source.columns != folder.card.columns:
+    """Let other columns that were chosen, and what was taken of the others, hold from now on."""
+    source, known = request.source, folder.card.columns or Columns()
+    if source.columns is not None and (
+        source.columns != known or source.columns.taken != known.taken
+    ):
         with hold(folder.layout):
             folder.write_card(folder.card.with_columns(source.columns))
 

@@ -78,7 +78,7 @@ def _decoded(source: Source, entry: Entry, read: Read) -> Iterator[Decoded]:
         yield _refused(entry, digest, error)
         return
     if not isinstance(made, Sampled):
-        yield Decoded(entry, digest, made)
+        yield Decoded(entry, digest, made, note=getattr(made, "note", ""))  # a Document has one
         return
     yield Decoded(entry, digest, made.sample, note=made.note)
     for suffix, sample in made.more:

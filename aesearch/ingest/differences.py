@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 
 from aesearch.errors import ContentError, SourceError, UnreachableError
 from aesearch.ingest.causes import UNREACHABLE, may_be_gone
 from aesearch.modalities import Modality
-from aesearch.modalities.parts import split_part
 from aesearch.sources.base import Entry, Known, Source, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.open import open_source
 from aesearch.sources.parts import Parts
+from aesearch.sources.recalled import recall
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.schema import Skipped
 from aesearch.wording import counted
@@ -74,8 +73,8 @@ def differences(
             return None
 
     items, skipped = store.known(), store.skipped()
-    parts = Parts.taken_from(items)
-    entries = parts.noted(source.walk())
+    recall(source, items)
+    parts, entries = Parts.taken_from(items, source.walk())
     first = next(entries, None)
     if first is None and items and not source.unreadable and not options.remove:
         raise SourceError(
@@ -100,13 +99,15 @@ def differences(
         digest,
         retried={file.key for file in skipped if _is_retried(file, source, options)},
         reread=options.reread,
+        unseen=source.unseen,
     )
     changes.replaced = replaced
-    parts.follow(changes)
+    parts.follow(changes, source.unseen)
     if not source.plain:
         _reread_other_formats(changes, folder.modality)
+    still = {key for key, _ in source.unreadable}
+    changes.forgotten = [key for key in changes.forgotten if key not in still]
     changes.unreadable = [each for each in source.unreadable if not decided.get(each[0])]
-    _keep_unseen(changes)
     if not options.remove:
         _keep_many(changes, len(items))
     return changes
@@ -136,23 +137,6 @@ def _is_retried(file: Skipped, source: Source, options: SyncOptions) -> bool:
     except (ContentError, LookupError):  # of another kind, or no row of this key
         return True
     return True
-
-
-def _keep_unseen(changes: Changes) -> None:
-    """Files that cannot be listed just now, or lie below such folders, are not gone."""
-    unreadable = {key for key, _ in changes.unreadable}
-    changes.unseen = [key for key in changes.removed if _is_unseen(key, unreadable)]
-    unseen = set(changes.unseen)
-    changes.removed = [key for key in changes.removed if key not in unseen]
-    changes.forgotten = [key for key in changes.forgotten if not _is_unseen(key, unreadable)]
-
-
-def _is_unseen(key: str, unreadable: Collection[str]) -> bool:
-    if not unreadable:
-        return False
-    return split_part(key)[0] in unreadable or any(
-        parent.as_posix() in unreadable for parent in Path(key).parents
-    )
 
 
 def _keep_many(changes: Changes, count: int) -> None:

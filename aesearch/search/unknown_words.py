@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aesearch.modalities.texts.analysis.chunks import Binding
 from aesearch.modalities.texts.tokenizer import is_worth_keeping, raw_tokens, term_of
+from aesearch.wording import clipped
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.analysis import Analyzer
@@ -35,17 +36,17 @@ def why_nothing_is_known(
     if not texts or (query.words and not telling):
         stops = list(dict.fromkeys(unit.text for unit in units)) or plain.split()  # I'm
         return (
-            f"the query holds only stop words ({', '.join(stops[:SHOWN])}), which any document "
+            f"the query holds only stop words ({_named(stops)}), which any document "
             "may hold; add a word that says what it is about"
         )
     if learned := [word for word in telling if features.columns_of([word])]:
         return (
             "the code gives no weight to what so many documents hold "
-            f"({', '.join(learned[:SHOWN])}); add a word that fewer hold, or search by "
+            f"({_named(learned)}); add a word that fewer hold, or search by "
             "words too: with hybrid, or without a threshold"
         )
     if not telling:
-        return f"no {'document holds' if by_words else 'code knows'} {', '.join(texts[:SHOWN])}"
+        return f"no {'document holds' if by_words else 'code knows'} {_named(texts)}"
     similar = [
         near
         for word in telling[:SHOWN]
@@ -53,7 +54,12 @@ def why_nothing_is_known(
         if near != word
     ]
     hint = f"; similar words that it knows: {', '.join(similar)}" if similar else ""
-    return f"no known word in the query: {', '.join(telling[:SHOWN])}{hint}"
+    return f"no known word in the query: {_named(telling)}{hint}"
+
+
+def _named(words: Sequence[str]) -> str:
+    """The first of some words, in one line; of a long one its beginning."""
+    return ", ".join(clipped(word) for word in words[:SHOWN])
 
 
 def shared_unlearned(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ import xxhash
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities import MODALITIES, modality
 from aesearch.sources.base import IN_MEMORY, Entry, as_line
-from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.columns import Columns, Taken, UsedColumns
 from aesearch.sources.npy import ArrayFile
 from aesearch.sources.rows import REPEATED
+from aesearch.sources.unread import Unread
 from aesearch.types import Array
 
 AT_ONCE = 4 << 20  # bytes of an array that are read at a time
@@ -35,6 +36,8 @@ class ArrayRows:
         Rows that are not in the array, each with the reason.
     used_columns : UsedColumns, optional
         Of a table: the columns that are used.
+    unread : Unread
+        Rows that are there, and could not be read.
     """
 
     array: Array | ArrayFile
@@ -43,6 +46,7 @@ class ArrayRows:
     fields: Sequence[str] = ()
     refused: list[tuple[str, str]] = field(default_factory=list)
     used_columns: UsedColumns | None = None
+    unread: Unread = field(default_factory=Unread)
 
     def __len__(self) -> int:
         return len(self.array)
@@ -109,6 +113,7 @@ class ArraySource:
             rows.require_one_each(str(self.root))
             self._numbers, unreadable = _numbered(rows.keys or ())
             self.used_columns, self.unreadable = rows.used_columns, rows.refused + unreadable
+            self.columns = _holding(self.columns, rows.used_columns)
             self._rows = rows  # last: other threads may read meanwhile
         return self._rows
 
@@ -124,6 +129,10 @@ class ArraySource:
                 key = str(row) if keys is None else keys[row]
                 if keys is None or self._numbers.get(key) == row:
                     yield Entry(key, values.nbytes, self._stamp(values, row))
+
+    def unseen(self, keys: Sequence[str]) -> list[str]:
+        """Those of some keys which the last walk did not find, and may be where it could not."""
+        return self.rows.unread.among(keys)
 
     def _stamp(self, values: Array, row: int) -> int:
         """What tells whether a row, its label or its fields have changed."""
@@ -158,6 +167,14 @@ class ArraySource:
             return self._numbers.get(key)
         row = int(key) if key.isdecimal() and key.isascii() else -1
         return row if 0 <= row < len(rows) and str(row) == key else None
+
+
+def _holding(columns: Columns | None, used: UsedColumns | None) -> Columns:
+    """The columns, with what was taken of a table: it holds from now on."""
+    columns = columns or Columns()
+    if used is None:
+        return columns
+    return replace(columns, taken=Taken((), used.key, used.label, used.vector))
 
 
 def _numbered(keys: Sequence[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:

@@ -81,7 +81,8 @@ class Source(Protocol):
     kind : str or None
         The modality of its items, where there is no choice.
     columns : Columns or None
-        What was chosen of a table, or of an array; None where items are files.
+        What was chosen of a table, or of an array, and after a walk what was taken; None where
+        items are files.
     used_columns : UsedColumns or None
         Which columns the last walk took for what; None where there are none.
     """
@@ -96,6 +97,12 @@ class Source(Protocol):
 
     def walk(self) -> Iterator[Entry]:
         """Yield what there is."""
+
+    def unseen(self, keys: Sequence[str]) -> list[str]:
+        """Those of some keys, which the last walk did not find, that may yet be there.
+
+        They lie where it could not look: below a folder, or behind the damage in a table.
+        """
 
     def read(self, key: str) -> bytes:
         """Content of one item; raises ContentError."""

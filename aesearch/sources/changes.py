@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aesearch.sources.base import Entry, Known
@@ -87,6 +87,7 @@ def compare(
     *,
     retried: Collection[str] = (),
     reread: bool = False,
+    unseen: Callable[[Sequence[str]], list[str]] | None = None,
 ) -> Changes:
     """Compare a source with an index of it; only files whose size or time differ are read.
 
@@ -102,6 +103,8 @@ def compare(
         Skipped files that are read again although they look as they did.
     reread : bool
         Whether items are read although they look as they did.
+    unseen : callable, optional
+        Tells, after the last entry, which of some keys may be where the source could not look.
     """
     changes = Changes()
     unknown: list[Entry] = []
@@ -124,6 +127,11 @@ def compare(
             changes.unchanged += 1
         else:
             changes.touched.append(entry)
+    if unseen is not None:  # before renames are looked for: it may be under its old name
+        changes.unseen = unseen(list(gone))
+        for key in changes.unseen:
+            del gone[key]
+        lost -= {*unseen([key for key in lost if skipped[key].size or skipped[key].mtime_ns])}
     _find_renames(unknown, gone, digest, changes)
     changes.removed = list(gone)
     changes.forgotten = list(lost)

@@ -59,6 +59,11 @@ class MemorySource:
             digest.update(b"\0" + self._labels.get(key, "").encode(errors="replace"))
             yield Entry(key, len(content), digest.intdigest() >> 1)
 
+    def unseen(self, keys: Sequence[str]) -> list[str]:
+        """Those of some keys that are there, and could not be read."""
+        refused = {key for key, _ in self.unreadable}
+        return [key for key in keys if key in refused]
+
     def read(self, key: str) -> bytes:
         """The content of a key; raises ContentError."""
         if key not in self._contents:
@@ -110,7 +115,7 @@ def open_given(
         )
     if not isinstance(contents, np.ndarray):
         contents = [as_given(content) for content in contents]
-    if isinstance(contents, np.ndarray) and contents.dtype.kind not in "OUSTV":
+    if isinstance(contents, np.ndarray) and _is_of_rows(contents):
         contents = _as_pictures(contents)
         if not (contents.ndim == 4 and contents.dtype.kind == "f"):
             return open_array(contents, keys, labels)
@@ -180,6 +185,12 @@ def _kind_of(content: Any, name: str) -> str:
         f"'{name}' is {what}; what is indexed are texts, pictures, vectors, bytes, open files or "
         "Paths"
     )
+
+
+def _is_of_rows(array: Array) -> bool:
+    """Whether it is one array, of numbers if any, and not a row of things such as texts."""
+    kind = array.dtype.kind
+    return kind not in "OUSTV" or (kind != "O" and array.ndim != 1)
 
 
 def _is_row(content: Any) -> bool:

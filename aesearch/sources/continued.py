@@ -37,7 +37,7 @@ class Continued:
             if not place:
                 self._begin(entry)
             yield entry._replace(key=self._moved(entry.key, self._shift))
-        self.unreadable = self._source.unreadable
+        self.unreadable, self.columns = self._source.unreadable, self._source.columns
 
     def _begin(self, first: Entry) -> None:
         used, last = self._source.used_columns, self._last()
@@ -51,6 +51,11 @@ class Continued:
 
     def _own(self, keys: Sequence[str]) -> list[str]:
         return [self._moved(key, -self._shift) for key in keys]
+
+    def unseen(self, keys: Sequence[str]) -> list[str]:
+        """Those of some keys, which the last walk did not find, that may yet be there."""
+        own = dict(zip(self._own(keys), keys, strict=True))
+        return [own[key] for key in self._source.unseen(list(own))]
 
     def read(self, key: str) -> bytes:
         """Content of a row."""

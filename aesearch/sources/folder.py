@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,14 +139,14 @@ class Folder:
         return key
 
     def _items(self, path: str, key: str, status: os.stat_result) -> Iterator[Entry]:
-        """A file, or the messages of a mailbox; of a single message, it is the file itself."""
+        """A file, or the messages of a mailbox; of none, or a single one, it is the file itself."""
         if may_be_mailbox(path, key):
             try:
                 messages = Messages(path, key)
             except ContentError as error:
-                self._note(key, str(error))
+                self._note(path, str(error))
                 return
-            if len(messages.places) > 1 or suffix_of(key):
+            if len(messages.places) > (0 if suffix_of(key) else 1):
                 self._mailboxes[key] = messages
                 yield from messages.entries()
                 return
@@ -162,6 +162,11 @@ class Folder:
                 raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
             self._note(folder, f"folder cannot be read: {error.strerror}")
             return []
+
+    def unseen(self, keys: Sequence[str]) -> list[str]:
+        """Those of some keys that could not be listed just now, or lie below such folders."""
+        places = {place for place, _ in self.unreadable}
+        return [key for key in keys if places and _is_within(_file_of(key), places)]
 
     def path(self, key: str) -> Path:
         """Path of a key."""
@@ -215,6 +220,16 @@ def _identity(path: str | Path) -> object:
     """What tells whether two paths lead to one folder."""
     status = os.stat(path)
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def _file_of(key: str) -> str:
+    """The key of the file that an item is in, as a message is in a mailbox, or a page."""
+    file, mark, _ = key.rpartition("#<")
+    return file if mark else split_part(key)[0]
+
+
+def _is_within(key: str, places: Collection[str]) -> bool:
+    return key in places or any(parent.as_posix() in places for parent in Path(key).parents)
 
 
 def read_file(path: str | Path) -> bytes:

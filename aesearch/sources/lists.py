@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aesearch.errors import ParameterError
-from aesearch.sources.rows import BODIES, KEYS, LABELS, folded_names
+from aesearch.sources.choosing import BODIES, KEYS, LABELS, folded_names
 from aesearch.types import Array
 from aesearch.wording import counted
 

@@ -141,6 +141,10 @@ class Mailbox:
         self._messages = self._found()
         yield from self._messages.entries()
 
+    def unseen(self, keys: Sequence[str]) -> list[str]:  # noqa: ARG002 - all is seen, or nothing
+        """None of some keys: a mailbox is read whole."""
+        return []
+
     def read(self, key: str) -> bytes:
         """The message of a key; raises ContentError."""
         return self._messages.read(key)

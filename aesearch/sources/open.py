@@ -46,16 +46,19 @@ def open_source(
             "aesearch.build(array, path)"
         )
     path = None if str(place) == STANDARD_INPUT else Path(place)
-    if (path is None or path.is_file()) and (found := _opened(path, columns, stream, kind)):
-        found.encoding = encoding
+    if (path is None or path.is_file()) and (
+        found := _opened(path, columns, stream, kind, encoding)
+    ):
         return found
-    if path and path.is_file() and not columns and may_be_mailbox(str(path), path.name):
+    chosen = columns is not None and columns.is_chosen
+    if path and path.is_file() and not chosen and may_be_mailbox(str(path), path.name):
         mailbox = Mailbox(path)
         mailbox.encoding = encoding
         return mailbox
-    if columns:
+    if chosen:
         raise SourceError(
-            f"{place} is no table (.csv, .tsv, .jsonl, .parquet) or array, so it has no columns"
+            f"{place} is no table (.csv, .tsv, .jsonl, .json, .parquet) or array, so it has no "
+            "columns"
         )
     folder = Folder(Path(place))
     folder.encoding = encoding
@@ -63,7 +66,7 @@ def open_source(
 
 
 def _opened(
-    path: Path | None, columns: Columns | None, stream: IO[Any] | None, kind: str
+    path: Path | None, columns: Columns | None, stream: IO[Any] | None, kind: str, encoding: str
 ) -> Source | None:
     """Sources that the kinds which can be in one file make of it: those of the latest kind first.
 
@@ -76,7 +79,7 @@ def _opened(
     for name in dict.fromkeys([*asked, *able]):
         with collected_notes():  # what is looked at is read again
             opened: Source | None = modality(name).part("source")(
-                path, columns or Columns(), stream, wanted=kind == name
+                path, columns or Columns(), stream, wanted=kind == name, encoding=encoding
             )
         if opened is not None:
             return opened

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from aesearch.errors import SourceError
-from aesearch.sources.record import Record, Records
+from aesearch.modalities.texts.charset import LONGEST_LINE
+from aesearch.sources.json_rows import TOO_LARGE
+from aesearch.sources.record import Record, Records, Refused
 
 AT_ONCE = 1024  # rows
 
@@ -40,28 +42,48 @@ def parquet_records(path: Path, header: list[str]) -> Records:
     except (ArrowException, OSError) as error:
         raise SourceError(f"{path} is no parquet file, or is damaged: {error}") from None
     header += table.schema_arrow.names
-    return _records(path, table)
+    return _records(table)
 
 
-def _records(path: Path, table: Any) -> Records:
-    from pyarrow import ArrowException
-
+def _records(table: Any) -> Records:
     number = 0
     try:
-        for batch in table.iter_batches(AT_ONCE):
-            columns = {name: _values(batch.column(name)) for name in batch.schema.names}
-            for row in range(batch.num_rows):
-                number += 1
-                yield Record(number, {name: values[row] for name, values in columns.items()})
-    except (ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise SourceError(f"{path} is damaged after row {number:,}: {reason}") from error
+        for group in range(table.num_row_groups):
+            following = number + table.metadata.row_group(group).num_rows
+            for record in _rows_of(table, group, number):
+                number = record.line
+                yield record
+            number = following
     finally:
         table.close()
 
 
+def _rows_of(table: Any, group: int, number: int) -> Records:
+    """The rows of one group, which are damaged apart from those of others."""
+    from pyarrow import ArrowException
+
+    try:
+        for batch in table.iter_batches(AT_ONCE, row_groups=[group]):
+            columns = {name: _values(batch.column(name)) for name in batch.schema.names}
+            for row in range(batch.num_rows):
+                number += 1
+                values = {name: found[row] for name, found in columns.items()}
+                if any(map(_is_long, values.values())):
+                    short = {name: one for name, one in values.items() if not _is_long(one)}
+                    yield Refused(number, TOO_LARGE, values=short, unit="row")
+                else:
+                    yield Record(number, values, unit="row")
+    except (ArrowException, OSError) as error:
+        reason = f"cannot be read, nor others behind it: {str(error).splitlines()[0]}"
+        yield Refused(number + 1, reason, hides=True, unit="row")
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > LONGEST_LINE
+
+
 def _values(column: Any) -> list[Any]:
-    """One column of a batch; a list of numbers without gaps as an array."""
+    """One column of a batch; a list of numbers without gaps as an array, bytes of text as text."""
     from pyarrow import types
 
     kind = column.type
@@ -69,7 +91,16 @@ def _values(column: Any) -> list[Any]:
     if lists and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)):
         return [None if cell.values is None else _numbers(cell.values) for cell in column]
     found: list[Any] = column.to_pylist()
+    if types.is_binary(kind) or types.is_large_binary(kind):  # as older writers put down text
+        return list(map(_as_text, found))
     return found
+
+
+def _as_text(value: bytes | None) -> str | bytes | None:
+    try:
+        return value if value is None else value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _numbers(values: Any) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from aesearch.modalities.parts import parts_by_file, split_part
+from aesearch.modalities.parts import is_part, parts_by_file, split_part
 from aesearch.sources.base import Entry, Known
 from aesearch.sources.changes import Changes
 
@@ -26,22 +26,34 @@ class Parts:
     seen: set[str] = field(default_factory=set)
 
     @classmethod
-    def taken_from(cls, items: dict[str, Known]) -> Self:
-        """Take them out of what an index knows: a source lists files alone."""
-        keys = parts_by_file(items)
-        for part in (part for parts in keys.values() for part in parts):
-            del items[part]
-        return cls(keys)
+    def taken_from(
+        cls, items: dict[str, Known], entries: Iterator[Entry]
+    ) -> tuple[Self, Iterator[Entry]]:
+        """Take them out of what an index knows: of a file with pages a source lists the file alone.
 
-    def noted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Entries as they come; those that have further items are kept in mind."""
-        for entry in entries:
-            if entry.key in self.keys:
-                self.seen.add(entry.key)
-            yield entry
+        Returns
+        -------
+        parts : Parts
+        entries : iterator of Entry
+            All of the source.
+        """
+        parts = cls(parts_by_file(items))
+        if not parts.keys:
+            return parts, entries
+        listed = list(entries)
+        own = {entry.key for entry in listed if is_part(entry.key)}  # rows may be called so
+        for file, keys in list(parts.keys.items()):
+            parts.keys[file] = [key for key in keys if key not in own]
+            for part in parts.keys[file]:
+                del items[part]
+        parts.seen = {entry.key for entry in listed if entry.key in parts.keys}
+        return parts, iter(listed)
 
-    def follow(self, changes: Changes) -> None:
-        """Let each become what its file became; those of changed files are read again with it."""
+    def follow(self, changes: Changes, unseen: Callable[[Sequence[str]], list[str]]) -> None:
+        """Let each become what its file became; those of changed files are read again with it.
+
+        `unseen` tells which may be where the source could not look.
+        """
         if not self.keys:
             return
         renamed = dict(changes.renamed)
@@ -53,7 +65,9 @@ class Parts:
             elif file in touched:
                 changes.touched += [_moved(part, touched[file]) for part in parts]
             elif file not in self.seen:
-                changes.removed += parts
+                hidden = unseen(parts)
+                changes.unseen += hidden
+                changes.removed += [part for part in parts if part not in hidden]
             elif file not in changed:
                 changes.unchanged += len(parts)
         stay = self.seen | {entry.key for entry in renamed.values()}

@@ -1,33 +1,53 @@
-"""The records of a table as they come: of .csv, .tsv, .jsonl, .parquet and standard input."""
+"""The records of a table as they come: separated, JSON, .parquet and standard input."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import io
-import json
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from itertools import chain, islice
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Literal, cast
+from typing import IO, Any
 
-from aesearch.errors import ContentError, SourceError, UnreachableError
-from aesearch.modalities.texts.charset import LONGEST_LINE, decoded_lines
+from aesearch.errors import SourceError, UnreachableError
+from aesearch.sources.json_rows import json_lines, json_values, layout_of
+from aesearch.sources.lines import begun, decoded_lines, decoded_pieces
+from aesearch.sources.packed import PACKED, chunks_of, open_packed, unpacked_name
 from aesearch.sources.parquet import parquet_records
-from aesearch.sources.record import Record, Records, Refused
+from aesearch.sources.record import Record, Records
+from aesearch.sources.separated import Form, separated_records
 
 SEPARATED = (".csv", ".tsv")
 JSON_LINES = (".jsonl", ".ndjson")
+JSON = ".json"
 PARQUET = ".parquet"
-PACKED = frozenset(suffix + packed for suffix in SEPARATED + JSON_LINES for packed in ("", ".gz"))
-SUFFIXES = PACKED | {PARQUET}
-READ = (*SEPARATED, *JSON_LINES, PARQUET)
-DELIMITERS = (",", ";", "\t", "|")
-NO_DELIMITER = "\x1f"  # of a table of one column, whose texts may hold all of the others
-SNIFFED, SNIFFED_CHARACTERS = 200, 1 << 20  # lines from which the delimiter is
+PACKABLE = (*SEPARATED, *JSON_LINES, JSON)
+SUFFIXES = frozenset(suffix + packed for suffix in PACKABLE for packed in ("", *PACKED)) | {PARQUET}
+READ = (*SEPARATED, *JSON_LINES, JSON, PARQUET)
+
+
+@dataclass
+class Opened:
+    """The records of a table, and what is known of them.
+
+    Attributes
+    ----------
+    records : generator of Record or Refused
+    plain : bool
+        Whether they are lines without columns.
+    header : list of str
+        The columns, where the file names them; complete with the first record.
+    form : Form or None
+        Of a separated table.
+    pages : list of str
+        The encoding of what is not UTF-8: as it is known, or as it is found out.
+    """
+
+    records: Records
+    plain: bool = False
+    header: list[str] = field(default_factory=list)
+    form: Form | None = None
+    pages: list[str] = field(default_factory=list)
 
 
 def is_table(name: str) -> bool:
@@ -36,9 +56,9 @@ def is_table(name: str) -> bool:
 
 
 def open_records(
-    path: Path | None, stream: IO[Any] | None, header: list[str], encoding: str = ""
-) -> tuple[Records, bool]:
-    """The records of a table, and whether they are plain lines.
+    path: Path | None, stream: IO[Any] | None, form: Form | None = None, page: str = ""
+) -> Opened:
+    """The records of a table.
 
     Parameters
     ----------
@@ -46,161 +66,78 @@ def open_records(
         None for `stream`.
     stream : file or None
         By default standard input.
-    header : list of str
-        Takes the columns, where the file names them.
-    encoding : str
-        Of what is not UTF-8; "" finds out.
+    form : Form, optional
+        What is known of a separated table.
+    page : str
+        The encoding of what is not UTF-8, where it is known.
+
+    Raises
+    ------
+    SourceError, ContentError
     """
     if path is None:
-        lines = _stream_lines(sys.stdin if stream is None else stream, encoding)
-        blank: list[str] = []
-        for line in lines:
-            blank.append(line)
-            if not line.isspace():
-                break
-        plain = not (blank and blank[-1].lstrip().startswith("{"))
-        lines = chain(blank, lines)
-        return (_plain_records(lines) if plain else _json_records(lines)), plain
-    name = path.name.lower().removesuffix(".gz")
+        return _of_stream(sys.stdin if stream is None else stream, page)
+    name = unpacked_name(path.name)
     if not name.endswith(READ):
         raise SourceError(f"{path} is no table; {', '.join(READ)} are")
     if not path.is_file():
         raise SourceError(f"there is no file {path}; name the table that holds the documents")
     if name.endswith(PARQUET):
-        return parquet_records(path, header), False
-    lines = _file_lines(path, encoding)
-    if name.endswith(JSON_LINES):
-        return _json_records(lines), False
-    return _separated_records(lines, header, tabs=name.endswith(".tsv")), False
+        opened = Opened(iter_nothing())
+        opened.records = parquet_records(path, opened.header)
+        return opened
+    if not name.endswith(SEPARATED):
+        return _of_json(*begun(_file_chunks(path), page), page)
+    form = form or Form()
+    form.tabs = name.endswith(".tsv")
+    return _of_separated(path, form, page)
 
 
-def _stream_lines(stream: IO[Any], encoding: str) -> Iterator[str]:
-    if isinstance(stream, io.StringIO):
-        return iter(stream)
-    return decoded_lines(getattr(stream, "buffer", stream), encoding)
+def iter_nothing() -> Records:
+    """No records."""
+    yield from ()
 
 
-def _file_lines(path: Path, encoding: str) -> Iterator[str]:
+def _file_chunks(path: Path) -> Iterator[bytes]:
     try:
-        packed = path.suffix.lower() == ".gz"
-        with gzip.open(path, "rb") if packed else path.open("rb") as stream:
-            yield from decoded_lines(cast(BinaryIO, stream), encoding)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ContentError(f"damaged: {error}; what follows cannot be read") from error
+        opened = open_packed(path)
     except OSError as error:
         raise UnreachableError(f"cannot be read: {error.strerror or error}") from error
+    with opened as stream:
+        yield from chunks_of(stream, path.name.lower().endswith(PACKED))
+
+
+def _of_separated(path: Path, form: Form, page: str) -> Opened:
+    opened = Opened(iter_nothing(), form=form, pages=[page] if page else [])
+
+    def lines() -> Iterator[str]:
+        return decoded_lines(begun(_file_chunks(path), page)[1], opened.pages)
+
+    opened.records = separated_records(lines(), opened.header, form, lines)
+    return opened
+
+
+def _of_json(head: bytes, chunks: Iterator[bytes], page: str) -> Opened:
+    layout = layout_of(head.decode(errors="replace"))
+    opened = Opened(iter_nothing(), pages=[page] if page else [])
+    if layout == "lines":
+        opened.records = json_lines(decoded_lines(chunks, opened.pages, strict=True))
+    else:
+        opened.records = json_values(decoded_pieces(chunks, opened.pages), array=layout == "array")
+    return opened
+
+
+def _of_stream(stream: IO[Any], page: str) -> Opened:
+    if isinstance(stream, io.StringIO):
+        stream = io.BytesIO(stream.read().encode(errors="replace"))
+    head, chunks = begun(chunks_of(getattr(stream, "buffer", stream)), page)
+    text = head.decode(errors="replace").lstrip()
+    if text.startswith("{") or (text.startswith("[") and layout_of(text) == "array"):
+        return _of_json(head, chunks, page)
+    pages = [page] if page else []
+    return Opened(_plain_records(decoded_lines(chunks, pages)), plain=True, pages=pages)
 
 
 def _plain_records(lines: Iterable[str]) -> Records:
     for number, line in enumerate(lines, 1):
         yield Record(number, {"": line})
-
-
-def _json_records(lines: Iterable[str]) -> Records:
-    number = 0
-    try:
-        for number, line in enumerate(lines, 1):
-            if line.isspace():
-                continue
-            if len(line) > LONGEST_LINE:
-                yield Refused(number, f"is too large: {LONGEST_LINE >> 20} MiB are allowed")
-                continue
-            try:
-                values = json.loads(line)
-            except json.JSONDecodeError as error:
-                yield Refused(number, f"is broken JSON: {error.msg}, at column {error.colno}")
-            except (ValueError, RecursionError) as error:  # numbers and nesting without end
-                yield Refused(number, f"is broken JSON: {error}")
-            else:
-                if isinstance(values, dict):
-                    yield Record(number, values)
-                else:
-                    yield Refused(number, "is no JSON object")
-    except ContentError as error:
-        if number == 0:
-            raise
-        yield Refused(number + 1, str(error))
-
-
-def _separated_records(lines: Iterator[str], header: list[str], tabs: bool) -> Records:
-    csv.field_size_limit(LONGEST_LINE)  # csv's own is 128 KiB
-    head = _head_of(lines)
-    delimiter, quoting = _sniffed(head, tabs)
-    noted = _NotedLines(chain(head, lines))
-    reader = csv.reader(noted, delimiter=delimiter, quoting=quoting)
-    while True:
-        line = reader.line_num + 1
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Refused(line, f"cannot be read: {error}")
-            continue
-        except ContentError as error:
-            if line == 1:
-                raise
-            yield Refused(line, str(error))
-            return
-        if not fields:
-            continue
-        if not header:
-            header += [name.strip() for name in fields]
-            continue
-        if fields[-1].endswith(("\n", "\r")) and not noted.last.rstrip().endswith('"'):
-            yield Refused(line, f"opens a quotation that never ends, up to line {reader.line_num}")
-            continue
-        yield _record_of(line, header, fields)
-
-
-def _head_of(lines: Iterator[str]) -> list[str]:
-    """The first lines, which are consumed from `lines`."""
-    head: list[str] = []
-    for line in islice(lines, SNIFFED):
-        head.append(line)
-        if sum(map(len, head)) > SNIFFED_CHARACTERS:
-            break
-    return head
-
-
-class _NotedLines:
-    """Lines, of which the last that was taken is kept in `last`."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = lines
-        self.last = ""
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self.lines:
-            self.last = line
-            yield line
-
-
-def _record_of(line: int, header: list[str], fields: list[str]) -> Record:
-    surplus = len(fields) - len(header)
-    if surplus > 0 and not any(fields[len(header) :]):  # spreadsheets leave empty cells behind
-        surplus = 0
-    pairs = zip(header, fields, strict=False)
-    return Record(line, dict(reversed(list(pairs))), surplus)  # of equal names, the first
-
-
-def _sniffed(head: list[str], tabs: bool) -> tuple[str, Literal[0, 3]]:
-    """The delimiter, and whether quotation marks mean anything, from the first lines."""
-    best = (0.0, 0, 0)
-    found: tuple[str, Literal[0, 3]] = NO_DELIMITER, csv.QUOTE_MINIMAL
-    ways: list[tuple[str, Literal[0, 3]]] = [(one, csv.QUOTE_MINIMAL) for one in DELIMITERS]
-    ways.insert(3, ("\t", csv.QUOTE_NONE))  # tabs need no quotation marks, which then are text
-    if tabs and any("\t" in line for line in head[:1]):
-        ways = ways[2:4]
-    for delimiter, quoting in ways:
-        rows: list[list[str]] = []
-        with suppress(csv.Error):  # a field that is too large: what came before will do
-            for row in csv.reader(head, delimiter=delimiter, quoting=quoting):
-                rows += [row] if row else []
-        width = len(rows[0]) if rows else 0
-        if width > 1:
-            fitting = sum(len(row) == width for row in rows) / len(rows)
-            score = (round(fitting, 2), width, len(rows) if delimiter == "\t" else 0)
-            if score > best:
-                best, found = score, (delimiter, quoting)
-    return found

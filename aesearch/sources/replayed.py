@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO, Any, Self
 
-from aesearch.sources.rows import SAMPLE
+from aesearch.sources.choosing import SAMPLE
 
 CHUNK = 1 << 20
 LOOKED_AT = 16 << 20  # bytes; less where there are lines enough

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from aesearch.errors import ContentError, ParameterError, SourceError
+from aesearch.errors import ContentError, SourceError
 from aesearch.modalities.texts.charset import tidy
+from aesearch.sources.choosing import (
+    KEYS,
+    SAMPLE,
+    choose_columns,
+    choose_text,
+    folded_names,
+    numbered_columns,
+    require_columns,
+    usual_body,
+)
+from aesearch.sources.columns import Columns, Taken
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import open_records
+from aesearch.sources.separated import Form
+from aesearch.sources.values import as_text, names_in, one_line, value_of
 
-SAMPLE = 100  # rows from which columns are chosen
-
-BODIES = ("text", "body", "content", "abstract", "description")
-TITLE = "title"
-KEYS = ("id", "_id", "key", "url", "path")
-LABELS = ("label", "class", "category", "target", "topic")
 REPEATED = "has the key "  # how the reason begins where an earlier row of the same key was kept
+BESIDE = "; "  # between short columns
 
 
 class Row(NamedTuple):
@@ -36,110 +44,177 @@ class Rows(Iterator[Row | Refused]):
     Attributes
     ----------
     columns : tuple of str
-        All that were found; empty for plain lines.
+        All that were found so far; empty for plain lines.
     text : tuple of str
         Those that make the text, in this order; empty for plain lines.
     key : str
         The one that makes the key; empty where the row's number does.
     label : str
         The one that makes the label; empty where there is none.
+    short : bool
+        Whether the columns of the text are short, and stand in one line.
     """
 
     def __init__(
-        self,
-        path: Path | None,
-        stream: IO[Any] | None,
-        text: Sequence[str],
-        key: str | None,
-        label: str | None,
-        encoding: str = "",
+        self, path: Path | None, stream: IO[Any] | None, chosen: Columns, encoding: str = ""
     ) -> None:
         self._place = str(path) if path is not None else "standard input"
-        header: list[str] = []
+        self._path, self._chosen, self._encoding = path, chosen, encoding
+        self._taken = chosen.taken if chosen.taken and chosen.taken.text else None
         try:
-            records, self._plain = open_records(path, stream, header, encoding)
-            sample = list(islice(records, SAMPLE))
+            opened = self._opened = open_records(path, stream, *_known_form(chosen, encoding))
+            sample = list(islice(opened.records, SAMPLE))
         except ContentError as error:
             raise SourceError(f"{self._place}: {error}") from error
-        self._pending: Iterable[Record | Refused] = chain(sample, records)
-        if path is not None:  # opened anew by the first row, so that no file stays open till then
-            records.close()
-            self._pending = open_records(path, None, [], encoding)[0]
+        self._pending: Iterable[Record | Refused] = chain(sample, opened.records)
+        self._plain = opened.plain
         usable = [record.values for record in sample if isinstance(record, Record)]
         if not usable:
-            reason = next((f": line {one.line} {one[1]}" for one in sample), "")
+            reason = next((f": {one.place} {one.reason}" for one in refused_of(sample)), "")
             raise SourceError(f"{self._place} holds no rows{reason}")
-        names = header or list(dict.fromkeys(name for values in usable for name in values))
-        self.columns = () if self._plain else tuple(names)
-        self.text, self.key, self.label = self._chosen(usable, tuple(text), key, label)
+        self._names = dict.fromkeys(columns_in(opened.header, usable))
+        if self._plain:
+            self._names = {}
+        refuse_wrapped(self._place, self.columns, usable)
+        self.short = False
+        self.text, self.key, self.label = self._choose(usable)
+        if path is not None:  # opened anew by the first row, so that no file stays open till then
+            opened.records.close()
+            self._pending = self._again()
         self._rows = self._used()
 
     def __next__(self) -> Row | Refused:
         return next(self._rows)
 
-    def _chosen(
-        self,
-        sample: list[dict[str, Any]],
-        text: tuple[str, ...],
-        key: str | None,
-        label: str | None,
-    ) -> tuple[tuple[str, ...], str, str]:
-        require_columns(self._place, self.columns, (*text, key, label))
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that were found so far."""
+        return tuple(self._names)
+
+    @property
+    def taken(self) -> Taken:
+        """What was taken, to be kept."""
+        form = self._opened.form
+        taken = Taken(self.text, self.key or None, self.label or None, short=self.short)
+        if not self._encoding:
+            taken = replace(taken, encoding=next(iter(self._opened.pages), ""))
+        if form is None:
+            return taken
+        return replace(
+            taken,
+            delimiter=form.delimiter,
+            quoted=form.quoted,
+            headed=form.headed is not False,
+            ends=form.ended or form.ends,
+        )
+
+    def _again(self) -> Iterator[Record | Refused]:
+        """The records once more, in the form that was found."""
+        self._opened = open_records(
+            self._path, None, self._opened.form, next(iter(self._opened.pages), "")
+        )
+        yield from self._opened.records
+
+    def _choose(self, sample: list[dict[str, Any]]) -> tuple[tuple[str, ...], str, str]:
+        chosen, taken = self._chosen, self._taken
+        named = (*chosen.text, chosen.key, chosen.label)
+        if self._plain or self._opened.header:  # others may have columns that come late
+            require_columns(self._place, self.columns, named)
+            if taken is not None:
+                require_taken(self._place, self.columns, taken, chosen)
         if self._plain:
             return (), "", ""
-        folded = folded_names(self.columns)
-        key, label = choose_columns(self.columns, sample, key, label, text)
+        if taken is not None:
+            text, self.short = chosen.text or taken.text, taken.short and not chosen.text
+            return text, chosen.key or taken.key or "", chosen.label or taken.label or ""
+        key, label = choose_columns(self.columns, sample, chosen.key, chosen.label, chosen.text)
+        if not key and self._path is not None:
+            key = self._unique_of(numbered_columns(self.columns, sample, {*chosen.text, label}))
+        text = chosen.text
         if not text:
-            body = next((folded[name] for name in BODIES if name in folded), None)
-            if body is None:
-                body = self._wordiest(sample, {key, label})
-            title = folded.get(TITLE, body)
-            text = (
-                (body,) if title == body or body not in map(folded.get, BODIES) else (title, body)
-            )
+            text, self.short = choose_text(self._place, self.columns, sample, {key, label})
         return text, key, label
 
-    def _wordiest(self, sample: list[dict[str, Any]], taken: set[str]) -> str:
-        """The column with the longest strings; a key or label only if nothing else is."""
-        lengths = {
-            name: sum(_words(values.get(name)) for values in sample) for name in self.columns
-        }
-        free = {name: length for name, length in lengths.items() if name not in taken and length}
-        lengths = free or {name: length for name, length in lengths.items() if length}
-        if not lengths:
-            there = ", ".join(self.columns)
-            raise SourceError(f"{self._place}: no column holds text; it has {there}")
-        return max(lengths, key=lambda name: lengths[name])
+    def _unique_of(self, columns: list[str]) -> str:
+        """The first of some columns that tells all rows of the file apart, not only the first."""
+        seen: dict[str, set[str]] = {name: set() for name in columns}
+        for record in self._again() if seen else ():
+            if isinstance(record, Record):
+                for name in list(seen):
+                    key = one_line(value_of(record.values, name))
+                    if not key or key in seen[name]:
+                        del seen[name]
+                    else:
+                        seen[name].add(key)
+            if not seen:
+                break
+        return next(iter(seen), "")
 
     def _used(self) -> Iterator[Row | Refused]:
         """Yield what the records are to others; a key counts once."""
-        first: dict[str, int] = {}
+        first: dict[str, str] = {}
         used = {*self.text, *filter(None, (self.key, self.label))}
-        for number, record in enumerate(self._pending, 1):
+        late = set() if self._opened.header else used - self._names.keys()
+        for count, record in enumerate(self._pending, 1):
+            number = str(count if record.unit == "line" else record.line)
             if isinstance(record, Refused):
-                yield record
+                yield self._unread(record, number)
                 continue
-            line, values, surplus = record
+            values = record.values
             if self._plain:
                 text = tidy(values[""]).strip()
-                yield Row(str(number), text) if text else Refused(line, "is empty")
+                yield Row(number, text) if text else Refused(record.line, "is empty")
                 continue
+            surplus = record.surplus
             if surplus > 0 or (surplus < 0 and not used <= values.keys()):
                 fields, expected = len(self.columns) + surplus, len(self.columns)
-                yield Refused(line, f"has {fields} fields, and the header {expected}")
+                reason = f"has {fields} fields, and the header {expected}"
+                yield self._unread(Refused(record.line, reason, values=values), number)
                 continue
-            parts = [_as_text(values.get(name)) for name in self.text]
-            text = "\n\n".join(filter(None, parts))
-            key = one_line(values.get(self.key)) if self.key else str(number)
+            if not self._opened.header:
+                late = self._noticed(values, late)
+            text = self._text_of(values)
+            key = one_line(value_of(values, self.key)) if self.key else number
+            place = f"{record.unit} {record.line}"
             if not text:
-                yield Refused(line, f"has no text in {_listed(self.text)}")
+                yield self._refused(record, f"has no text in {_listed(self.text)}")
             elif not key:
-                yield Refused(line, f"has no key in '{self.key}'")
-            elif self.key and first.setdefault(key, line) != line:
-                yield Refused(line, f"{REPEATED}'{key}' of line {first[key]}")
+                yield self._refused(record, f"has no key in '{self.key}'")
+            elif self.key and first.setdefault(key, place) != place:
+                yield self._refused(record, f"{REPEATED}'{key}' of {first[key]}")
             else:
-                label = one_line(values.get(self.label)) if self.label else ""
+                label = one_line(value_of(values, self.label)) if self.label else ""
                 yield Row(key, text, label)
+        self._require_found(late)
+
+    def _text_of(self, values: Mapping[str, Any]) -> str:
+        parts = filter(None, (as_text(value_of(values, name)) for name in self.text))
+        if self.short:
+            return BESIDE.join(" ".join(part.split()) for part in parts)
+        return "\n\n".join(parts)
+
+    def _refused(self, record: Record, reason: str) -> Refused:
+        return Refused(record.line, reason, unit=record.unit)
+
+    def _unread(self, refused: Refused, number: str) -> Refused:
+        """A row that is there and could not be read, with its key, if that can be told."""
+        key = one_line(value_of(refused.values, self.key)) if self.key else number
+        return replace(refused, unread=True, key=key)
+
+    def _noticed(self, values: Mapping[str, Any], late: set[str]) -> set[str]:
+        """Notice columns that come late; those that are still missing."""
+        if not values.keys() <= self._names.keys():
+            self._names |= dict.fromkeys(names_in(values))
+        return {name for name in late if value_of(values, name) is None} if late else late
+
+    def _require_found(self, missing: set[str]) -> None:
+        missing -= self._names.keys()
+        if not missing:
+            return
+        chosen, taken = self._chosen, self._taken
+        require_columns(self._place, self.columns, [*chosen.text, chosen.key, chosen.label])
+        if taken is not None:
+            require_taken(self._place, self.columns, taken, chosen)
 
 
 def read_table(
@@ -149,6 +224,7 @@ def read_table(
     text: Sequence[str] = (),
     key: str | None = None,
     label: str | None = None,
+    columns: Columns | None = None,
     encoding: str = "",
 ) -> Rows:
     """An iterator over the rows of a table; its attributes say which columns it uses.
@@ -156,37 +232,42 @@ def read_table(
     Parameters
     ----------
     path : Path or None
-        A .csv, .tsv, .jsonl or .ndjson file, which may end in .gz, or .parquet; None for
-        `stream`.
+        A .csv, .tsv, .jsonl, .ndjson or .json file, which may end in .gz, .bz2, .xz or .zst, or
+        .parquet; None for `stream`.
     stream : file, optional
         Of bytes or text; standard input if there is no path. JSON lines if it begins with
-        ``{``, else one document in each line.
+        ``{``, a JSON array if with ``[{``, else one document in each line.
     text : sequence of str, optional
-        Columns that make the text, joined by blank lines; empty ones are passed over. By default
-        the first of text, body, content, abstract and description that is there, with the title
-        before it, else the column with the longest strings.
+        Columns that make the text, joined by blank lines; empty ones are passed over. What is
+        within other values is named by its path, ``data.title``. By default the first of text,
+        body, content and abstract that is there, with the title before it; else a description or
+        the wordiest column, if it is wordy; else all short columns together, in one line.
     key : str, optional
         By default the first of id, _id, key, url and path that tells the first 100 rows apart,
-        else the number of the row.
+        else the first column named like a number (inv_no) that tells all rows apart, else the
+        number of the row.
     label : str, optional
         By default the first of label, class, category, target and topic that is there.
+    columns : Columns, optional
+        The same, with what was taken before.
     encoding : str, optional
-        Of what is not UTF-8; by default it is found out.
+        Of what is not UTF-8; by default as it was taken before, or as it is found out.
 
     Yields
     ------
     Row or Refused
-        Rows without text or key, with the key of an earlier row, with too many fields, or whose
-        JSON is broken, are refused; they never stop the reading.
+        Rows without text or key, with the key of an earlier row, with too many fields, or that
+        cannot be read, are refused; they never stop the reading.
 
     Raises
     ------
     SourceError
-        At once, if there is no such file, or it holds not a single row.
+        At once, if there is no such file, or it holds not a single row, or lost a column that was
+        taken before.
     ParameterError
-        At once, if there is no column of a name.
+        If there is no column of a name: at once, or at the end where columns may come late.
     """
-    return Rows(path, stream, text, key, label, encoding)
+    return Rows(path, stream, columns or Columns(tuple(text), key, label), encoding)
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
@@ -194,80 +275,66 @@ def columns_of(path: Path) -> tuple[str, ...]:
     return read_table(path).columns
 
 
-def folded_names(columns: Sequence[str]) -> dict[str, str]:
-    """Columns by their names in small letters; of two alike the first."""
-    return {name.strip().lower(): name for name in reversed(columns)}
+def refused_of(records: Iterable[Record | Refused]) -> Iterator[Refused]:
+    """Those of some records that were refused."""
+    return (one for one in records if isinstance(one, Refused))
 
 
-def require_columns(place: str, columns: Sequence[str], wanted: Sequence[str | None]) -> None:
-    """Raise ParameterError if a column that was named is not there; None names none."""
-    for name in wanted:
-        if name and name not in columns:
-            there = ", ".join(columns) or "none: its lines are the documents"
-            raise ParameterError(f"{place} has no column '{name}'; it has {there}")
+def columns_in(header: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The columns of a table, those within others by their paths."""
+    inner = dict.fromkeys(name for values in sample for name in names_in(values))
+    if not header:
+        yield from inner
+    for name in header:
+        within = (
+            [path for path in inner if path.startswith(f"{name}.")] if name not in inner else []
+        )
+        yield from within or [name]
 
 
-def choose_columns(
-    columns: Sequence[str],
-    sample: list[dict[str, Any]],
-    key: str | None,
-    label: str | None,
-    taken: Sequence[str] = (),
-) -> tuple[str, str]:
-    """The columns of key and label, "" for none, where these were not named.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        All there are.
-    sample : list of dict
-        The first rows: a key must tell them apart.
-    key, label : str or None
-        As they were named.
-    taken : sequence of str
-        Columns that hold something else.
-    """
-    folded = folded_names(columns)
-    if key is None:
-        usual = (folded[name] for name in KEYS if name in folded and folded[name] not in taken)
-        key = next((name for name in usual if _is_unique(name, sample)), "")
-    if label is None:
-        usual = (folded[name] for name in LABELS if name in folded)
-        label = next((name for name in usual if name != key and name not in taken), "")
-    return key, label
+def require_taken(place: str, columns: Sequence[str], taken: Taken, chosen: Columns) -> None:
+    """Raise SourceError if a column that was taken before is gone, and no other was named."""
+    uses = {
+        "text": () if chosen.text else taken.text,
+        "key": (None if chosen.key else taken.key,),
+        "label": (None if chosen.label else taken.label,),
+        "vector": (None if chosen.vector else taken.vector,),
+    }
+    for use, names in uses.items():
+        for name in names:
+            if name is not None and name not in columns:
+                there = ", ".join(columns) or "none"
+                raise SourceError(
+                    f"{place} has no column '{name}' any more, from which the index takes the "
+                    f"{use}; it has {there}. Nothing was changed: name another with --{use}, or "
+                    "for other data another place with --index"
+                )
 
 
-def one_line(value: Any) -> str:
-    """A value of JSON as a key or a label: in one line, without needless spaces."""
-    return " ".join(_as_text(value).split())
+def refuse_wrapped(place: str, columns: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> None:
+    """Raise SourceError where all there is, is one object around a list of objects."""
+    if len(sample) != 1 or folded_names(columns).keys() & {*KEYS}:  # which a row has, too
+        return
+    body = usual_body(columns)
+    for name, value in sample[0].items():
+        objects = isinstance(value, list) and len(value) > 1 and isinstance(value[0], dict)
+        if objects and (body is None or body.startswith(f"{name}.")):
+            raise SourceError(
+                f"{place} is one JSON object with {len(value):,} others in '{name}'; the rows are "
+                f"to be a list of their own: jq '.{name}' {place} > rows.json"
+            )
 
 
-def _is_unique(name: str, sample: list[dict[str, Any]]) -> bool:
-    """Whether a column tells all of these rows apart."""
-    keys = {_as_text(values.get(name)) for values in sample}
-    return len(keys) == len(sample) and "" not in keys
-
-
-def _words(value: Any) -> int:
-    """Length of a string; 0 for what is no string, or a number written as one."""
-    if not isinstance(value, str):
-        return 0
-    try:
-        float(value.replace(",", "."))
-    except ValueError:
-        return len(value)
-    return 0
-
-
-def _as_text(value: Any) -> str:
-    """A value of JSON as a reader would see it: what has no words of its own is empty."""
-    if isinstance(value, str):
-        return tidy(value).strip()
-    if isinstance(value, list):
-        return "\n".join(filter(None, map(_as_text, value)))
-    if value is None or isinstance(value, dict):
-        return ""
-    return json.dumps(value, default=str)
+def _known_form(chosen: Columns, encoding: str) -> tuple[Form, str]:
+    """How a table is written, and its encoding, as far as they are known."""
+    taken = chosen.taken
+    if taken is None:
+        return Form(headed=chosen.header), encoding
+    headed = taken.headed if chosen.header is None else chosen.header
+    wanted = (*(chosen.text or taken.text), chosen.key or taken.key, chosen.label or taken.label)
+    form = Form(taken.delimiter, taken.quoted, headed, tuple(filter(None, wanted)))
+    form.ends = taken.ends
+    return form, encoding or taken.encoding
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.record import Refused
 from aesearch.sources.records import is_table
 from aesearch.sources.rows import read_table
+from aesearch.sources.unread import Unread
 
 
 class Table:
@@ -53,41 +55,47 @@ class Table:
         self.columns: Columns | None = columns or Columns()
         self.unreadable: list[tuple[str, str]] = []
         self.used_columns: UsedColumns | None = None
+        self._unread = Unread()
         self._path, self._stream = path, stream
         self._rows: dict[str, tuple[str, str]] = {}
 
     def walk(self) -> Iterator[Entry]:
-        """Yield every row that can be used; the others are kept in `unreadable`."""
+        """Yield every row that can be used; the others are kept in `unreadable`.
+
+        What was taken then stands in `columns`, and holds from there on.
+        """
         if self._path is None and self._stream is None and not self._rows:
             raise SourceError("standard input is read once; give the documents again, or a file")
         self.unreadable = []
-        chosen = self.columns or Columns()
         if self._path is not None or self._stream is not None:
-            self._rows = {}
-            found = read_table(
-                self._path,
-                self._stream,
-                text=chosen.text,
-                key=chosen.key,
-                label=chosen.label,
-                encoding=self.encoding,
-            )
-            used = {*found.text, *filter(None, (found.key, found.label))}
-            rest = tuple(name for name in found.columns if name not in used)
-            if found.columns:
-                self.used_columns = UsedColumns(
-                    found.text, found.key or None, found.label or None, rest
-                )
-            for row in found:
-                if isinstance(row, Refused):
-                    self.unreadable.append((f"line {row.line}", row.reason))
-                else:
-                    self._rows[row.key] = row.text, row.label
-            self._stream = None
+            self._read()
         for key, (text, label) in self._rows.items():
             content = text.encode(errors="replace")
-            stamp = xxhash.xxh3_64_intdigest(content + b"\0" + label.encode()) >> 1
-            yield Entry(key, len(content), stamp)
+            yield Entry(key, len(content), row_stamp(content, label))
+
+    def _read(self) -> None:
+        """Read all rows."""
+        chosen = self.columns or Columns()
+        self._rows, self._unread = {}, Unread()
+        found = read_table(self._path, self._stream, columns=chosen, encoding=self.encoding)
+        for row in found:
+            if isinstance(row, Refused):
+                self.unreadable.append((row.place, row.reason))
+                self._unread.note(row)
+            else:
+                self._rows[row.key] = row.text, row.label
+        self._stream = None
+        self.columns = replace(chosen, taken=found.taken)
+        if found.columns:
+            used = {*found.text, *filter(None, (found.key, found.label))}
+            rest = tuple(name for name in found.columns if name not in used)
+            self.used_columns = UsedColumns(
+                found.text, found.key or None, found.label or None, rest
+            )
+
+    def unseen(self, keys: Sequence[str]) -> list[str]:
+        """Those of some keys which the last walk did not find, and may be where it could not."""
+        return self._unread.among(keys)
 
     def read(self, key: str) -> bytes:
         """Text of a row, in UTF-8."""
@@ -102,17 +110,25 @@ class Table:
         return [""] * len(keys)
 
 
+def row_stamp(content: bytes, label: str) -> int:
+    """What tells whether a row, or its label, has changed."""
+    return xxhash.xxh3_64_intdigest(content + b"\0" + label.encode(errors="replace")) >> 1
+
+
 def open_table(
     path: Path | None,
     columns: Columns,
     stream: IO[Any] | None,
     *,
     wanted: bool,  # noqa: ARG001 - every table may be one of documents
+    encoding: str = "",
 ) -> Table | None:
     """A table of documents, or standard input, as a source; None of another file."""
     if path is not None and not is_table(path.name):
         return None
-    return Table(path, columns, stream)
+    table = Table(path, columns, stream)
+    table.encoding = encoding
+    return table
 
 
 def used_columns(source: Source) -> UsedColumns | None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
+from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,7 +22,8 @@ from aesearch.errors import AesearchError, ContentError, ParameterError, SourceE
 from aesearch.modalities.vectors.features import UNREADABLE, as_float32, is_of_objects
 from aesearch.sources.arrays import ArrayRows, ArraySource, as_lines, kind_of_array
 from aesearch.sources.base import STANDARD_INPUT
-from aesearch.sources.columns import Columns, UsedColumns
+from aesearch.sources.choosing import SAMPLE, choose_columns, folded_names, require_columns
+from aesearch.sources.columns import Columns, Taken, UsedColumns
 from aesearch.sources.lists import (
     VECTORS,
     has_text,
@@ -32,29 +34,33 @@ from aesearch.sources.lists import (
     width_of,
 )
 from aesearch.sources.npy import ArrayFile
+from aesearch.sources.packed import PACKED
 from aesearch.sources.record import Record, Refused
-from aesearch.sources.records import JSON_LINES, PARQUET, open_records
+from aesearch.sources.records import JSON, JSON_LINES, PARQUET, Opened, open_records
 from aesearch.sources.replayed import Replayed
-from aesearch.sources.rows import (
-    REPEATED,
-    SAMPLE,
-    choose_columns,
-    folded_names,
-    one_line,
-    require_columns,
-)
+from aesearch.sources.rows import REPEATED, columns_in, refused_of, require_taken
+from aesearch.sources.unread import Unread
+from aesearch.sources.values import names_in, one_line, value_of
 from aesearch.types import Array
 
 KIND = "vectors"
 NPY, NPZ = ".npy", ".npz"
-LISTS = (*JSON_LINES, *(f"{suffix}.gz" for suffix in JSON_LINES), PARQUET)
+LISTS = (
+    *(suffix + packed for suffix in (*JSON_LINES, JSON) for packed in ("", *PACKED)),
+    PARQUET,
+)
 # Names that keys and labels of an archive usually have.
 KEYS, LABELS = ("keys", "key", "ids", "id"), ("labels", "label", "targets", "target")
 Read = Record | Refused
 
 
 def open_vectors(
-    path: Path | None, columns: Columns, stream: IO[Any] | None, *, wanted: bool
+    path: Path | None,
+    columns: Columns,
+    stream: IO[Any] | None,
+    *,
+    wanted: bool,
+    encoding: str = "",
 ) -> ArraySource | None:
     """A file, or standard input, as a source of vectors; None where it holds none.
 
@@ -67,6 +73,8 @@ def open_vectors(
     stream : text file or None
     wanted : bool
         Whether vectors were asked for: then what is wrong is an error.
+    encoding : str
+        Of what is not UTF-8; "" finds out.
 
     Raises
     ------
@@ -87,10 +95,12 @@ def open_vectors(
                 f"folders of {NPY}"
             )
         return None
-    if not wanted and not _holds_vectors(path, columns, stream):
+    if not wanted and not _holds_vectors(path, columns, stream, encoding):
         return None
     root = Path(STANDARD_INPUT) if path is None else path.resolve()
-    return ArraySource(root, KIND, _Table(path, stream, columns), columns)
+    source = ArraySource(root, KIND, _Table(path, stream, columns, encoding), columns)
+    source.encoding = encoding
+    return source
 
 
 # -- arrays in files ----------------------------------------------------------------------------
@@ -167,13 +177,17 @@ def _npz(path: Path, columns: Columns) -> ArrayRows:
             raise ValueError("it is one array; its name should end in .npy")
         names, array = tuple(archive.files), partial(_array_of, path, archive)
         require_columns(str(path), names, (columns.vector, columns.key, columns.label))
+        taken = columns.taken
+        if taken is not None:
+            require_taken(str(path), names, taken, columns)
+            columns = columns.over(Columns((), taken.key, taken.label, taken.vector))
         vector = columns.vector or _usual(VECTORS, names)
         if vector is None:
             tables = [name for name in names if array(name).ndim > 1]
             vector = _only(str(path), tables, names)
         others = [name for name in names if name != vector]
-        key = columns.key or _usual(KEYS, others)
-        label = columns.label or _usual(LABELS, others)
+        key = columns.key or (_usual(KEYS, others) if taken is None else None)
+        label = columns.label or (_usual(LABELS, others) if taken is None else None)
         for option, name in (("key", key), ("label", label)):
             if name == vector:
                 raise ParameterError(
@@ -227,7 +241,9 @@ def _only(place: str, found: Sequence[str], names: Sequence[str]) -> str:
 # -- rows of tables -----------------------------------------------------------------------------
 
 
-def _holds_vectors(path: Path | None, columns: Columns, stream: IO[Any] | None) -> bool:
+def _holds_vectors(
+    path: Path | None, columns: Columns, stream: IO[Any] | None, encoding: str
+) -> bool:
     """Whether a table is one of vectors: some column holds them, and none a text.
 
     Raises
@@ -239,7 +255,7 @@ def _holds_vectors(path: Path | None, columns: Columns, stream: IO[Any] | None) 
         return False
     head = io.BytesIO(stream.head) if isinstance(stream, Replayed) else None
     try:
-        names, sample = _begun(path, head)[:2]
+        names, sample = _begun(path, head, encoding)[:2]
     except AesearchError:  # whoever opens it as another table will say so
         return False
     if has_text(names, sample):
@@ -250,31 +266,32 @@ def _holds_vectors(path: Path | None, columns: Columns, stream: IO[Any] | None) 
 
 
 def _begun(
-    path: Path | None, stream: IO[Any] | None
-) -> tuple[tuple[str, ...], list[Mapping[str, Any]], Iterator[Read]]:
+    path: Path | None, stream: IO[Any] | None, encoding: str
+) -> tuple[tuple[str, ...], list[Mapping[str, Any]], Iterator[Read], Opened]:
     """The columns of a table, its first rows, and all of them."""
     place = str(path or "standard input")
-    header: list[str] = []
     try:
-        records, plain = open_records(path, stream, header)
-        sample = list(islice(records, SAMPLE))
+        opened = open_records(path, stream, page=encoding)
+        sample = list(islice(opened.records, SAMPLE))
     except ContentError as error:
         raise SourceError(f"{place}: {error}") from error
     usable = [record.values for record in sample if isinstance(record, Record)]
-    if plain or not usable:
-        refused = (one for one in sample if isinstance(one, Refused))
-        reason = next((f": line {one.line} {one.reason}" for one in refused), "")
-        reason = ": line 1 is no JSON object" if plain and usable else reason
+    if opened.plain or not usable:
+        reason = next((f": {one.place} {one.reason}" for one in refused_of(sample)), "")
+        reason = ": line 1 is no JSON object" if opened.plain and usable else reason
         raise SourceError(f"{place} holds no rows of JSON{reason}")
-    names = header or list(dict.fromkeys(name for values in usable for name in values))
-    return tuple(names), list(usable), chain(sample, records)
+    names = tuple(dict.fromkeys(columns_in(opened.header, usable)))
+    return names, list(usable), chain(sample, opened.records), opened
 
 
 class _Table:
     """The rows of a table that hold vectors, read at each call; standard input once."""
 
-    def __init__(self, path: Path | None, stream: IO[Any] | None, columns: Columns) -> None:
+    def __init__(
+        self, path: Path | None, stream: IO[Any] | None, columns: Columns, encoding: str
+    ) -> None:
         self.path, self.stream, self.columns = path, stream, columns
+        self.encoding = encoding
         self.known: ArrayRows | None = None
 
     def __call__(self) -> ArrayRows:
@@ -288,10 +305,51 @@ class _Table:
 
     def _read(self) -> ArrayRows:
         place = str(self.path or "standard input")
-        names, sample, records = _begun(self.path, self.stream)
-        chosen = self.columns
-        require_columns(place, names, (chosen.vector, chosen.key, chosen.label))
-        vector = chosen.vector or _plain_one(place, names, sample)
+        names, sample, records, opened = _begun(self.path, self.stream, self.encoding)
+        chosen, taken = self.columns, self.columns.taken
+        late = () if opened.header else (chosen.key, chosen.label)  # may come later in JSON
+        require_columns(place, (*names, *filter(None, late)), _named(chosen))
+        vector, width, key, label = self._chosen(place, names, sample)
+        rest = [
+            name for name in opened.header or _outer(sample) if name not in (vector, key, label)
+        ]
+        values, keys, labels, fields = array("f"), [], [], []
+        refused: list[Refused] = []
+        first: dict[str, str] = {}
+        found: set[str] = set()
+        for count, record in enumerate(records, 1):
+            number = count if record.unit == "line" else record.line
+            own = self._checked(record, number, vector, width, key, first)
+            if isinstance(own, Refused):
+                refused.append(own)
+                continue
+            name, row = own
+            values.frombytes(row.tobytes())
+            keys.append(name)
+            assert isinstance(record, Record)
+            if not opened.header and not record.values.keys() <= found:
+                found.update(names_in(record.values), record.values)
+                rest += [n for n in record.values if n not in (*rest, vector, key, label)]
+            labels.append(one_line(value_of(record.values, label)) if label else "")
+            fields.append(_as_fields(record.values, rest))
+        names = (*names, *(name for name in found if name not in names))
+        require_columns(place, names, _named(chosen))
+        if taken is not None:
+            require_taken(place, names, taken, chosen)
+        rows = np.frombuffer(values, np.float32).reshape(len(keys), width)
+        columns = UsedColumns((), key or None, label or None, (), vector, tuple(rest))
+        unread = Unread()
+        for one in refused:
+            unread.note(one)
+        places = [(one.place, one.reason) for one in refused]
+        return ArrayRows(rows, keys, labels, fields, places, columns, unread)
+
+    def _chosen(
+        self, place: str, names: Sequence[str], sample: list[Mapping[str, Any]]
+    ) -> tuple[str, int, str, str]:
+        """The column of vectors, their length, and the columns of key and label."""
+        chosen, taken = self.columns, self.columns.taken or Taken()
+        vector = chosen.vector or taken.vector or _plain_one(place, names, sample)
         width = width_of(vector, sample)
         if not width:
             refuse_lists(place, (vector,), sample)
@@ -301,27 +359,9 @@ class _Table:
                 raise ParameterError(
                     f"{place}: '{name}' holds the vectors; name another column with --{option}"
                 )
-        key, label = choose_columns(
-            names, list(map(dict, sample)), chosen.key, chosen.label, (vector,)
-        )
-        rest = [name for name in names if name not in (vector, key, label)]
-        values, keys, labels, fields = array("f"), [], [], []
-        refused: list[tuple[str, str]] = []
-        first: dict[str, int] = {}
-        for number, record in enumerate(records, 1):
-            own = self._checked(record, number, vector, width, key, first)
-            if isinstance(own, str):
-                refused.append((f"line {record.line}", own))
-                continue
-            name, row = own
-            values.frombytes(row.tobytes())
-            keys.append(name)
-            assert isinstance(record, Record)
-            labels.append(one_line(record.values.get(label)) if label else "")
-            fields.append(_as_fields(record.values, rest))
-        rows = np.frombuffer(values, np.float32).reshape(len(keys), width)
-        columns = UsedColumns((), key or None, label or None, (), vector, tuple(rest))
-        return ArrayRows(rows, keys, labels, fields, refused, columns)
+        if taken.vector is not None:
+            return vector, width, chosen.key or taken.key or "", chosen.label or taken.label or ""
+        return vector, width, *choose_columns(names, sample, chosen.key, chosen.label, (vector,))
 
     def _checked(
         self,
@@ -330,26 +370,39 @@ class _Table:
         vector: str,
         width: int,
         key: str,
-        first: dict[str, int],
-    ) -> tuple[str, Array] | str:
+        first: dict[str, str],
+    ) -> tuple[str, Array] | Refused:
         """Key and vector of a row, or why there are none."""
+        name = one_line(value_of(record.values, key)) if key else str(number)
         if isinstance(record, Refused):
-            return record.reason
-        row = numbers_of(record.values.get(vector))
+            return replace(record, unread=True, key=name)
+        row = numbers_of(value_of(record.values, vector))
+        place = f"{record.unit} {record.line}"
+        reason = ""
         if row is None:
-            return f"has no list of numbers in '{vector}'"
-        if len(row) != width:
-            return f"has {len(row)} numbers in '{vector}', and most rows {width}"
-        try:
-            row = as_float32(row)
-        except ContentError as error:
-            return f"has no vector in '{vector}': {error}"
-        name = one_line(record.values.get(key)) if key else str(number)
-        if not name:
-            return f"has no key in '{key}'"
-        if first.setdefault(name, record.line) != record.line:
-            return f"{REPEATED}'{name}' of line {first[name]}"
+            reason = f"has no list of numbers in '{vector}'"
+        elif len(row) != width:
+            reason = f"has {len(row)} numbers in '{vector}', and most rows {width}"
+        else:
+            try:
+                row = as_float32(row)
+            except ContentError as error:
+                reason = f"has no vector in '{vector}': {error}"
+        if not reason and not name:
+            reason = f"has no key in '{key}'"
+        elif not reason and first.setdefault(name, place) != place:
+            reason = f"{REPEATED}'{name}' of {first[name]}"
+        if reason or row is None:
+            return Refused(record.line, reason, unit=record.unit)
         return name, row
+
+
+def _outer(sample: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for values in sample for name in values))
+
+
+def _named(columns: Columns) -> tuple[str | None, ...]:
+    return columns.vector, columns.key, columns.label
 
 
 def _plain_one(place: str, names: Sequence[str], sample: Sequence[Mapping[str, Any]]) -> str:
@@ -362,9 +415,17 @@ def _plain_one(place: str, names: Sequence[str], sample: Sequence[Mapping[str, A
 
 def _as_fields(values: Mapping[str, Any], names: Sequence[str]) -> str:
     """Some values of a row as a JSON object, "" where it has none of them."""
-    own = {name: _jsonable(values[name]) for name in names if values.get(name) is not None}
+    own = {name: _jsonable(value_of(values, name)) for name in names}
+    own = {name: value for name, value in own.items() if value is not None}
     return json.dumps(own, ensure_ascii=False, default=str) if own else ""
 
 
 def _jsonable(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    """A value as JSON has it, which knows neither NaN nor infinity."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_jsonable(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _jsonable(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not isfinite(value) else value

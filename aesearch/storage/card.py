@@ -41,7 +41,8 @@ class Card:
         Folder or file that was indexed; '-' for standard input.
     settings : Settings
     columns : Columns or None
-        Columns of a table that were chosen; None where the source is no table.
+        Columns of a table that were chosen, and what was taken at first; None where the source is
+        no table.
     created_at : float
         Seconds since 1970.
     version : str
@@ -84,7 +85,7 @@ class Card:
                 str(card.get("kind", "images")),
                 str(card["source"]),
                 _settings(path, dict(card["settings"]), version),
-                Columns.of(card["columns"]) if "columns" in card else None,
+                Columns.of(card["columns"], card.get("taken")) if "columns" in card else None,
                 float(card.get("created_at", 0.0)),
                 str(card.get("aesearch", "")),
             )
@@ -110,6 +111,11 @@ class Card:
             "kind": self.kind,
             "source": self.source,
             **({} if self.columns is None else {"columns": self.columns.as_dict()}),
+            **(
+                {"taken": self.columns.taken.as_dict()}
+                if self.columns and self.columns.taken
+                else {}
+            ),
             "created_at": self.created_at,
             "settings": self.settings.as_dict(),
         }

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import codecs
-import io
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import IO
 
 from aesearch.errors import ContentError
 from aesearch.modalities.notes import note
@@ -17,7 +14,6 @@ from aesearch.modalities.texts.detect import CONTROLS, decoded, guess, guess_wid
 UNDECODABLE = "cannot be decoded: no known encoding"
 BINARY = "is binary, not text"
 SAMPLE = 16 << 10  # bytes from which an encoding is found out
-CHUNK = 1 << 20
 LONGEST_LINE = 32 << 20
 
 # The longer marks first: that of UTF-16 is the beginning of that of UTF-32.
@@ -179,73 +175,50 @@ def tidy(text: str) -> str:
     return text
 
 
-def decoded_lines(stream: IO[bytes], chosen: str = "") -> Iterator[str]:
-    r"""Yield the lines of a stream as they come, each with its end (\n, \r or \r\n).
-
-    UTF-8 is tried for each stretch of about 1 MiB; the encoding of the first stretch that is
-    something else holds for all others that are. Lines beyond 32 MiB are cut.
+def whole_encoding(head: bytes, chosen: str = "") -> str:
+    """Return the encoding that a whole stream is in, where lines of it cannot be read alone.
 
     Parameters
     ----------
-    stream : binary file
+    head : bytes
+        How it begins.
     chosen : str
         The encoding that a user names for what is no UTF-8.
+
+    Returns
+    -------
+    str
+        "" where ASCII means the same in it: then `found_out` tells it from lines that are no UTF-8.
+    """
+    mark, encoding = mark_of(head)
+    if mark:
+        return encoding if encoding in WIDE else ""
+    if chosen:
+        return "" if _is_like_ascii(chosen) else chosen
+    guessed = ""
+    if b"\0" in head:
+        guessed = guess_wide(head[: min(SAMPLE, len(head) // 4 * 4 or 2)])
+    elif SEVEN_BITS.search(head) or not (b"\n" in head or head.isascii()):
+        with suppress(ContentError):
+            guessed = _guessed(head)
+    if not guessed or _is_like_ascii(guessed):
+        return ""
+    note(GUESSED.format(guessed), once=True)
+    return guessed
+
+
+def found_out(content: bytes) -> str:
+    """Return the likely encoding of lines that are not UTF-8, and take a note of it.
 
     Raises
     ------
     ContentError
-        If the first stretch is not text, or no encoding is found.
+        If there is none.
     """
-    other = chosen
-    begun = False
-    # What is there is taken at once: the beginning of a damaged archive, or of what is typed.
-    some = getattr(stream, "read1", stream.read)
-    while chunk := some(CHUNK):
-        if not chunk.endswith(b"\n"):
-            chunk += stream.readline(LONGEST_LINE)
-        if not begun:
-            refuse_binary(chunk, chosen)
-            if wide := _whole_encoding(chunk, chosen):
-                yield from _wide_lines(chunk, stream, wide)
-                return
-            chunk, begun = chunk[len(mark_of(chunk)[0]) :], True
-        text = decoded(chunk, "utf-8")
-        if text is None:
-            if not other:
-                other = _found_out(chunk)[1] or "utf-8"
-                note(GUESSED.format(other), once=True)
-            text = chunk.decode(other, "replace")
-        yield from io.StringIO(text, newline="")  # splits where files do, not at U+2028
-
-
-def _whole_encoding(chunk: bytes, chosen: str) -> str:
-    """Return the encoding that a whole stream is in, where stretches of it may look like UTF-8."""
-    encoding = mark_of(chunk)[1]
-    if encoding in WIDE:
-        return encoding
-    if chosen and not _is_like_ascii(chosen):
-        return chosen
-    guessed = ""
-    if b"\0" in chunk or SEVEN_BITS.search(chunk):
-        guessed = _found_out(chunk)[1]
-    if guessed and not _is_like_ascii(guessed):
-        note(GUESSED.format(guessed), once=True)
-        return guessed
-    return ""
-
-
-def _wide_lines(first: bytes, stream: IO[bytes], encoding: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
-    rest = ""
-    chunk = first
-    while chunk:
-        lines = list(io.StringIO(rest + decoder.decode(chunk), newline=""))
-        chunk = stream.read(CHUNK)
-        # The last line may go on, and a \r at its end may be half of a line end.
-        rest = lines.pop() if lines and chunk and len(lines[-1]) < LONGEST_LINE else ""
-        yield from lines
-    if rest:
-        yield rest
+    encoding = _guessed(content)
+    if encoding:
+        note(GUESSED.format(encoding), once=True)
+    return encoding or "utf-8"
 
 
 def _bearable(text: str, limit: float = 0.01) -> str:

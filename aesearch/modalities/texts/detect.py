@@ -13,6 +13,7 @@ from operator import itemgetter
 
 # Bytes that text hardly ever holds; of the others below 32, tab, line end and page end are text.
 CONTROLS = bytes([*range(1, 9), *range(14, 32), 127])
+LEAST_WIDE = 8  # bytes of a text in UTF-32
 MOST_ZEROS = 0.02  # of the characters of a text in UTF-16 or UTF-32
 WORD = re.compile(r"[^\W\d_]+")
 # A sign within a word, or what no file holds: the page is not the one.
@@ -149,11 +150,17 @@ def guess_wide(content: bytes, least: float = 0.9) -> str:
     if len(content) < 2 or len(content) % 2:
         return ""
     zeros = content.count(0)
-    if len(content) % 4 == 0 and zeros * 4 >= len(content):
+    # Of fewer letters, what a program begins with, MZ and two zeros, would be one of Chinese.
+    if len(content) % 4 == 0 and len(content) >= LEAST_WIDE and zeros * 4 >= len(content):
         for name in ("utf-32-le", "utf-32-be"):
             if _reads_well(decoded(content, name)) == 1:
                 return name
-    shares = {name: _reads_well(decoded(content, name)) for name in ("utf-16-le", "utf-16-be")}
+    # A sample may end within a pair.
+    texts = {
+        name: decoded(content, name) or decoded(content[:-2], name)
+        for name in ("utf-16-le", "utf-16-be")
+    }
+    shares = {name: _reads_well(text) for name, text in texts.items()}
     best = max(shares, key=lambda name: shares[name])
     return best if shares[best] >= least else ""
 

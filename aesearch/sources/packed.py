@@ -1,0 +1,84 @@
+"""Bytes of a file that may be compressed, as they come; what breaks off says so."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import sys
+import zlib
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, cast
+
+from aesearch.errors import ContentError, SourceError, UnreachableError
+
+CHUNK = 1 << 20
+PACKED = (".gz", ".bz2", ".xz", ".zst")
+
+
+def unpacked_name(name: str) -> str:
+    """A file's name in small letters, without the suffix that tells how it is compressed."""
+    name = name.lower()
+    return next((name.removesuffix(end) for end in PACKED if name.endswith(end)), name)
+
+
+def open_packed(path: Path) -> IO[bytes]:
+    """Open a file to read its bytes, unpacked.
+
+    Raises
+    ------
+    SourceError
+        If that takes a package which is not installed.
+    OSError
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    if suffix == ".bz2":
+        return cast(IO[bytes], bz2.open(path, "rb"))
+    if suffix == ".xz":
+        return cast(IO[bytes], lzma.open(path, "rb"))
+    return _open_zstd(path) if suffix == ".zst" else path.open("rb")
+
+
+def _open_zstd(path: Path) -> IO[bytes]:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    elif find_spec("backports.zstd") if find_spec("backports") else None:
+        from backports import zstd
+    else:
+        raise SourceError(f"{path}: .zst needs backports.zstd: pip install 'aesearch[zst]'")
+    return cast(IO[bytes], zstd.open(path, "rb"))
+
+
+def chunks_of(stream: IO[bytes], packed: bool = False) -> Iterator[bytes]:
+    """Yield what is there, about 1 MiB at a time.
+
+    Raises
+    ------
+    UnreachableError
+        If it cannot be read just now.
+    ContentError
+        If what was compressed is damaged, or breaks off.
+    """
+    # What is there is taken at once: the beginning of a damaged archive, or of what is typed.
+    some = getattr(stream, "read1", stream.read)
+    try:
+        while chunk := some(CHUNK):
+            yield chunk
+    except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+        raise _damaged(error) from error
+    except OSError as error:
+        if packed and error.errno is None:  # bz2 says so what is no bz2
+            raise _damaged(error) from error
+        raise UnreachableError(f"cannot be read: {error.strerror or error}") from error
+    except Exception as error:
+        if type(error).__name__ != "ZstdError":
+            raise
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> ContentError:
+    return ContentError(f"damaged: {error}; what follows cannot be read")
