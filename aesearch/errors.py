@@ -16,6 +16,10 @@ def repair_command(root: Path) -> str:
 class AesearchError(Exception):
     """The root of the family; the command line prints it as one line and exits with 1."""
 
+    def __str__(self) -> str:
+        """In one line, whatever a library said that is told in it."""
+        return " ".join(super().__str__().splitlines()).strip()
+
 
 class ParameterError(AesearchError, ValueError):
     """A setting is outside what is allowed; the message names the value and the allowed ones."""
@@ -61,6 +65,7 @@ class MissingExtraError(ContentError):
         self.extra = extra
 
     def __str__(self) -> str:
+        """The message alone."""
         return str(self.args[0])
 
 

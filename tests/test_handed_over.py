@@ -217,6 +217,10 @@ def test_errors_are_pickled_and_told_anew():
     assert (str(error.told("query 3")), error.told("query 3").extra) == ("query 3", "pdf")
 
 
+def test_errors_are_one_line():
+    assert str(ContentError("damaged: thrift\n says\u2028no\n")) == "damaged: thrift  says no"
+
+
 def test_threads_that_write_wait_for_each_other(tmp_path):
     with aesearch.build(TEXTS, tmp_path / "i", budget=0) as index:
         failed = []
