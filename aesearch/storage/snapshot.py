@@ -92,14 +92,30 @@ def _open_engine(
 ) -> Engine:
     path = layout.root / revision.codes_file
     problem = file_problem(path, revision)
-    if problem and store.revision()[0].number == revision.number:
+    if problem is None or store.revision()[0].number != revision.number:
+        try:
+            return engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
+        except DamagedError:
+            if not _seen_from_before(layout, store, revision):
+                raise
+    elif not _seen_from_before(layout, store, revision):
         warnings.warn(
             f"{problem}; searching the codes in items.db instead, "
             f"{repair_command(layout.root)} mends it",
             stacklevel=2,
         )
-        return build_engine(store, settings)[0]
-    return engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
+    return build_engine(store, settings)[0]
+
+
+def _seen_from_before(layout: Layout, store: Store, revision: Revision) -> bool:
+    """Whether a transaction still sees a revision whose files a writer has since replaced."""
+    if store.revision()[0].number != revision.number:
+        return False
+    now = Store(layout.database)
+    try:
+        return now.revision()[0].number != revision.number
+    finally:
+        now.close()
 
 
 def file_problem(path: Path, revision: Revision) -> str | None:
