@@ -12,6 +12,7 @@ from texts_ import reason, text_of
 from aesearch.errors import ParameterError, SourceError
 from aesearch.indexing.build import build
 from aesearch.modalities.notes import collected_notes
+from aesearch.modalities.texts.detect import guess_wide
 from aesearch.modalities.texts.extract import extract
 from aesearch.settings import Settings
 from aesearch.sources.rows import Row, read_table
@@ -174,3 +175,9 @@ def test_lines_in_an_encoding_that_is_named_or_guessed(encoding: str) -> None:
 def test_lines_that_are_no_text() -> None:
     with pytest.raises(SourceError, match="binary"):
         read_table(None, io.BytesIO(bytes(range(256)) * 9))
+
+
+def test_what_python_writes_in_korean_and_cannot_read_again_is_no_error() -> None:
+    # U+3164 stands for a missing letter of a Hangul syllable, which EUC-KR spells with eight bytes.
+    guess_wide("\u3164\u1100\uac00 letters of a syllable".encode("utf-16-le"))
+    guess_wide("letters \u3164".encode("utf-16-be"))

@@ -173,5 +173,5 @@ def _reads_well(text: str | None) -> float:
     if unreadable > MOST_ZEROS * len(text):
         return 0
     shares = [len(ALPHABETIC.findall(text))]
-    shares += [len(text.encode(page, "ignore").decode(page)) for page in ALPHABETS]
+    shares += [len(text.encode(page, "ignore").decode(page, "ignore")) for page in ALPHABETS]
     return max(shares) / len(text) if torn_share(text) < WIDE_TORN else 0
