@@ -233,3 +233,10 @@ def test_a_wordy_column_is_the_text_alone(tmp_path: Path) -> None:
     content = content.replace(f"{words} 0", f'"{words} 0"').replace(", and", " and")
     rows = rows_of(tmp_path / "a.csv", content)
     assert rows[3].text == words.replace(", and", " and") + " 3"  # type: ignore[union-attr]
+
+
+def test_years_before_1000_are_text_where_the_column_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "museum.csv"
+    path.write_text("no,object,place,year\nB-1,dagger,Crete,-1500\nB-2,oil lamp,Rome,80\n")
+    with made(path, tmp_path / "index") as index:
+        assert index.text_of("B-1").text == "dagger; Crete; -1500"

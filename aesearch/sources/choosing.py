@@ -28,6 +28,7 @@ CAMEL = re.compile(r"(?<=[a-zß-ÿ])(?=[A-Z])")
 LONGEST_KEY = 100
 WORDY = 8.0  # words in a row, on average, from which a column is a text of its own
 COUNTED = 50  # of one row: a single long one does not make a column wordy
+YEARS = frozenset({"year", "years", "date", "jahr", "année", "annee", "año", "anno", "ano", "jaar"})
 YEAR = re.compile(r"1\d\d\d|20\d\d")
 
 Rows = Sequence[Mapping[str, Any]]
@@ -172,6 +173,6 @@ def _words(name: str, sample: Rows) -> float:
 
 
 def _is_year(name: str, sample: Rows) -> bool:
-    """Whether a column holds years, where it holds anything."""
+    """Whether a column holds years, where it holds anything: by its name, or by all of them."""
     found = [text for row in sample if (text := as_text(value_of(row, name)))]
-    return bool(found) and all(map(YEAR.fullmatch, found))
+    return bool(found) and (name.strip().lower() in YEARS or all(map(YEAR.fullmatch, found)))
