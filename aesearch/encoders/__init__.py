@@ -8,7 +8,7 @@ the command line, without importing torch.
 
 Of the rooms inside each imports only those before it: ``sparse`` and ``parameters``, ``training``
 (the loop and what it needs), ``layers``, ``base`` and ``torch_encoder``, ``linear``, and then the
-families ``autoencoders``, ``contrastive`` and ``texts``.
+families ``closed``, ``autoencoders``, ``contrastive`` and ``texts``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aesearch.encoders.autoencoders.vae import VAEEncoder
     from aesearch.encoders.autoencoders.vaegan import VAEGANEncoder
     from aesearch.encoders.base import Encoder
+    from aesearch.encoders.closed.encoder import DescriptionsEncoder, SMTEncoder
     from aesearch.encoders.contrastive.encoder import AgreementEncoder
     from aesearch.encoders.linear.lsa import LSAEncoder
     from aesearch.encoders.linear.pca import PCAEncoder
@@ -43,6 +44,7 @@ __all__ = [
     "CVAEEncoder",
     "ConvEncoder",
     "DBNEncoder",
+    "DescriptionsEncoder",
     "Encoder",
     "EncoderInfo",
     "LSAEncoder",
@@ -50,6 +52,7 @@ __all__ = [
     "NeighborEncoder",
     "PCAEncoder",
     "RawEncoder",
+    "SMTEncoder",
     "Session",
     "TextEncoder",
     "ThumbnailEncoder",
@@ -76,6 +79,8 @@ ENCODERS: dict[str, EncoderInfo] = {
         ),
         EncoderInfo("raw", ".linear.raw:RawEncoder", ROWS, trains=False, sized=False),
         EncoderInfo("lsa", ".linear.lsa:LSAEncoder", ALL, trains=False),
+        EncoderInfo("smt", ".closed.encoder:SMTEncoder", ROWS, trains=False),
+        EncoderInfo("descriptions", ".closed.encoder:DescriptionsEncoder", ROWS, trains=False),
         EncoderInfo("mlp", ".autoencoders.mlp:MLPEncoder", ALL, takes_counts=True),
         EncoderInfo("conv", ".autoencoders.conv:ConvEncoder"),
         EncoderInfo("dbn", ".autoencoders.dbn:DBNEncoder", ALL, takes_counts=True),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from inspect import Signature, get_annotations, signature
 from numbers import Integral, Real
@@ -101,7 +101,7 @@ class Parameter:
     name : str
     default : object
     kind : type
-        bool, int, float, str, or tuple, which holds whole numbers.
+        bool, int, float, str, tuple, which holds whole numbers, or dict, of numbers by name.
     optional : bool
         Whether None is allowed too.
     limits : tuple of Limit
@@ -128,6 +128,8 @@ class Parameter:
             raise ParameterError(f"{self.name} must be {self.allowed}; got {value!r}")
 
     def _parts(self, value: Any) -> tuple[Any, ...]:
+        if self.kind is dict:
+            return tuple(value.values())
         return tuple(value) if self.kind is tuple else (value,)
 
     def _fits(self, value: Any) -> bool:
@@ -143,6 +145,7 @@ class Parameter:
             int: f"a whole number {of}{limits}",
             float: f"a number {of}{limits}",
             tuple: f"whole numbers {of}{limits}, such as 1000,500,250",
+            dict: f"numbers {of}{limits} by name, such as contours:.5,colors:1",
             str: f"one of {limits}" if limits else "text",
         }[self.kind].rstrip()
         if not self.optional:
@@ -163,6 +166,8 @@ class Parameter:
             parts = [part.strip() for part in text.split(",")]
             numbers = all(part.lstrip("+-").isdecimal() for part in parts if part)
             return tuple(int(part) for part in parts if part) if numbers else text
+        if self.kind is dict:
+            return _by_name(text)
         for number in (int, float):
             try:
                 return number(text)
@@ -172,6 +177,15 @@ class Parameter:
 
 
 _WORDS = {"none": None, "true": True, "false": False}
+
+
+def _by_name(text: str) -> dict[str, float] | str:
+    """Read 'contours:.5,colors:1'; what is written otherwise stays text."""
+    pairs = [part.rpartition(":") for part in text.split(",") if part.strip()]
+    try:
+        return {name.strip(): float(number) for name, _, number in pairs}
+    except ValueError:
+        return text
 
 
 def _is_whole(value: object) -> bool:
@@ -188,6 +202,7 @@ _IS_OF_KIND: dict[type, Callable[[object], bool]] = {
     float: _is_number,
     str: lambda value: isinstance(value, str),
     tuple: lambda value: isinstance(value, tuple | list) and all(map(_is_whole, value)),
+    dict: lambda value: isinstance(value, Mapping) and all(map(_is_number, value.values())),
 }
 
 
@@ -250,7 +265,8 @@ def _declared(name: str, hint: Any, default: object) -> Parameter:
         elif get_origin(part) in (Union, UnionType):
             todo += get_args(part)
         else:
-            kinds.append(get_origin(part) or part)
+            kind = get_origin(part) or part
+            kinds.append(dict if kind is Mapping else kind)
     (kind,) = [kind for kind in kinds if kind is not NoneType]
     if kind not in _IS_OF_KIND:
         raise TypeError(f"a parameter is a number, a flag, text or whole numbers; {name} is {hint}")

@@ -1,4 +1,4 @@
-"""What all encoders that are trained with torch share: fitting, running, ONNX, their state."""
+"""What all encoders made of torch modules share: running, ONNX, their state, and training."""
 
 from __future__ import annotations
 
@@ -33,8 +33,93 @@ FORMER_ARRAYS = {
 
 
 @dataclass(eq=False, repr=False)
-class TrainedEncoder(Encoder):
-    """An encoder whose two directions are modules; it decides how they are made and trained.
+class TorchEncoder(Encoder):
+    """An encoder whose two directions are torch modules, however those were fitted."""
+
+    def _finalize(self, latents: Tensor) -> None:
+        """Keep where the codes of samples lie, once all is trained."""
+        self.code_size_ = latents.shape[1]
+        self.prior_ = self._prior(latents.numpy())
+
+    def _prior(self, latents: Floats) -> Prior:
+        """Where codes are drawn from, given those of the samples."""
+        return Prior.fitted(latents)
+
+    @abstractmethod
+    def encoder_module(self) -> nn.Module:
+        """Make the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
+
+    @abstractmethod
+    def decoder_module(self) -> nn.Module:
+        """Make the module from latents to pictures in 0..255, or to rows."""
+
+    @abstractmethod
+    def _modules(self) -> dict[str, nn.Module]:
+        """Modules that hold what was learned, by the names of their arrays on disk."""
+
+    def _arrays(self) -> dict[str, Array]:
+        """Arrays beside those of the modules."""
+        return {}
+
+    def _layout(self) -> dict[str, Any]:
+        """Facts that `load_state` needs beside arrays, as JSON holds them."""
+        return {
+            "picture_shape": self.image_shape_,
+            "features": self.n_features_in_,
+        }
+
+    @abstractmethod
+    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
+        """Make the modules, untrained, and take back what `_layout` and `_arrays` gave."""
+
+    def state(self) -> dict[str, Array]:
+        """All learned arrays by name; "layout" holds the JSON that `load_state` needs."""
+        return {
+            **arrays_of(**self._modules()),
+            **self.prior_.state(),
+            **self._arrays(),
+            "layout": packed(self._layout()),
+        }
+
+    def load_state(self, state: Mapping[str, Array]) -> Self:
+        """Become the encoder that `state` was taken from; parameters must be the same."""
+        layout = unpacked(state)
+        shape = layout.get("picture_shape")
+        self.image_shape_ = None if shape is None else tuple(shape)
+        self.n_features_in_ = layout["features"]
+        self._rebuild(layout, state)
+        load_arrays(state, **self._modules())
+        self.prior_ = Prior.from_state(state)
+        return self
+
+    @torch.inference_mode()
+    def _encode(self, X: Array) -> Floats:
+        if is_sparse(X):
+            rows: Array = densified(X)
+        else:  # a copy: X may be read-only, which torch refuses
+            rows = np.array(X) if self.image_shape_ else np.array(X, dtype=np.float32)
+        latents: Floats = self.encoder_module()(torch.from_numpy(rows))[1].numpy()
+        return latents
+
+    @torch.inference_mode()
+    def _decode(self, latents: Floats) -> Floats:
+        decoded: Floats = self.decoder_module()(torch.from_numpy(latents)).numpy()
+        return decoded
+
+    def write_graphs(self, folder: Path) -> None:
+        """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
+        if self.image_shape_ is None:
+            x = torch.zeros(2, self.n_features_in_)
+        else:
+            x = torch.zeros(2, *self.image_shape_, dtype=torch.uint8)
+        export(self.encoder_module(), x, folder / "encoder.onnx", "x", ["code", "latent"])
+        latent = torch.zeros(2, self.code_size_)
+        export(self.decoder_module(), latent, folder / "decoder.onnx", "latent", ["x"])
+
+
+@dataclass(eq=False, repr=False)
+class TrainedEncoder(TorchEncoder):
+    """A torch encoder that is trained by gradient descent; it decides how.
 
     Parameters
     ----------
@@ -103,86 +188,13 @@ class TrainedEncoder(Encoder):
         task.epochs = epochs
         task.signature = f"{signature_of(self.get_params(), source)} {task.samples}"
 
-    def _finalize(self, latents: Tensor) -> None:
-        """Keep where the codes of samples lie, once all is trained."""
-        self.code_size_ = latents.shape[1]
-        self.prior_ = self._prior(latents.numpy())
-
-    def _prior(self, latents: Floats) -> Prior:
-        """Where codes are drawn from, given those of the samples."""
-        return Prior.fitted(latents)
-
-    @abstractmethod
-    def encoder_module(self) -> nn.Module:
-        """Make the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
-
-    @abstractmethod
-    def decoder_module(self) -> nn.Module:
-        """Make the module from latents to pictures in 0..255, or to rows."""
-
-    @abstractmethod
-    def _modules(self) -> dict[str, nn.Module]:
-        """Modules that hold what was learned, by the names of their arrays on disk."""
-
-    def _arrays(self) -> dict[str, Array]:
-        """Arrays beside those of the modules."""
-        return {}
-
     def _layout(self) -> dict[str, Any]:
-        """Facts that `load_state` needs beside arrays, as JSON holds them."""
-        return {
-            "picture_shape": self.image_shape_,
-            "features": self.n_features_in_,
-            "history": self.history_,
-        }
-
-    @abstractmethod
-    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
-        """Make the modules, untrained, and take back what `_layout` and `_arrays` gave."""
-
-    def state(self) -> dict[str, Array]:
-        """All learned arrays by name; "layout" holds the JSON that `load_state` needs."""
-        return {
-            **arrays_of(**self._modules()),
-            **self.prior_.state(),
-            **self._arrays(),
-            "layout": packed(self._layout()),
-        }
+        return {**super()._layout(), "history": self.history_}
 
     def load_state(self, state: Mapping[str, Array]) -> Self:
         """Become the encoder that `state` was taken from; parameters must be the same."""
-        layout = unpacked(state)
-        shape = layout.get("picture_shape")
-        self.image_shape_ = None if shape is None else tuple(shape)
-        self.n_features_in_, self.history_ = layout["features"], layout["history"]
-        self._rebuild(layout, state)
-        load_arrays(state, **self._modules())
-        self.prior_ = Prior.from_state(state)
-        return self
-
-    @torch.inference_mode()
-    def _encode(self, X: Array) -> Floats:
-        if is_sparse(X):
-            rows: Array = densified(X)
-        else:  # a copy: X may be read-only, which torch refuses
-            rows = np.array(X) if self.image_shape_ else np.array(X, dtype=np.float32)
-        latents: Floats = self.encoder_module()(torch.from_numpy(rows))[1].numpy()
-        return latents
-
-    @torch.inference_mode()
-    def _decode(self, latents: Floats) -> Floats:
-        decoded: Floats = self.decoder_module()(torch.from_numpy(latents)).numpy()
-        return decoded
-
-    def write_graphs(self, folder: Path) -> None:
-        """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
-        if self.image_shape_ is None:
-            x = torch.zeros(2, self.n_features_in_)
-        else:
-            x = torch.zeros(2, *self.image_shape_, dtype=torch.uint8)
-        export(self.encoder_module(), x, folder / "encoder.onnx", "x", ["code", "latent"])
-        latent = torch.zeros(2, self.code_size_)
-        export(self.decoder_module(), latent, folder / "decoder.onnx", "latent", ["x"])
+        self.history_ = unpacked(state)["history"]
+        return super().load_state(state)
 
 
 def arrays_of(**modules: nn.Module) -> dict[str, Array]:

@@ -31,10 +31,9 @@ from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
 from aesearch.encoders.training.augment import augmenter, family_of
 from aesearch.encoders.training.data import (
     Batches,
-    ImageSource,
     Source,
-    TableSource,
     blocks,
+    source_of,
     spread_rows,
     square_side,
 )
@@ -44,7 +43,6 @@ from aesearch.encoders.training.noise import noise_of
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.task import Epochs, Task
 from aesearch.encoders.training.trainer import History, train
-from aesearch.errors import ParameterError
 from aesearch.types import Array
 
 FAMILIES = ("auto", "photo", "object", "glyph", "table")
@@ -122,7 +120,7 @@ class AgreementEncoder(TrainedEncoder):
     neighbors: Annotated[int | None, AtLeast(0)] = None
 
     def _fit(self, X: Array, y: object, session: Session) -> None:
-        source = self._source(X)
+        source = source_of(X)
         sample = source.batch(spread_rows(source.count, FEW))
         self.family_ = self._family_of(sample) if self.augment == "auto" else self.augment
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
@@ -269,12 +267,3 @@ class AgreementEncoder(TrainedEncoder):
             return 1, square_side(self.n_features_in_), self.n_features_in_
         height, _, channels = self.image_shape_
         return channels, height, None
-
-    def _source(self, X: Array) -> Source:
-        if self.image_shape_ is not None:
-            if X.shape[1] != X.shape[2]:
-                raise ParameterError(f"pictures must be square; got shape {X.shape[1:3]}.")
-            return ImageSource(X)
-        low, high = X.min(axis=0), X.max(axis=0)
-        width = np.where(high > low, high - low, 1)
-        return TableSource(X, torch.from_numpy(low).float(), torch.from_numpy(width).float())

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from aesearch.encoders.sparse import densified, is_sparse
+from aesearch.errors import ParameterError
 from aesearch.types import Array
 
 BLOCK = 512
@@ -74,6 +75,23 @@ class TableSource(Source):
     def batch(self, rows: Array) -> Tensor:
         """Return the rows `rows`, folded."""
         return fold(torch.from_numpy(self.X[rows]).float(), self.low, self.width)
+
+
+def source_of(X: Array) -> Source:
+    """Return square pictures, or rows of a table laid out as such, as a source.
+
+    Raises
+    ------
+    ParameterError
+        If pictures are not square.
+    """
+    if X.ndim == 4:
+        if X.shape[1] != X.shape[2]:
+            raise ParameterError(f"pictures must be square; got shape {X.shape[1:3]}.")
+        return ImageSource(X)
+    low, high = X.min(axis=0), X.max(axis=0)
+    width = np.where(high > low, high - low, 1)
+    return TableSource(X, torch.from_numpy(low).float(), torch.from_numpy(width).float())
 
 
 class RowSource(Batches):

@@ -1,0 +1,1 @@
+"""Codes in closed form: learned from the collection, and nothing trained."""

@@ -1,0 +1,242 @@
+"""Encoders of pictures in closed form: the sparse manifold transform, and all descriptions."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from aesearch.encoders.closed.fusion import (
+    FORMS,
+    OUTPUT_POWER,
+    DescriptionGraph,
+    LinearDecoder,
+    described,
+    description,
+    projected,
+    solve_decoder,
+)
+from aesearch.encoders.closed.transform import fit_transform
+from aesearch.encoders.closed.weights import weights_of
+from aesearch.encoders.layers.descriptors import PatchTransform
+from aesearch.encoders.layers.projection import principal
+from aesearch.encoders.parameters import AtLeast, Count
+from aesearch.encoders.torch_encoder import LOOKED_AT, TorchEncoder
+from aesearch.encoders.training.data import (
+    Source,
+    TableSource,
+    source_of,
+    spread_rows,
+    square_side,
+)
+from aesearch.errors import ParameterError
+from aesearch.types import Array
+
+
+@dataclass(eq=False, repr=False)
+class ClosedEncoder(TorchEncoder):
+    """An encoder of descriptions that are fixed or solved for: nothing is trained."""
+
+    code_size: Count = 64
+    _: KW_ONLY
+    random_state: Annotated[int, AtLeast(0)] = 0
+
+    @abstractmethod
+    def _names(self) -> list[str]:
+        """Descriptions that may count."""
+
+    @abstractmethod
+    def _weigh(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
+        """Return the weights of descriptions, given their rows."""
+
+    def fit(self, X: Array, y: object = None) -> Self:
+        """Solve for everything on `X`; `y` is ignored.
+
+        Parameters
+        ----------
+        X : ndarray
+            Square pictures, uint8 (n, side, side, 1 or 3), or a table of floats (n, features).
+        y : object
+        """
+        self.check_parameters()
+        X = self._validated(X, reset=True)
+        source = source_of(X)
+        rows = spread_rows(source.count, LOOKED_AT)
+        layers: dict[str, nn.Module] = {}
+        fitted: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+        for name in self._names():
+            layers[name] = self._layer(name, source)
+            fitted[name] = projected(name, described(layers[name], source, rows))
+        weights = self._weigh({name: of_unit for name, (_, _, of_unit) in fitted.items()})
+        self.weights_ = {name: weight for name, weight in weights.items() if weight}
+        joined = torch.cat(
+            [weight * fitted[name][2] for name, weight in self.weights_.items()], dim=1
+        )
+        mean, matrix = principal(joined, self.code_size, OUTPUT_POWER)
+        self.sizes_ = [fitted[name][1].shape[1] for name in self.weights_] + [matrix.shape[1]]
+        self.inputs_ = [fitted[name][1].shape[0] for name in self.weights_]
+        self.encoder_ = self._graph({name: layers[name] for name in self.weights_})
+        for branch, name in zip(self.encoder_.branches, self.weights_, strict=True):
+            branch.load_state_dict({"mean": fitted[name][0], "matrix": fitted[name][1]})
+        self.encoder_.output.load_state_dict({"mean": mean, "matrix": matrix})
+        latents = (joined - mean) @ matrix
+        self._finalize(latents)
+        self.decoder_ = self._decoder()
+        for module in (self.encoder_, self.decoder_):
+            if isinstance(source, TableSource):
+                module.low.copy_(source.low)
+                module.width.copy_(source.width)
+        solve_decoder(self.decoder_, latents, source, rows)
+        return self
+
+    def _layer(self, name: str, source: Source) -> nn.Module:
+        if name == "patches":
+            return fit_transform(source, self.random_state)
+        return description(name, source.side, source.channels)
+
+    def _graph(self, layers: Mapping[str, nn.Module]) -> DescriptionGraph:
+        columns = self._form()[2]
+        return DescriptionGraph(layers, self.inputs_, self.sizes_, self.weights_, columns).eval()
+
+    def _decoder(self) -> LinearDecoder:
+        channels, side, columns = self._form()
+        return LinearDecoder(self.code_size_, channels, side, columns).eval()
+
+    def _form(self) -> tuple[int, int, int | None]:
+        """Channels and side of the pictures, and the columns of a table or None."""
+        if self.image_shape_ is None:
+            return 1, square_side(self.n_features_in_), self.n_features_in_
+        height, _, channels = self.image_shape_
+        return channels, height, None
+
+    def encoder_module(self) -> nn.Module:
+        """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
+        return self.encoder_
+
+    def decoder_module(self) -> nn.Module:
+        """Return the module from latents to pictures in 0..255, or to rows."""
+        return self.decoder_
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"encoder": self.encoder_, "decoder": self.decoder_}
+
+    def _layout(self) -> dict[str, Any]:
+        layers = self.encoder_.layers
+        patches = [
+            list(layer.embedding.shape[1::-1])
+            for layer in layers.values()
+            if isinstance(layer, PatchTransform)
+        ]
+        return {
+            **super()._layout(),
+            "weights": self.weights_,
+            "sizes": self.sizes_,
+            "inputs": self.inputs_,
+            "patches": patches,
+        }
+
+    def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
+        self.weights_, self.sizes_ = layout["weights"], layout["sizes"]
+        self.inputs_, self.code_size_ = layout["inputs"], self.sizes_[-1]
+        channels, side, _ = self._form()
+        shape = next(iter(layout["patches"]), (2, 1))
+        self.encoder_ = self._graph(
+            {name: description(name, side, channels, shape) for name in self.weights_}
+        )
+        self.decoder_ = self._decoder()
+
+
+@dataclass(eq=False, repr=False)
+class SMTEncoder(ClosedEncoder):
+    """Sparse manifold transform: what LSA is for words, for the patches of pictures.
+
+    Patches are the words: a picture is described by which entries of a dictionary its patches
+    fire, and entries that occur together in pictures become one thing. Deterministic, in closed
+    form, and fitted in well under a minute.
+
+    Parameters
+    ----------
+    code_size : int, default=64
+        Dimensions of a code; fewer where the samples span fewer dimensions.
+    random_state : int, default=0
+        Seed of the patches that are drawn.
+
+    Attributes
+    ----------
+    code_size_ : int
+        Dimensions of a code.
+
+    References
+    ----------
+    Y. Chen, Z. Yun, Y. Ma, B. Olshausen, Y. LeCun, Minimalistic unsupervised representation
+    learning with the sparse manifold transform, ICLR 2023.
+    """
+
+    def _names(self) -> list[str]:
+        return ["patches"]
+
+    def _weigh(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
+        return dict.fromkeys(rows, 1.0)
+
+
+@dataclass(eq=False, repr=False)
+class DescriptionsEncoder(ClosedEncoder):
+    """Contours, thumbnail, colors and patches of a picture, weighted for the collection.
+
+    A description counts as much as its nearest neighbors agree with those of the others, so that
+    colors count on satellite pictures and not on digits; one that agrees with nothing is left out.
+    Nothing is trained.
+
+    Parameters
+    ----------
+    code_size : int, default=64
+        Dimensions of a code; fewer where the samples span fewer dimensions.
+    weights : mapping of str to float, optional
+        How much contours, thumbnail, colors and patches count, such as ``contours:.5,colors:1``;
+        what is not named counts nothing. By default told from the collection.
+    random_state : int, default=0
+        Seed of the patches that are drawn.
+
+    Attributes
+    ----------
+    code_size_ : int
+        Dimensions of a code.
+    weights_ : dict of str to float
+        Of the descriptions that count, 1 for the one that counts most where none were given.
+
+    References
+    ----------
+    N. Dalal and B. Triggs, Histograms of oriented gradients for human detection, CVPR 2005.
+    M. Swain and D. Ballard, Color indexing, IJCV 1991. Y. Chen et al., the sparse manifold
+    transform, ICLR 2023. F. Parisi et al., Ranking and combining multiple predictors without
+    labeled data, PNAS 2014 (the weights).
+    """
+
+    _: KW_ONLY
+    weights: Annotated[Mapping[str, float] | None, AtLeast(0)] = None
+
+    def check_parameters(self) -> None:
+        """Check the parameters; see `Encoder.check_parameters`."""
+        super().check_parameters()
+        if self.weights is None:
+            return
+        unknown = [name for name in self.weights if name not in FORMS]
+        if unknown:
+            raise ParameterError(
+                f"weights names {unknown[0]!r}; the descriptions are {', '.join(FORMS)}"
+            )
+        if not any(self.weights.values()):
+            raise ParameterError("weights must give at least one description more than 0")
+
+    def _names(self) -> list[str]:
+        wanted = self.weights
+        return [name for name in FORMS if wanted is None or wanted.get(name)]
+
+    def _weigh(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
+        if self.weights is None:
+            return weights_of(rows)
+        return {name: float(self.weights[name]) for name in rows}
