@@ -89,10 +89,7 @@ def test_whether_texts_are_searched_by_words_too_is_said_of_documents() -> None:
     ) in lines(check={**CHECK, "typed_search": fusion})
     worse = {**CHECK, "typed_search": {**fusion, "gain": [-0.3, -0.4, -0.2]}}
     assert "searched by codes alone, unless with --hybrid" in lines(check=worse)
-    unknown = (
-        "codes and words (BM25) are searched together; texts are searched by both, unless with "
-        "--no-hybrid"
-    )
+    unknown = "codes and words (BM25) are searched together, unless with --no-hybrid"
     earlier = {**CHECK, "words": {"weight": 0.2, "by_code": 1.5}, "hybrid": False}
     for check in (earlier, CHECK, None):
         assert unknown in lines(check=check)

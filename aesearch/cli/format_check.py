@@ -45,6 +45,8 @@ def describe_limits(facts: IndexInfo, noun: str) -> Iterator[str]:
 
 
 def _describe_hybrid(check: WordsCheck) -> str:
+    if check.gain is None and check.prefers_both:  # which says already how texts are searched
+        return f"{check}, unless with --no-hybrid"
     if check.prefers_both:
         return f"{check}; texts are searched by both, unless with --no-hybrid"
     return f"{check}; texts are searched by codes alone, unless with --hybrid"
