@@ -279,18 +279,19 @@ class Comparison:
         first = found or self.best(self.rows)
         assert first is not None
         own = (first.step, first.title)
-        second = self.best([row for row in self.rows if (row.step, row.title) != own])
-        name = self.named(first)
-        if second is None:
+        others = [row for row in self.rows if (row.step, row.title) != own]
+        values, name = self._by_query(first), self.named(first)
+        gaps = [paired_difference(values, self._by_query(row), self.seed) for row in others]
+        near = [row for row, gap in zip(others, gaps, strict=True) if gap.side != "better"]
+        rival = self.best(near)
+        if not others:
             claim = f"{name} is the only method here"
+        elif gaps[0].is_of_few:
+            claim = f"{name} has the highest figure here, {too_few(self._queries)}"
+        elif rival is None:
+            claim = f"{name} is best here"
         else:
-            gap = paired_difference(self._by_query(first), self._by_query(second), self.seed)
-            if gap.is_of_few:
-                claim = f"{name} has the highest figure here, {too_few(self._queries)}"
-            elif gap.side == "better":
-                claim = f"{name} is best here"
-            else:
-                claim = f"{name} is not clearly better than {self.named(second)} here"
+            claim = f"{name} is not clearly better than {self.named(rival)} here"
         told = f"{MEASURES[self.metric]} {spelled(self.estimate(first))}, {self._asked}."
         return f"{claim}: {told}{self._beside(first)}"
 
