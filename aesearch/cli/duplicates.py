@@ -26,6 +26,7 @@ TITLES = {
 # What set the threshold; nothing is added where it was the false-positive rate.
 DECIDED = {
     "alarm": "",
+    "share": " (below it more than a tenth of what is found would be false)",
     "copies": " (the false-positive rate would allow a lower one, which finds hardly any more)",
     "highest": " (the highest there is: the false-positive rate cannot be kept)",
     "given": " (given)",
