@@ -293,7 +293,10 @@ def test_a_clear_gain_is_said_with_its_figures() -> None:
     baseline = rng.uniform(0.4, 0.6, 200)
     verdict = made(baseline + 0.134, baseline).verdict()
     assert verdict.outcome == "better"
-    assert verdict.text.startswith("The learned codes (mlp) beat PCA here: P@10 .642 (")
+    assert verdict.text.startswith(
+        "The learned codes (mlp) beat PCA here: "
+        "geometric mean of P@10 and mAP .642 (.63–.65) against .508 ("
+    )
     assert "a gain of .134 (.13–.13), 200 queries." in verdict.text
     assert verdict.difference is not None
     assert verdict.difference.mean == pytest.approx(0.134)
@@ -313,6 +316,33 @@ def test_what_queries_cannot_tell_is_not_claimed() -> None:
     verdict = made(rng.uniform(0, 1, 40), baseline).verdict()
     assert verdict.outcome == "even"
     assert "neither better nor worse" in verdict.text
+
+
+def test_seven_queries_are_too_few_to_call_anything_best() -> None:
+    few, enough = np.linspace(0.4, 0.6, 7), np.linspace(0.4, 0.6, 10)
+    found = made(few + 0.3, few)
+    verdict = found.verdict()
+    assert verdict.outcome == "even"
+    assert "too few queries to tell (7): geometric mean of P@10 and mAP .800" in verdict.text
+    assert "beat" not in verdict.text
+    assert made(enough + 0.3, enough).verdict().outcome == "better"
+
+
+@pytest.mark.parametrize(
+    ("count", "gain", "claim"),
+    [
+        (7, 0.3, "has the highest figure here, too few queries to tell (7): "),
+        (40, 0.3, "is best here: "),
+        (40, 0.0, "PCA is not clearly better than mlp here: "),
+    ],
+)
+def test_of_baselines_one_is_best_where_that_is_clear(count: int, gain: float, claim: str) -> None:
+    values = np.linspace(0.4, 0.6, count)
+    found = made(values + gain, values)
+    found.rows[1].learned = False
+    assert claim in found.verdict().text
+    del found.rows[0]
+    assert "mlp is the only method here: geometric mean of" in found.verdict().text
 
 
 def test_folders_that_mean_nothing_do_not_decide() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
 from aesearch.evaluation.check import Check
-from aesearch.evaluation.decision import select
+from aesearch.evaluation.decision import decide, select
 
 N = 60
 NOISE = np.random.default_rng(0).normal(0, 0.2, N)
@@ -52,6 +52,14 @@ def test_labels_decide_where_they_carry_signal() -> None:
     assert (found.winner, found.measure) == ("pca", "reciprocal_rank")
     partly = {"pca": checked(0.5, None, 0.4), "agreement": checked(0.6)}
     assert select(partly, "agreement").measure == "reciprocal_rank"
+
+
+def test_a_few_queries_decide_nothing() -> None:
+    few = np.linspace(0.4, 0.6, 7)
+    found = decide({"pca": few, "mlp": few + 0.3}, ["mlp"], "reciprocal_rank")
+    assert (found.outcome, found.queries) == ("even", 7)
+    enough = np.linspace(0.4, 0.6, 10)
+    assert decide({"pca": enough, "mlp": enough + 0.3}, ["mlp"], "mrr").outcome == "better"
 
 
 def test_a_clear_difference_needs_no_second_check() -> None:

@@ -48,6 +48,25 @@ def test_where_everything_is_alike_no_copy_is_claimed() -> None:
     assert sure.found < 0.2  # of copies half of which score below the best unlike pairs
 
 
+def test_few_copies_are_not_lost_among_the_false_pairs_that_are_allowed() -> None:
+    rng = np.random.default_rng(0)
+    unlike = 1 - np.exp(-rng.exponential(1 / 4, 5000))
+    copies = 1 - np.exp(-rng.gamma(12, 0.3, 800))
+    real = 1 - np.exp(-np.linspace(2.6, 6.0, 30))
+    pairs = np.append(unlike, real)
+    loose = calibrate(pairs, copies, 2000, alarm=0.01)
+    sure = calibrate(pairs, copies, 2000, alarm=0.01, share=0.1)
+    assert (unlike >= loose.threshold).sum() >= 10  # of 43 that are found
+    assert (unlike >= sure.threshold).sum() <= 5
+    assert (real >= sure.threshold).all()
+    assert (loose.decided, sure.decided) == ("copies", "share")
+    many = np.append(unlike, 1 - np.exp(-rng.gamma(12, 0.3, 800)))
+    kept = calibrate(many, copies, 2000, alarm=0.01, share=0.1)
+    assert kept == calibrate(many, copies, 2000, alarm=0.01)
+    none = calibrate(unlike, copies, 2000, alarm=0.01, share=0.1)
+    assert (unlike >= none.threshold).sum() <= 20
+
+
 def test_what_decided_is_told() -> None:
     rng = np.random.default_rng(0)
     copies = 1 - rng.beta(1, 30, 500)

@@ -121,7 +121,7 @@ def test_the_columns_that_were_taken_are_told(here: Path) -> None:
     line = "  columns: text from story, key from id, label from topic; not used: subject"
     assert line in command("index", "data.csv", "--dry-run").out.splitlines()
     write_table(here / "twice.csv", [*rows, rows[-1]])
-    told = "key the number of the row (id repeats itself, or has gaps), label from topic"
+    told = "key the number of the row (id is 'g2' in line 13 and in line 14), label from topic"
     assert told in command("index", "twice.csv", "--dry-run").out
     guessed = {"text": ["story"], "key": "id", "label": "topic", "unused": ["subject"]}
     assert json.loads(command("index", "data.csv", "--dry-run", "--json").out)["columns"] == guessed

@@ -89,10 +89,7 @@ def test_whether_texts_are_searched_by_words_too_is_said_of_documents() -> None:
     ) in lines(check={**CHECK, "typed_search": fusion})
     worse = {**CHECK, "typed_search": {**fusion, "gain": [-0.3, -0.4, -0.2]}}
     assert "searched by codes alone, unless with --hybrid" in lines(check=worse)
-    unknown = (
-        "codes and words (BM25) are searched together; texts are searched by both, unless with "
-        "--no-hybrid"
-    )
+    unknown = "codes and words (BM25) are searched together, unless with --no-hybrid"
     earlier = {**CHECK, "words": {"weight": 0.2, "by_code": 1.5}, "hybrid": False}
     for check in (earlier, CHECK, None):
         assert unknown in lines(check=check)
@@ -103,6 +100,32 @@ def test_a_clear_difference_raises_no_doubt() -> None:
     for gap in ([0.03, 0.01, 0.05], [-0.03, -0.05, -0.01], None):
         assert "uncertainty" not in lines(check={**CHECK, "gap": gap})
     assert "138 documents held out" in lines()
+
+
+def test_the_gain_says_its_measure_as_a_comparison_does() -> None:
+    rows = {
+        name: {"precision_at_10": p, "mean_average_precision": m, "reciprocal_rank": 0.9}
+        for name, p, m in (("pca", 0.64, 0.25), ("agreement", 0.81, 0.36))
+    }
+    check = {
+        "candidates": rows,
+        "measure": "by_folder",
+        "winner": "agreement",
+        "learned": "agreement",
+        "questions": 162,
+        "gap": [0.14, 0.11, 0.17],
+    }
+    line = "geometric mean of P@10 and mAP .540 against .400; a gain of .140 (.11–.17), on 162 pi"
+    assert line in next(describe_encoder(facts("images", check=check), "picture"))
+    few = {**check, "questions": 30, "queries": 7}  # of the others nothing has the same label
+    shown = "\n".join(describe_encoder(facts("images", check=few), "picture"))
+    assert "encoder agreement (too few queries to tell (7)): agreement beside pca: " in shown
+    assert "+0.140 (+0.110 to +0.170), is of too few queries to tell" in shown
+    assert "a gain" not in shown
+    plain = {**check, "winner": "pca", "candidates": {"pca": rows["pca"]}, "gap": None}
+    assert next(describe_encoder(facts("images", check=plain), "picture")) == (
+        "encoder pca: geometric mean of P@10 and mAP .400, on 162 pictures held out"
+    )
 
 
 def test_a_training_that_the_budget_ended_early_says_so() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from aesearch._version import __version__
+from aesearch.cli.wrapping import complain
 from aesearch.errors import AesearchError, ParameterError
 from aesearch.sources.names import escaped
 
@@ -134,7 +135,7 @@ def _on_stop(stop: BaseException) -> str:
 
 
 def _complain(text: str) -> None:
-    click.echo(f"aesearch: {escaped(text)}", err=True)
+    complain(escaped(text))
 
 
 def _note(

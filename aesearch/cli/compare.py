@@ -18,6 +18,7 @@ from aesearch.cli.console import (
     quiet_decoders,
 )
 from aesearch.cli.options import output_option
+from aesearch.cli.wrapping import complain
 from aesearch.errors import ParameterError
 from aesearch.modalities import modality
 from aesearch.settings import KINDS
@@ -169,14 +170,13 @@ def compare_(
     judged = found.tasks.get(JUDGEMENTS)
     if judged is not None and queries is None and modality(found.kind).has_words:
         keys = sum(row >= 0 for row in judged.rows)
-        click.echo(
-            f"aesearch: without --queries, items of the same key ask {keys:,} of "
-            f"{counted(len(judged.rows), 'query', 'queries')}; the others are asked by name",
-            err=True,
+        complain(
+            f"without --queries, items of the same key ask {keys:,} of "
+            f"{counted(len(judged.rows), 'query', 'queries')}; the others are asked by name"
         )
     if found.skipped:
         what = counted(found.skipped, "item")
-        click.echo(f"aesearch: {what} that could not be used took no part", err=True)
+        complain(f"{what} that could not be used took no part")
     where = f"wrote {format_path(report)}, " if report is not None else ""
     kept = f"results in {format_path(found.work)}"
     click.echo(f"{where}{kept}; {format_seconds(time.perf_counter() - started)}", err=True)

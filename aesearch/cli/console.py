@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -21,11 +21,13 @@ STAGES = {
     "reading": "reading",
     "counting words": "counting words",
     "components": "fitting",
-    "preparing": "searchable; checking the baselines",
+    "preparing": "searchable; measuring",
     "training": "training",
     "checking": "checking and publishing",
     "perturbing": "making perturbed copies",
 }
+
+LEFT = " left"  # ends the amount of a stage that has a budget of time
 
 
 @contextmanager
@@ -64,31 +66,49 @@ def progress_bars(stream: IO[str]) -> Iterator[Progress]:
     from rich.progress import (
         BarColumn,
         ProgressColumn,
+        Task,
         TaskID,
         TextColumn,
         TimeRemainingColumn,
     )
     from rich.progress import Progress as Bars
+    from rich.text import Text
+
+    class Remaining(TimeRemainingColumn):
+        """The time that a stage still takes; nothing where it is over, or told beside."""
+
+        def render(self, task: Task) -> Text:
+            over = task.finished or task.fields["amount"].endswith(LEFT)
+            return Text() if over else super().render(task)
 
     columns: list[ProgressColumn] = [
         TextColumn("{task.description:<25}"),
         BarColumn(bar_width=32),
-        TextColumn("{task.fields[amount]:>18}"),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[amount]}", justify="right"),
+        Remaining(compact=True),
     ]
     tasks: dict[str, TaskID] = {}
     with Bars(*columns, console=Console(file=stream), refresh_per_second=5) as bars:
 
+        def end(those: Collection[TaskID]) -> None:
+            for one in bars.tasks:
+                if one.id in those and one.fields["amount"].endswith(LEFT):  # ended before its time
+                    bars.update(one.id, completed=one.total, amount="")
+
         def report(stage: str, done: float, total: float) -> None:
             amount = f"{done:,.0f} of {total:,.0f}" if stage == "reading" else ""
             if stage == "training":
-                amount = f"{format_seconds(total - done)} left"
+                amount = f"{format_seconds(total - done)}{LEFT}" if done < total else ""
             if stage not in tasks:
+                end(tasks.values())
                 title = STAGES.get(stage, stage)
                 tasks[stage] = bars.add_task(title, total=total, amount=amount)
             bars.update(tasks[stage], completed=done, total=total, amount=amount)
 
         yield report
+        for one in bars.tasks:
+            bars.update(one.id, completed=one.total)
+        end(tasks.values())
 
 
 def format_seconds(seconds: float) -> str:

@@ -10,6 +10,7 @@ import click
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import format_path, print_json, progress_bars, quiet_decoders
 from aesearch.cli.options import INDEX_OPTION, output_option, refuse_undrawable
+from aesearch.cli.wrapping import complain, say
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Group, Member, Survey, survey
 from aesearch.modalities import MODALITIES, modality
 from aesearch.search.index import Index
@@ -25,6 +26,7 @@ TITLES = {
 # What set the threshold; nothing is added where it was the false-positive rate.
 DECIDED = {
     "alarm": "",
+    "share": " (below it more than a tenth of what is found would be false)",
     "copies": " (the false-positive rate would allow a lower one, which finds hardly any more)",
     "highest": " (the highest there is: the false-positive rate cannot be kept)",
     "given": " (given)",
@@ -92,13 +94,14 @@ def duplicates(
     else:
         _print_groups(found, tabular=tabular)
     lines = _describe(found, noun)
-    click.echo("\n".join(lines), err=True)
+    for line in lines:
+        say(line, err=True)
     if sheet is not None:
         _draw(found, sheet, lines[-1])
     for key, reason in list(found.unread.items())[:MOST_NAMED]:
-        click.echo(f"aesearch: {escaped(key)}: {reason}", err=True)
+        complain(f"{escaped(key)}: {reason}")
     if len(found.unread) > MOST_NAMED:
-        click.echo(f"aesearch: and {len(found.unread) - MOST_NAMED:,} more", err=True)
+        complain(f"and {len(found.unread) - MOST_NAMED:,} more")
     return SOME_SKIPPED if found.unread else DONE
 
 
@@ -136,9 +139,9 @@ def _describe(found: Survey, noun: str) -> list[str]:
     calibration = found.calibration
     if calibration is not None:
         false_pairs = (
-            f"{_format_expected(calibration.false_pairs)}, estimated"
+            f"of all pairs {_format_expected(calibration.false_pairs)} would be no copies"
             if calibration.false_pairs is not None
-            else f"too few {noun}s to tell"
+            else f"there are too few {noun}s to tell how many pairs would be no copies"
         )
         if calibration.found < LEAST_RECALL:
             lines.append(
@@ -146,15 +149,16 @@ def _describe(found: Survey, noun: str) -> list[str]:
                 "threshold that keeps false pairs few finds hardly any copy"
             )
         lines.append(
-            f"threshold {calibration.threshold:.3f}{DECIDED[calibration.decided]}: "
-            f"of {calibration.copies:,} perturbed copies of your own {noun}s "
-            f"{calibration.found:.1%} would be found; false pairs: {false_pairs}"
+            f"pairs that score {calibration.threshold:.3f} or more count"
+            f"{DECIDED[calibration.decided]}; tried with {calibration.copies:,} perturbed copies "
+            f"of your own {noun}s, this finds {calibration.found:.1%} of them; by estimate "
+            f"{false_pairs}"
         )
     return lines
 
 
 def _format_expected(number: float) -> str:
-    return "fewer than one in all" if number < 1 else f"about {number:,.0f}"
+    return "fewer than one" if number < 1 else f"about {number:,.0f}"
 
 
 def _draw(found: Survey, out: Path, note: str) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 from aesearch.cli.console import format_seconds
 from aesearch.encoders import is_trained
+from aesearch.evaluation.bootstrap import Estimate
+from aesearch.evaluation.check import BY_FOLDER
+from aesearch.evaluation.headline import MEASURES, describe_gain, share, too_few
 from aesearch.search.fusion import WordsCheck
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
 from aesearch.storage.info import IndexInfo
 from aesearch.wording import counted
 
-MEASURES = {"reciprocal_rank": "MRR of perturbed queries", "by_folder": "mean of P@10 and mAP"}
 # What a handful of items, too few for PCA, has for codes, by the encoder.
 FEW = {"thumbnail": "thumbnails are the codes", "raw": "the vectors themselves are the codes"}
 # Where the budget left less of the epochs than this, more time is likely to help.
@@ -45,6 +47,8 @@ def describe_limits(facts: IndexInfo, noun: str) -> Iterator[str]:
 
 
 def _describe_hybrid(check: WordsCheck) -> str:
+    if check.gain is None and check.prefers_both:  # which says already how texts are searched
+        return f"{check}, unless with --no-hybrid"
     if check.prefers_both:
         return f"{check}; texts are searched by both, unless with --no-hybrid"
     return f"{check}; texts are searched by codes alone, unless with --hybrid"
@@ -56,17 +60,20 @@ def describe_decision(check: Mapping[str, Any], noun: str) -> str:
     values = {name: _value(row, measure) for name, row in rows.items()}
     where = f"on {counted(check['questions'], noun)} held out"
     baselines = [name for name in values if name.startswith(("pca", "lsa "))]
-    best_baseline = max(baselines, key=values.__getitem__)
     learned = [name for name in values if name not in baselines]
     if not learned:
-        return f"encoder {winner}: {_format_measures(rows[winner], measure)}, {where}"
-    best = max(learned, key=values.__getitem__)
-    gain = values[best] / values[best_baseline] - 1 if values[best_baseline] else 0.0
-    return (
-        f"encoder {winner}: {best} has {_format_measures(rows[best], measure)}; "
-        f"{best_baseline} has {_format_measures(rows[best_baseline], measure)} ({gain:+.0%}), "
-        f"{where}"
-    )
+        return f"encoder {winner}: {_format_measure(rows[winner], measure)}, {where}"
+    one, other = (max(names, key=values.__getitem__) for names in (learned, baselines))
+    gap = _gap(check)
+    figures = describe_gain(measure, share(values[one], 3), share(values[other], 3), gap)
+    sure = f" ({too_few(gap.queries or 0)})" if gap is not None and gap.is_of_few else ""
+    return f"encoder {winner}{sure}: {one} beside {other}: {figures}, {where}"
+
+
+def _gap(check: Mapping[str, Any]) -> Estimate | None:
+    """Return how much better what was learned is, in the measure that decided."""
+    gap, asked = check.get("gap"), check.get("queries") or check["questions"]
+    return None if gap is None else Estimate.of(gap, asked)
 
 
 def _describe_references(check: Mapping[str, Any]) -> Iterator[str]:
@@ -75,32 +82,30 @@ def _describe_references(check: Mapping[str, Any]) -> Iterator[str]:
         lost = _value(check["candidates"][check["winner"]], check["measure"])
         change = lost / max(_value(row, check["measure"]), 1e-9) - 1
         yield (
-            f"without an encoder ({name}): {_format_measures(row, check['measure'])}; "
+            f"without an encoder ({name}): {_format_measure(row, check['measure'])}; "
             f"the codes have {change:+.0%}"
         )
 
 
 def _value(row: Mapping[str, Any], measure: str) -> float:
-    if measure == "by_folder":
+    if measure == BY_FOLDER:
         return float((row["precision_at_10"] * row["mean_average_precision"]) ** 0.5)
     return float(row[measure])
 
 
-def _format_measures(row: Mapping[str, Any], measure: str) -> str:
-    if measure == "reciprocal_rank":
-        return f"MRR {row['reciprocal_rank']:.3f} of perturbed queries"
-    return f"P@10 {row['precision_at_10']:.3f}, mAP {row['mean_average_precision']:.3f}"
+def _format_measure(row: Mapping[str, Any], measure: str) -> str:
+    return f"{MEASURES[measure]} {share(_value(row, measure), 3)}"
 
 
 def _describe_uncertainty(check: Mapping[str, Any]) -> Iterator[str]:
     """Lines where the difference of two encoders is not significant, on what decided then."""
-    gap = check.get("gap")
-    if gap is None or gap[1] > 0 or gap[2] < 0:
+    gap = _gap(check) if check else None
+    if gap is None or gap.side != "even":
         return
-    mean, low, high = gap
+    mean, low, high = gap.as_list()
     line = (
         f"the difference in {MEASURES[check['measure']]}, {mean:+.3f} ({low:+.3f} to {high:+.3f}), "
-        "is within its uncertainty"
+        + ("is of too few queries to tell" if gap.is_of_few else "is within its uncertainty")
     )
     second = check.get("second_gap")
     if check.get("forced"):

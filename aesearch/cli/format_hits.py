@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aesearch.cli.console import format_path, print_exactly, print_json, printable
+from aesearch.cli.wrapping import complain, say
 from aesearch.search.hits import Hit
 from aesearch.sources.names import escaped
 
@@ -67,7 +69,7 @@ def print_answer(answer: Answer, format: str | None, *, several: bool, tabular: 
 def _print_paths(answer: Answer, *, tabular: bool) -> None:
     for hit in answer.hits:
         if not tabular and hit.path is None:
-            click.echo(f"aesearch: note: '{escaped(hit.key)}' has no file", err=True)
+            complain(f"note: '{escaped(hit.key)}' has no file")
         else:
             print_exactly(f"{hit.key if tabular else hit.path}\0")
 
@@ -80,7 +82,7 @@ def _print_table(answer: Answer, *, several: bool, tabular: bool) -> None:
     for rank, hit in enumerate(answer.hits, 1):
         place = escaped(hit.key) if tabular or hit.path is None else format_path(hit.path)
         if terminal:
-            click.echo(f"{rank:>4}  {hit.score:z6.3f}  {place}")
+            click.echo(f"{rank:>4}  {hit.score:z6.3f}  {place}")  # whole, to be copied
             _print_text(hit)
         else:
             click.echo(f"{hit.score:z.4f}\t{place}{tail}")
@@ -113,23 +115,35 @@ def _print_text(hit: Hit) -> None:
     """Print the title and the snippet, or the fields, of a hit that has them."""
     if hit.fields:
         fields = ", ".join(f"{name}: {value}" for name, value in hit.fields.items())
-        click.echo(f"{INDENT}{printable(fields)[:FIELDS_WIDTH]}")
+        say(printable(fields)[:FIELDS_WIDTH], INDENT)
     if hit.snippet is None:
         return
     from aesearch.modalities.texts.snippets import ELLIPSIS
 
-    if hit.title and not hit.snippet.text.startswith(printable(hit.title).removesuffix(ELLIPSIS)):
-        click.echo(f"{INDENT}{click.style(printable(hit.title), bold=True)}")
-    if hit.snippet.text:
-        click.echo(f"{INDENT}{_marked(hit.snippet)}")
+    title, text = printable(hit.title or ""), hit.snippet.text
+    begins = 0  # where the text goes on behind a title that it begins with
+    if title and not title.endswith(ELLIPSIS) and text.startswith(f"{title} "):
+        begins = len(title) + 1
+        say(_marked(hit.snippet, 0, len(title)), INDENT, bold=True)
+    elif title and not text.startswith(title.removesuffix(ELLIPSIS)):
+        say(title, INDENT, bold=True)
+    if text:
+        say(_marked(hit.snippet, begins, len(text)), INDENT)
 
 
-def _marked(snippet: Snippet) -> str:
-    parts, last = [], 0
-    for start, end in snippet.marks:
-        parts += [snippet.text[last:start], click.style(snippet.text[start:end], underline=True)]
-        last = end
-    return "".join([*parts, snippet.text[last:]])
+def _marked(snippet: Snippet, begin: int, end: int) -> str:
+    """A part of a snippet, with each word underlined that was found."""
+    parts, last = [], begin
+    for start, stop in snippet.marks:
+        if start >= begin and stop <= end:
+            found = re.sub(r"\S+", _underlined, snippet.text[start:stop])
+            parts += [snippet.text[last:start], found]
+            last = stop
+    return "".join([*parts, snippet.text[last:end]])
+
+
+def _underlined(word: re.Match[str]) -> str:
+    return f"\x1b[4m{word[0]}\x1b[24m"  # and bold stays bold, where that is around it
 
 
 def _print_reasons(why: Explanation) -> None:
@@ -137,6 +151,6 @@ def _print_reasons(why: Explanation) -> None:
         known = [f"{t.word} {t.weight:.2f}" for t in terms if t.weight >= LEAST_SHOWN]
         words = ", ".join([*known, *(t.word for t in terms if not t.weight)])
         if words:
-            click.secho(f"{INDENT}{name}: {words}", dim=True)
+            say(f"{name}: {words}", INDENT, dim=True)
     if why.borrowed:
-        click.secho(f"{INDENT}by words of similar documents: {', '.join(why.borrowed)}", dim=True)
+        say(f"by words of similar documents: {', '.join(why.borrowed)}", INDENT, dim=True)

@@ -123,6 +123,8 @@ def describe_columns(columns: UsedColumns) -> str:
     others = (*columns.unused, *columns.fields)
     usual = [name for name in others if name.strip().lower() in KEYS]
     why = f" ({_named(usual[0])} repeats itself, or has gaps)" if usual else ""
+    if columns.why_no_key:
+        why = f" ({escaped(columns.why_no_key)})"
     content = "vectors" if columns.vector else "text"
     from_ = (columns.vector,) if columns.vector else columns.text
     parts = [

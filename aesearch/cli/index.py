@@ -27,6 +27,7 @@ from aesearch.cli.format_skipped import (
     describe_skipped,
     skipped_files_of,
 )
+from aesearch.cli.wrapping import complain, say
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import DTYPES, ENGINES
@@ -296,10 +297,9 @@ def _moved(place: str | None, source: Path, *, dry_run: bool) -> str:
         found = move(folder, source, dry_run=dry_run)
         items = counted(found.items, folder.modality.noun)
         be = "would be" if dry_run else "is"
-        click.echo(
-            f"aesearch: note: {found.alike:,} of {items} are in {source}, which {be} the source of "
-            f"{folder.name} now",
-            err=True,
+        complain(
+            f"note: {found.alike:,} of {items} are in {source}, which {be} the source of "
+            f"{folder.name} now"
         )
         return str(folder.layout.root.absolute())
 
@@ -319,7 +319,7 @@ def _print_forecast(found: Forecast, *, as_json: bool) -> int:
     things = _format_counts(found.counts, "row" if found.columns else "file")
     click.echo(f"{root} {verb}: {things}; nothing was changed")
     if found.columns:
-        click.echo(f"  {describe_columns(found.columns)}")
+        say(describe_columns(found.columns), "  ")
     return code
 
 
@@ -342,19 +342,20 @@ def _print_summary(
     if done.trained and "seconds" in facts.trained and is_trained(facts.encoder):
         what += ", trained"
     items = counted(summary["items"], noun)
-    click.echo(f"{facts.name}: {items} ({what}) in {format_seconds(summary['seconds'])}")
+    say(f"{facts.name}: {items} ({what}) in {format_seconds(summary['seconds'])}")
     if done.columns:
-        click.echo(f"  {describe_columns(done.columns)}")
+        say(describe_columns(done.columns), "  ")
     if skipped:
-        click.echo(f"  {describe_skipped(skipped, facts)}")
+        say(describe_skipped(skipped, facts), "  ")
     for text, times in summary["notes"].items():
         many = f" ({counted(times, thing)})" if times > 1 else ""
-        click.echo(f"  note: {printable(text)}{many}")
+        say(f"{printable(text)}{many}", "  note: ")
     for line in describe_encoder(facts, noun) if done.trained else describe_untrained(facts, noun):
-        click.echo(f"  {line}")
+        say(line, "  ")
     if drift and drift.has_drifted:
-        click.echo(f"  {drift}; --retrain would learn from them")
-    click.echo(
-        f"  {format_bytes(summary['bytes_on_disk'])} on disk, "
-        f"{facts.engine['bytes_per_item']:.0f} bytes per code in memory"
+        say(f"{drift}; --retrain would learn from them", "  ")
+    say(
+        f"{format_bytes(summary['bytes_on_disk'])} on disk, "
+        f"{facts.engine['bytes_per_item']:.0f} bytes per code in memory",
+        "  ",
     )

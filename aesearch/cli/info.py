@@ -14,6 +14,7 @@ from aesearch.cli.console import format_bytes, format_seconds, print_json
 from aesearch.cli.format_check import describe_limits, format_epochs
 from aesearch.cli.format_skipped import sections, skipped_files_of
 from aesearch.cli.options import INDEX_OPTION, output_option
+from aesearch.cli.wrapping import say
 from aesearch.encoders import is_trained
 from aesearch.search.index import Index
 from aesearch.settings import format_parameters
@@ -71,14 +72,14 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     if facts.training:
         lines["training"] = "unfinished; 'aesearch index' goes on with it"
     for name, text in lines.items():
-        click.echo(f"  {name:<12} {text}")
+        say(text, f"  {name:<12} ")
     for line in describe_limits(facts, noun):
-        click.echo(f"  {line}")
+        say(line, "  ")
     _print_check(facts.check, noun, facts.modality.perturbed)
     for heading, files in sections(skipped_files_of(facts), facts):
-        click.echo(f"\n{heading}")
+        say(f"\n{heading}")
         for file in files:
-            click.echo(f"  {escaped(file.key)}: {escaped(file.reason)}")
+            say(f"{escaped(file.key)}: {escaped(file.reason)}", "  ")
     return DONE
 
 
@@ -135,4 +136,4 @@ def _print_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> 
         notes.insert(0, "P@10, mAP: same folder or label")
     if any(row.get("opening_rank") is not None for row in candidates):
         notes.append("openings: rank at which first words find the rest")
-    click.echo(f"  {'; '.join(notes)}")
+    say("; ".join(notes), "  ")

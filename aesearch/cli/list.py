@@ -6,6 +6,7 @@ import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import format_bytes, print_json
+from aesearch.cli.wrapping import say
 from aesearch.errors import AesearchError
 from aesearch.search.index import Index
 from aesearch.sources.names import escaped
@@ -31,25 +32,25 @@ def list_(as_json: bool) -> int:
                     "source": str(index.source),
                     "training": folder.layout.plan.exists(),
                 }
-                line = _format_line(index)
+                lead, line = _format_line(index)
         except AesearchError as error:
             row = {"name": place.name, "error": str(error)}
-            line = f"{place.name:<20} {error}"
+            lead, line = f"{place.name:<20} ", str(error)
             passed = True
         if as_json:
             print_json(row)
         else:
-            click.echo(escaped(line))
+            say(escaped(line), escaped(lead))
     if not places:
         click.echo(f"no index in {home().absolute()}; 'aesearch index SOURCE' makes one", err=True)
     return SOME_SKIPPED if passed else DONE
 
 
-def _format_line(index: Index) -> str:
-    """One line on an index."""
+def _format_line(index: Index) -> tuple[str, str]:
+    """One line on an index: its name, and what there is to say of it."""
     folder = index.folder
     note = "  (training unfinished)" if folder.layout.plan.exists() else ""
     size = format_bytes(folder.layout.bytes_on_disk())
     items = counted(len(index), folder.modality.noun)
     encoder = folder.manifest.kind
-    return f"{index.name:<20} {items:>18}  {encoder:<10} {size:>9}  {index.source}{note}"
+    return f"{index.name:<20} ", f"{items:>18}  {encoder:<10} {size:>9}  {index.source}{note}"

@@ -16,14 +16,18 @@ from aesearch.cli.console import quiet_decoders
 from aesearch.cli.format_hits import Answer, print_answer
 from aesearch.cli.given import STDIN, Given, kind_of_all, look_at_all, with_words
 from aesearch.cli.options import TakingText, output_option, refuse_undrawable
+from aesearch.cli.wrapping import complain
 from aesearch.errors import AesearchError, ContentError
 from aesearch.modalities import Modality
 from aesearch.modalities.notes import collected_notes
+from aesearch.search.hits import Hit
 from aesearch.search.index import Index
 from aesearch.sources.names import escaped
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import all_places, find
 from aesearch.wording import counted
+
+WEAK = 0.1  # of the best score: hits below that which show no word of the query are said to
 
 
 @click.command(cls=TakingText, short_help="Find what is similar to a picture, a text or a vector.")
@@ -126,11 +130,10 @@ def _note_missing_source(folder: IndexFolder, answers: Sequence[Answer]) -> None
     paths = any(hit.path for answer in answers for hit in answer.hits)
     if not paths or folder.is_tabular or folder.source.exists():
         return
-    click.echo(
-        f"aesearch: note: {folder.source} is not there any more, and the paths of hits lead "
+    complain(
+        f"note: {folder.source} is not there any more, and the paths of hits lead "
         "nowhere; if it moved: aesearch index --index "
-        f"{shlex.quote(str(folder.layout.root))} --moved-to PLACE",
-        err=True,
+        f"{shlex.quote(str(folder.layout.root))} --moved-to PLACE"
     )
 
 
@@ -182,18 +185,29 @@ def _search(
         with collected_notes() as taken:
             query = index.prepare(content)
         for note in (*taken, *(index.notes(query) if query.typed else ())):
-            click.echo(f"aesearch: note: {note}", err=True)
+            complain(f"note: {note}")
         hits = index.search(query, top, **limits)
     except ContentError as error:
         return _Failure("" if isinstance(content, str) else name, str(error))
     if query.typed and (unknown := index.unknown_words(query, hybrid=limits["hybrid"])):
-        click.echo(f"aesearch: note: not known here: {', '.join(unknown)}", err=True)
+        complain(f"note: not known here: {', '.join(unknown)}")
     if not hits and query.typed and query.syntax.has_conditions and limits["threshold"] is None:
-        click.echo(
-            f"aesearch: nothing found that holds what is asked for: {query.syntax}", err=True
-        )
+        complain(f"nothing found that holds what is asked for: {query.syntax}")
+    elif hits and query.typed and not query.syntax.has_conditions:
+        _note_weak(hits)
     why = [index.explain(query, hit.key) for hit in hits] if explain else []
     return Answer(name, content, hits, why)
+
+
+def _note_weak(hits: Sequence[Hit]) -> None:
+    """Say where hits do not hold what was typed, and are only what comes nearest."""
+    held = [hit.snippet is not None and bool(hit.snippet.marks) for hit in hits]
+    if not any(held):
+        complain("note: no hit shows a word of the query: nothing may fit; these come nearest")
+        return
+    last = max(rank for rank, holds in enumerate(held, 1) if holds)
+    if last < len(hits) and hits[last].score < WEAK * hits[0].score:
+        complain(f"note: hits from {last + 1} on show no word of the query, and score little")
 
 
 def _tell_failures(failures: Sequence[_Failure]) -> None:
@@ -204,7 +218,7 @@ def _tell_failures(failures: Sequence[_Failure]) -> None:
     for (_, reason), names in alike.items():
         more = f" (and {counted(len(names) - 1, 'other row')})" if len(names) > 1 else ""
         about = f"{names[0]}: " if names[0] else ""
-        click.echo(f"aesearch: {about}{reason}{more}", err=True)
+        complain(f"{about}{reason}{more}")
 
 
 def _explain_no_hits(answers: list[Answer], threshold: float | None, among: str | None) -> None:
@@ -212,9 +226,9 @@ def _explain_no_hits(answers: list[Answer], threshold: float | None, among: str 
     if not answers or any(answer.hits for answer in answers):
         return
     if threshold is not None:
-        click.echo(f"aesearch: nothing scores {threshold:g} or more", err=True)
+        complain(f"nothing scores {threshold:g} or more")
     elif among is not None:
-        click.echo(f"aesearch: nothing found among '{among}'; a folder is 'name/*'", err=True)
+        complain(f"nothing found among '{among}'; a folder is 'name/*'")
 
 
 def _check_modality(
@@ -272,19 +286,17 @@ def _note_readings(words: Sequence[Given]) -> None:
     if _are_files(words):
         for one in words:
             if isinstance(one.content, Path):
-                click.echo(
-                    f"aesearch: note: searched with the file {escaped(one.name)}; for the words "
-                    f"themselves put them into double quotes: '\"{escaped(one.name)}\"'",
-                    err=True,
+                complain(
+                    f"note: searched with the file {escaped(one.name)}; for the words "
+                    f"themselves put them into double quotes: '\"{escaped(one.name)}\"'"
                 )
         return
     for one in words:
         if isinstance(one.content, Path) and re.search(r"[./]", one.name):
             noun = one.kind.noun if one.kind is not None else "file"
-            click.echo(
-                f"aesearch: note: {escaped(one.name)} is a {noun} here, and was taken as a word "
-                "beside the others; alone it is searched with as a file",
-                err=True,
+            complain(
+                f"note: {escaped(one.name)} is a {noun} here, and was taken as a word "
+                "beside the others; alone it is searched with as a file"
             )
 
 
@@ -299,7 +311,7 @@ def _text_of(content: Path | bytes | None) -> str:
     except ContentError as error:
         raise ContentError(f"standard input: {error}") from error
     if guessed:
-        click.echo(f"aesearch: note: {GUESSED.format(guessed)}", err=True)
+        complain(f"note: {GUESSED.format(guessed)}")
     return text
 
 

@@ -12,6 +12,7 @@ from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import print_json, quiet_decoders
 from aesearch.cli.drawing import DRAWN_TO, check_suffix, drawable, drawn
 from aesearch.cli.options import output_option
+from aesearch.cli.wrapping import complain
 from aesearch.errors import ContentError
 from aesearch.inference.generate import reconstruct
 from aesearch.modalities.images.pixels import open_picture
@@ -49,7 +50,7 @@ def reconstruct_(files: tuple[str, ...], place: str | None, output: Path, as_jso
                 content = sys.stdin.buffer.read() if name == "-" else read_file(name)
                 read.append((name, content, generate.pixels(content)))
             except ContentError as error:
-                click.echo(f"aesearch: {escaped(name)}: {error}", err=True)
+                complain(f"{escaped(name)}: {error}")
         if not read:
             return ERROR
         pictures, errors = reconstruct(index.encoder, np.stack([seen for _, _, seen in read]))

@@ -10,6 +10,7 @@ import click
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import format_bytes, progress_bars, quiet_decoders
 from aesearch.cli.options import INDEX_OPTION
+from aesearch.cli.wrapping import complain
 from aesearch.errors import repair_command
 from aesearch.search.index import Index
 from aesearch.storage.places import find
@@ -23,7 +24,7 @@ def _repair(where: Path) -> None:
     with quiet_decoders(), progress_bars(sys.stderr) as progress:
         done = repair(where, progress).done
     for line in done:
-        click.echo(f"aesearch: {line}", err=True)
+        complain(f"{line}")
 
 
 def _tell(problems: list[str], where: Path) -> None:
@@ -31,7 +32,7 @@ def _tell(problems: list[str], where: Path) -> None:
     *others, last = problems
     mends = "" if "--repair" in last else f"; {repair_command(where)} makes anew what is damaged"
     for problem in (*others, f"{last}{mends}"):
-        click.echo(f"aesearch: {problem}", err=True)
+        complain(f"{problem}")
 
 
 @click.command(short_help="Check everything that is on disk.")
@@ -62,7 +63,7 @@ def verify(place: str | None, named: str | None, repair: bool, compact: bool) ->
             before = index.folder.layout.bytes_on_disk()
             left = index.compact()
             for each in left:
-                click.echo(f"aesearch: {each}", err=True)
+                complain(f"{each}")
             if left:
                 return SOME_SKIPPED
             after = index.folder.layout.bytes_on_disk()

@@ -13,8 +13,16 @@ from numpy.typing import NDArray
 from aesearch.compare.collection import Collection
 from aesearch.compare.plan import BORROWED, HYBRID
 from aesearch.compare.tasks import COPIES, JUDGEMENTS, LABELS, main_metric
-from aesearch.evaluation.bootstrap import Estimate, paired_difference
+from aesearch.evaluation.bootstrap import Estimate, bootstrap, paired_difference
 from aesearch.evaluation.decision import Decision, decide, have_signal
+from aesearch.evaluation.headline import (
+    MEASURES,
+    describe_gain,
+    size_of,
+    spelled,
+    too_few,
+    values_of,
+)
 from aesearch.types import Doubles
 from aesearch.wording import counted
 
@@ -78,7 +86,7 @@ class Row:
     def estimate(self, task: str, metric: str) -> Estimate | None:
         """Return one of the measures, or None where there is no such."""
         found = self.measures.get(task, {}).get(metric)
-        return None if found is None else Estimate(*found)
+        return None if found is None else Estimate.of(found)
 
     @property
     def code(self) -> str:
@@ -198,7 +206,7 @@ class Comparison:
 
     @property
     def metric(self) -> str:
-        """The metric that decides."""
+        """The measure that decides: that of model selection in an index."""
         return main_metric(self.main)
 
     @property
@@ -215,11 +223,12 @@ class Comparison:
 
     def estimate(self, row: Row) -> Estimate:
         """Return what decides, of one row."""
-        return Estimate(*row.measures[self.main][self.metric])
+        found = row.estimate(self.main, self.metric)
+        return found or bootstrap(self._by_query(row)[:, None], self.seed)[0]
 
     def value(self, row: Row) -> float:
         """Return the mean of what decides, of one row."""
-        return self.estimate(row).mean
+        return float(self._by_query(row).mean())
 
     def named(self, row: Row) -> str:
         """Return the title of a row, with its size where there are several of it."""
@@ -239,28 +248,52 @@ class Comparison:
         codes = [row for row in self.rows if row.form not in (HYBRID, BORROWED)]
         learned = self.best([row for row in codes if row.learned])
         baseline = self.best([row for row in codes if not row.learned])
-        metric = METRICS[self.metric]
-        asked = counted(len(self.tasks[self.main].names), "query", "queries")
         if learned is None or baseline is None:
-            only = learned or baseline or self.best(self.rows)
-            assert only is not None
-            told = f"{metric} {spelled(self.estimate(only))}, {asked}."
-            return Verdict(f"{self.named(only)} is best here: {told}{self._beside(only)}")
+            return Verdict(self._alone(learned or baseline))
         decision = self._decide(learned, baseline)
-        figures = (
-            f"{metric} {spelled(self.estimate(learned))} against {spelled(self.estimate(baseline))}"
-        )
         assert decision.gap is not None
-        away = _size_of(decision.gap)
+        both = spelled(self.estimate(learned)), spelled(self.estimate(baseline))
+        figures = describe_gain(self.metric, *both, decision.gap)
         who, other = f"The learned codes ({self.named(learned)})", self.named(baseline)
-        text = {
-            "better": f"{who} beat {other} here: {figures}; a gain of {away}",
-            "worse": f"{who} do not beat {other} here: {figures}; {away} less",
+        claim = {
+            "better": f"{who} beat {other} here",
+            "worse": f"{who} do not beat {other} here",
             "even": f"{who} are neither better nor worse than {other} here, as far as these "
-            f"queries tell: {figures}",
+            "queries tell",
         }[decision.outcome]
-        text += f", {asked}.{self._beside(learned)}"
+        if decision.gap.is_of_few:
+            claim = f"{who} and {other} here, {too_few(self._queries)}"
+        text = f"{claim}: {figures}, {self._asked}.{self._beside(learned)}"
         return Verdict(text, learned, baseline, decision)
+
+    @property
+    def _queries(self) -> int:
+        return len(self.tasks[self.main].names)
+
+    @property
+    def _asked(self) -> str:
+        return counted(self._queries, "query", "queries")
+
+    def _alone(self, found: Row | None) -> str:
+        """Say which method is best, if that is sure: there is no learned one beside baselines."""
+        first = found or self.best(self.rows)
+        assert first is not None
+        own = (first.step, first.title)
+        others = [row for row in self.rows if (row.step, row.title) != own]
+        values, name = self._by_query(first), self.named(first)
+        gaps = [paired_difference(values, self._by_query(row), self.seed) for row in others]
+        near = [row for row, gap in zip(others, gaps, strict=True) if gap.side != "better"]
+        rival = self.best(near)
+        if not others:
+            claim = f"{name} is the only method here"
+        elif gaps[0].is_of_few:
+            claim = f"{name} has the highest figure here, {too_few(self._queries)}"
+        elif rival is None:
+            claim = f"{name} is best here"
+        else:
+            claim = f"{name} is not clearly better than {self.named(rival)} here"
+        told = f"{MEASURES[self.metric]} {spelled(self.estimate(first))}, {self._asked}."
+        return f"{claim}: {told}{self._beside(first)}"
 
     def _decide(self, learned: Row, baseline: Row) -> Decision:
         names = {self.named(baseline): baseline, self.named(learned): learned}
@@ -268,7 +301,9 @@ class Comparison:
         return decide(values, [self.named(learned)], self.metric, self.seed)
 
     def _by_query(self, row: Row) -> Doubles:
-        return row.arrays[f"{self.main}/{self.metric}"]
+        task = f"{self.main}/"
+        metrics = {name.removeprefix(task): own for name, own in row.arrays.items()}
+        return values_of(self.metric, metrics)
 
     def _beside(self, row: Row) -> str:
         """Say what words beside codes add to a row, where that was asked."""
@@ -280,7 +315,7 @@ class Comparison:
         if gap.side == "even":
             told += "which these queries cannot tell from it"
         else:
-            told += f"{_size_of(gap)} {'more' if gap.side == 'better' else 'less'}"
+            told += f"{size_of(gap)} {'more' if gap.side == 'better' else 'less'}"
         return f" Codes and words together ({self.named(hybrid)}) reach {told}."
 
     def as_dict(self) -> dict[str, Any]:
@@ -325,12 +360,6 @@ class Comparison:
         self.collection.close()
 
 
-def _size_of(gap: Estimate) -> str:
-    """Return how large a difference is, with its interval, without its sign."""
-    ends = sorted((abs(gap.low), abs(gap.high)))
-    return f"{abs(gap.mean):.3f}".removeprefix("0") + f" ({share(ends[0])}–{share(ends[1])})"
-
-
 def columns_of(found: Comparison) -> list[tuple[str, str]]:
     """Return the measures that a table shows: task and metric, what decides first."""
     wanted = {
@@ -340,19 +369,6 @@ def columns_of(found: Comparison) -> list[tuple[str, str]]:
     }
     order = [found.main, *(name for name in found.tasks if name != found.main)]
     return [(task, metric) for task in order for metric in wanted[task]]
-
-
-def share(value: float) -> str:
-    """Return a share in two digits: .63."""
-    return f"{value:.2f}".removeprefix("0")
-
-
-def spelled(found: Estimate | None) -> str:
-    """Return a mean with its interval: .633 (.61–.65)."""
-    if found is None:
-        return "–"
-    mean = f"{found.mean:.3f}".removeprefix("0")
-    return f"{mean} ({share(found.low)}–{share(found.high)})"
 
 
 def points_of(row: Row) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from aesearch.compare.qrels import Grades
 from aesearch.errors import ParameterError
+from aesearch.evaluation.check import BY_FOLDER
 from aesearch.evaluation.tasks import Qrels, Queries, shuffled
 from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.tasks import item_queries, keys_of
@@ -71,7 +72,7 @@ def qrels_task(
 
 def main_metric(task: str) -> str:
     """Return the metric by which a task decides."""
-    return {COPIES: "reciprocal_rank", LABELS: "precision_at_10"}.get(task, "average_precision")
+    return {COPIES: "reciprocal_rank", LABELS: BY_FOLDER}.get(task, "average_precision")
 
 
 def named(task: str, kind: str, *, folders: bool = True) -> str:

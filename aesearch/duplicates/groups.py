@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from aesearch.duplicates.pairs import Candidates, Pairs, chains, joined
-from aesearch.duplicates.threshold import Calibration, calibrate
+from aesearch.duplicates.threshold import FALSE_SHARE, Calibration, calibrate
 from aesearch.errors import ParameterError
 from aesearch.search.index import Index
 from aesearch.storage.schema import Item
@@ -174,6 +174,7 @@ def survey(
         If the folder of the pictures is gone.
     """
     modality = index.folder.modality
+    share = FALSE_SHARE if alarm is None else 1.0  # who asks for more false pairs gets them
     if alarm is None:
         alarm = modality.false_positive_rate
     if not 0 < alarm <= 1:
@@ -194,6 +195,7 @@ def survey(
             len(copies),
             alarm=alarm,
             threshold=threshold,
+            share=share,
         )
         threshold = calibration.threshold
     grouping = _Grouping(index, copies, candidates, SURE if threshold is None else threshold)

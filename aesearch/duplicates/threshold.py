@@ -4,7 +4,8 @@ The scores of unlike pairs are taken for an exponential tail in ``x = -log(1 - s
 candidate pairs are copies that nobody has marked; perturbed copies of the collection's own items
 show how those score. Where enough of the tail lies below all copies, it is fitted there by maximum
 likelihood; else tail and copies are fitted as a mixture of two, by expectation maximization (EM).
-The threshold is where the tail promises no more false pairs than are allowed.
+The threshold is where the tail promises no more false pairs than are allowed: for each item, and
+for each pair found, since in a collection with few copies those for each item may be most of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ Scores = NDArray[np.floating[Any]]
 
 LEAST = 40  # candidate pairs; with fewer no tail is fitted
 MOST = 400  # best unlike pairs, which the tail is fitted to
+FALSE_SHARE = 0.1  # of the pairs that are found, which may be false at most
 LOST = 0.01  # share of the perturbed copies that the threshold misses at least
 HIGHEST = 0.995
 FARTHEST = 0.9999  # score at which x = -log(1 - score) is cut off
@@ -49,10 +51,10 @@ class Calibration:
         threshold was given.
     copies : int
         Number of perturbed copies.
-    decided : {'alarm', 'copies', 'highest', 'given'}
-        What set the threshold: the false-positive rate; the copies, where the rate would allow a
-        lower one, which finds hardly any more of them; the highest there is, where the rate
-        cannot be kept; or the user.
+    decided : {'alarm', 'share', 'copies', 'highest', 'given'}
+        What set the threshold: the false-positive rate; the share of false pairs among those that
+        are found; the copies, where the rate would allow a lower one, which finds hardly any more
+        of them; the highest there is, where the rate cannot be kept; or the user.
     """
 
     threshold: float
@@ -74,6 +76,7 @@ def calibrate(
     *,
     alarm: float,
     threshold: float | None = None,
+    share: float = 1.0,
 ) -> Calibration:
     """Choose the threshold.
 
@@ -92,9 +95,14 @@ def calibrate(
         False-positive rate: false pairs allowed for each item.
     threshold : float, optional
         Given by the user: then only its recall and false pairs are estimated.
+    share : float
+        False pairs allowed for each pair that is found. It raises the threshold where at a higher
+        one no more of the pairs are false; it does not where there is none such.
 
     References
     ----------
+    Y. Benjamini and Y. Hochberg, Controlling the false discovery rate, Journal of the Royal
+    Statistical Society B 1995.
     A. Dempster, N. Laird, D. Rubin, Maximum likelihood from incomplete data via the EM algorithm,
     Journal of the Royal Statistical Society B 1977.
     """
@@ -103,6 +111,8 @@ def calibrate(
     least = float(np.quantile(scored, LOST)) if len(scored) else HIGHEST
     at_rate = tail.score_at(alarm * items) if tail else 0.0
     chosen, decided = max((at_rate, "alarm"), (least, "copies"))
+    if tail and (kept := tail.score_at_share(pairs[pairs >= chosen], share)) > chosen:
+        chosen, decided = kept, "share"
     if chosen > HIGHEST:
         chosen, decided = HIGHEST, "highest"
     if threshold is not None:
@@ -180,6 +190,14 @@ class _Tail:
         """The score above which so many are expected."""
         x = self.start + np.log(max(self.number / max(number, 1e-12), 1.0)) / self.rate
         return float(-np.expm1(-x))
+
+    def score_at_share(self, found: Scores, share: float) -> float:
+        """The lowest score above which at most this share of what is found is unlike; else 0."""
+        best = np.sort(found)[::-1]
+        counts = np.arange(1, len(best) + 1)
+        unlike = self.number * np.exp(-self.rate * np.maximum(0, _log_scale(best) - self.start))
+        good = np.flatnonzero(unlike <= share * counts)
+        return self.score_at(share * float(counts[good[-1]])) if len(good) else 0.0
 
 
 def _log_scale(scores: Any) -> Any:

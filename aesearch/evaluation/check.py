@@ -10,6 +10,9 @@ import numpy as np
 from aesearch.evaluation.tasks import Rankings
 from aesearch.types import Doubles
 
+# The measure of items that find those of the same label.
+BY_FOLDER = "by_folder"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -57,7 +60,7 @@ class Check:
         values = {"reciprocal_rank": ranks}
         more: dict[str, float | None] = {}
         if same_label is not None:
-            values["by_folder"] = geometric_mean(
+            values[BY_FOLDER] = geometric_mean(
                 same_label.values["precision_at_10"], same_label.values["average_precision"]
             )
             more["precision_at_10"] = same_label.mean("precision_at_10")

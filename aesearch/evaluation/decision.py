@@ -8,7 +8,7 @@ from typing import Any
 
 from aesearch.errors import ParameterError
 from aesearch.evaluation.bootstrap import Estimate, paired_difference
-from aesearch.evaluation.check import Check
+from aesearch.evaluation.check import BY_FOLDER, Check
 from aesearch.types import Doubles
 
 SIGNAL = 1.5
@@ -26,6 +26,8 @@ class Decision:
     winner : str
     measure : str
         What decided, or could not.
+    queries : int
+        How many were asked for it.
     learned, baseline : str or None
         The best candidate that was trained, and the best baseline; None where there are not both.
     gap : Estimate or None
@@ -41,6 +43,7 @@ class Decision:
     gap: Estimate | None = None
     second_baseline: str | None = None
     second_gap: Estimate | None = None
+    queries: int = 0
 
     @property
     def outcome(self) -> str:
@@ -76,13 +79,14 @@ def decide(
     """
     if not values:
         raise ParameterError("there is no candidate to choose from")
+    queries = len(next(iter(values.values())))
     trained = set(learned) & set(values)
     one = _best(values, [name for name in values if name in trained])
     other = _best(values, [name for name in values if name not in trained])
     if one is None or other is None:
-        return Decision(one or other or "", measure)
+        return Decision(one or other or "", measure, queries=queries)
     gap = paired_difference(values[one], values[other], seed)
-    return Decision(one if gap.mean > 0 else other, measure, one, other, gap)
+    return Decision(one if gap.mean > 0 else other, measure, one, other, gap, queries=queries)
 
 
 def select(
@@ -127,7 +131,7 @@ def select(
     tied = [n for n in values if paired_difference(best, values[n], seed).low <= 0]
     simple = _best(again, [name for name in tied if name != learned]) or first.winner
     if first.outcome == "none":
-        return Decision(simple, measure)
+        return replace(first, winner=simple)
     if first.outcome != "even":
         return first if first.outcome == "better" else replace(first, winner=simple)
     second = decide(again, trained, SECOND, seed)
@@ -149,7 +153,7 @@ def _measure(candidates: Mapping[str, Check]) -> str:
     precisions = [c.precision_at_10 for c in checks if c.precision_at_10 is not None]
     chance = next((found.chance for found in checks), None)
     signal = len(precisions) == len(candidates) and have_signal(precisions, chance)
-    return "by_folder" if signal else "reciprocal_rank"
+    return BY_FOLDER if signal else "reciprocal_rank"
 
 
 def _best(values: Mapping[str, Doubles], names: Iterable[str]) -> str | None:

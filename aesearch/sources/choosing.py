@@ -96,6 +96,13 @@ def numbered_columns(columns: Sequence[str], sample: Rows, taken: Iterable[str])
     ]
 
 
+def usual_keys(columns: Sequence[str], taken: Iterable[str]) -> list[str]:
+    """Columns named like keys, whatever they hold: the usual names before others."""
+    names = [name for name in columns if name not in taken]
+    usual = [name for name in names if name.strip().lower() in KEYS]
+    return [*usual, *(name for name in names if name not in usual and is_numbered(name))]
+
+
 def is_numbered(name: str) -> bool:
     """Whether a column is named like an identifier: inv_no, articleNumber, Inv.-Nr."""
     parts = PARTS.findall(CAMEL.sub(" ", name.rpartition(".")[2] or name))

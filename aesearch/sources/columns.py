@@ -131,6 +131,8 @@ class UsedColumns:
         Of vectors: the one that holds them.
     fields : tuple of str
         Those that are kept beside, and given back with a hit.
+    why_no_key : str
+        Why a column that is named like a key is none; "" where there is none, or that is not known.
     """
 
     text: tuple[str, ...]
@@ -139,10 +141,12 @@ class UsedColumns:
     unused: tuple[str, ...] = ()
     vector: str | None = None
     fields: tuple[str, ...] = ()
+    why_no_key: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON; what documents do not have only of vectors."""
         taken = asdict(self)
+        del taken["why_no_key"]
         if self.vector is None:
             del taken["vector"], taken["fields"]
         return taken

@@ -19,6 +19,7 @@ from aesearch.sources.choosing import (
     numbered_columns,
     require_columns,
     usual_body,
+    usual_keys,
 )
 from aesearch.sources.columns import Columns, Taken
 from aesearch.sources.record import Record, Refused
@@ -76,7 +77,7 @@ class Rows(Iterator[Row | Refused]):
         if self._plain:
             self._names = {}
         refuse_wrapped(self._place, self.columns, usable)
-        self.short = False
+        self.short, self.why_no_key = False, ""
         self.text, self.key, self.label = self._choose(usable)
         if path is not None:  # opened anew by the first row, so that no file stays open till then
             opened.records.close()
@@ -129,7 +130,10 @@ class Rows(Iterator[Row | Refused]):
             return text, chosen.key or taken.key or "", chosen.label or taken.label or ""
         key, label = choose_columns(self.columns, sample, chosen.key, chosen.label, chosen.text)
         if not key and self._path is not None:
+            likely = usual_keys(self.columns, {*chosen.text, label})
             key = self._unique_of(numbered_columns(self.columns, sample, {*chosen.text, label}))
+            if not key and likely and chosen.key is None:
+                self.why_no_key = self._why_no_key(likely[0])
         text = chosen.text
         if not text:
             text, self.short = choose_text(self._place, self.columns, sample, {key, label})
@@ -149,6 +153,18 @@ class Rows(Iterator[Row | Refused]):
             if not seen:
                 break
         return next(iter(seen), "")
+
+    def _why_no_key(self, name: str) -> str:
+        """Where a column first fails to tell rows apart."""
+        first: dict[str, str] = {}
+        for record in self._again():
+            if isinstance(record, Record):
+                place, key = f"{record.unit} {record.line}", one_line(value_of(record.values, name))
+                if not key:
+                    return f"{name} is empty in {place}"
+                if first.setdefault(key, place) != place:
+                    return f"{name} is '{key}' in {first[key]} and in {place}"
+        return ""
 
     def _used(self) -> Iterator[Row | Refused]:
         """Yield what the records are to others; a key counts once."""

@@ -90,7 +90,11 @@ class Table:
             used = {*found.text, *filter(None, (found.key, found.label))}
             rest = tuple(name for name in found.columns if name not in used)
             self.used_columns = UsedColumns(
-                found.text, found.key or None, found.label or None, rest
+                found.text,
+                found.key or None,
+                found.label or None,
+                rest,
+                why_no_key=found.why_no_key,
             )
 
     def unseen(self, keys: Sequence[str]) -> list[str]:

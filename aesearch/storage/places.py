@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from difflib import get_close_matches
 from pathlib import Path
 
 from aesearch.errors import AesearchError, IndexNotFoundError, StorageError
@@ -13,6 +14,7 @@ from aesearch.storage.database import Store
 from aesearch.storage.layout import Layout
 
 HOME_VARIABLE = "AESEARCH_HOME"
+MOST_CLOSE = 3  # names that are suggested
 
 
 def key_for(source: Path, path: Path) -> str:
@@ -103,7 +105,12 @@ def find(
     if name is not None:
         path = _named(name)
         if not (damaged and Layout(path).exists()):
-            card_of(path)
+            try:
+                card_of(path)
+            except IndexNotFoundError as error:
+                if path.parent != home() or not (close := _close_to(path.name)):
+                    raise
+                raise IndexNotFoundError(f"{error}; did you mean {' or '.join(close)}?") from error
         return path
     places = all_places()
     if not places:
@@ -113,6 +120,15 @@ def find(
     if len(places) == 1:
         return find(places[0].absolute(), damaged=damaged)
     return _one_of(_sound(places), near, kind)
+
+
+def _close_to(name: str) -> list[str]:
+    """The indexes in the home whose names are the closest: that of a table has its suffix."""
+    names = {place.name: place.name.lower() for place in all_places()}
+    stems = [one for one, small in names.items() if Path(small).stem == name.lower()]
+    alike = get_close_matches(name.lower(), names.values(), MOST_CLOSE)
+    close = [*stems, *(one for one, small in names.items() if small in alike)]
+    return [escaped(one) for one in dict.fromkeys(close)][:MOST_CLOSE]
 
 
 def _one_of(cards: dict[Path, Card], near: Path | None, kind: str | None) -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aesearch.compare.plan import BORROWED, HYBRID
 from aesearch.compare.results import METRICS, columns_of
+from aesearch.evaluation.headline import MEASURES
 from aesearch.modalities import modality
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def notes_of(found: Comparison) -> list[tuple[str, str]]:
     parts = [
         ("Queries", "Items that the encoders did not learn from, the same for all methods; chosen "
          "by a hash of their keys. Judged queries are asked as they are, of all items."),
+        ("Decides", f"{MEASURES[found.metric]}."),
         ("Intervals", "Percentile bootstrap over the queries, 1,000 resamples; whether one method "
          "beats another is decided by their differences query by query. They do not say how much "
          "another training would differ."),

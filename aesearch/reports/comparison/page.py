@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aesearch.compare.results import METRICS, Comparison, Row, Verdict, points_of, spelled
-from aesearch.compare.tasks import COPIES
+from aesearch.compare.results import Comparison, Row, Verdict, points_of
+from aesearch.compare.tasks import COPIES, LABELS
 from aesearch.evaluation.bootstrap import Estimate
+from aesearch.evaluation.headline import MEASURES, spelled
 from aesearch.modalities import modality
 from aesearch.reports.base import replace
 from aesearch.reports.comparison.charts import COLORS, Bar, Dot, Line, cloud, curves, intervals
@@ -119,9 +120,9 @@ def _charts(found: Comparison, main: Sequence[Row]) -> list[Chart]:
     colors = _colors(main)
     charts = [
         Chart(
-            f"{METRICS[found.metric]} of each method",
+            f"{MEASURES[found.metric]} of each method",
             "The dot is the mean over the queries, the line its 95 % interval.",
-            _means(found, main, found.main, found.metric),
+            _means(found, main, found.estimate, MEASURES[found.metric], _chance(found)),
         )
     ]
     lines = [
@@ -144,22 +145,36 @@ def _charts(found: Comparison, main: Sequence[Row]) -> list[Chart]:
             Chart(
                 "Without labels: finding copies",
                 f"{made} must find their original; 1 / its rank.",
-                _means(found, main, COPIES, "reciprocal_rank"),
+                _means(found, main, _ranks, "MRR", None),
             )
         )
     return charts
 
 
-def _means(found: Comparison, main: Sequence[Row], task: str, metric: str) -> Markup:
+def _ranks(row: Row) -> Estimate:
+    return Estimate.of(row.measures[COPIES]["reciprocal_rank"])
+
+
+def _chance(found: Comparison) -> float | None:
+    """Return what a random ranking reaches: of labels about as much in P@10 as in mAP."""
+    return found.tasks[LABELS].chance if found.main == LABELS else None
+
+
+def _means(
+    found: Comparison,
+    main: Sequence[Row],
+    estimate: Callable[[Row], Estimate],
+    measure: str,
+    chance: float | None,
+) -> Markup:
     colors = _colors(main)
-    values = {row.title: Estimate(*row.measures[task][metric]) for row in main}
+    values = {row.title: estimate(row) for row in main}
     bars = [
         Bar(found.named(row), (v.mean, v.low, v.high), colors[row.title], row in main[:2])
         for row in sorted(main, key=lambda row: -values[row.title].mean)
         if (v := values[row.title])
     ]
-    chance = found.tasks[task].chance if metric == "precision_at_10" else None
-    return intervals(bars, METRICS[metric], chance)
+    return intervals(bars, measure, chance)
 
 
 def _sizes(found: Comparison, colors: dict[str, int]) -> Chart:
@@ -167,7 +182,7 @@ def _sizes(found: Comparison, colors: dict[str, int]) -> Chart:
     for row in found.rows:
         steps.setdefault(row.title, set()).add(row.step)
     rest = len(COLORS) - 1  # the last color, grey, is for what has no other
-    metric = METRICS[found.metric]
+    metric = MEASURES[found.metric]
     dots = [
         Dot(
             row.title,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aesearch.compare.results import METRICS, Comparison, Row, Verdict, columns_of, spelled
+from aesearch.compare.results import METRICS, Comparison, Row, Verdict, columns_of
 from aesearch.compare.tasks import COPIES
+from aesearch.evaluation.headline import spelled
 from aesearch.reports.comparison.charts import short
 
 UNKNOWN = "–"
