@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import aesearch
+import aesearch.duplicates.groups
 from aesearch.errors import ContentError, MissingExtraError, ParameterError
 
 TEXTS = [f"document {n} about {('engines', 'satellites')[n % 2]} number{n}" for n in range(12)]
@@ -239,3 +240,37 @@ def test_threads_that_write_wait_for_each_other(tmp_path):
             thread.join()
         assert not failed
         assert len(index) == len(TEXTS) + 24
+
+
+NO_NUMBERS = [float("nan"), np.float32("nan"), "half", [0.5], True, 10**400]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+def test_what_is_no_number_is_named(documents, tmp_path, value):
+    """NaN least of all: every comparison with it is false, and would let everything through."""
+    survey = aesearch.duplicates.groups.survey
+    for name, call in (
+        ("threshold", lambda: documents.search("engines", threshold=value)),
+        ("threshold", lambda: documents.search_many(["engines"], threshold=value)),
+        ("threshold", lambda: documents.similar("1", threshold=value)),
+        ("threshold", lambda: survey(documents, threshold=value)),
+        ("alarm", lambda: survey(documents, alarm=value)),
+        ("recall", lambda: aesearch.build(TEXTS, tmp_path / "i", {"recall": value}, budget=0)),
+        ("beta", lambda: aesearch.build(PIXELS, tmp_path / "i", set_to("vae", beta=value))),
+    ):
+        with pytest.raises(ParameterError, match=f"{name} must be"):
+            call()
+    if not isinstance(value, str):  # which is read as a time
+        with pytest.raises(ParameterError, match="budget must be"):
+            aesearch.build(TEXTS, tmp_path / "i", budget=value)
+
+
+@pytest.mark.parametrize("top", [0, -1, float("nan"), "8"])
+def test_as_many_terms_as_are_explained(documents, top):
+    with pytest.raises(ParameterError, match="top must be a whole number of at least 1"):
+        documents.explain("engines", "1", top=top)
+    assert documents.explain("satellites", "1", top=10**400).shared
+
+
+def set_to(encoder, **parameters):
+    return {"encoder": encoder, "parameters": parameters}

@@ -410,6 +410,8 @@ class Index:
         ------
         UnsupportedError
             If this is no index of documents.
+        ParameterError
+            If `top` is no whole number of at least 1.
         """
         return self.ranker.explain(self.prepare(content), as_key(key), top)
 
