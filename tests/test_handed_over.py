@@ -12,7 +12,7 @@ from PIL import Image
 
 import aesearch
 import aesearch.duplicates.groups
-from aesearch.errors import ContentError, MissingExtraError, ParameterError
+from aesearch.errors import ContentError, MissingExtraError, ParameterError, SourceError
 
 TEXTS = [f"document {n} about {('engines', 'satellites')[n % 2]} number{n}" for n in range(12)]
 PIXELS = np.random.default_rng(0).integers(0, 255, (12, 24, 20, 3), dtype=np.uint8)
@@ -193,7 +193,7 @@ def test_an_index_is_pickled_as_its_place(documents):
 @pytest.mark.parametrize(
     ("contents", "named"),
     [
-        ({"a\udce9": "engines"}, r"'a\\udce9' in contents is no key"),
+        ({"a\udce9": "engines"}, r"'a\\udce9' is no UTF-8"),
         ({"": "engines"}, "'' in contents is no key"),
         ({"x": " "}, "'x' cannot be added: the text is empty"),
         ("one path", "several"),
@@ -274,3 +274,40 @@ def test_as_many_terms_as_are_explained(documents, top):
 
 def set_to(encoder, **parameters):
     return {"encoder": encoder, "parameters": parameters}
+
+
+@pytest.fixture
+def masked():
+    vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    hidden = np.ma.masked_array(vectors, mask=np.zeros_like(vectors, bool))
+    hidden[1, 2] = np.ma.masked
+    return hidden
+
+
+def test_what_is_masked_is_no_number(masked, tmp_path):
+    """What a mask hides was left out by someone: it is no value to learn from, or to search by."""
+    whole, pictures = masked.data, np.ma.masked_less(PIXELS, 50)
+    place = tmp_path / "new"
+    with aesearch.build(whole, tmp_path / "i", budget=0) as index:
+        for call in (
+            lambda: aesearch.build(masked, place, budget=0),
+            lambda: aesearch.build(list(masked), place, budget=0),
+            lambda: aesearch.build({"a": masked[0], "b": masked[1]}, place, budget=0),
+            lambda: aesearch.build(pictures, place, budget=0),
+            lambda: index.add({"a": masked[1]}),
+            lambda: index.search(masked[1]),
+            lambda: index.search_many(masked),
+            lambda: index.encode(masked),
+        ):
+            with pytest.raises(ContentError, match=r"numbers are masked.*filled"):
+                call()
+        assert index.search(masked[0], k=1)[0].key == "0"  # of which nothing is
+        assert not place.exists()
+    labels = np.ma.masked_array(list("aabbcc"), mask=[0, 0, 1, 0, 0, 0])
+    with aesearch.build(whole, place, labels=labels, budget=0) as index:
+        assert sorted(filter(None, index.folder.labels().values())) == list("aabcc")
+
+
+def test_numbers_too_large_are_said_so(tmp_path):
+    with pytest.raises(SourceError, match=r"0: number 0 of it is 1e\+300, too large"):
+        aesearch.build(np.full((5, 4), 1e300), tmp_path / "i", budget=0)

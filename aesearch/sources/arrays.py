@@ -258,4 +258,6 @@ def as_lines(values: Sequence[object]) -> list[str]:
     """Keys or labels as texts of one line each."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ParameterError(f"keys and labels are several, one for each row; got '{values}'")
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.tolist()  # what is masked is None
     return list(map(as_line, values))

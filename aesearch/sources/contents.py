@@ -143,7 +143,7 @@ def as_keys(keys: Sequence[object]) -> list[str]:
     """
     if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
         raise ParameterError(f"keys are several, one for each item; got '{keys!s}'")
-    found = list(map(as_key, keys))
+    found = list(map(as_key, keys.tolist() if isinstance(keys, np.ma.MaskedArray) else keys))
     for key in found:
         require_key(key, "keys")
     twice = [key for key, often in Counter(found).items() if often > 1]
