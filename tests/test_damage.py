@@ -17,6 +17,7 @@ import aesearch
 from aesearch.errors import DamagedError, EncoderMismatchError, LockedError
 from aesearch.search.index import Index
 from aesearch.storage.lock import hold
+from aesearch.wording import by_suffix
 
 N = 36
 
@@ -285,3 +286,15 @@ def test_a_damaged_copy_of_the_metadata_is_told_and_made_anew(tmp_path: Path, da
     copy.write_bytes(card.replace(b'"seed": 0', b'"seed": 7'))
     os.utime(copy, (old, old))
     assert command("verify", str(place)).code == 0
+
+
+def test_all_files_of_an_encoder_let_the_same_people_in(tmp_path: Path) -> None:
+    texts = [f"note {n} of river and bridge {n % 7}" for n in range(40)]
+    aesearch.build(texts, tmp_path / "ix", budget=0).close()
+    (folder,) = (tmp_path / "ix").glob("encoder-*")
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
+def test_a_part_of_a_file_has_the_suffix_of_its_file() -> None:
+    names = ("m.mbox#<11@x.org>", "a/scan.tif#3", "b.TIF", "c#.d/e")
+    assert by_suffix(names) == "2 .tif, 1 .mbox, 1 without a suffix"
