@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from aesearch.errors import ContentError, DamagedError, repair_command
+from aesearch.errors import ContentError, DamagedError, ParameterError, repair_command
 from aesearch.modalities.texts.analysis.analyzer import EXACT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 OPENING = 80  # characters of a document without a title, that stand for one
 WHOLE = 1 << 20  # numbers of phrases begin here, and so much one weighs in a snippet
 RARE = 0.5  # of the most that a word of a query weighs: so much weighs what a snippet must show
+MOST_TERMS = 1_000_000  # of an explanation; no two documents share so many
 
 
 class DocumentRanker(Ranker):
@@ -379,6 +381,9 @@ class DocumentRanker(Ranker):
         """Terms that a query and a document hold, that the decoder puts in both, or borrowed."""
         from aesearch.search.explain import borrowed_words, explain
 
+        if not isinstance(top, Integral) or top < 1:
+            raise ParameterError(f"top must be a whole number of at least 1; got {top!r}")
+        top = min(int(top), MOST_TERMS)
         snapshot = self.backend.snapshot()
         features = _features(snapshot)
         other = self.query_of(snapshot, key)

@@ -410,6 +410,8 @@ class Index:
         ------
         UnsupportedError
             If this is no index of documents.
+        ParameterError
+            If `top` is no whole number of at least 1.
         """
         return self.ranker.explain(self.prepare(content), as_key(key), top)
 
@@ -506,8 +508,10 @@ class Index:
 
     @staticmethod
     def _several_keys(keys: Iterable[Key]) -> list[str]:
-        if isinstance(keys, str) or not isinstance(keys, Iterable):
-            raise ParameterError(f"keys must be several; put a single one into a list: ['{keys}']")
+        if keys is None:
+            raise ParameterError(f"keys are several keys of items, in a list; got {keys!r}")
+        if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
+            raise ParameterError(f"keys must be several; put a single one into a list: [{keys!r}]")
         return list(map(as_key, keys))
 
     def sync(

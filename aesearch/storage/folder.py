@@ -17,7 +17,7 @@ from aesearch.settings import Settings
 from aesearch.sources.base import IN_MEMORY, Source
 from aesearch.sources.folder import folder_names, is_passed_over
 from aesearch.sources.names import path_below
-from aesearch.storage.card import Card
+from aesearch.storage.card import Card, copy_problem, mend_copy
 from aesearch.storage.commit import Edit, clean, nothing, publish
 from aesearch.storage.database import Store
 from aesearch.storage.keys import Keys
@@ -352,6 +352,12 @@ class IndexFolder:
                 self.publish(nothing, fingerprint=self.revision.fingerprint)
         elif stale:
             problems.append(stale)
+        copy = copy_problem(self.layout)
+        if copy and repair:
+            with hold(self.layout):
+                mend_copy(self.layout)
+        elif copy:
+            problems.append(copy)
         return problems
 
     def compact(self) -> list[str]:
