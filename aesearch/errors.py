@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from copy import copy
 from pathlib import Path
 from typing import Self
+
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def repair_command(root: Path) -> str:
@@ -17,8 +20,13 @@ class AesearchError(Exception):
     """The root of the family; the command line prints it as one line and exits with 1."""
 
     def __str__(self) -> str:
-        """In one line, whatever a library said that is told in it."""
-        return " ".join(super().__str__().splitlines()).strip()
+        """In one line that can be printed, whatever a library or a key said that is told in it."""
+        said = " ".join(self._said().splitlines()).strip()
+        return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], said)
+
+    def _said(self) -> str:
+        """The message as it was made."""
+        return super().__str__()
 
 
 class ParameterError(AesearchError, ValueError):
@@ -64,7 +72,7 @@ class MissingExtraError(ContentError):
         super().__init__(message, extra)
         self.extra = extra
 
-    def __str__(self) -> str:
+    def _said(self) -> str:
         """The message alone."""
         return str(self.args[0])
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from math import isnan
 from numbers import Integral, Real
 from typing import Any
 
@@ -97,8 +98,7 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, Integral) or isinstance(value, bool):
                 raise ParameterError(f"{name} must be a whole number; got {value!r}")
-        if not isinstance(self.recall, Real):
-            raise ParameterError(f"recall must be a number; got {self.recall!r}")
+        require_number("recall", self.recall)
         if self.vocabulary < 2:
             raise ParameterError(f"vocabulary must be at least 2; got {self.vocabulary}")
         if self.code_size < 1:
@@ -123,6 +123,20 @@ class Settings:
         if not self.encoding:
             del settings["encoding"]
         return settings
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a number that can be compared: True is none, NaN neither, nor 10**400."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and not isnan(value)
+    except OverflowError:
+        return False
+
+
+def require_number(name: str, value: object) -> None:
+    """Raise ParameterError if a parameter is no number."""
+    if not is_number(value):
+        raise ParameterError(f"{name} must be a number; got {value!r}")
 
 
 def require_encoding(name: str) -> str:

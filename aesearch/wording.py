@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 KINDS = 4  # of files that are named
-SUFFIX = re.compile(r"[^./\\](\.[A-Za-z0-9_-]{1,12})\Z")
+SUFFIX = re.compile(r"[^./\\](\.[A-Za-z0-9_-]{1,12})(?:#[^/]*)?\Z")  # also of a part of a file
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

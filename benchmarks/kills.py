@@ -136,7 +136,7 @@ class Scenario:
         if self.kind == "training":
             build(self.source, self.place, {"encoder": "mlp"}, budget=BUDGET).close()
         else:
-            build(self.source, self.place, budget=0).close()
+            build(self.source, self.place, budget=0, remove=True).close()
 
     def look(self) -> None:
         """Raise AssertionError where something is wrong with the index."""

@@ -44,8 +44,8 @@ AROUND = (("", ""), ("", "!x"), ("", "\n\0"), ("# ", ""), ("---\n", ""), ("a", "
 AnyPattern = re.Pattern[Any]
 SIZE = 2000
 GROWTH, NOTICED = 8.0, 0.004  # times as long for four times as much; seconds
-# Matched against names of files, at one place, or against the first 4 KiB alone.
-BOUNDED = {"MAILDIR", "PAGE", "FIELD", "CHARSET"}
+# Matched against names of files, words or 255 letters, at one place, or the first 4 KiB alone.
+BOUNDED = {"MAILDIR", "PAGE", "FIELD", "CHARSET", "REGION", "LITERAL", "HEADINGS"}
 
 
 def patterns() -> dict[str, AnyPattern]:

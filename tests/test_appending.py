@@ -221,3 +221,42 @@ def test_a_query_says_once_that_paths_lead_nowhere(moved: Path) -> None:
 def test_a_source_or_where_it_is_now(here: Path) -> None:
     assert command("index").code == 2
     assert command("index", here, "--moved-to", here).code == 2
+
+
+def test_what_was_taken_at_first_holds(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    piped(monkeypatch, lines(0, 1))
+    for row in ('{"id": "x", "text": "a yellow sun"}', '[{"id": "x", "text": "a yellow sun"}]'):
+        refused = piped(monkeypatch, row + "\n", "--append")
+        assert refused.code == 1
+        assert one_line(refused.err)
+        assert "holds JSON" in refused.err
+        assert "--replace" in refused.err
+    assert piped(monkeypatch, "{draft} buy milk\n", "--append").code == 0  # no JSON: a line
+    assert piped(monkeypatch, lines(2), "--append").code == 0
+    with Index(here / "indexes/log") as index:
+        assert keys_of(index) == {"1", "2", "3", "4"}
+        assert text_at(index, "3") == "{draft} buy milk"
+
+
+def test_what_is_replaced_begins_anew(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    piped(monkeypatch, lines(0, 1))
+    row = json.dumps({"nr": "x", "body": make_text("sailing", 2)}) + "\n"
+    assert piped(monkeypatch, row, "--replace", "--text", "body", "--key", "nr").code == 0
+    with Index(here / "indexes/log") as index:
+        assert keys_of(index) == {"x"}
+    assert piped(monkeypatch, lines(3), "--append").code == 2
+    assert piped(monkeypatch, lines(3), "--replace").code == 0  # columns that were named, too
+    with Index(here / "indexes/log") as index:
+        assert keys_of(index) == {"1"}
+    assert piped(monkeypatch, lines(4), "--append").code == 0
+
+
+def test_append_and_replace_exclude_each_other(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    piped(monkeypatch, lines(0, 1))
+    for options in (("--append", "--replace"), ("--replace", "--append")):
+        both = piped(monkeypatch, lines(2), *options)
+        assert both.code == 2
+        assert "--append adds" in both.err
+        assert "--replace takes its place" in both.err
+    with Index(here / "indexes/log") as index:
+        assert keys_of(index) == {"1", "2"}

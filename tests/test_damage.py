@@ -17,6 +17,7 @@ import aesearch
 from aesearch.errors import DamagedError, EncoderMismatchError, LockedError
 from aesearch.search.index import Index
 from aesearch.storage.lock import hold
+from aesearch.wording import by_suffix
 
 N = 36
 
@@ -256,3 +257,44 @@ def test_damage_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text("garbage")
     with pytest.raises(DamagedError):
         aesearch.open(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "bytes", "folder", "card"])
+def test_a_damaged_copy_of_the_metadata_is_told_and_made_anew(tmp_path: Path, damage: str) -> None:
+    place = tmp_path / "ix"
+    aesearch.build(["red boat", "blue house"], place, budget=0).close()
+    copy, card = place / ".index.json", (place / "index.json").read_bytes()
+    if damage == "folder":
+        copy.unlink()
+        copy.mkdir()
+    else:
+        changed = {
+            "cut": card[:-9],
+            "other": b"{}",
+            "bytes": b"\xff\0",
+            "card": card.replace(b'"seed": 0', b'"seed": 7'),
+        }
+        copy.write_bytes(changed[damage])
+    told = command("verify", str(place))
+    assert told.code == 1
+    assert ".index.json, the copy of the metadata, is damaged" in told.err
+    assert "--repair" in told.err
+    assert command("verify", str(place), "--repair").code == 0
+    assert copy.read_bytes() == card
+    assert command("verify", str(place)).code == 0
+    old = (place / "index.json").stat().st_mtime - 9  # of a writer that was killed before the copy
+    copy.write_bytes(card.replace(b'"seed": 0', b'"seed": 7'))
+    os.utime(copy, (old, old))
+    assert command("verify", str(place)).code == 0
+
+
+def test_all_files_of_an_encoder_let_the_same_people_in(tmp_path: Path) -> None:
+    texts = [f"note {n} of river and bridge {n % 7}" for n in range(40)]
+    aesearch.build(texts, tmp_path / "ix", budget=0).close()
+    (folder,) = (tmp_path / "ix").glob("encoder-*")
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
+def test_a_part_of_a_file_has_the_suffix_of_its_file() -> None:
+    names = ("m.mbox#<11@x.org>", "a/scan.tif#3", "b.TIF", "c#.d/e")
+    assert by_suffix(names) == "2 .tif, 1 .mbox, 1 without a suffix"

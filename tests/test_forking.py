@@ -17,6 +17,8 @@ from PIL import Image
 import aesearch
 from aesearch.duplicates.groups import find
 from aesearch.engines import threads
+from aesearch.modalities.images import opening
+from aesearch.modalities.texts.analysis.languages import stemmer
 from aesearch.search.index import Index
 
 PATIENCE = 60  # seconds, after which a child counts as hanging
@@ -143,6 +145,50 @@ def test_threads_of_a_pool_get_what_one_gets(searched: Index, folder: Path) -> N
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda _: ask(searched, folder), range(24)))
     assert replies == [EXPECTED] * 24
+
+
+@forks
+def test_a_child_forked_while_a_large_picture_is_decoded(
+    searched: Index, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such are decoded one at a time; the child does not wait for a thread of its parent."""
+    monkeypatch.setattr(opening, "ALONE", 1)
+    with opening._alone:
+        assert in_child("fork", ask, searched, folder) == EXPECTED
+
+
+@forks
+def test_a_child_forked_while_words_are_stemmed() -> None:
+    stem, done = stemmer("english"), threading.Event()
+    assert stem is not None
+
+    def stem_on() -> None:
+        while not done.is_set():
+            stem("sailing")
+
+    with ThreadPoolExecutor(2) as pool:
+        stemming = [pool.submit(stem_on) for _ in range(2)]
+        try:
+            replies = [in_child("fork", stemmed, None, Path()) for _ in range(10)]
+        finally:
+            done.set()
+    assert replies == ["sail"] * 10
+    assert all(one.result() is None for one in stemming)
+
+
+def stemmed(_index: Index, _folder: Path) -> str:
+    stem = stemmer("english")
+    return stem("sailing") if stem is not None else ""
+
+
+@pytest.mark.usefixtures("searched")
+def test_libraries_take_one_thread_in_each_of_a_pool() -> None:
+    """OpenMP has a number of threads for each thread that calls it."""
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    with threadpool_limits(2), threads.pool("test") as pool:
+        found = pool.submit(threadpool_info).result()
+    assert {one["num_threads"] for one in found} == {1}
 
 
 def blas_threads() -> list[int]:

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 import aesearch
-from aesearch.errors import ContentError, MissingExtraError, ParameterError
+import aesearch.duplicates.groups
+from aesearch.errors import ContentError, MissingExtraError, ParameterError, SourceError
 
 TEXTS = [f"document {n} about {('engines', 'satellites')[n % 2]} number{n}" for n in range(12)]
 PIXELS = np.random.default_rng(0).integers(0, 255, (12, 24, 20, 3), dtype=np.uint8)
@@ -127,7 +128,7 @@ def test_build_takes_vectors_by_keys(tmp_path):
         (["one text", "another"], "'x' is given twice in keys", {"keys": ["x", "x"]}),
         (["one text", "another"], "2 items, and 1 keys", {"keys": ["x"]}),
         (["one text", "another"], "keys are several", {"keys": "xy"}),
-        (["one text", "another"], r"keys\[1\] is ''", {"keys": ["x", ""]}),
+        (["one text", "another"], "'' in keys is no key", {"keys": ["x", ""]}),
         ({"a": "one text"}, "leave out keys", {"keys": ["x"]}),
     ],
 )
@@ -192,7 +193,7 @@ def test_an_index_is_pickled_as_its_place(documents):
 @pytest.mark.parametrize(
     ("contents", "named"),
     [
-        ({"a\udce9": "engines"}, r"'a\\udce9' in contents is no key"),
+        ({"a\udce9": "engines"}, r"'a\\udce9' is no UTF-8"),
         ({"": "engines"}, "'' in contents is no key"),
         ({"x": " "}, "'x' cannot be added: the text is empty"),
         ("one path", "several"),
@@ -239,3 +240,74 @@ def test_threads_that_write_wait_for_each_other(tmp_path):
             thread.join()
         assert not failed
         assert len(index) == len(TEXTS) + 24
+
+
+NO_NUMBERS = [float("nan"), np.float32("nan"), "half", [0.5], True, 10**400]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+def test_what_is_no_number_is_named(documents, tmp_path, value):
+    """NaN least of all: every comparison with it is false, and would let everything through."""
+    survey = aesearch.duplicates.groups.survey
+    for name, call in (
+        ("threshold", lambda: documents.search("engines", threshold=value)),
+        ("threshold", lambda: documents.search_many(["engines"], threshold=value)),
+        ("threshold", lambda: documents.similar("1", threshold=value)),
+        ("threshold", lambda: survey(documents, threshold=value)),
+        ("alarm", lambda: survey(documents, alarm=value)),
+        ("recall", lambda: aesearch.build(TEXTS, tmp_path / "i", {"recall": value}, budget=0)),
+        ("beta", lambda: aesearch.build(PIXELS, tmp_path / "i", set_to("vae", beta=value))),
+    ):
+        with pytest.raises(ParameterError, match=f"{name} must be"):
+            call()
+    if not isinstance(value, str):  # which is read as a time
+        with pytest.raises(ParameterError, match="budget must be"):
+            aesearch.build(TEXTS, tmp_path / "i", budget=value)
+
+
+@pytest.mark.parametrize("top", [0, -1, float("nan"), "8"])
+def test_as_many_terms_as_are_explained(documents, top):
+    with pytest.raises(ParameterError, match="top must be a whole number of at least 1"):
+        documents.explain("engines", "1", top=top)
+    assert documents.explain("satellites", "1", top=10**400).shared
+
+
+def set_to(encoder, **parameters):
+    return {"encoder": encoder, "parameters": parameters}
+
+
+@pytest.fixture
+def masked():
+    vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    hidden = np.ma.masked_array(vectors, mask=np.zeros_like(vectors, bool))
+    hidden[1, 2] = np.ma.masked
+    return hidden
+
+
+def test_what_is_masked_is_no_number(masked, tmp_path):
+    """What a mask hides was left out by someone: it is no value to learn from, or to search by."""
+    whole, pictures = masked.data, np.ma.masked_less(PIXELS, 50)
+    place = tmp_path / "new"
+    with aesearch.build(whole, tmp_path / "i", budget=0) as index:
+        for call in (
+            lambda: aesearch.build(masked, place, budget=0),
+            lambda: aesearch.build(list(masked), place, budget=0),
+            lambda: aesearch.build({"a": masked[0], "b": masked[1]}, place, budget=0),
+            lambda: aesearch.build(pictures, place, budget=0),
+            lambda: index.add({"a": masked[1]}),
+            lambda: index.search(masked[1]),
+            lambda: index.search_many(masked),
+            lambda: index.encode(masked),
+        ):
+            with pytest.raises(ContentError, match=r"numbers are masked.*filled"):
+                call()
+        assert index.search(masked[0], k=1)[0].key == "0"  # of which nothing is
+        assert not place.exists()
+    labels = np.ma.masked_array(list("aabbcc"), mask=[0, 0, 1, 0, 0, 0])
+    with aesearch.build(whole, place, labels=labels, budget=0) as index:
+        assert sorted(filter(None, index.folder.labels().values())) == list("aabcc")
+
+
+def test_numbers_too_large_are_said_so(tmp_path):
+    with pytest.raises(SourceError, match=r"0: number 0 of it is 1e\+300, too large"):
+        aesearch.build(np.full((5, 4), 1e300), tmp_path / "i", budget=0)

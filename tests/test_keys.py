@@ -33,7 +33,7 @@ def test_a_number_is_the_key_of_its_row(tmp_path: Path) -> None:
             index.similar(7)
         with pytest.raises(UnknownKeyError, match="there is no item ''"):
             index.remove([None])  # type: ignore[list-item]
-        with pytest.raises(ParameterError, match=r"put a single one into a list: \['9'\]"):
+        with pytest.raises(ParameterError, match=r"put a single one into a list: \[9\]"):
             index.remove(9)  # type: ignore[arg-type]
 
 
@@ -109,3 +109,32 @@ def test_limits_that_are_none(tmp_path: Path) -> None:
             with pytest.raises(ParameterError, match=r"among is a glob on keys, .*; got 3"):
                 ask(among=3)
         assert len(index.search(row, k=np.int64(3))) == 3
+
+
+@pytest.mark.parametrize("bad", ["\ud800", "a\udcff", "a\0b"])
+def test_what_cannot_be_a_key_is_named_and_printable(tmp_path: Path, bad: str) -> None:
+    texts, vectors = ["red boat", "blue house"], np.eye(2, 4, dtype=np.float32)
+    place = tmp_path / "new"
+    with aesearch.build(texts, tmp_path / "i", budget=0) as index:
+        for call in (
+            lambda: aesearch.build(texts, place, keys=[bad, "b"], budget=0),
+            lambda: aesearch.build({bad: texts[0]}, place, budget=0),
+            lambda: aesearch.build(vectors, place, keys=["b", bad], budget=0),
+            lambda: aesearch.build({bad: vectors[0]}, place, budget=0),
+            lambda: index.add({bad: "yellow sun"}),
+            lambda: index.remove([bad]),
+            lambda: index.remove(bad),
+            lambda: index.restore([bad]),
+            lambda: index.similar(bad),
+            lambda: index.explain("boat", bad),
+        ):
+            with pytest.raises((ParameterError, UnknownKeyError)) as raised:
+                call()
+            assert str(raised.value).isprintable()
+            assert not place.exists()
+        if "\0" not in bad:
+            for content in (texts, vectors):
+                with pytest.raises(ParameterError, match="keys and labels are text"):
+                    aesearch.build(content, place, labels=[bad, "b"], budget=0)
+        with pytest.raises(ParameterError, match="keys are several keys of items"):
+            index.remove(None)  # type: ignore[arg-type]

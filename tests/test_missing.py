@@ -8,8 +8,10 @@ import shutil
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from collections_ import command, keys_of, write_pictures
+from PIL import Image
 from texts_ import table_rows, write_table, write_texts
 
 import aesearch
@@ -226,3 +228,31 @@ def test_time_stamps_fit_into_sqlite_and_still_differ() -> None:
     assert all(-(2**63) <= stamp < 2**63 for stamp in stamps)
     assert len(set(stamps)) == len(years)
     assert stamps[1:5] == years[1:5]
+
+
+def test_pages_that_vanish_go_only_as_that_is_confirmed(tmp_path: Path) -> None:
+    folder, place = tmp_path / "p", tmp_path / "ix"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    pages = [Image.fromarray(rng.integers(0, 255, (24, 24, 3), np.uint8)) for _ in range(40)]
+
+    def write(count: int) -> None:
+        pages[0].save(folder / "scan.tif", save_all=True, append_images=pages[1:count])
+
+    write(40)
+    for number in range(10):
+        pages[number].rotate(90).save(folder / f"p{number}.png")
+    aesearch.build(folder, place, budget=0).close()
+    write(2)
+    for _ in range(2):  # finding the same twice confirms nothing
+        held = command("index", str(folder), "--index", str(place), "--json")
+        counts = json.loads(held.out)
+        assert held.code == 3
+        assert [counts[n] for n in ("items", "changed", "removed", "missing")] == [50, 0, 0, 38]
+    done = command("index", str(folder), "--index", str(place), "--yes", "--json")
+    counts = json.loads(done.out)
+    assert done.code == 0
+    assert [counts[n] for n in ("items", "changed", "removed", "missing")] == [12, 1, 38, 0]
+    write(1)
+    few = json.loads(command("index", str(folder), "--index", str(place), "--json").out)
+    assert [few[n] for n in ("items", "changed", "removed", "missing")] == [11, 1, 1, 0]

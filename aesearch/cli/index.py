@@ -81,11 +81,8 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     is_flag=True,
     help="Remove what is gone, even if it is more than 20 items and a tenth of them all.",
 )
-@click.option(
-    "--append/--replace",
-    default=None,
-    help="Of standard input: add it to what was read before, or put it in the place of that.",
-)
+@click.option("--append", is_flag=True, help="Of standard input: add it to what was read before.")
+@click.option("--replace", is_flag=True, help="Of standard input: put it in the place of that.")
 @click.option(
     "--moved-to",
     type=click.Path(path_type=Path),
@@ -188,7 +185,8 @@ def index(
     retry: bool,
     reread: bool,
     remove: bool,
-    append: bool | None,
+    append: bool,
+    replace: bool,
     dry_run: bool,
     as_json: bool,
     max_memory: str | None,
@@ -213,6 +211,10 @@ def index(
     started = time.perf_counter()
     if (source is None) == (moved_to is None):
         raise click.UsageError("name the SOURCE, or by --moved-to where that of an index is now")
+    if append and replace:
+        raise click.UsageError(
+            "--append adds to what was read before, --replace takes its place: name one of them"
+        )
     if moved_to is not None:
         place = _moved(place, moved_to, dry_run=dry_run)
         if dry_run:
@@ -255,7 +257,7 @@ def index(
             retry=retry,
             reread=reread,
             remove=remove,
-            append=append,
+            append=(not replace) if append or replace else None,
         )
     with opened:
         facts, drift = opened.info(), opened.drift()

@@ -34,7 +34,7 @@ from aesearch.indexing.baselines import LSA_WEIGHTINGS, best_weighting
 from aesearch.indexing.tasks import keys_of
 from aesearch.indexing.train import default_budget
 from aesearch.modalities import modality
-from aesearch.settings import Settings, parse_seconds
+from aesearch.settings import Settings, parse_seconds, require_number
 from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
 from aesearch.storage.layout import write_atomically
@@ -114,6 +114,8 @@ def compare(
     SourceError, ParameterError, DamagedError, StorageError
     """
     seconds = parse_seconds(budget) if isinstance(budget, str) else budget
+    if seconds is not None:
+        require_number("budget", seconds)
     if seconds is not None and not 0 < seconds < np.inf:
         raise ParameterError(f"budget must be more than 0 seconds; got {budget}")
     if queries is not None and judgements is None:

@@ -17,6 +17,7 @@ from aesearch.duplicates.pairs import Candidates, Pairs, chains, joined
 from aesearch.duplicates.threshold import FALSE_SHARE, Calibration, calibrate
 from aesearch.errors import ParameterError
 from aesearch.search.index import Index
+from aesearch.settings import is_number
 from aesearch.storage.schema import Item
 from aesearch.types import Progress, silent
 
@@ -177,10 +178,9 @@ def survey(
     share = FALSE_SHARE if alarm is None else 1.0  # who asks for more false pairs gets them
     if alarm is None:
         alarm = modality.false_positive_rate
-    if not 0 < alarm <= 1:
-        raise ParameterError(f"alarm must be above 0 and at most 1; got {alarm}")
-    if threshold is not None and not 0 < threshold <= 1:
-        raise ParameterError(f"threshold must be above 0 and at most 1; got {threshold}")
+    for name, value in (("alarm", alarm), ("threshold", threshold)):
+        if value is not None and not (is_number(value) and 0 < value <= 1):
+            raise ParameterError(f"{name} must be a number above 0 and at most 1; got {value!r}")
     by_digest: dict[bytes, list[Item]] = defaultdict(list)
     for item in sorted(index.items(), key=lambda item: item.key):
         by_digest[item.digest].append(item)

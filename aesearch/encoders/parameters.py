@@ -14,12 +14,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from inspect import Signature, get_annotations, signature
-from numbers import Integral, Real
+from numbers import Integral
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
 from aesearch._renamed import FORMER_NAMES, current_name
 from aesearch.errors import ParameterError
+from aesearch.settings import is_number
 
 
 class Limit(ABC):
@@ -193,7 +194,7 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number(value) and math.isfinite(cast(float, value))
 
 
 _IS_OF_KIND: dict[type, Callable[[object], bool]] = {

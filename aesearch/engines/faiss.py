@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +28,7 @@ TRAINING_PER_LIST = 64
 SAMPLE, SAMPLE_SLACK = 100, 0.1  # codes compared one by one, and what a score may be off by
 WRITTEN_AT_ONCE = 1 << 20  # bytes
 ROUNDED = 0.02  # that a number may differ by where it is kept as int8
+WORTH_THREADS = 1 << 22  # multiplications: one thread does as many in a millisecond
 RECALL_AT = 10
 RECALL_SAMPLE = 500
 ITQ_STEPS, ITQ_SAMPLE = 50, 20_000
@@ -195,7 +198,9 @@ class FaissEngine:
         stored, last = self._as_stored(codes), min(k, len(self)) - 1
         effort, most = self._efforts(among)
         while True:
-            distances, ids = self._index.search(stored, k, params=self._parameters(among, effort))
+            with _threads_for(len(stored) * self._index.ntotal * self._index.d):
+                parameters = self._parameters(among, effort)
+                distances, ids = self._index.search(stored, k, params=parameters)
             if effort >= most or (ids[:, last] >= 0).all():
                 break
             effort = min(2 * effort, most)
@@ -272,6 +277,21 @@ class FaissEngine:
         padding = ((0, 0), (0, k - rows.shape[1]))
         ids = np.pad(among[rows], padding, constant_values=-1)
         return ids, np.pad(scores, padding, constant_values=-np.inf)
+
+
+@contextmanager
+def _threads_for(multiplications: int) -> Iterator[None]:
+    """Let FAISS take one thread for a small task.
+
+    OpenMP's threads spin when they are done, for the cores that other processes search with.
+    """
+    usual = faiss.omp_get_max_threads()
+    if multiplications < WORTH_THREADS:
+        faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(usual)
 
 
 def nlist_of(plan: Plan) -> int:

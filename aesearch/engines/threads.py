@@ -43,7 +43,8 @@ def pool(name: str) -> Iterator[ThreadPoolExecutor]:
     """A pool of as many threads as cores; what was not begun is dropped when it closes."""
     from concurrent.futures import ThreadPoolExecutor
 
-    with one_blas_thread(), ThreadPoolExecutor(workers(), thread_name_prefix=name) as threads:
+    made = ThreadPoolExecutor(workers(), name, initializer=_one_openmp_thread)
+    with one_blas_thread(), made as threads:
         try:
             yield threads
         finally:
@@ -81,6 +82,14 @@ def _leave() -> None:
         _inside -= 1
         if not _inside:
             _limits.pop().restore_original_limits()
+
+
+def _one_openmp_thread() -> None:
+    """Let OpenMP take one thread where this one calls it: each has a number of its own."""
+    if "faiss" in sys.modules or "torch" in sys.modules:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(1, user_api="openmp")
 
 
 def hold_at_fork(lock: Any, order: int) -> None:
@@ -121,10 +130,7 @@ def _after_fork_in_child() -> None:
         _limits.pop().restore_original_limits()
     for owner in list(_renewed):
         owner.after_fork()
-    if "faiss" in sys.modules or "torch" in sys.modules:
-        from threadpoolctl import threadpool_limits
-
-        threadpool_limits(1, user_api="openmp")  # whose other threads the child does not have
+    _one_openmp_thread()  # whose others the child does not have
 
 
 if hasattr(os, "register_at_fork"):

@@ -35,9 +35,10 @@ from aesearch.inference.encoder import FrozenEncoder
 from aesearch.ingest.passages import DOCUMENT
 from aesearch.search.index import Index
 from aesearch.storage.database import Store
+from aesearch.storage.folder import TRIES
 from aesearch.storage.layout import Layout, sync_to_disk
 from aesearch.storage.schema import Revision
-from aesearch.storage.snapshot import TRIES, file_problem
+from aesearch.storage.snapshot import file_problem
 from aesearch.types import Floats
 
 PARTS = ("codes", "encoder", "faiss")

@@ -17,19 +17,17 @@ from aesearch.ingest.arrival import encode
 from aesearch.ingest.differences import source_of
 from aesearch.ingest.update import synchronize
 from aesearch.search.index import Index
-from aesearch.storage.card import Card
+from aesearch.storage.card import Card, copy_problem, mend_copy
 from aesearch.storage.commit import NO_IDS, nothing, publish
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
-from aesearch.storage.layout import JOURNALS, Layout, write_atomically
+from aesearch.storage.layout import ASIDE, JOURNALS, Layout, set_aside
 from aesearch.storage.lock import hold
 from aesearch.storage.salvage import salvage
 from aesearch.storage.schema import Item, KeptText, NewItem
 from aesearch.storage.verify import engine_file_problem, faulty_items, sound_encoder
 from aesearch.types import Ids, Progress, silent
 from aesearch.wording import counted
-
-ASIDE = ".damaged"  # what a damaged file is called that may still hold what nothing else does
 
 
 @dataclass
@@ -82,16 +80,6 @@ def repair(place: Path, progress: Progress = silent) -> Repair:
     return found
 
 
-def _set_aside(path: Path) -> None:
-    """Give a damaged file another name; an empty one holds nothing, and goes."""
-    aside = path.with_name(path.name + ASIDE)
-    if not os.path.lexists(path):
-        return
-    if aside.is_dir() and not aside.is_symlink():
-        shutil.rmtree(aside)
-    os.replace(path, aside)
-
-
 def _mend_card(layout: Layout) -> list[str]:
     """The metadata from their copy; indexes of older versions get one."""
     try:
@@ -101,15 +89,12 @@ def _mend_card(layout: Layout) -> list[str]:
             card = Card.read(layout.card_copy)
         except AesearchError:
             raise damaged from None
-        _set_aside(layout.card)
+        set_aside(layout.card)
         card.write(layout.card)
         return [f"{layout.card.name} was restored from its copy"]
-    content = layout.card.read_bytes()
-    if layout.card_copy.is_dir():
-        _set_aside(layout.card_copy)
-    if not layout.card_copy.is_file() or layout.card_copy.read_bytes() != content:
-        write_atomically(layout.card_copy, content)
-    return []
+    problem = copy_problem(layout)
+    mend_copy(layout)
+    return [f"{layout.card_copy.name} was made anew from {layout.card.name}"] if problem else []
 
 
 def _mend_database(layout: Layout) -> list[str]:
@@ -134,7 +119,7 @@ def _mend_database(layout: Layout) -> list[str]:
 
         publish(layout, store, edit, card.settings, fingerprint=encoder.fingerprint)
     for path in (layout.database, *_journals(layout.database)):
-        _set_aside(path)  # a journal beside another database would be taken for that of it
+        set_aside(path)  # a journal beside another database would be taken for that of it
     os.replace(fresh, layout.database)
     items = counted(kept, card.modality.noun)
     return [
@@ -185,7 +170,7 @@ def _mend_plan(folder: IndexFolder) -> list[str]:
     if not os.path.lexists(layout.training):
         return []
     if not layout.training.is_dir():
-        _set_aside(layout.training)
+        set_aside(layout.training)
         return ["what stood in the place of the folder of a training was set aside"]
     if not os.path.lexists(layout.plan):
         return []
@@ -212,7 +197,7 @@ def _mend_encoder(folder: IndexFolder, progress: Progress) -> list[str]:
     Plan(folder.settings.encoder, _budget(path)).write(folder.layout)
     for one in [path, *(path.iterdir() if path.is_dir() else ())]:
         if one.is_dir() == (one != path):  # a folder in the place of a file, or the reverse
-            _set_aside(one)
+            set_aside(one)
     train(folder, None, None, progress)
     folder.forget()
     return [f"the encoder was trained again ({damage.partition('; ')[0]})"]
@@ -255,7 +240,7 @@ def _graphs_from_weights(path: Path) -> bool:
             if again:
                 return False
         for name in broken:
-            _set_aside(path / name)
+            set_aside(path / name)
             os.replace(temporary / name, path / name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -17,7 +17,14 @@ from aesearch.errors import IndexExistsError, ParameterError
 from aesearch.ingest.differences import SyncOptions
 from aesearch.ingest.moved import require_source
 from aesearch.modalities import modality
-from aesearch.settings import Settings, format_parameters, parse_seconds, plain, require_encoding
+from aesearch.settings import (
+    Settings,
+    format_parameters,
+    parse_seconds,
+    plain,
+    require_encoding,
+    require_number,
+)
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.contents import open_given
@@ -168,7 +175,8 @@ def _opened(
             _require_way(layout, card, sync)
         elif Path(source).exists() and not Path(source).is_dir():  # before its columns are sought
             _require_file(layout, card, Path(source).resolve())
-        columns = (columns or Columns()).over(card.columns)
+        if sync.append is not False:  # what is replaced begins anew
+            columns = (columns or Columns()).over(card.columns)
         kind = card.kind if kind == "auto" else kind
         encoding = encoding or card.settings.encoding
     return layout, open_source(source, columns or None, sys.stdin, kind, encoding)
@@ -263,6 +271,8 @@ class Request:
         ParameterError, SourceError, FormatError, DamagedError
         """
         seconds = parse_seconds(budget) if isinstance(budget, str) else budget
+        if seconds is not None:
+            require_number("budget", seconds)
         if seconds is not None and not 0 <= seconds < inf:
             raise ParameterError(f"budget must be a time of at least 0 seconds; got {budget}")
         choices = Choices.of(settings)

@@ -240,6 +240,7 @@ def freeze(
         **notes,
     )
     fingerprint = seal(temporary, manifest, features.save(temporary))
+    shutil.copymode(temporary / MANIFEST, temporary / WEIGHTS)  # safetensors lets only its owner in
     written = [path.name for path in temporary.iterdir()]
     for name in (*written, "."):
         sync_to_disk(temporary / name)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
 WEIGHTS = "weights.safetensors"
+HELD = (ENCODER, DECODER, WEIGHTS)
+READ_AT_ONCE = 1 << 28  # bytes
 BATCH = 64  # as quick as 256, and the runtime keeps a quarter of the memory
 # Optimizing a graph takes longer than it saves on so few pictures: half of opening it.
 FEW = 16
@@ -74,12 +78,47 @@ def seal(folder: Path, manifest: Manifest, files: Sequence[str] = ()) -> str:
     return fingerprint
 
 
+class _Held:
+    """Files that are opened now and read later, be they removed meanwhile or not.
+
+    Where a file that is open cannot be removed (Windows), none is.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._open: dict[str, int] = {}
+        weakref.finalize(self, _close, self._open)
+        for path in paths if hasattr(os, "pread") else ():
+            with suppress(OSError):  # reading it by its name will say why
+                self._open[path.name] = os.open(path, os.O_RDONLY)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._open
+
+    def read(self, path: Path) -> bytes:
+        """Content of a file, by its name where it is not held."""
+        descriptor = self._open.get(path.name)
+        if descriptor is None:
+            return path.read_bytes()
+        parts, at = [], 0  # at places of our own: a forked child shares that of the descriptor
+        while part := os.pread(descriptor, READ_AT_ONCE, at):
+            parts.append(part)
+            at += len(part)
+        return b"".join(parts)
+
+
+def _close(descriptors: dict[str, int]) -> None:
+    for descriptor in descriptors.values():
+        os.close(descriptor)
+
+
 SESSIONS = ("_encoder", "_quick_encoder", "_decoder")
 _OF_THE_PARENT: list[Any] = []  # sessions that a forked child must not take down: that may hang
 
 
 class FrozenEncoder:
     """An encoder and decoder that can be run but not trained.
+
+    Its files are open from the beginning, so that it goes on when a writer removes them.
 
     Parameters
     ----------
@@ -99,6 +138,7 @@ class FrozenEncoder:
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
         self.folder = folder
         self._threads = threads or (1 if os.environ.get("OMP_NUM_THREADS") == "1" else 0)
+        self._held = _Held(folder / name for name in HELD)
         self.manifest = Manifest.read(folder)
         self.fingerprint = self.manifest.fingerprint
         self.code_size = self.manifest.code_size
@@ -108,6 +148,11 @@ class FrozenEncoder:
         """Forget the sessions in a forked child: their threads and locks are the parent's."""
         sessions = (name for name in list(vars(self)) if name in SESSIONS)
         _OF_THE_PARENT.extend(vars(self).pop(name) for name in sessions)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether all that it runs of is open."""
+        return all(name in self._held for name in HELD)
 
     def damage(self) -> list[str]:
         """Faults of the files: a line for each that is missing or not what was written."""
@@ -197,15 +242,13 @@ class FrozenEncoder:
         DamagedError
             If the file is missing or damaged.
         """
-        from safetensors import safe_open
+        from safetensors.numpy import load
 
         from aesearch.inference.prior import NAME, Prior
 
-        self._content(WEIGHTS)  # read whole for its checksum
+        state = load(self._content(WEIGHTS))
         try:
-            with safe_open(self.folder / WEIGHTS, framework="numpy") as stream:
-                names = [name for name in stream.keys() if name.startswith(NAME)]  # noqa: SIM118
-                return Prior.from_state({name: stream.get_tensor(name) for name in names})
+            return Prior.from_state({k: v for k, v in state.items() if k.startswith(NAME)})
         except KeyError:
             raise UnsupportedError(
                 f"the encoder in {self.folder} was made by an older aesearch, which did not keep "
@@ -249,6 +292,7 @@ class FrozenEncoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if not optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -257,7 +301,7 @@ class FrozenEncoder:
         """Content of a file of the folder; its checksum is verified."""
         path = self.folder / name
         try:
-            content = path.read_bytes()
+            content = self._held.read(path)
         except PermissionError as error:
             raise StorageError(f"{path} cannot be read: {error.strerror}") from error
         except OSError as error:

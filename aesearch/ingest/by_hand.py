@@ -16,12 +16,12 @@ import numpy as np
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.ingest.arrival import encode
 from aesearch.modalities.parts import may_hold_parts, parts_by_file
-from aesearch.sources.base import Known, as_key, as_line, digest_of, stamp_of
+from aesearch.sources.base import Known, as_key, as_line, digest_of, require_key, stamp_of
 from aesearch.sources.content import read_content
 from aesearch.sources.folder import is_walked
 from aesearch.sources.names import canonical
 from aesearch.storage.commit import NO_IDS
-from aesearch.storage.database import Store, is_valid_text
+from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.keys import readings
 from aesearch.storage.lock import hold
@@ -46,10 +46,7 @@ def _add(folder: IndexFolder, contents: Contents) -> list[str]:
     samples: list[Any] = []
     contents_kept: list[bytes] = []
     for key, content in dict(_named(folder, contents)).items():
-        if not key or "\0" in key or not is_valid_text(key):
-            raise ParameterError(
-                f"{key!r} in contents is no key: a key is text (UTF-8) of at least one letter"
-            )
+        require_key(key, "contents")
         try:
             sample, raw, path = read_content(modality, features, content)
         except ContentError as error:

@@ -139,10 +139,15 @@ def _is_retried(file: Skipped, source: Source, options: SyncOptions) -> bool:
     return True
 
 
+def are_many(gone: int, count: int) -> bool:
+    """Whether so many go of all items that this is to be confirmed."""
+    return gone > max(MANY, SHARE * count)
+
+
 def _keep_many(changes: Changes, count: int) -> None:
     """Where nearly everything seems to be gone, or all of it, nothing goes: a drive may be."""
     gone = len(changes.removed)
-    if gone and (gone > max(MANY, SHARE * count) or gone == count):
+    if gone and (are_many(gone, count) or gone == count):
         changes.missing, changes.removed = changes.removed, []
 
 

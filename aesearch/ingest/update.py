@@ -10,9 +10,9 @@ import numpy as np
 from aesearch.errors import SourceError
 from aesearch.ingest.arrival import Arrival, encode
 from aesearch.ingest.decode import Decoded, decode
-from aesearch.ingest.differences import SyncOptions, differences, source_of, tell_missing
+from aesearch.ingest.differences import SyncOptions, are_many, differences, source_of, tell_missing
 from aesearch.modalities import Read
-from aesearch.modalities.parts import may_hold_parts, parts_by_file
+from aesearch.modalities.parts import may_hold_parts, parts_by_file, split_part
 from aesearch.sources.base import Source
 from aesearch.sources.changes import Changes
 from aesearch.storage.commit import NO_IDS, Edit, nothing
@@ -50,7 +50,7 @@ def synchronize(
         with hold(folder.layout):
             if folder.revision.number != seen:  # before the lock another writer was here
                 changes = differences(folder, source, options)
-            _follow(folder, source, changes, unreadable, progress)
+            _follow(folder, source, changes, unreadable, progress, options or SyncOptions())
     tell_missing(folder, changes)
     return changes
 
@@ -61,6 +61,7 @@ def _follow(
     changes: Changes,
     unreadable: list[Skipped],
     progress: Progress,
+    options: SyncOptions,
 ) -> None:
     """Apply changes, in portions. The caller holds the lock."""
     entries = changes.new + changes.changed
@@ -75,9 +76,13 @@ def _follow(
         def before(store: Store) -> tuple[Ids, Ids]:
             return _apply_unread(folder, store, source, changes, unreadable)
 
-    changes.failed |= _ingest(folder, source, batch, before)
-    while batch := _portion(decoded):
-        changes.failed |= _ingest(folder, source, batch)
+    while True:
+        batch, shorter = _without_shorter(folder, batch, changes, options)
+        changes.failed |= _ingest(folder, source, batch, shorter, before)
+        changes.removed += shorter
+        before = nothing
+        if not (batch := _portion(decoded)):
+            return
 
 
 def _portion(decoded: Iterator[Decoded]) -> list[Decoded]:
@@ -143,8 +148,32 @@ def _parts_gone(folder: IndexFolder, keys: Sequence[str]) -> list[str]:
     return [part for file in files for part in known.get(file, ()) if part not in set(keys)]
 
 
+def _without_shorter(
+    folder: IndexFolder, batch: list[Decoded], changes: Changes, options: SyncOptions
+) -> tuple[list[Decoded], list[str]]:
+    """The files of a batch to be taken, and the further items that go with them.
+
+    Where so many would go that this is to be confirmed, files that lost some stay as they were.
+    """
+    keys = [file.entry.key for file in batch if file.sample is not None]
+    shorter = _parts_gone(folder, keys)
+    gone = len(changes.removed) + len(shorter)
+    if not shorter or options.remove or not are_many(gone, folder.count()):
+        return batch, shorter
+    files = {split_part(part)[0] for part in shorter}
+    held = [file for file in batch if split_part(file.entry.key)[0] in files]
+    changes.missing += shorter
+    changes.changed = [entry for entry in changes.changed if entry.key not in files]
+    changes.unchanged += len(held)
+    return [file for file in batch if split_part(file.entry.key)[0] not in files], []
+
+
 def _ingest(
-    folder: IndexFolder, source: Source, batch: Sequence[Decoded], before: Edit = nothing
+    folder: IndexFolder,
+    source: Source,
+    batch: Sequence[Decoded],
+    shorter: Sequence[str] = (),
+    before: Edit = nothing,
 ) -> set[str]:
     """Encode one batch and publish it, if there is anything to write; the keys not read.
 
@@ -164,7 +193,6 @@ def _ingest(
     ]
     keys = [file.entry.key for file in good]
     labels, fields = source.labels(keys), source.fields(keys)
-    shorter = _parts_gone(folder, keys)
 
     def edit(store: Store) -> tuple[Ids, Ids]:
         _, removed = before(store)

@@ -52,8 +52,8 @@ class Material(ABC):
     def __init__(self, index: Index, progress: Progress) -> None:
         self.index, self.progress = index, progress
         self.seed = index.settings.seed
-        self.encoder, self.features = index.encoder, index.features
-        with index.folder.store.reading():
+        with index.folder.settled():
+            self.encoder, self.features = index.encoder, index.features
             self._read_store()
 
     def _read_store(self) -> None:

@@ -23,8 +23,10 @@ def as_given(content: Any) -> Any:
     Raises
     ------
     ContentError
-        If an open file cannot be read, or is closed.
+        If an open file cannot be read, or is closed, or values of an array are masked.
     """
+    if isinstance(content, np.ma.MaskedArray):
+        return _unmasked(content)
     if isinstance(content, str | bytes | Path | np.ndarray | Mapping):
         return str(content) if isinstance(content, np.str_) else content
     if isinstance(content, bytearray | memoryview):
@@ -45,6 +47,17 @@ def as_given(content: Any) -> Any:
 def is_one(content: Any) -> bool:
     """Whether it is one item of whatever kind, and not several."""
     return isinstance(content, str | bytes | Path) or hasattr(content, "getexif")
+
+
+def _unmasked(array: np.ma.MaskedArray[Any, Any]) -> Any:
+    """The array of one of which nothing is masked."""
+    masked = int(np.count_nonzero(np.ma.getmask(array)))
+    if masked:
+        raise ContentError(
+            f"{masked:,} of its {array.size:,} numbers are masked: leave out what holds them, or "
+            "fill them, as array.filled(0) does"
+        )
+    return np.asarray(array)
 
 
 def _read(file: Any) -> bytes | str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from aesearch.errors import ContentError, DamagedError, repair_command
+from aesearch.errors import ContentError, DamagedError, ParameterError, repair_command
 from aesearch.modalities.texts.analysis.analyzer import EXACT
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import opening, snippet
@@ -27,6 +29,7 @@ from aesearch.search.unknown_words import (
     why_nothing_is_known,
 )
 from aesearch.sparse import SparseRows
+from aesearch.storage.snapshot import ReplacedError
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 OPENING = 80  # characters of a document without a title, that stand for one
 WHOLE = 1 << 20  # numbers of phrases begin here, and so much one weighs in a snippet
 RARE = 0.5  # of the most that a word of a query weighs: so much weighs what a snippet must show
+MOST_TERMS = 1_000_000  # of an explanation; no two documents share so many
 
 
 class DocumentRanker(Ranker):
@@ -229,13 +233,23 @@ class DocumentRanker(Ranker):
         if self._lexical is None or self._lexical[0] != snapshot.revision.number:
             made = words_of(
                 self.backend.lexical_folder(snapshot.revision.number),
-                self.backend.texts(),
+                self._texts(snapshot),
                 _features(snapshot).language,
                 _words_check(snapshot).expansion,
                 self.backend.codes_of,
             )
             self._lexical = snapshot.revision.number, made
         return self._lexical[1]
+
+    def _texts(self, snapshot: Snapshot) -> Iterator[KeptText]:
+        """The texts of a revision; ReplacedError where a writer has changed them meanwhile."""
+        self._require_current(snapshot)
+        yield from self.backend.texts()
+        self._require_current(snapshot)
+
+    def _require_current(self, snapshot: Snapshot) -> None:
+        if self.backend.revision.number != snapshot.revision.number:
+            raise ReplacedError(f"{self.backend.name} changes too quickly; try again")
 
     def _conditions(self, snapshot: Snapshot) -> Conditions:
         """What documents hold, of the lexical index of a revision."""
@@ -285,7 +299,8 @@ class DocumentRanker(Ranker):
     def prepare(self) -> None:
         """Make the lexical index where queries need it, so that none waits for it."""
         if self.is_hybrid:
-            self.words(self.backend.snapshot())
+            with suppress(ReplacedError):  # whose writer makes it for what it wrote
+                self.words(self.backend.snapshot())
 
     def faults(self, *, repair: bool = False) -> list[str]:
         """Whether the lexical index is as it was written; one that is missing is no fault."""
@@ -379,6 +394,9 @@ class DocumentRanker(Ranker):
         """Terms that a query and a document hold, that the decoder puts in both, or borrowed."""
         from aesearch.search.explain import borrowed_words, explain
 
+        if not isinstance(top, Integral) or top < 1:
+            raise ParameterError(f"top must be a whole number of at least 1; got {top!r}")
+        top = min(int(top), MOST_TERMS)
         snapshot = self.backend.snapshot()
         features = _features(snapshot)
         other = self.query_of(snapshot, key)

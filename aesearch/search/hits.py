@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aesearch.errors import ParameterError
+from aesearch.settings import require_number
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.passages import Passage
@@ -95,10 +96,10 @@ class Limits(NamedTuple):
         ------
         ParameterError
         """
-        if not isinstance(k, Integral):
+        if not isinstance(k, Integral) or isinstance(k, bool):
             raise ParameterError(f"k must be a whole number of at least 1; got {k!r}")
-        if threshold is not None and not isinstance(threshold, Real):
-            raise ParameterError(f"threshold must be a number; got {threshold!r}")
+        if threshold is not None:
+            require_number("threshold", threshold)
         return cls(int(k), _globs(among), threshold, hybrid)
 
 

@@ -362,7 +362,8 @@ class Index:
         because a document holds just what was typed (``tar -xzf archive.tgz``); and phrases of a
         sentence that no document holds, which then are searched by their words.
         """
-        return self.ranker.notes(self.prepare(text))
+        query = self.prepare(text)
+        return self._of_one_revision(lambda _: self.ranker.notes(query))
 
     def unknown_words(self, text: str | Query, *, hybrid: bool | None = None) -> list[str]:
         """The words of a query that a search passes over: no document has taught them.
@@ -370,7 +371,8 @@ class Index:
         Stop words are not among them. With `hybrid`, as in `search`, they are in no document at
         all; without, they may be in a few, too few to be learned.
         """
-        return self.ranker.unknown_words(self.prepare(text), hybrid=hybrid)
+        query = self.prepare(text)
+        return self._of_one_revision(lambda _: self.ranker.unknown_words(query, hybrid=hybrid))
 
     def text_of(self, key: Key) -> KeptText:
         """The plain text of a document, as it is kept in the index, its title and its label.
@@ -410,13 +412,20 @@ class Index:
         ------
         UnsupportedError
             If this is no index of documents.
+        ParameterError
+            If `top` is no whole number of at least 1.
         """
-        return self.ranker.explain(self.prepare(content), as_key(key), top)
+        query = self.prepare(content)
+        return self._of_one_revision(lambda _: self.ranker.explain(query, as_key(key), top))
 
     def explain_similar(self, key: Key, other: Key, top: int = 8) -> Explanation:
         """Say why two documents of the index are similar; see `explain`."""
-        query = self.ranker.query_of(self.folder.snapshot(), as_key(key))
-        return self.ranker.explain(query or Query(None, b""), as_key(other), top)
+
+        def answer(snapshot: Snapshot) -> Explanation:
+            query = self.ranker.query_of(snapshot, as_key(key)) or Query(None, b"")
+            return self.ranker.explain(query, as_key(other), top)
+
+        return self._of_one_revision(answer)
 
     def prepare_queries(self) -> None:
         """Do now what the first query after a change would do, so that none waits for it."""
@@ -506,8 +515,10 @@ class Index:
 
     @staticmethod
     def _several_keys(keys: Iterable[Key]) -> list[str]:
-        if isinstance(keys, str) or not isinstance(keys, Iterable):
-            raise ParameterError(f"keys must be several; put a single one into a list: ['{keys}']")
+        if keys is None:
+            raise ParameterError(f"keys are several keys of items, in a list; got {keys!r}")
+        if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
+            raise ParameterError(f"keys must be several; put a single one into a list: [{keys!r}]")
         return list(map(as_key, keys))
 
     def sync(
@@ -549,7 +560,7 @@ class Index:
             The command ``aesearch verify --repair`` also makes anew what needs the source.
         """
         problems = self.folder.verify(repair=repair)
-        return problems or self.ranker.faults(repair=repair)
+        return problems or self._of_one_revision(lambda _: self.ranker.faults(repair=repair))
 
     def compact(self) -> list[str]:
         """Let nothing of what was removed stay in any file; returns what could not be done.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
@@ -78,7 +79,7 @@ def words_of(
             )
         neighbors = neighbors_of(codes, expansion.neighbors)
     made = Words.weigh(counts, neighbors, expansion)
-    temporary = folder.with_name(f"words-new-{os.getpid()}")
+    temporary = folder.with_name(f"words-new-{os.getpid()}-{threading.get_ident()}")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         made.save(temporary)

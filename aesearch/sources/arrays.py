@@ -11,7 +11,7 @@ import xxhash
 
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities import MODALITIES, modality
-from aesearch.sources.base import IN_MEMORY, Entry, as_line
+from aesearch.sources.base import IN_MEMORY, Entry, as_line, require_key
 from aesearch.sources.columns import Columns, Taken, UsedColumns
 from aesearch.sources.npy import ArrayFile
 from aesearch.sources.rows import REPEATED
@@ -235,6 +235,8 @@ def open_array(
     rows = ArrayRows(array)
     if keys is not None:
         rows.keys = as_lines(keys)
+        for key in rows.keys:
+            require_key(key or "-", "keys")  # a row without one is left out
         _refuse_repeated(rows.keys)
     if labels is not None:
         rows.labels = as_lines(labels)
@@ -256,4 +258,6 @@ def as_lines(values: Sequence[object]) -> list[str]:
     """Keys or labels as texts of one line each."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ParameterError(f"keys and labels are several, one for each row; got '{values}'")
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.tolist()  # what is masked is None
     return list(map(as_line, values))

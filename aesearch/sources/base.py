@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import xxhash
 
 from aesearch.errors import ParameterError
+from aesearch.sources.names import RAW
 
 if TYPE_CHECKING:
     from aesearch.sources.columns import Columns, UsedColumns
@@ -48,14 +49,14 @@ def as_line(value: object) -> str:
     Raises
     ------
     ParameterError
-        If it is of bytes that are no text.
+        If it is of bytes that are no text, or text that cannot be written as UTF-8.
     """
-    if isinstance(value, bytes):
-        try:
-            value = value.decode()
-        except UnicodeDecodeError:
-            raise ParameterError(f"keys and labels are text; {value!r} is no UTF-8") from None
-    return "" if value is None else " ".join(str(value).split())
+    try:
+        text = value.decode() if isinstance(value, bytes) else str(value)
+        text.encode()
+    except UnicodeError:
+        raise ParameterError(f"keys and labels are text; {value!r} is no UTF-8") from None
+    return "" if value is None else " ".join(text.split())
 
 
 def as_key(value: object) -> str:
@@ -63,6 +64,15 @@ def as_key(value: object) -> str:
     if isinstance(value, PurePath):
         return value.as_posix()
     return value if isinstance(value, str) else as_line(value)
+
+
+def require_key(key: str, place: str) -> None:
+    """Raise ParameterError if a text is no key; `place` says where it stands."""
+    if not key or "\0" in key or RAW.search(key):
+        raise ParameterError(
+            f"{key!r} in {place} is no key: a key is text (UTF-8) of at least one letter, without "
+            "NUL"
+        )
 
 
 class Source(Protocol):

@@ -40,6 +40,11 @@ class Taken:
     encoding: str = ""
     ends: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether it was lines without columns."""
+        return not (self.text or self.vector)
+
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Taken:
         """What ``index.json`` holds, also that of a later version, which may hold more."""

@@ -14,7 +14,7 @@ from aesearch.errors import ContentError, ParameterError
 from aesearch.modalities import MODALITIES, modality
 from aesearch.modalities.given import as_given, is_one
 from aesearch.sources.arrays import ArraySource, as_lines, open_array
-from aesearch.sources.base import IN_MEMORY, Entry, as_key
+from aesearch.sources.base import IN_MEMORY, Entry, as_key, require_key
 from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.folder import read_file
 from aesearch.types import Array
@@ -143,10 +143,9 @@ def as_keys(keys: Sequence[object]) -> list[str]:
     """
     if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
         raise ParameterError(f"keys are several, one for each item; got '{keys!s}'")
-    found = list(map(as_key, keys))
-    for number, key in enumerate(found):
-        if not key or "\0" in key:
-            raise ParameterError(f"keys[{number}] is {key!r}; a key is text of at least one letter")
+    found = list(map(as_key, keys.tolist() if isinstance(keys, np.ma.MaskedArray) else keys))
+    for key in found:
+        require_key(key, "keys")
     twice = [key for key, often in Counter(found).items() if often > 1]
     if twice:
         raise ParameterError(f"each item has a key of its own; '{twice[0]}' is given twice in keys")

@@ -19,6 +19,7 @@ PAIR = re.compile(r'"([^"\\]{1,100})"\s*:\s*("(?:[^"\\]|\\.){0,1000}"|[-\w.+]{1,
 LOOKED_AT = 64 << 10  # characters of a broken row in which its key may be
 MARK = "\ufeff"  # of UTF-8, where files were put together
 ARRAY = re.compile(r"\s*\[\s*[{\]]")
+OBJECT = re.compile(r'\s*(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
 MOST_REPAIRS = 100  # of one file: behind so many broken objects nothing is read
 KEPT = 1000  # characters before the place, for the indentation
 BETWEEN = re.compile(r"[\s,]*")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from aesearch.errors import SourceError, UnreachableError
-from aesearch.sources.json_rows import json_lines, json_values, layout_of
+from aesearch.sources.json_rows import OBJECT, json_lines, json_values, layout_of
 from aesearch.sources.lines import begun, decoded_lines, decoded_pieces
 from aesearch.sources.packed import PACKED, chunks_of, open_packed, unpacked_name
 from aesearch.sources.parquet import parquet_records
@@ -56,7 +56,12 @@ def is_table(name: str) -> bool:
 
 
 def open_records(
-    path: Path | None, stream: IO[Any] | None, form: Form | None = None, page: str = ""
+    path: Path | None,
+    stream: IO[Any] | None,
+    form: Form | None = None,
+    page: str = "",
+    *,
+    plain: bool = False,
 ) -> Opened:
     """The records of a table.
 
@@ -70,13 +75,16 @@ def open_records(
         What is known of a separated table.
     page : str
         The encoding of what is not UTF-8, where it is known.
+    plain : bool
+        Of a stream: whether lines without columns are expected, as they came before.
 
     Raises
     ------
     SourceError, ContentError
+        Also where JSON comes in the place of lines.
     """
     if path is None:
-        return _of_stream(sys.stdin if stream is None else stream, page)
+        return _of_stream(sys.stdin if stream is None else stream, page, plain)
     name = unpacked_name(path.name)
     if not name.endswith(READ):
         raise SourceError(f"{path} is no table; {', '.join(READ)} are")
@@ -127,12 +135,19 @@ def _of_json(head: bytes, chunks: Iterator[bytes], page: str) -> Opened:
     return opened
 
 
-def _of_stream(stream: IO[Any], page: str) -> Opened:
+def _of_stream(stream: IO[Any], page: str, plain: bool) -> Opened:
     if isinstance(stream, io.StringIO):
         stream = io.BytesIO(stream.read().encode(errors="replace"))
     head, chunks = begun(chunks_of(getattr(stream, "buffer", stream)), page)
     text = head.decode(errors="replace").lstrip()
-    if text.startswith("{") or (text.startswith("[") and layout_of(text) == "array"):
+    if plain and OBJECT.match(text):
+        raise SourceError(
+            "standard input holds JSON, and what this index took before were plain lines. Nothing "
+            "was changed: give lines, put JSON in the place of all with --replace, or name another "
+            "place with --index"
+        )
+    is_json = text.startswith("{") or (text.startswith("[") and layout_of(text) == "array")
+    if is_json and not plain:
         return _of_json(head, chunks, page)
     pages = [page] if page else []
     return Opened(_plain_records(decoded_lines(chunks, pages)), plain=True, pages=pages)

@@ -63,7 +63,9 @@ class Rows(Iterator[Row | Refused]):
         self._path, self._chosen, self._encoding = path, chosen, encoding
         self._taken = chosen.taken if chosen.taken and chosen.taken.text else None
         try:
-            opened = self._opened = open_records(path, stream, *_known_form(chosen, encoding))
+            form = _known_form(chosen, encoding)
+            plain = chosen.taken is not None and chosen.taken.plain
+            opened = self._opened = open_records(path, stream, *form, plain=plain)
             sample = list(islice(opened.records, SAMPLE))
         except ContentError as error:
             raise SourceError(f"{self._place}: {error}") from error

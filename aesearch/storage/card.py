@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aesearch.errors import (
+    AesearchError,
     DamagedError,
     FormatError,
     IndexNotFoundError,
@@ -24,7 +25,7 @@ from aesearch.errors import (
 from aesearch.modalities import Modality, modality
 from aesearch.settings import Settings
 from aesearch.sources.columns import Columns
-from aesearch.storage.layout import Layout, write_atomically
+from aesearch.storage.layout import Layout, set_aside, write_atomically
 
 FORMAT = 3  # the newest that can be read
 
@@ -130,6 +131,34 @@ class Card:
     def with_columns(self, columns: Columns) -> Card:
         """The same with other columns."""
         return replace(self, columns=columns)
+
+
+def copy_problem(layout: Layout) -> str | None:
+    """Fault of the copy of the metadata, or None; indexes of older versions have none.
+
+    One that is only older than the metadata was left so by a writer that was killed.
+    """
+    copy, card = layout.card_copy, layout.card
+    fault = f"{copy}, the copy of the metadata, is damaged"
+    try:
+        if copy.read_bytes() == card.read_bytes():
+            return None
+        Card.read(copy)
+        stale = copy.stat().st_mtime_ns < card.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+    except (OSError, AesearchError):
+        return fault
+    return None if stale else fault
+
+
+def mend_copy(layout: Layout) -> None:
+    """Make the copy of the metadata anew."""
+    content = layout.card.read_bytes()
+    if layout.card_copy.is_dir():
+        set_aside(layout.card_copy)
+    if not layout.card_copy.is_file() or layout.card_copy.read_bytes() != content:
+        write_atomically(layout.card_copy, content)
 
 
 def _damaged(path: Path, problem: str) -> DamagedError:

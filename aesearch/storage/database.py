@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from aesearch.engines.threads import hold_at_fork
+from aesearch.engines.threads import hold_at_fork, pool
 from aesearch.errors import (
     AesearchError,
     ClosedError,
@@ -655,11 +655,9 @@ class Store:
 
     def keep_texts(self, texts: Iterable[KeptText]) -> None:
         """Write the texts of documents."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor() as pool:  # zlib lets go of the interpreter's lock
+        with pool("compress") as threads:  # zlib lets go of the interpreter's lock
             self._db.executemany(
-                "INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?)", pool.map(_row, texts)
+                "INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?)", threads.map(_row, texts)
             )
 
     def relabel(self, labels: Iterable[tuple[str, str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,18 +17,20 @@ from aesearch.settings import Settings
 from aesearch.sources.base import IN_MEMORY, Source
 from aesearch.sources.folder import folder_names, is_passed_over
 from aesearch.sources.names import path_below
-from aesearch.storage.card import Card
+from aesearch.storage.card import Card, copy_problem, mend_copy
 from aesearch.storage.commit import Edit, clean, nothing, publish
 from aesearch.storage.database import Store
 from aesearch.storage.keys import Keys
 from aesearch.storage.layout import Layout
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import DECIDED, Item, KeptText, Revision, Skipped
-from aesearch.storage.snapshot import Snapshot, open_snapshot
+from aesearch.storage.snapshot import ReplacedError, Snapshot, open_snapshot
 from aesearch.types import Floats, Ids
 
 if TYPE_CHECKING:
     from aesearch.storage.info import Drift, IndexInfo, SkippedFile
+
+TRIES = 5  # to open a revision, while a writer replaces one after the other
 
 
 class IndexFolder:
@@ -245,18 +247,34 @@ class IndexFolder:
     def snapshot(self) -> Snapshot:
         """The current revision, opened: encoder, features and engine."""
         with self._lock:
-            seen = self.store.data_version()
-            if self._opened is None or seen != self._seen:
-                if self._opened is None or self.revision.number != self._opened.revision.number:
-                    self._opened = open_snapshot(self.layout, self.store, self.settings)
-                self._seen = seen
-            return self._opened
+            for _ in range(TRIES - 1):
+                with suppress(ReplacedError):
+                    return self._current()
+            return self._current()
+
+    def _current(self) -> Snapshot:
+        """The snapshot that is open, or that of a revision which is new since."""
+        seen = self.store.data_version()
+        if self._opened is None or seen != self._seen:
+            if self._opened is None or self.revision.number != self._opened.revision.number:
+                self._opened = open_snapshot(self.layout, self.store, self.settings)
+            self._seen = seen
+        return self._opened
 
     @contextmanager
     def settled(self) -> Iterator[None]:
         """See one state of rows and codes throughout; other threads wait."""
-        with self._lock, self.store.reading():  # in this order, as everywhere
-            self.forget()  # what this process has committed, but not opened yet
+        with self._lock, ExitStack() as transaction:  # in this order, as everywhere
+            for left in reversed(range(TRIES)):
+                transaction.enter_context(self.store.reading())
+                self._seen = -1  # what this process has committed may not be opened yet
+                try:
+                    self._current()
+                    break
+                except ReplacedError:
+                    transaction.close()  # another one sees the revision that came meanwhile
+                    if not left:
+                        raise
             yield
 
     def forget(self) -> None:
@@ -352,6 +370,12 @@ class IndexFolder:
                 self.publish(nothing, fingerprint=self.revision.fingerprint)
         elif stale:
             problems.append(stale)
+        copy = copy_problem(self.layout)
+        if copy and repair:
+            with hold(self.layout):
+                mend_copy(self.layout)
+        elif copy:
+            problems.append(copy)
         return problems
 
     def compact(self) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+ASIDE = ".damaged"  # what a damaged file is called that may still hold what nothing else does
 JOURNALS = ("-shm", "-wal")
 
 
@@ -100,3 +102,13 @@ def sync_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def set_aside(path: Path) -> None:
+    """Give a damaged file another name; an empty one holds nothing, and goes."""
+    aside = path.with_name(path.name + ASIDE)
+    if not os.path.lexists(path):
+        return
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside)
+    os.replace(path, aside)

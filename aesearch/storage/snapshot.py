@@ -24,8 +24,6 @@ from aesearch.storage.layout import Layout
 from aesearch.storage.schema import Revision
 from aesearch.types import Floats
 
-TRIES = 5
-
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -47,8 +45,14 @@ class Snapshot:
     engine: Engine
 
 
+class ReplacedError(StorageError):
+    """A writer has replaced the files of a revision before they were opened: ask for it again."""
+
+
 def open_snapshot(layout: Layout, store: Store, settings: Settings) -> Snapshot:
-    """Open the current revision.
+    """Open the current revision, as a transaction sees it where one was begun.
+
+    All its files are open then, and answer whatever a writer removes later.
 
     Raises
     ------
@@ -57,30 +61,35 @@ def open_snapshot(layout: Layout, store: Store, settings: Settings) -> Snapshot:
     DamagedError, EncoderMismatchError
         If its encoder is not what it was. A damaged FAISS file is only warned of: the codes in
         the store are searched instead.
+    ReplacedError
+        If there is another revision by now, whose writer has removed the files of this one.
     """
-    for attempt in range(TRIES):
-        revision, rotation = store.revision()
-        if not revision.number:
-            raise IndexNotFoundError(
-                f"{layout.root} holds no items yet; 'aesearch index SOURCE' goes on with it"
-            )
-        try:
-            encoder = FrozenEncoder(layout.encoder(revision.fingerprint))
-            if encoder.fingerprint != revision.fingerprint:
-                raise EncoderMismatchError(
-                    f"the codes were made by encoder {revision.fingerprint}, "
-                    f"{encoder.folder.name} holds {encoder.fingerprint}; restore it, or let "
-                    f"{repair_command(layout.root)} train another"
-                )
-            engine = _open_engine(layout, store, settings, revision, rotation)
-            features = load_features(encoder.folder, encoder.manifest.features)
-        except DamagedError:
-            # A writer may have replaced the files between two reads.
-            if attempt + 1 < TRIES and store.revision()[0].number != revision.number:
-                continue
-            raise
-        return Snapshot(revision, encoder, features, engine)
-    raise StorageError(f"{layout.root} changes too quickly to be opened; try again")
+    revision, rotation = store.revision()
+    if not revision.number:
+        raise IndexNotFoundError(
+            f"{layout.root} holds no items yet; 'aesearch index SOURCE' goes on with it"
+        )
+    try:
+        encoder = _open_encoder(layout, revision)
+        engine = _open_engine(layout, store, settings, revision, rotation)
+        features = load_features(encoder.folder, encoder.manifest.features)
+        if not encoder.is_held:  # the error is that of the first search
+            _require_kept(layout, revision)
+    except DamagedError:
+        _require_kept(layout, revision)
+        raise
+    return Snapshot(revision, encoder, features, engine)
+
+
+def _open_encoder(layout: Layout, revision: Revision) -> FrozenEncoder:
+    encoder = FrozenEncoder(layout.encoder(revision.fingerprint))
+    if encoder.fingerprint != revision.fingerprint:
+        raise EncoderMismatchError(
+            f"the codes were made by encoder {revision.fingerprint}, "
+            f"{encoder.folder.name} holds {encoder.fingerprint}; restore it, or let "
+            f"{repair_command(layout.root)} train another"
+        )
+    return encoder
 
 
 def _open_engine(
@@ -92,28 +101,23 @@ def _open_engine(
 ) -> Engine:
     path = layout.root / revision.codes_file
     problem = file_problem(path, revision)
-    if problem is None or store.revision()[0].number != revision.number:
-        try:
-            return engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
-        except DamagedError:
-            if not _seen_from_before(layout, store, revision):
-                raise
-    elif not _seen_from_before(layout, store, revision):
-        warnings.warn(
-            f"{problem}; searching the codes in items.db instead, "
-            f"{repair_command(layout.root)} mends it",
-            stacklevel=2,
-        )
+    if problem is None:
+        return engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
+    _require_kept(layout, revision)
+    warnings.warn(
+        f"{problem}; searching the codes in items.db instead, "
+        f"{repair_command(layout.root)} mends it",
+        stacklevel=2,
+    )
     return build_engine(store, settings)[0]
 
 
-def _seen_from_before(layout: Layout, store: Store, revision: Revision) -> bool:
-    """Whether a transaction still sees a revision whose files a writer has since replaced."""
-    if store.revision()[0].number != revision.number:
-        return False
+def _require_kept(layout: Layout, revision: Revision) -> None:
+    """Raise ReplacedError if there is another revision, which a transaction may not see yet."""
     now = Store(layout.database)
     try:
-        return now.revision()[0].number != revision.number
+        if now.revision()[0].number != revision.number:
+            raise ReplacedError(f"{layout.root} changes too quickly to be opened; try again")
     finally:
         now.close()
 

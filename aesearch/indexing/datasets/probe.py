@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from aesearch.modalities.images.pixels import SIDES, size_of
 from aesearch.sources.base import Entry, Source
+from aesearch.sources.names import path_below
 
 PROBED = 128
 LARGEST_SIDE, SIDE_OF_MANY, MANY = 64, 48, 50_000
@@ -46,5 +48,5 @@ def _spread(entries: Sequence[Entry], seed: int) -> list[str]:
 def _size(source: Source, key: str) -> tuple[int, int] | None:
     """Return (width, height) of a picture, of whose file only the header is read."""
     if source.columns is None:
-        return size_of(source.root / key)
+        return size_of(Path(path_below(str(source.root), key)))
     return size_of(io.BytesIO(source.read(key)))

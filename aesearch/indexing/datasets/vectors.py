@@ -102,12 +102,15 @@ def features_of(source: Source, entries: Sequence[Entry]) -> VectorFeatures:
         If none of them can be read.
     """
     sizes: Counter[int] = Counter()
+    reason = ""
     for entry in entries[:: max(1, len(entries) // PROBED)][:PROBED]:
         one = decode_one(source, entry, _length_of_row if source.plain else _length_of_file)
         sizes[one.sample or 0] += 1
+        reason = reason or (f"{entry.key}: {one.reason}" if one.reason else "")
     del sizes[0]
     if not sizes:
-        raise SourceError(f"{source.root} holds no vector that can be read; name .npy files")
+        hint = f": {reason}" if reason else "; name .npy files"
+        raise SourceError(f"{source.root} holds no vector that can be read{hint}")
     return VectorFeatures(sizes.most_common(1)[0][0])
 
 

@@ -24,7 +24,7 @@ DEPTHS = (8, 10, 12, 14, 16)  # of cameras, in bits
 OUTLIERS = 0.001
 SLACK = 0.1  # what enlarging with a sharpening filter adds to floats of 0 to 1
 DIM = 1 / 16  # floats that stay below are stretched: nothing of them would be seen
-STRIP = 1 << 22  # pixels that are floats at a time
+STRIP = 1 << 18  # pixels that are floats at a time: as many as stay in the cache of a core
 SAMPLED = 1 << 20  # pixels that a range is found in
 BITS, PHOTOMETRIC, PLANAR, SAMPLE_FORMAT = 258, 262, 284, 339  # tags of TIFF
 WHITE_IS_ZERO, APART, SIGNED, FLOAT = 0, 2, 2, 3  # values of these
@@ -194,8 +194,11 @@ def reduced(values: Values, factor: int) -> NDArray[np.float32]:
 
 
 def _scaled(values: NDArray[np.float32], low: float, high: float) -> Pixels:
-    scaled = (np.nan_to_num(values, nan=low) - low) * (255 / max(high - low, 1e-12))
-    pixels: Pixels = np.clip(scaled, 0, 255).astype(np.uint8)
+    """Values from `low` to `high` as 8 bits, of NaN as `low`; what is given is overwritten."""
+    np.copyto(values, low, where=np.isnan(values))
+    values -= low
+    values *= 255 / max(high - low, 1e-12)
+    pixels: Pixels = np.clip(values, 0, 255, out=values).astype(np.uint8)
     return pixels
 
 

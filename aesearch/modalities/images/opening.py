@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -39,6 +40,16 @@ TURNS = {
 }
 RAW_TURNS = {3: 3, 5: 8, 6: 6}  # how LibRaw says it, as orientations
 _alone = threading.Lock()
+
+
+def _renew() -> None:
+    """Forget, in a forked child, who decodes a large picture: that is a thread of the parent."""
+    global _alone
+    _alone = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 class Opened(NamedTuple):

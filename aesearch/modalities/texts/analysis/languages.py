@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from threading import Lock
+from threading import local
 
 from aesearch.modalities.texts.stopwords import STOP_WORDS, TELLING
 
@@ -72,11 +72,12 @@ def stemmer(language: str) -> Callable[[str], str] | None:
 
     if language not in Stemmer.algorithms():
         return None
-    made, lock = Stemmer.Stemmer(language, 0), Lock()
+    own = local()  # one stemmer has one buffer, and a lock might stay taken where a process forks
 
     def stem(word: str) -> str:
-        with lock:  # one stemmer has one buffer
-            return str(made.stemWord(word))
+        if not hasattr(own, "stemmer"):
+            own.stemmer = Stemmer.Stemmer(language, 0)
+        return str(own.stemmer.stemWord(word))
 
     return stem
 
