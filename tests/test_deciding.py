@@ -44,14 +44,14 @@ def winner(learned: str | None = "text", **candidates: Check) -> str:
 
 def test_labels_decide_where_they_carry_signal() -> None:
     found = select(
-        {"pca": checked(0.9, None, 0.3), "agreement": checked(0.5, None, 0.4)}, "agreement"
+        {"pca": checked(0.9, None, 0.3), "agreement": checked(0.5, None, 0.4)}, ("agreement",)
     )
     assert (found.winner, found.measure) == ("agreement", "by_folder")
     dates = {"pca": checked(0.8, None, 0.14), "agreement": checked(0.7, None, 0.149)}
-    found = select(dates, "agreement")
+    found = select(dates, ("agreement",))
     assert (found.winner, found.measure) == ("pca", "reciprocal_rank")
     partly = {"pca": checked(0.5, None, 0.4), "agreement": checked(0.6)}
-    assert select(partly, "agreement").measure == "reciprocal_rank"
+    assert select(partly, ("agreement",)).measure == "reciprocal_rank"
 
 
 def test_a_few_queries_decide_nothing() -> None:
@@ -65,13 +65,13 @@ def test_a_few_queries_decide_nothing() -> None:
 def test_a_clear_difference_needs_no_second_check() -> None:
     assert winner(lsa=checked(0.8, 0.0), text=checked(0.9, -9.0, noise=0.2)) == "text"
     assert winner(lsa=checked(0.8, -9.0), text=checked(0.7, 0.0, noise=0.2)) == "lsa"
-    sure = select({"lsa": checked(0.8, 0.0), "text": checked(0.9, 0.0)}, "text")
+    sure = select({"lsa": checked(0.8, 0.0), "text": checked(0.9, 0.0)}, ("text",))
     assert sure.gap is not None
     assert sure.second_gap is None
 
 
 def test_a_tie_does_not_go_to_the_baseline_by_a_hair() -> None:
-    found = select({"lsa": checked(0.80, -1.0), "text": checked(0.79, -1.0, noise=1)}, "text")
+    found = select({"lsa": checked(0.80, -1.0), "text": checked(0.79, -1.0, noise=1)}, ("text",))
     assert (found.winner, found.baseline) == ("text", "lsa")
     assert found.gap is not None
     assert found.gap.low < 0 < found.gap.high
@@ -86,8 +86,8 @@ def test_what_is_clearly_worse_at_the_second_check_is_not_published() -> None:
 
 def test_on_a_tie_the_simple_one_is_kept_where_that_is_the_rule() -> None:
     even = {"pca": checked(0.8), "mlp": checked(0.81, noise=1)}
-    assert select(even, "mlp").winner == "mlp"
-    found = select(even, "mlp", simple_on_tie=True)
+    assert select(even, ("mlp",)).winner == "mlp"
+    found = select(even, ("mlp",), simple_on_tie=True)
     assert (found.winner, found.outcome, found.learned) == ("pca", "even", "mlp")
     better = {"pca": checked(0.8), "mlp": checked(0.9, noise=0.2)}
     assert select(better, "mlp", simple_on_tie=True).winner == "mlp"
@@ -109,7 +109,7 @@ def test_of_baselines_that_are_tied_the_second_check_chooses() -> None:
 
 
 def test_a_decision_is_json() -> None:
-    found = select({"lsa": checked(0.8, -1.0), "text": checked(0.8, -1.0, noise=1)}, "text")
+    found = select({"lsa": checked(0.8, -1.0), "text": checked(0.8, -1.0, noise=1)}, ("text",))
     kept = found.as_dict()
     assert kept["winner"] == kept["learned"] == "text"
     assert len(kept["gap"]) == len(kept["second_gap"]) == 3

@@ -14,10 +14,11 @@ from aesearch.evaluation.headline import MEASURES, describe_gain, share, too_few
 from aesearch.search.fusion import WordsCheck
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
 from aesearch.storage.info import IndexInfo
-from aesearch.wording import counted
+from aesearch.wording import counted, listed
 
 # What a handful of items, too few for PCA, has for codes, by the encoder.
 FEW = {"thumbnail": "thumbnails are the codes", "raw": "the vectors themselves are the codes"}
+ACRONYMS = ("pca", "lsa", "smt")
 # Where the budget left less of the epochs than this, more time is likely to help.
 ENOUGH = 1 / 3
 
@@ -40,6 +41,8 @@ def describe_encoder(facts: IndexInfo, noun: str) -> Iterator[str]:
 def describe_limits(facts: IndexInfo, noun: str) -> Iterator[str]:
     """Lines on what limits the encoder: an uncertain decision, no training, or too short a one."""
     yield from _describe_uncertainty(facts.check or {})
+    if facts.weights:
+        yield describe_weights(facts.weights)
     yield from describe_untrained(facts, noun)
     yield from describe_early_end(facts)
     if facts.modality.has_words:
@@ -132,19 +135,34 @@ def _describe_second(check: Mapping[str, Any], low: float, high: float) -> str:
     return f"{line}{learned} is {better}, and is published"
 
 
+def describe_weights(weights: Mapping[str, float]) -> str:
+    """How much each description of a picture counts, the most first, in words."""
+    ranked = sorted(weights, key=weights.__getitem__, reverse=True)
+    top = max(weights.values())
+    rest = [f"{name} ({share(weights[name] / top)})" for name in ranked[1:]]
+    return f"what counts: {ranked[0]} most" + (f", then {listed(rest)}" if rest else "")
+
+
 def describe_untrained(facts: IndexInfo, noun: str) -> Iterator[str]:
     """A line on why nothing was trained, where nothing was."""
     if "seconds" in facts.trained or facts.settings.encoder != "auto":
         return
     count, kind = facts.items, facts.encoder
-    name = kind if kind in FEW else kind.upper()
+    name = called(kind)
     few = f"{counted(count, noun)} {'is' if count == 1 else 'are'} too few to"
     if count < FEWEST_TO_FIT and kind in FEW:
         yield f"{few} fit PCA, which takes {FEWEST_TO_FIT}: {FEW[kind]}"
     elif count < FEWEST_TO_TRAIN:
         yield f"{few} learn from, which takes {FEWEST_TO_TRAIN}: {name} makes the codes"
+    elif not facts.training and kind == facts.modality.closed_form:
+        yield "the codes are in closed form, no network was trained; --retrain trains one"
     elif not facts.training:
         yield f"nothing was trained, {name} makes the codes; --retrain learns from what is there"
+
+
+def called(encoder: str) -> str:
+    """Name an encoder in a sentence: acronyms in capitals."""
+    return encoder.upper() if encoder in ACRONYMS else encoder
 
 
 def format_epochs(trained: Mapping[str, Any]) -> str:
@@ -163,7 +181,7 @@ def describe_early_end(facts: IndexInfo) -> Iterator[str]:
         return
     lost = not is_trained(facts.encoder)
     if lost or begun < ENOUGH * planned:
-        so = f", and {facts.encoder.upper()} was better than what it had learned" if lost else ""
+        so = f", and {called(facts.encoder)} was better than what it had learned" if lost else ""
         budget = format_seconds(trained["budget"])
         yield (
             f"training ended after {begun:,} of {planned:,} epochs: its budget of {budget} was "

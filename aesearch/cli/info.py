@@ -94,7 +94,8 @@ def _plot(index: Index, out: Path) -> None:
 
     manifest = index.encoder.manifest
     # Where a baseline was better, the trained encoder is not the one of the index.
-    trained = (manifest.check or {}).get("learned") or manifest.kind
+    check = manifest.check or {}
+    trained = manifest.trained.get("encoder") or check.get("learned") or manifest.kind
     title = f"How the encoder of {index.name} was trained ({trained})"
     write_history(manifest.history or [], out, title=title)
     click.echo(f"wrote {out}", err=True)
@@ -111,7 +112,7 @@ def _format_training(facts: IndexInfo, noun: str) -> str:
         if ran
         else format_seconds(trained["seconds"])
     )
-    loser = (facts.check or {}).get("learned")
+    loser = trained.get("encoder") or (facts.check or {}).get("learned")
     if loser and not is_trained(facts.encoder):
         return f"{items} (and {loser}, which did not win: {took})"
     return f"{items}, {took}"

@@ -89,6 +89,10 @@ class Encoder(
     def write_graphs(self, folder: Path) -> None:
         """Write ``encoder.onnx`` (x -> code, latent) and ``decoder.onnx`` (latent -> x)."""
 
+    def weights_of_parts(self) -> dict[str, float]:
+        """Return how much each part of a code counts, where it is joined of several."""
+        return {}
+
     def transform(self, X: Array) -> Floats:
         """Return the latent codes of `X`, float32 of shape (n, code_size_)."""
         check_is_fitted(self, "code_size_")

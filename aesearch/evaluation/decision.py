@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,7 +91,7 @@ def decide(
 
 def select(
     candidates: Mapping[str, Check],
-    learned: str | None = None,
+    learned: Collection[str] = (),
     seed: int = 0,
     *,
     simple_on_tie: bool = False,
@@ -112,8 +112,8 @@ def select(
     ----------
     candidates : mapping of str to Check
         The simplest first: of equals the earlier wins.
-    learned : str, optional
-        The one that was trained; the others are baselines.
+    learned : collection of str
+        Those that are no baselines; of several the best stands against the best baseline.
     seed : int
         Of the resamples.
     simple_on_tie : bool
@@ -121,7 +121,7 @@ def select(
     """
     measure = _measure(candidates)
     values = {name: found.values[measure] for name, found in candidates.items()}
-    trained = [name for name in candidates if name == learned]
+    trained = [name for name in candidates if name in learned]
     first = decide(values, trained, measure, seed)
     if not all(SECOND in found.values for found in candidates.values()):
         kept = simple_on_tie and first.outcome == "even"
@@ -129,7 +129,7 @@ def select(
     again = {name: found.values[SECOND] for name, found in candidates.items()}
     best = values[first.baseline or first.winner]
     tied = [n for n in values if paired_difference(best, values[n], seed).low <= 0]
-    simple = _best(again, [name for name in tied if name != learned]) or first.winner
+    simple = _best(again, [name for name in tied if name not in trained]) or first.winner
     if first.outcome == "none":
         return replace(first, winner=simple)
     if first.outcome != "even":

@@ -71,6 +71,16 @@ def enter_baselines(selection: Selection, settings: Settings, layout: Layout, en
         selection.encode(f"lsa {weighting}", Candidate("lsa", lsa, features, frozen))
 
 
+def enter_closed_form(selection: Selection, settings: Settings, layout: Layout, name: str) -> None:
+    """Fit and check the encoder in closed form that stands beside the baseline."""
+    dataset = selection.dataset
+    size = dataset.code_size(settings.code_size)
+    encoder = make_encoder(name, {}, size, settings.seed)
+    fit(encoder, dataset, dataset.features)
+    frozen = freeze(encoder, name, dataset.features, layout, {})
+    selection.encode(name, Candidate(name, encoder, dataset.features, frozen))
+
+
 def _enter_pca(selection: Selection, pca: PCAEncoder, layout: Layout) -> None:
     """Check the whitenings of one PCA, from one pass over the pictures."""
     dataset = selection.dataset

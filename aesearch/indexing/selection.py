@@ -173,8 +173,8 @@ class Selection:
         searched[task.queries.rows] = candidate.codes(seen(rests))
         return evaluate(task, lambda block: asking[block] @ searched.T)
 
-    def decide(self, learned: str | None = None) -> Decision:
-        """Return which candidate is best, and why; `learned` is the one that was trained."""
+    def decide(self, *learned: str) -> Decision:
+        """Return which candidate is best, and why; `learned` are those that are no baselines."""
         on_tie = self.dataset.modality.simple_on_tie
         return select(self.checks, learned, self.seed, simple_on_tie=on_tie)
 
@@ -237,6 +237,7 @@ def freeze(
         chosen=changed_parameters(encoder),
         aesearch=__version__,
         made_at=time.time(),
+        weights=encoder.weights_of_parts(),
         **notes,
     )
     fingerprint = seal(temporary, manifest, features.save(temporary))

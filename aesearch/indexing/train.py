@@ -17,7 +17,12 @@ from aesearch.encoders.factory import learned_by, make_encoder, require_folders
 from aesearch.errors import DamagedError, ParameterError, SourceError
 from aesearch.evaluation.check import Check
 from aesearch.evaluation.decision import Decision
-from aesearch.indexing.baselines import enter_baselines, features_wanted, fit
+from aesearch.indexing.baselines import (
+    enter_baselines,
+    enter_closed_form,
+    features_wanted,
+    fit,
+)
 from aesearch.indexing.datasets.base import Dataset
 from aesearch.indexing.selection import Candidate, Selection, freeze
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
@@ -121,22 +126,35 @@ def train(
         selection = Selection(dataset, settings.seed)
         progress("preparing", 0, 1)
         enter_baselines(selection, settings, folder.layout, plan.encoder)
-        progress("preparing", 1, 1)
         notes: dict[str, Any] = {"trained": {"items": dataset.training}}
         learned = learned_by(plan.encoder, dataset.kind)
+        closed = dataset.modality.closed_form if plan.encoder == "auto" else ""
+        if closed:
+            enter_closed_form(selection, settings, folder.layout, closed)
+        progress("preparing", 1, 1)
         seconds = plan.budget if budget is None else budget
         seconds = default_budget(len(dataset)) if seconds is None else seconds
         if _is_worth_training(learned, plan.encoder, dataset, seconds):
+            if closed and folder.manifest.kind != closed:
+                _publish_early(folder, selection, closed)
             candidate, notes = _fit(folder, learned, selection, seconds, progress)
             progress("checking", 0, 1)
             selection.encode(learned, candidate)
-        decision = selection.decide(learned)
+        decision = selection.decide(closed, learned)
         forced = plan.encoder in selection.candidates and plan.encoder != dataset.modality.baseline
         if forced:
             decision = replace(decision, winner=plan.encoder)
         progress("checking", 1, 1)
         _publish(folder, selection, decision, notes, forced=forced)
         Plan.done(folder.layout)
+
+
+def _publish_early(folder: IndexFolder, selection: Selection, closed: str) -> None:
+    """Let codes in closed form be searched while a network trains, where they are better."""
+    decision = selection.decide(closed)
+    if decision.winner == closed:
+        notes = {"trained": {"items": selection.dataset.training}}
+        _publish(folder, selection, decision, notes, forced=False)
 
 
 def _is_worth_training(learned: str, wanted: str, dataset: Dataset, seconds: float) -> bool:
@@ -207,6 +225,7 @@ def _fit(
             "epochs": tally.epochs,
             "planned": tally.planned,
             "budget": seconds,
+            "encoder": name,
         },
         "history": getattr(encoder, "history_", []),
     }

@@ -27,8 +27,11 @@ class Manifest:
         Dimensions of a code.
     parameters, chosen : mapping
         All of the encoder's, and those that differ from its defaults.
+    weights : mapping of str to float
+        How much each description counts, where a code is joined of several.
     trained : mapping
-        items, seconds, epochs, planned, budget; items alone where nothing was trained.
+        items, seconds, epochs, planned, budget, and the encoder; items alone where nothing was
+        trained.
     check : mapping or None
         Results of the check; None where there was none.
     history : sequence of mapping
@@ -50,6 +53,7 @@ class Manifest:
     code_size: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
     chosen: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
     trained: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] | None = None
     history: Sequence[Mapping[str, Any]] = ()

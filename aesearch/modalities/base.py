@@ -76,6 +76,9 @@ class Modality(ABC):
         Dotted name of the class of its `Features`.
     default_encoder, baseline : str
         What ``auto`` trains, and the encoder in closed form that it has to beat.
+    closed_form : str
+        The encoder, fitted without training, that ``auto`` tries beside the baseline, and that is
+        published before training begins where it is better; "" where there is none.
     fallback : str
         The encoder of a handful of items, too few for that.
     sizeless : tuple of str
@@ -110,6 +113,7 @@ class Modality(ABC):
     features: ClassVar[str]
     default_encoder: ClassVar[str]
     baseline: ClassVar[str]
+    closed_form: ClassVar[str] = ""
     fallback: ClassVar[str]
     sizeless: ClassVar[tuple[str, ...]]
     compared: ClassVar[tuple[str, ...]]

@@ -326,6 +326,7 @@ class IndexFolder:
             encoder=manifest.kind,
             parameters=manifest.parameters,
             chosen=manifest.chosen,
+            weights=manifest.weights,
             fingerprint=revision.fingerprint,
             features=manifest.features,
             code_size=manifest.code_size,

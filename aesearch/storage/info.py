@@ -93,6 +93,8 @@ class IndexInfo:
         Configuration of the features.
     code_size : int
         Dimensions of a code.
+    weights : mapping of str to float
+        How much each description counts, where a code is joined of several.
     trained : mapping
         items, seconds, epochs: size of the training set, and how long it was trained.
     training : bool
@@ -122,6 +124,7 @@ class IndexInfo:
     fingerprint: str
     features: Mapping[str, Any]
     code_size: int
+    weights: Mapping[str, float]
     trained: Mapping[str, Any]
     training: bool
     engine: Mapping[str, Any]

@@ -113,6 +113,10 @@ class ClosedEncoder(TorchEncoder):
         height, _, channels = self.image_shape_
         return channels, height, None
 
+    def weights_of_parts(self) -> dict[str, float]:
+        """Return the weights of the descriptions that count; of one alone, none."""
+        return self.weights_ if len(self.weights_) > 1 else {}
+
     def encoder_module(self) -> nn.Module:
         """Return the module from stored pictures (uint8), or rows (float32), to (code, latent)."""
         return self.encoder_

@@ -10,7 +10,7 @@ from torch import Tensor
 from aesearch.encoders.training.data import spread_rows
 
 ASKING = 1_000  # rows whose neighbors are compared
-NEIGHBORS = 10
+NEIGHBORS = 10  # at most; in a small collection, one in twenty
 SMALLEST_WEIGHT = 0.05  # of the largest; what counts less is left out
 ROUNDS = 500
 SMALLEST = 1e-6
@@ -31,7 +31,7 @@ def agreement(descriptions: Mapping[str, Tensor]) -> Tensor:
     """
     count = len(next(iter(descriptions.values())))
     asking = torch.from_numpy(spread_rows(count, ASKING))
-    wanted = min(NEIGHBORS, count - 1)
+    wanted = max(1, min(NEIGHBORS, count // 20))
     found = [_neighbors(rows, asking, wanted) for rows in descriptions.values()]
     shared = torch.stack([torch.stack([_shared(one, two) for two in found]) for one in found])
     return (shared - wanted / (count - 1)).clamp(min=0)

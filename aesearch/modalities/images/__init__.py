@@ -35,9 +35,10 @@ class Images(Modality):
     features = "aesearch.modalities.images.pixels:ImageFeatures"
     default_encoder = "agreement"
     baseline = "pca"
+    closed_form = "descriptions"
     fallback = "thumbnail"
     sizeless = ("raw", "phash")
-    compared = ("raw", "phash", "thumbnail", "pca", "auto")
+    compared = ("raw", "phash", "thumbnail", "pca", "descriptions", "auto")
     perturbed = "perturbed pictures"
     visual = True
     arrays = "pictures, uint8 of shape (n, height, width, 1, 3 or 4)"
