@@ -7,33 +7,25 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any, Self
 
-import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.closed.fusion import (
-    FORMS,
-    OUTPUT_POWER,
-    DescriptionGraph,
+    DESCRIPTIONS,
     LinearDecoder,
-    described,
-    description,
-    projected,
+    descriptions,
+    join,
+    rebuilt,
     solve_decoder,
 )
-from aesearch.encoders.closed.transform import fit_transform
-from aesearch.encoders.closed.weights import weights_of
-from aesearch.encoders.layers.descriptors import PatchTransform
-from aesearch.encoders.layers.projection import principal
+from aesearch.encoders.closed.weights import check_weights, weights_of
 from aesearch.encoders.parameters import AtLeast, Count
 from aesearch.encoders.torch_encoder import LOOKED_AT, TorchEncoder
 from aesearch.encoders.training.data import (
-    Source,
     TableSource,
     source_of,
     spread_rows,
     square_side,
 )
-from aesearch.errors import ParameterError
 from aesearch.types import Array
 
 
@@ -66,41 +58,16 @@ class ClosedEncoder(TorchEncoder):
         X = self._validated(X, reset=True)
         source = source_of(X)
         rows = spread_rows(source.count, LOOKED_AT)
-        layers: dict[str, nn.Module] = {}
-        fitted: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
-        for name in self._names():
-            layers[name] = self._layer(name, source)
-            fitted[name] = projected(name, described(layers[name], source, rows))
-        weights = self._weigh({name: of_unit for name, (_, _, of_unit) in fitted.items()})
-        self.weights_ = {name: weight for name, weight in weights.items() if weight}
-        joined = torch.cat(
-            [weight * fitted[name][2] for name, weight in self.weights_.items()], dim=1
-        )
-        mean, matrix = principal(joined, self.code_size, OUTPUT_POWER)
-        self.sizes_ = [fitted[name][1].shape[1] for name in self.weights_] + [matrix.shape[1]]
-        self.inputs_ = [fitted[name][1].shape[0] for name in self.weights_]
-        self.encoder_ = self._graph({name: layers[name] for name in self.weights_})
-        for branch, name in zip(self.encoder_.branches, self.weights_, strict=True):
-            branch.load_state_dict({"mean": fitted[name][0], "matrix": fitted[name][1]})
-        self.encoder_.output.load_state_dict({"mean": mean, "matrix": matrix})
-        latents = (joined - mean) @ matrix
+        layers = descriptions(source, self._names(), self.random_state)
+        self.encoder_, latents = join(layers, source, rows, self.code_size, self._weigh)
+        self.weights_ = self.encoder_.weights
         self._finalize(latents)
         self.decoder_ = self._decoder()
-        for module in (self.encoder_, self.decoder_):
-            if isinstance(source, TableSource):
-                module.low.copy_(source.low)
-                module.width.copy_(source.width)
+        if isinstance(source, TableSource):
+            self.decoder_.low.copy_(source.low)
+            self.decoder_.width.copy_(source.width)
         solve_decoder(self.decoder_, latents, source, rows)
         return self
-
-    def _layer(self, name: str, source: Source) -> nn.Module:
-        if name == "patches":
-            return fit_transform(source, self.random_state)
-        return description(name, source.side, source.channels)
-
-    def _graph(self, layers: Mapping[str, nn.Module]) -> DescriptionGraph:
-        columns = self._form()[2]
-        return DescriptionGraph(layers, self.inputs_, self.sizes_, self.weights_, columns).eval()
 
     def _decoder(self) -> LinearDecoder:
         channels, side, columns = self._form()
@@ -129,28 +96,11 @@ class ClosedEncoder(TorchEncoder):
         return {"encoder": self.encoder_, "decoder": self.decoder_}
 
     def _layout(self) -> dict[str, Any]:
-        layers = self.encoder_.layers
-        patches = [
-            list(layer.embedding.shape[1::-1])
-            for layer in layers.values()
-            if isinstance(layer, PatchTransform)
-        ]
-        return {
-            **super()._layout(),
-            "weights": self.weights_,
-            "sizes": self.sizes_,
-            "inputs": self.inputs_,
-            "patches": patches,
-        }
+        return {**super()._layout(), **self.encoder_.layout()}
 
     def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
-        self.weights_, self.sizes_ = layout["weights"], layout["sizes"]
-        self.inputs_, self.code_size_ = layout["inputs"], self.sizes_[-1]
-        channels, side, _ = self._form()
-        shape = next(iter(layout["patches"]), (2, 1))
-        self.encoder_ = self._graph(
-            {name: description(name, side, channels, shape) for name in self.weights_}
-        )
+        self.encoder_ = rebuilt(layout, self._form())
+        self.weights_, self.code_size_ = self.encoder_.weights, layout["sizes"][-1]
         self.decoder_ = self._decoder()
 
 
@@ -226,19 +176,11 @@ class DescriptionsEncoder(ClosedEncoder):
     def check_parameters(self) -> None:
         """Check the parameters; see `Encoder.check_parameters`."""
         super().check_parameters()
-        if self.weights is None:
-            return
-        unknown = [name for name in self.weights if name not in FORMS]
-        if unknown:
-            raise ParameterError(
-                f"weights names {unknown[0]!r}; the descriptions are {', '.join(FORMS)}"
-            )
-        if not any(self.weights.values()):
-            raise ParameterError("weights must give at least one description more than 0")
+        check_weights(self.weights, DESCRIPTIONS)
 
     def _names(self) -> list[str]:
         wanted = self.weights
-        return [name for name in FORMS if wanted is None or wanted.get(name)]
+        return [name for name in DESCRIPTIONS if wanted is None or wanted.get(name)]
 
     def _weigh(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
         if self.weights is None:

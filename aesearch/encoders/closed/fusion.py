@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from aesearch.encoders.closed.transform import fit_transform
 from aesearch.encoders.layers.blocks import ContourGrid, Resample, Thumbnail, resampling, unit
 from aesearch.encoders.layers.descriptors import ColorHistogram, PatchTransform
 from aesearch.encoders.layers.projection import Projection, principal
-from aesearch.encoders.training.data import Source, blocks, fold, from_pixels, to_pixels
+from aesearch.encoders.training.data import (
+    Source,
+    TableSource,
+    blocks,
+    fold,
+    from_pixels,
+    to_pixels,
+)
 from aesearch.types import Array
 
 CELLS = 8  # of the grid of contours, a side
 OUTPUT_POWER = 0.25
+DESCRIPTIONS = ("contours", "thumbnail", "colors", "patches")
 # Most components of each description, and the power of their deviations that they are divided by.
 FORMS: Mapping[str, tuple[int, float]] = {
+    "learned": (128, 0.5),
     "contours": (64, 0.5),
     "thumbnail": (64, 0.5),
     "colors": (64, 0.25),
     "patches": (128, 0.5),
 }
-
-
-def description(name: str, side: int, channels: int, patches: Sequence[int] = (2, 1)) -> nn.Module:
-    """Make the layer of a description; `patches` are the numbers that its transform has."""
-    if name == "contours":
-        return ContourGrid(side, CELLS)
-    if name == "thumbnail":
-        return Thumbnail(side)
-    if name == "colors":
-        return ColorHistogram(side, channels)
-    return PatchTransform(side, channels, *patches)
 
 
 class DescriptionGraph(nn.Module):
@@ -67,18 +67,33 @@ class DescriptionGraph(nn.Module):
             Projection(i, o) for i, o in zip(inputs, sizes[:-1], strict=True)
         )
         self.output = Projection(sum(sizes[:-1]), sizes[-1])
-        self.weights = [weights[name] for name in layers]
+        self.inputs, self.sizes = list(inputs), list(sizes)
+        self.weights = {name: weights[name] for name in layers}
         self.columns = columns
         if columns is not None:
             self.register_buffer("low", torch.zeros(columns))
             self.register_buffer("width", torch.ones(columns))
+
+    def layout(self) -> dict[str, Any]:
+        """Return what `rebuilt` needs beside the arrays, as JSON holds it."""
+        patches = [
+            [layer.dictionary.shape[0], layer.embedding.shape[0]]
+            for layer in self.layers.values()
+            if isinstance(layer, PatchTransform)
+        ]
+        return {
+            "weights": self.weights,
+            "inputs": self.inputs,
+            "sizes": self.sizes,
+            "patches": patches[0] if patches else None,
+        }
 
     def latents(self, x: Tensor) -> Tensor:
         """Latent codes of pixels in 0..1."""
         projected = [
             weight * unit(branch(layer(x)))
             for weight, branch, layer in zip(
-                self.weights, self.branches, self.layers.values(), strict=True
+                self.weights.values(), self.branches, self.layers.values(), strict=True
             )
         ]
         found: Tensor = self.output(torch.cat(projected, dim=1))
@@ -125,13 +140,116 @@ class LinearDecoder(nn.Module):
         return rows
 
 
+def descriptions(source: Source, names: Sequence[str], seed: int = 0) -> dict[str, nn.Module]:
+    """Make the layers of descriptions; that of patches is fitted to the pictures."""
+    side, channels = source.side, source.channels
+    return {
+        name: fit_transform(source, seed)
+        if name == "patches"
+        else description(name, side, channels)
+        for name in names
+    }
+
+
+def description(
+    name: str, side: int, channels: int, patches: Sequence[int] | None = None
+) -> nn.Module:
+    """Make the layer of a description; `patches` are entries and dimensions of the transform."""
+    if name == "contours":
+        return ContourGrid(side, CELLS)
+    if name == "thumbnail":
+        return Thumbnail(side)
+    if name == "colors":
+        return ColorHistogram(side, channels)
+    entries, dimensions = patches or (2, 1)
+    return PatchTransform(side, channels, entries, dimensions)
+
+
+def rebuilt(
+    layout: Mapping[str, Any],
+    source: tuple[int, int, int | None],
+    learned: Mapping[str, nn.Module] | None = None,
+) -> DescriptionGraph:
+    """Make a graph without its arrays, from its `layout`.
+
+    Parameters
+    ----------
+    layout : mapping
+    source : (int, int, int or None)
+        Channels and side of the pictures, and columns of a table.
+    learned : mapping of str to nn.Module
+        Layers that are no description.
+    """
+    channels, side, columns = source
+    others = learned or {}
+    layers = {
+        name: others[name]
+        if name in others
+        else description(name, side, channels, layout["patches"])
+        for name in layout["weights"]
+    }
+    graph = DescriptionGraph(layers, layout["inputs"], layout["sizes"], layout["weights"], columns)
+    return graph.eval()
+
+
+@torch.inference_mode()
+def join(
+    layers: Mapping[str, nn.Module],
+    source: Source,
+    rows: Array,
+    code_size: int,
+    weigh: Callable[[Mapping[str, Tensor]], Mapping[str, float]],
+) -> tuple[DescriptionGraph, Tensor]:
+    """Fit all projections on the samples `rows` of `source`.
+
+    Parameters
+    ----------
+    layers : mapping of str to nn.Module
+        From pixels to rows, by the names of `FORMS`.
+    source : Source
+    rows : ndarray of int
+    code_size : int
+        At most so many numbers.
+    weigh : callable
+        Gives the weights of descriptions, given their projected rows of length 1; what has the
+        weight 0 is left out of the graph.
+
+    Returns
+    -------
+    graph : DescriptionGraph
+    latents : Tensor of shape (len(rows), code size)
+    """
+    parts = {
+        name: _projected(name, described(layer, source, rows)) for name, layer in layers.items()
+    }
+    weights = weigh({name: part[2] for name, part in parts.items()})
+    weights = {name: weights[name] for name in layers if weights[name]}
+    joined = torch.cat([weight * parts[name][2] for name, weight in weights.items()], dim=1)
+    output = principal(joined, code_size, OUTPUT_POWER)
+    fitted = [*((mean, matrix) for mean, matrix, _ in map(parts.__getitem__, weights)), output]
+    columns = len(source.low) if isinstance(source, TableSource) else None
+    graph = DescriptionGraph(
+        {name: layers[name] for name in weights},
+        [len(mean) for mean, _ in fitted[:-1]],
+        [matrix.shape[1] for _, matrix in fitted],
+        weights,
+        columns,
+    )
+    for projection, (mean, matrix) in zip((*graph.branches, graph.output), fitted, strict=True):
+        projection.load_state_dict({"mean": mean, "matrix": matrix})
+    if isinstance(source, TableSource):
+        graph.low.copy_(source.low)
+        graph.width.copy_(source.width)
+    return graph.eval(), (joined - output[0]) @ output[1]
+
+
 @torch.inference_mode()
 def described(layer: nn.Module, source: Source, rows: Array) -> Tensor:
     """Return what a description gives of the samples `rows`."""
-    return torch.cat([layer(source.batch(part)) for part in blocks(rows)])
+    return torch.cat([layer(source.batch(part)).float() for part in blocks(rows)])
 
 
-def projected(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _projected(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the projection of a description, mean and matrix, and its rows by it, of length 1."""
     size, power = FORMS[name]
     mean, matrix = principal(features, size, power)

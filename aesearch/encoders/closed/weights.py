@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
 
 from aesearch.encoders.training.data import spread_rows
+from aesearch.errors import ParameterError
 
 ASKING = 1_000  # rows whose neighbors are compared
 NEIGHBORS = 10  # at most; in a small collection, one in twenty
 SMALLEST_WEIGHT = 0.05  # of the largest; what counts less is left out
 ROUNDS = 500
 SMALLEST = 1e-6
+
+
+def check_weights(weights: Mapping[str, float] | None, parts: Collection[str]) -> None:
+    """Refuse weights of what does not exist, or that count nothing.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if weights is None:
+        return
+    unknown = [name for name in weights if name not in parts]
+    if unknown:
+        raise ParameterError(f"weights names {unknown[0]!r}; choose of {', '.join(parts)}")
+    if not any(weights.values()):
+        raise ParameterError(f"weights must give one of {', '.join(parts)} more than 0")
 
 
 def agreement(descriptions: Mapping[str, Tensor]) -> Tensor:

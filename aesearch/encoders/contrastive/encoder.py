@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
@@ -11,12 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aesearch.encoders.closed.fusion import (
+    DESCRIPTIONS,
+    DescriptionGraph,
+    described,
+    descriptions,
+    join,
+    rebuilt,
+)
+from aesearch.encoders.closed.weights import check_weights, weights_of
+from aesearch.encoders.contrastive.former import BRANCH_SIZE, FUSIONS, FormerGraph
 from aesearch.encoders.contrastive.fusion import (
-    BRANCH_SIZE,
-    FUSIONS,
     DecoderGraph,
-    EncoderGraph,
-    fuse,
+    LearnedFeatures,
     solve_linear_part,
     view_side,
 )
@@ -26,6 +34,7 @@ from aesearch.encoders.contrastive.task import (
     DecoderTask,
 )
 from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone, unit
+from aesearch.encoders.layers.projection import principal
 from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Weight
 from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
 from aesearch.encoders.training.augment import augmenter, family_of
@@ -45,6 +54,8 @@ from aesearch.encoders.training.task import Epochs, Task
 from aesearch.encoders.training.trainer import History, train
 from aesearch.types import Array
 
+PARTS = ("learned", *DESCRIPTIONS)
+MIRRORED = ("photo", "object")  # families whose views are mirrored too
 FAMILIES = ("auto", "photo", "object", "glyph", "table")
 DECODER_SHARE = 0.12  # of the time
 FUSION_SHARE = 0.04  # encoding all and solving for the projections, between the two phases
@@ -64,8 +75,10 @@ class AgreementEncoder(TrainedEncoder):
 
     Three things are learned together: two views of a picture (or of neighbors, once those can be
     trusted) agree; the clean picture can be decoded; its contours can be told from any view. The
-    learned features are joined with two fixed descriptions, a thumbnail and a grid of contours,
-    and projected to `code_size` numbers. A decoder is then fitted to the final codes.
+    learned features are joined with those of `descriptions` (contours, thumbnail, colors, patches),
+    each weighted for the collection, and projected to `code_size` numbers. What is near by the
+    descriptions alone teaches the network from its first step. A decoder is then fitted to the
+    final codes.
 
     Parameters
     ----------
@@ -89,6 +102,10 @@ class AgreementEncoder(TrainedEncoder):
     noise_level : float, default=0.3
     neighbors : int, optional
         How many neighbors count as further views; by default one in 1,200 pictures, at most 100.
+    weights : mapping of str to float, optional
+        How much what is learned, contours, thumbnail, colors and patches count, such as
+        ``learned:1,contours:.5``; what is not named counts nothing. By default told from the
+        collection, as `descriptions` does.
     random_state : int, default=0
         Seed; without a time budget the result is the same on the same machine.
 
@@ -118,18 +135,52 @@ class AgreementEncoder(TrainedEncoder):
     temperature: Annotated[float, Above(0)] = 0.3
     reconstruction: Weight = 0.3
     neighbors: Annotated[int | None, AtLeast(0)] = None
+    weights: Annotated[Mapping[str, float] | None, AtLeast(0)] = None
+
+    def check_parameters(self) -> None:
+        """Check the parameters; see `Encoder.check_parameters`."""
+        super().check_parameters()
+        check_weights(self.weights, PARTS)
 
     def _fit(self, X: Array, y: object, session: Session) -> None:
+        started = time.perf_counter()
         source = source_of(X)
         sample = source.batch(spread_rows(source.count, FEW))
         self.family_ = self._family_of(sample) if self.augment == "auto" else self.augment
+        layers = descriptions(source, self._names(), self.random_state)
+        neighbors = self._neighbors_in(source.count)
+        fixed = self._fixed_codes(layers, source) if neighbors else None
+        session = session.after(time.perf_counter() - started)
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
         backbone = self._backbone(source, sample)
-        self.history_ = self._train_backbone(backbone, source, variance, session)
+        learned = LearnedFeatures(backbone, source.side, self.family_ in MIRRORED)
+        self.history_ = self._train_backbone(learned, fixed, source, variance, session)
         rows = spread_rows(source.count, LOOKED_AT)
-        self.encoder_, latents = self._fuse(backbone, source, rows, self.code_size)
+        backbone.eval()
+        parts = {"learned": learned, **layers}
+        graph, latents = join(parts, source, rows, self.code_size, self._weigh)
+        self.encoder_: DescriptionGraph | FormerGraph = graph
         self._finalize(latents)
         self.history_ += self._train_decoder(latents, rows, source, variance, session)
+
+    def _names(self) -> list[str]:
+        """Descriptions that may count; the cells of a table have no contours, nor colors."""
+        usual = ("thumbnail",) if self.image_shape_ is None else DESCRIPTIONS
+        return [name for name in usual if self.weights is None or self.weights.get(name)]
+
+    def _weigh(self, rows: Mapping[str, Tensor]) -> Mapping[str, float]:
+        if self.weights is None:
+            return weights_of(rows)
+        return {name: float(self.weights.get(name, 0)) for name in rows}
+
+    @torch.inference_mode()
+    def _fixed_codes(self, layers: Mapping[str, nn.Module], source: Source) -> Tensor:
+        """Codes of all samples by what needs no training, of length 1."""
+        graph, _ = join(
+            layers, source, spread_rows(source.count, LOOKED_AT), BRANCH_SIZE, weights_of
+        )
+        parts = [graph.latents(source.batch(part)) for part in blocks(np.arange(source.count))]
+        return unit(torch.cat(parts))
 
     def _family_of(self, sample: Tensor) -> str:
         """Tell the family of augmentations from a sample."""
@@ -146,18 +197,25 @@ class AgreementEncoder(TrainedEncoder):
         return backbone
 
     def _train_backbone(
-        self, backbone: ResidualBackbone, source: Source, variance: float, session: Session
+        self,
+        learned: LearnedFeatures,
+        fixed: Tensor | None,
+        source: Source,
+        variance: float,
+        session: Session,
     ) -> History:
         neighbors = self._neighbors_in(source.count)
-        find = partial(self._find_neighbors, backbone, source, neighbors)
+        find = None
+        if fixed is not None:
+            find = partial(self._find_neighbors, learned, fixed, source, neighbors)
         task = AgreementTask(
-            self._network(backbone, source, neighbors),
+            self._network(learned.backbone, source, neighbors),
             source,
             augmenter(self.family_, view_side(source.side)),
             temperature=self.temperature,
             weights={"reconstruction": self.reconstruction, "contours": 1.0},
             variance=variance,
-            find_neighbors=find if neighbors else None,
+            find_neighbors=find,
             noise=noise_of(self.noise, self.noise_level),
         )
         self._configure(task, source, self.epochs or EPOCHS.of(source.count))
@@ -180,22 +238,28 @@ class AgreementEncoder(TrainedEncoder):
         return network.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def _find_neighbors(self, backbone: ResidualBackbone, source: Source, wanted: int) -> Tensor:
-        """Neighbors of each sample by what has been learned so far, as `AgreementTask` wants."""
-        with autocast(torch.device("cpu")):
-            fitted_on = spread_rows(source.count, LEARNED_FROM)
-            graph, codes = self._fuse(backbone, source, fitted_on, BRANCH_SIZE)
-            if len(fitted_on) < source.count:
-                parts = blocks(np.arange(source.count))
-                codes = torch.cat([graph.latents(source.batch(part)) for part in parts])
-        return trusted_neighbors(unit(codes.float()), wanted, source.count)
+    def _find_neighbors(
+        self,
+        learned: LearnedFeatures,
+        fixed: Tensor,
+        source: Source,
+        wanted: int,
+        trained: bool,
+    ) -> Tensor:
+        """Neighbors of each sample, as `AgreementTask` wants: by what needs no training, at first.
 
-    def _fuse(
-        self, backbone: ResidualBackbone, source: Source, rows: Array, code_size: int
-    ) -> tuple[EncoderGraph, Tensor]:
-        """Fit the projections on the samples `rows`; return the graph and their latents."""
-        columns = self.n_features_in_ if self.image_shape_ is None else None
-        return fuse(backbone, source, self.family_, rows, code_size, columns)
+        Once something has been learned, they are near by both.
+        """
+        if not trained:
+            return trusted_neighbors(fixed, wanted, source.count)
+        learned.eval()
+        with autocast(torch.device("cpu")):
+            few = described(learned, source, spread_rows(source.count, LEARNED_FROM))
+            mean, matrix = principal(few, BRANCH_SIZE, 0.5)
+            rows = blocks(np.arange(source.count))
+            parts = [(learned(source.batch(part)).float() - mean) @ matrix for part in rows]
+        codes = unit(torch.cat([fixed, unit(torch.cat(parts).float())], dim=1))
+        return trusted_neighbors(codes, wanted, source.count)
 
     def _train_decoder(
         self, latents: Tensor, rows: Array, source: Source, variance: float, session: Session
@@ -241,22 +305,33 @@ class AgreementEncoder(TrainedEncoder):
     def _modules(self) -> dict[str, nn.Module]:
         return {"encoder": self.encoder_, "decoder": self.decoder_}
 
+    def weights_of_parts(self) -> dict[str, float]:
+        """Return how much each description counts, and what was learned."""
+        found: dict[str, float] = self.encoder_.layout().get("weights", {})
+        return found
+
     def _layout(self) -> dict[str, Any]:
         return {
             **super()._layout(),
+            **self.encoder_.layout(),
             "family": self.family_,
-            "sizes": [b.matrix.shape[1] for b in [*self.encoder_.branches, self.encoder_.output]],
             "reconstruction_error": self.reconstruction_error_,
         }
 
     def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
         self.family_ = layout["family"]
         self.reconstruction_error_ = layout["reconstruction_error"]
-        sizes: list[int] = layout["sizes"]
-        self.code_size_ = sizes[-1]
+        self.code_size_ = layout["sizes"][-1]
         channels, side, columns = self._form()
-        backbone, fusion = ResidualBackbone(channels, side, self.width), FUSIONS[self.family_]
-        self.encoder_ = EncoderGraph(backbone, channels, side, fusion, sizes, columns).eval()
+        backbone = ResidualBackbone(channels, side, self.width)
+        if "weights" in layout:
+            learned = LearnedFeatures(backbone, side, self.family_ in MIRRORED)
+            self.encoder_ = rebuilt(layout, self._form(), {"learned": learned})
+        else:
+            fusion = FUSIONS[self.family_]
+            self.encoder_ = FormerGraph(
+                backbone, channels, side, fusion, layout["sizes"], columns
+            ).eval()
         self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
         for module in self._modules().values():
             module.to(memory_format=torch.channels_last)  # as in training: the same last digits

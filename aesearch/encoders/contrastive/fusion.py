@@ -1,35 +1,22 @@
-"""How learned features and fixed descriptions of a picture become one code, and the way back."""
+"""What is learned of a picture beside its descriptions, and the way back from a code."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from aesearch.encoders.layers.blocks import (
-    ContourGrid,
     Decoder,
     Resample,
     ResidualBackbone,
     Thumbnail,
     averaging,
-    unit,
 )
-from aesearch.encoders.layers.projection import Projection, principal
-from aesearch.encoders.training.data import (
-    Source,
-    TableSource,
-    blocks,
-    fold,
-    from_pixels,
-    to_pixels,
-)
+from aesearch.encoders.training.data import Source, blocks, from_pixels
 from aesearch.types import Array
 
-BRANCH_SIZE = 64
-LEARNED_SIZE = 128
 LARGEST_WHOLE = 48  # pixels
+PLACES = 2  # a side, kept apart in the last maps
 
 
 def view_side(side: int) -> int:
@@ -45,149 +32,30 @@ def view_side(side: int) -> int:
     return side if side <= LARGEST_WHOLE else side * 3 // 4
 
 
-@dataclass(frozen=True)
-class Fusion:
-    """How the branches of a family become one code.
-
-    Parameters
-    ----------
-    thumbnail, contours : float
-        Length of the fixed branches where the learned one has length 1; 0 leaves a branch out.
-    mirror : bool
-        Whether learned features are averaged with those of the mirror image.
-    branch_power, output_power : float
-        Components are divided by their standard deviation to this power, in each branch and at
-        the end: 0 is plain PCA, 1 is whitened.
-    cells : int
-        Side of the grid of contours.
-    contour_size : int
-        Components kept of the contours.
-    root : bool
-        Whether contours are compared by their square roots, so that faint ones count too.
-
-    References
-    ----------
-    R. Arandjelovic and A. Zisserman, Three things everyone should know to improve object
-    retrieval, CVPR 2012 (square roots of histograms of gradients).
-    """
-
-    thumbnail: float
-    contours: float
-    mirror: bool
-    branch_power: float
-    output_power: float
-    cells: int = 4
-    contour_size: int = BRANCH_SIZE
-    root: bool = False
-
-    def lengths(self) -> list[float]:
-        """Return the length of each branch that is there, the learned one first."""
-        return [1.0, *(length for length in (self.thumbnail, self.contours) if length)]
-
-    def sizes(self, code_size: int) -> list[int]:
-        """Return how many components to keep of each branch that is there."""
-        fixed = ((self.thumbnail, BRANCH_SIZE), (self.contours, self.contour_size))
-        return [max(LEARNED_SIZE, code_size), *(size for length, size in fixed if length)]
-
-
-FUSIONS = {
-    # Measured on photos: contours carry more than colors of the thumbnail.
-    "photo": Fusion(0.5, 1.0, True, 0.5, 0.25),
-    # What stands alone in the middle is told by its outline and its seams.
-    "object": Fusion(0.7, 1.4, True, 0.75, 0.25, cells=9, contour_size=192, root=True),
-    # Whitening raises noise where a few directions hold the classes (digits: mAP .44 -> .33).
-    "glyph": Fusion(0.0, 0.0, False, 0.0, 0.0),
-    "table": Fusion(1.0, 0.0, False, 0.5, 0.25),
-}
-
-
-class EncoderGraph(nn.Module):
-    """From pictures (or rows of a table) as they are stored to ``(code, latent)``.
+class LearnedFeatures(nn.Module):
+    """What a backbone sees of a picture, averaged in a grid of places.
 
     Parameters
     ----------
     backbone : ResidualBackbone
-    channels, side : int
+    side : int
         Of the pictures.
-    fusion : Fusion
-    sizes : list of int
-        Columns kept of each branch; code_size last.
-    columns : int or None
-        Columns of a table, or None for pictures.
+    mirror : bool
+        Whether features are averaged with those of the mirror image.
     """
 
-    low: Tensor
-    width: Tensor
-
-    def __init__(
-        self,
-        backbone: ResidualBackbone,
-        channels: int,
-        side: int,
-        fusion: Fusion,
-        sizes: list[int],
-        columns: int | None,
-    ) -> None:
+    def __init__(self, backbone: ResidualBackbone, side: int, mirror: bool) -> None:
         super().__init__()
-        self.backbone, self.fusion, self.columns = backbone, fusion, columns
-        self.pyramid = Resample(averaging(backbone.side_of_maps(side), 2))
-        inputs = [4 * backbone.outputs]
-        self.thumbnail = Thumbnail(side) if fusion.thumbnail else None
-        self.contours = ContourGrid(side, fusion.cells) if fusion.contours else None
-        if self.thumbnail is not None:
-            inputs.append(channels * min(side, Thumbnail.largest) ** 2)
-        if self.contours is not None:
-            inputs.append(self.contours.size)
-        self.branches = nn.ModuleList(
-            Projection(i, o) for i, o in zip(inputs, sizes[:-1], strict=True)
-        )
-        self.output = Projection(sum(sizes[:-1]), sizes[-1])
-        if columns is not None:
-            self.register_buffer("low", torch.zeros(columns))
-            self.register_buffer("width", torch.ones(columns))
+        self.backbone, self.mirror = backbone, mirror
+        self.pyramid = Resample(averaging(backbone.side_of_maps(side), PLACES))
+        self.size = PLACES * PLACES * backbone.outputs
 
-    def pixels(self, x: Tensor) -> Tensor:
-        """Return floats in 0..1, channels first."""
-        if self.columns is not None:
-            return fold(x.float(), self.low, self.width)
-        return to_pixels(x)
-
-    def features(self, x: Tensor) -> list[Tensor]:
-        """Return the rows of each branch, of pixels in 0..1, before any projection."""
-        found = [self._learned(x)]
-        if self.thumbnail is not None:
-            found.append(self.thumbnail(x))
-        if self.contours is not None:
-            contours = self.contours(x)
-            found.append(contours.sqrt() if self.fusion.root else contours)
-        return found
-
-    def _learned(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, size) of pictures with pixels in 0..1, (n, channels, side, side)."""
         rows: Tensor = self.pyramid(self.backbone(x)).flatten(1)
-        if self.fusion.mirror:
+        if self.mirror:
             rows = 0.5 * (rows + self.pyramid(self.backbone(x.flip(3))).flatten(1))
         return rows
-
-    def joined(self, features: list[Tensor]) -> Tensor:
-        """Return the branches projected, each at its length, side by side."""
-        lengths = self.fusion.lengths()
-        return torch.cat(
-            [
-                length * unit(branch(rows))
-                for length, branch, rows in zip(lengths, self.branches, features, strict=True)
-            ],
-            dim=1,
-        )
-
-    def latents(self, x: Tensor) -> Tensor:
-        """Latent codes of pixels in 0..1."""
-        found: Tensor = self.output(self.joined(self.features(x)))
-        return found
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (code, latent), both (n, code_size): code is the latent at length 1."""
-        latent = self.latents(self.pixels(x))
-        return unit(latent), latent
 
 
 class DecoderGraph(nn.Module):
@@ -212,67 +80,6 @@ class DecoderGraph(nn.Module):
         else:
             pixels = from_pixels(pixels)
         return pixels
-
-
-@torch.inference_mode()
-def fuse(
-    backbone: ResidualBackbone,
-    source: Source,
-    family: str,
-    rows: Array,
-    code_size: int,
-    columns: int | None,
-) -> tuple[EncoderGraph, Tensor]:
-    """Fit all projections on the samples `rows` of `source`.
-
-    Parameters
-    ----------
-    backbone : ResidualBackbone
-        Put into evaluation mode.
-    source : Source
-    family : str
-        A key of `FUSIONS`.
-    rows : ndarray of int
-    code_size : int
-        At most so many numbers.
-    columns : int or None
-        Columns of a table, or None for pictures.
-
-    Returns
-    -------
-    graph : EncoderGraph
-    latents : Tensor of shape (len(rows), code size)
-    """
-    fusion = FUSIONS[family]
-    lengths = fusion.lengths()
-    backbone.eval()
-
-    def graph_of(sizes: list[int]) -> EncoderGraph:
-        return EncoderGraph(backbone, source.channels, source.side, fusion, sizes, columns)
-
-    probe = graph_of([1] * (len(lengths) + 1))
-    parts = [probe.features(source.batch(part)) for part in blocks(rows)]
-    features = [torch.cat(column).float() for column in zip(*parts, strict=True)]
-    fitted = [
-        principal(f, size, fusion.branch_power)
-        for f, size in zip(features, fusion.sizes(code_size), strict=True)
-    ]
-    joined = torch.cat(
-        [
-            length * unit((f - mean) @ matrix)
-            for length, f, (mean, matrix) in zip(lengths, features, fitted, strict=True)
-        ],
-        dim=1,
-    )
-    output = principal(joined, code_size, fusion.output_power)
-    graph = graph_of([matrix.shape[1] for _, matrix in [*fitted, output]])
-    projections = [*graph.branches, graph.output]
-    for projection, (mean, matrix) in zip(projections, [*fitted, output], strict=True):
-        projection.load_state_dict({"mean": mean, "matrix": matrix})
-    if isinstance(source, TableSource):
-        graph.low.copy_(source.low)
-        graph.width.copy_(source.width)
-    return graph.eval(), (joined - output[0]) @ output[1]
 
 
 def solve_linear_part(decoder: Decoder, latents: Tensor, rows: Array, source: Source) -> None:

@@ -17,7 +17,7 @@ from aesearch.encoders.training.task import Task
 from aesearch.types import Array
 
 DECODED = 64  # pictures of a batch that are also reconstructed
-NEIGHBORS_FROM = 0.35  # share of training after which neighbors are trusted
+LEARNED_FROM = 0.35  # share of training after which what was learned tells neighbors too
 REFRESHES = 3
 NEIGHBOR_SHARE = 0.8  # of the pairs, where a picture has a trusted neighbor
 
@@ -84,7 +84,8 @@ class AgreementTask(Task):
     variance : float
         Mean squared distance of a pixel from the mean picture.
     find_neighbors : callable or None
-        Gives the current neighbors, (samples, k), -1 where there is none to trust.
+        Gives the current neighbors, (samples, k), -1 where there is none to trust; it is told
+        whether what has been learned can be trusted.
     noise : callable
         Added to views; the target of reconstruction stays clean.
 
@@ -106,7 +107,7 @@ class AgreementTask(Task):
         temperature: float,
         weights: dict[str, float],
         variance: float,
-        find_neighbors: Callable[[], Tensor] | None,
+        find_neighbors: Callable[[bool], Tensor] | None,
         noise: Noise,
     ) -> None:
         self.noise = noise
@@ -118,16 +119,19 @@ class AgreementTask(Task):
         self.find_neighbors = find_neighbors
 
     def on_progress(self, progress: float) -> bool:
-        """Look for neighbors again at even distances of the second part of training."""
-        if self.find_neighbors is None or progress < NEIGHBORS_FROM:
+        """Look for neighbors at first, and at even distances of the second part of training."""
+        if self.find_neighbors is None:
             return False
-        due = int((progress - NEIGHBORS_FROM) / (1 - NEIGHBORS_FROM) * REFRESHES) + 1
+        trained = progress >= LEARNED_FROM
+        due = 1
+        if trained:
+            due += int((progress - LEARNED_FROM) / (1 - LEARNED_FROM) * REFRESHES) + 1
         if due <= int(self.network.refreshes):
             return False
         self.network.refreshes.fill_(due)
         # Neighbors are looked for where the pictures are: on the processor.
         self.network.cpu()
-        self.network.pairs.copy_(self.find_neighbors())
+        self.network.pairs.copy_(self.find_neighbors(trained))
         self.network.to(self.device).train()
         return True
 

@@ -51,6 +51,11 @@ class Session:
     stop: Callable[[], bool] | None = None
     tally: Tally = field(default_factory=Tally)
 
+    def after(self, seconds: float) -> Session:
+        """Return what is left of this one after `seconds` of preparation."""
+        left = None if self.budget_s is None else max(0.0, self.budget_s - seconds)
+        return replace(self, budget_s=left)
+
     def phase(self, begin: float, end: float) -> Session:
         """Make the session of one phase, which fills `begin` to `end`, 0..1, of this one."""
         whole = self.progress
