@@ -55,6 +55,9 @@ from aesearch.encoders.training.trainer import History, train
 from aesearch.types import Array
 
 PARTS = ("learned", *DESCRIPTIONS)
+# Strokes: what bends and shifts is learned, and every description would bring it back. Measured on
+# 3,200 digits, 10 dimensions, mAP: learned alone .87, joined with the descriptions .69.
+DRAWN = "glyph"
 MIRRORED = ("photo", "object")  # families whose views are mirrored too
 FAMILIES = ("auto", "photo", "object", "glyph", "table")
 DECODER_SHARE = 0.12  # of the time
@@ -158,7 +161,9 @@ class AgreementEncoder(TrainedEncoder):
         rows = spread_rows(source.count, LOOKED_AT)
         backbone.eval()
         parts = {"learned": learned, **layers}
-        graph, latents = join(parts, source, rows, self.code_size, self._weigh)
+        # Whitening raises noise where a few directions hold the classes, as of digits.
+        drawn = self.family_ == DRAWN
+        graph, latents = join(parts, source, rows, self.code_size, self._weigh, whiten=not drawn)
         self.encoder_: DescriptionGraph | FormerGraph = graph
         self._finalize(latents)
         self.history_ += self._train_decoder(latents, rows, source, variance, session)
@@ -169,6 +174,8 @@ class AgreementEncoder(TrainedEncoder):
         return [name for name in usual if self.weights is None or self.weights.get(name)]
 
     def _weigh(self, rows: Mapping[str, Tensor]) -> Mapping[str, float]:
+        if self.weights is None and self.family_ == DRAWN:
+            return {name: float(name == "learned") for name in rows}
         if self.weights is None:
             return weights_of(rows)
         return {name: float(self.weights.get(name, 0)) for name in rows}
