@@ -340,7 +340,7 @@ class AgreementEncoder(TrainedEncoder):
                 backbone, channels, side, fusion, layout["sizes"], columns
             ).eval()
         self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
-        for module in self._modules().values():
+        for module in (backbone, self.decoder_):
             module.to(memory_format=torch.channels_last)  # as in training: the same last digits
 
     def _form(self) -> tuple[int, int, int | None]:
