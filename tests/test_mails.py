@@ -95,14 +95,15 @@ def test_lines_that_flow_are_put_together() -> None:
     assert "One line." in text_of(mail, "a.eml")
 
 
-def test_quotes_and_signatures_are_left_out() -> None:
+def test_quotes_and_signatures_are_no_part_of_the_text() -> None:
     mail = (
         HEAD + "\nBob wrote:\n> the quoted words\n> more\nMy own words are here.\n-- \nAnn, Inc.\n"
     )
-    text = text_of(mail, "a.eml")
-    assert "My own words are here." in text
-    assert "quoted" not in text
-    assert "Inc." not in text
+    read = extract(mail.encode(), "a.eml")
+    assert "My own words are here." in read.text
+    assert "quoted" not in read.text
+    assert "Inc." not in read.text
+    assert read.quoted == "the quoted words\nmore\nAnn, Inc."  # found by words alone
     assert "alone" in text_of(HEAD + "\n> what is quoted alone\n", "a.eml")
     assert "Ann, Inc." in text_of(HEAD + "\n-- \nAnn, Inc.\n", "a.eml")
     # Two hyphens far from the end are no signature.

@@ -45,6 +45,6 @@ class DocumentArrival(Arrival):
         if self.passages is not None:
             self.passages.write(store, dict(enumerate(ids.tolist())))
             store.keep_texts(
-                KeptText(id, document.title, document.text, label)
+                KeptText(id, document.title, document.text, label, document.quoted)
                 for id, document, label in zip(ids.tolist(), self.samples, labels, strict=True)
             )

@@ -117,7 +117,7 @@ class Conditions:
             return self._titled(part, phrase, among)
         candidates, certain = self._candidates(part, phrase, among)
         rest = np.setdiff1d(candidates, certain, assume_unique=True)
-        read = self._read(rest, lambda own: phrase.stands_in(own.text))
+        read = self._read(rest, lambda own: phrase.stands_in(own.whole))
         return either(certain, read)
 
     def quotes(self, text: str) -> bool:
@@ -128,7 +128,7 @@ class Conditions:
         wanted = r"\s+".join(map(re.escape, fold(text).split()))
         stands = re.compile(rf"(?<!\w){wanted}(?!\w)").search
         ids = self._with_words(text.split(), self.words.ids)[:AT_ONCE]
-        return len(self._read(ids, lambda own: stands(fold(own.text)) is not None)) > 0
+        return len(self._read(ids, lambda own: stands(fold(own.whole)) is not None)) > 0
 
     # -- by the lexical index --------------------------------------------------------------------
 

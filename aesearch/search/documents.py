@@ -373,6 +373,10 @@ class DocumentRanker(Ranker):
                 elsewhere = _matches(phrases, asked, analyzer, own.text)
                 if not _misses(elsewhere, phrases, asked):
                     text, matches = own.text, elsewhere
+            if own.quoted and (not matches or (phrases and _misses(matches, phrases, asked))):
+                elsewhere = _matches(phrases, asked, analyzer, own.quoted)
+                if elsewhere and not (matches and _misses(elsewhere, phrases, asked)):
+                    text, matches = own.quoted, elsewhere
             shown = snippet(text, matches)
             hits.append(Hit(score, keys[id], paths[id], _title(own), shown, passage))
         return hits
@@ -401,8 +405,9 @@ class DocumentRanker(Ranker):
         features = _features(snapshot)
         other = self.query_of(snapshot, key)
         rows = self.rows(snapshot, query), self.rows(snapshot, other)
-        unlearned = shared_unlearned(features, self._analyzer(snapshot), query, other)
-        unlearned += begun_words(query, other, self._analyzer(snapshot).language)
+        whole = Query(None, b"", text=self.text_of(key).whole)
+        unlearned = shared_unlearned(features, self._analyzer(snapshot), query, whole)
+        unlearned += begun_words(query, whole, self._analyzer(snapshot).language)
         why = explain(features, snapshot.encoder, *rows, top, unlearned)
         if not query.typed or _words_check(snapshot).expansion.is_plain:
             return why

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from aesearch.errors import DamagedError, StorageError, repair_command
-from aesearch.modalities.texts.analysis import Analyzer
+from aesearch.modalities.texts.analysis import Analyzer, chunks_of, word_in
 from aesearch.search.bm25 import Words
 from aesearch.search.counting import counts_of
 from aesearch.search.expansion import PLAIN, Expansion, neighbors_of
@@ -68,7 +68,7 @@ def words_of(
     except DamagedError:
         pass
     remove(folder)
-    counts = counts_of(((text.id, text.text) for text in texts), language)
+    counts = counts_of(((text.id, searched_text(text)) for text in texts), language)
     neighbors = None
     if codes_of is not None and not expansion.is_plain:
         codes = codes_of(counts.ids.tolist())
@@ -88,6 +88,15 @@ def words_of(
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
     return made
+
+
+def searched_text(kept: KeptText) -> str:
+    """What a document is found by: its text, and each word once that it only quotes."""
+    if not kept.quoted:
+        return kept.text
+    held = set(map(word_in, chunks_of(kept.text)))
+    quoted = {word_in(chunk) or chunk: chunk for chunk in chunks_of(kept.quoted)}
+    return " ".join([kept.text, *(chunk for word, chunk in quoted.items() if word not in held)])
 
 
 def remove(folder: Path) -> None:

@@ -38,6 +38,8 @@ from aesearch.storage.schema import (
     NewItem,
     Revision,
     Skipped,
+    packed_text,
+    parted_text,
 )
 from aesearch.types import Floats, Ids
 from aesearch.wording import counted
@@ -514,7 +516,8 @@ class Store:
 
     def _text(self, id: int, title: str, label: str, body: bytes) -> KeptText:
         try:
-            return KeptText(id, title, zlib.decompress(body).decode(), label)
+            text, quoted = parted_text(zlib.decompress(body).decode())
+            return KeptText(id, title, text, label, quoted)
         except (zlib.error, ValueError, TypeError) as error:
             raise DamagedError(
                 f"a text in {self.path} cannot be read ({error}); "
@@ -681,5 +684,5 @@ class Store:
 
 
 def _row(text: KeptText) -> tuple[int, str, str, bytes]:
-    body = zlib.compress(text.text.encode(errors="replace"), 1)
+    body = zlib.compress(packed_text(text).encode(errors="replace"), 1)
     return text.id, text.title, text.label, body

@@ -9,6 +9,7 @@ from typing import Any
 REMOVED = "removed by hand"
 REPLACED = "what was added by hand has its key"
 DECIDED = (REMOVED, REPLACED)
+QUOTED = "\n\x1e\n"  # between a text and what it quotes
 
 # Beside `skipped`, because older versions write into that without naming its columns.
 CAUSES = """
@@ -113,6 +114,25 @@ class KeptText:
     title: str
     text: str
     label: str
+    quoted: str = ""  # by a mail, and its signature
+
+    @property
+    def whole(self) -> str:
+        """The text, and last what it quotes."""
+        return f"{self.text}\n\n{self.quoted}" if self.quoted else self.text
+
+
+def packed_text(text: KeptText) -> str:
+    """A text and what it quotes as one, which earlier versions read as a text."""
+    if not text.quoted and QUOTED not in text.text:
+        return text.text
+    return text.text + QUOTED + text.quoted.replace(QUOTED, "\n")
+
+
+def parted_text(packed: str) -> tuple[str, str]:
+    """A text and what it quotes, of what `packed_text` made; of earlier versions nothing."""
+    text, mark, quoted = packed.rpartition(QUOTED)
+    return (text, quoted) if mark else (packed, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class TextDataset(Dataset):
         training = sum(not is_held_out(item.key, count) for item in items)
         training = min(training, max(1, len(items) - 1))
         labels = [kept.label for _, kept in rows]
-        documents = [Document(kept.text, kept.title) for _, kept in rows]
+        documents = [Document(kept.text, kept.title, quoted=kept.quoted) for _, kept in rows]
         features, counts = _counted(documents, training, folder.settings, features)
         return cls(items, [], training, labels, features, documents, counts)
 
@@ -127,7 +127,7 @@ class TextDataset(Dataset):
     def keep(self, store: Store, ids: Ids) -> None:
         """Keep the plain text: for snippets, and to learn from without the files."""
         store.keep_texts(
-            KeptText(int(id), document.title, document.text, label)
+            KeptText(int(id), document.title, document.text, label, document.quoted)
             for id, document, label in zip(ids, self.documents, self.labels, strict=True)
         )
 

@@ -6,7 +6,7 @@ import io
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aesearch.errors import ContentError, MissingExtraError, NotADocumentError, UnreachableError
 from aesearch.modalities.images import SUFFIXES as PICTURES
@@ -67,11 +67,24 @@ class Document:
         In one line; empty where there is none.
     note : str
         What is worth saying of how it was read, such as that its encoding was guessed.
+    quoted : str
+        What a mail quotes, and its signature: found by words, but no part of the text, so of no
+        code and no copy.
     """
 
     text: str
     title: str = ""
     note: str = field(default="", compare=False)
+    quoted: str = ""
+
+
+class Written(NamedTuple):
+    """What stands in a file; `guessed` is the encoding, where it was."""
+
+    text: str
+    title: str = ""
+    guessed: str = ""
+    quoted: str = ""
 
 
 def suffix_of(name: str) -> str:
@@ -129,7 +142,7 @@ def extract(content: bytes, name: str, encoding: str = "") -> Document:
     if suffix in DRAWINGS:
         raise NotADocumentError(f"'{suffix}' is no kind of document")
     try:
-        text, title, guessed = _text_of(
+        text, title, guessed, quoted = _text_of(
             content, suffix if claimed else "", encoding, plain=bool(suffix)
         )
         if not claimed and guessed.startswith(WIDE) and len(text) < FEWEST_WIDE:
@@ -145,11 +158,11 @@ def extract(content: bytes, name: str, encoding: str = "") -> Document:
     if not text:
         raise ContentError(EMPTY)
     note = GUESSED.format(guessed) if guessed else ""
-    return Document(text, " ".join(title.split()) if title else "", note)
+    return Document(text, " ".join(title.split()) if title else "", note, quoted)
 
 
-def _text_of(content: bytes, suffix: str, encoding: str, *, plain: bool) -> tuple[str, str, str]:
-    """Text, title, and the encoding that was guessed.
+def _text_of(content: bytes, suffix: str, encoding: str, *, plain: bool) -> Written:
+    """What is written in it.
 
     `plain` says that what has no known suffix has another, so is no mail.
     """
@@ -159,12 +172,12 @@ def _text_of(content: bytes, suffix: str, encoding: str, *, plain: bool) -> tupl
 
         found = office_text(content, named=office)
         if found is not None:
-            return *found, ""
+            return Written(*found)
     if office:
         suffix = ""  # pages and plain text are called .doc and .xls, too
     if suffix in PDF or (not suffix and content.startswith(b"%PDF-")):
         _require_size(content)
-        return *_pdf_text(content), ""
+        return Written(*_pdf_text(content))
     refuse_binary(content[:HEAD], encoding)  # whatever the size of what is no text at all
     _require_size(content)
     return _written(content, suffix, encoding, plain=plain)
@@ -177,38 +190,39 @@ def _require_size(content: bytes) -> None:
         )
 
 
-def _written(content: bytes, suffix: str, encoding: str, *, plain: bool) -> tuple[str, str, str]:
-    """Return text and title of what is made of letters, and its encoding if that was guessed."""
+def _written(content: bytes, suffix: str, encoding: str, *, plain: bool) -> Written:
+    """Return what is made of letters."""
     if not content or content.isspace():
         raise ContentError(EMPTY)
     refuse_binary(content, encoding)
     if suffix in PLAIN:
         text, guessed = read_text(content, chosen=encoding)
-        return text, "", guessed
+        return Written(text, "", guessed)
     if suffix in TEX:
         text, guessed = read_text(content, chosen=encoding)
-        return text, _tex_title(text), guessed
+        return Written(text, _tex_title(text), guessed)
     # Neither the package nor a search for mails and pages is loaded before there is one.
     if suffix in HTML or (not suffix and PAGE.match(content, len(mark_of(content)[0]))):
         from aesearch.modalities.texts.markup import declared_charset, page_text
 
         text, guessed = read_text(content, declared_charset(content) or encoding)
-        return *page_text(text), guessed
+        return Written(*page_text(text), guessed)
     if plain and not suffix:
         text, guessed = read_text(content, chosen=encoding)
-        return text, "", guessed
+        return Written(text, "", guessed)
     if suffix in MAIL or not suffix:
         from aesearch.modalities.texts.mail import begins_with_header, looks_like_mail, mail_text
 
         lines = _newlines(content)
         if begins_with_header(lines) if suffix else looks_like_mail(lines):
-            return *mail_text(lines), ""
+            text, title, quoted = mail_text(lines)
+            return Written(text, title, quoted=quoted)
         text, guessed = read_text(content, chosen=encoding)
-        return text, "", guessed
+        return Written(text, "", guessed)
     from aesearch.modalities.texts.markup import markdown_title, rst_title
 
     text, guessed = read_text(content, chosen=encoding)
-    return text, markdown_title(text) if suffix in MARKDOWN else rst_title(text), guessed
+    return Written(text, markdown_title(text) if suffix in MARKDOWN else rst_title(text), guessed)
 
 
 def _tex_title(text: str) -> str:

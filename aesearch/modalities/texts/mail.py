@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError
 from aesearch.modalities.texts.charset import decode, tidy
-from aesearch.modalities.texts.message import own_words, unwrapped
+from aesearch.modalities.texts.message import parted, unwrapped
 
 if TYPE_CHECKING:  # the package takes 25 ms to load, and most messages do without it
     from email.message import EmailMessage
@@ -77,8 +77,8 @@ def head_of(content: bytes) -> tuple[int, list[bytes]]:
     return place, [b"".join(lines) for lines in fields]
 
 
-def mail_text(content: bytes) -> tuple[str, str]:
-    """Return the text of an e-mail, its subject first and its sender last, and its subject.
+def mail_text(content: bytes) -> tuple[str, str, str]:
+    """Return the text of an e-mail (subject first, sender last), its subject, and what it quotes.
 
     Parameters
     ----------
@@ -87,8 +87,9 @@ def mail_text(content: bytes) -> tuple[str, str]:
     """
     subject, sender, body = simple_mail(content) or full_mail(content)
     subject, sender = " ".join(subject.split()), " ".join(sender.split())
-    parts = [subject, own_words(body).strip(), f"From: {sender}" if sender else ""]
-    return "\n\n".join(filter(None, parts)), subject
+    own, quoted = parted(body)
+    parts = [subject, own.strip(), f"From: {sender}" if sender else ""]
+    return "\n\n".join(filter(None, parts)), subject, quoted
 
 
 def _told(fields: list[bytes]) -> dict[str, bytes]:

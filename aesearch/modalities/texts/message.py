@@ -7,21 +7,26 @@ from itertools import takewhile
 SIGNATURE = frozenset({"-- ", "--"})
 LONGEST_SIGNATURE = 15  # lines
 QUOTE = (">", "|>", ": >")
+QUOTING = " \t>|:"
 FEWEST_OWN = 3  # words; a message of fewer says something by what it quotes alone
 
 
-def own_words(text: str) -> str:
-    """Return a message without signature and without the lines that it quotes.
+def parted(text: str) -> tuple[str, str]:
+    """Return what the writer of a message wrote, and apart what is quoted and the signature.
 
-    Both are found again in many messages, and would make them alike. Where hardly a word is left,
-    what is quoted stays.
+    The latter are found again in many messages, and would make them alike. Where hardly a word is
+    left, what is quoted stays.
     """
     if ">" not in text and "--" not in text:
-        return text
-    lines = _without_signature(text.split("\n"))
+        return text, ""
+    every = text.split("\n")
+    lines = _without_signature(every)
     own = [line for line in lines if not line.lstrip().startswith(QUOTE)]
-    words = sum(len(line.split()) for line in own)
-    return "\n".join(own if words >= FEWEST_OWN else lines)
+    quoted = [line for line in lines if line.lstrip().startswith(QUOTE)]
+    if sum(len(line.split()) for line in own) < FEWEST_OWN:
+        own, quoted = lines, []
+    others = [line.lstrip(QUOTING).rstrip() for line in quoted] + every[len(lines) + 1 :]
+    return "\n".join(own), "\n".join(others).strip()
 
 
 def _without_signature(lines: list[str]) -> list[str]:
