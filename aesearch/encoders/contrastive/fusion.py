@@ -47,14 +47,14 @@ class LearnedFeatures(nn.Module):
     def __init__(self, backbone: ResidualBackbone, side: int, mirror: bool) -> None:
         super().__init__()
         self.backbone, self.mirror = backbone, mirror
-        self.pyramid = Resample(averaging(backbone.side_of_maps(side), PLACES))
+        self.pool = Resample(averaging(backbone.side_of_maps(side), PLACES))
         self.size = PLACES * PLACES * backbone.outputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, size) of pictures with pixels in 0..1, (n, channels, side, side)."""
-        rows: Tensor = self.pyramid(self.backbone(x)).flatten(1)
+        rows: Tensor = self.pool(self.backbone(x)).flatten(1)
         if self.mirror:
-            rows = 0.5 * (rows + self.pyramid(self.backbone(x.flip(3))).flatten(1))
+            rows = 0.5 * (rows + self.pool(self.backbone(x.flip(3))).flatten(1))
         return rows
 
 
