@@ -14,6 +14,10 @@ from typing import Any
 # another in turns make a busy machine ten times slower. Before numpy and torch are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Where the indexes of the person who runs the tests lie is no part of them, theirs of module scope
+# and their subprocesses included.
+os.environ.pop("AESEARCH_HOME", None)
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings

@@ -484,3 +484,21 @@ def test_a_page_that_was_added_or_removed_stays_so(pictures: Path, tmp_path: Pat
             "scan.tif#5": False,
         }
         assert "scan.tif#4" in index.folder.added_contents()
+
+
+def test_what_was_removed_stays_so_under_a_new_name(letters: Path, tmp_path: Path) -> None:
+    """Renamed, it stays away and is restored by its new name; a copy beside it is another item."""
+    with aesearch.build(letters, tmp_path / "ix", budget=0) as index:
+        index.remove(["3.txt"])
+        (letters / "3.txt").rename(letters / "notes" / "three.txt")
+        assert [index.sync()[name] for name in CHANGES] == [0, 0, 0, 0]
+        assert at(index, REMOVED) == {"notes/three.txt"}
+        (letters / "notes" / "three.txt").rename(letters / "again.txt")
+        os.utime(letters / "again.txt", (1, 1))
+        index.sync(retry=True, reread=True)
+        assert at(index, REMOVED) == {"again.txt"}
+        shutil.copy(letters / "again.txt", letters / "copy.txt")
+        assert index.sync()["new"] == 1
+        index.restore(["again.txt"])
+        assert index.sync()["new"] == 1
+        assert {"again.txt", "copy.txt"} <= set(keys_of(index))

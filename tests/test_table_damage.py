@@ -18,6 +18,7 @@ from aesearch.search.index import Index
 from aesearch.sources import json_rows, lines, separated
 from aesearch.sources.record import Refused
 from aesearch.sources.rows import Row, read_table
+from aesearch.sources.separated import Form, separated_records
 
 COUNT = 300
 
@@ -327,3 +328,19 @@ def test_damage_in_a_parquet_file(tmp_path: Path) -> None:
     keys, refused = read(path, bytes(content))
     assert {f"d{n}" for n in (*range(100), *range(200, 400))} <= set(keys)
     assert [(row.place, row.hides) for row in refused] == [("row 101", True)]
+
+
+@pytest.mark.parametrize("cell", ['"boat 3,wind 3', 'boat 3,"wind 3'])
+def test_two_stray_quotation_marks_that_close_well_take_one_row(tmp_path: Path, cell: str) -> None:
+    rows = [f"r{n},boat {n},wind {n}" for n in range(12)]
+    rows[3], rows[7] = f"r3,{cell}", 'r7,boat 7,wind 7"'
+    path = tmp_path / "t.csv"
+    path.write_text("id,object,remark\n" + "\n".join(rows) + "\n")
+    header: list[str] = []
+    with path.open(newline="") as lines:
+        found = list(separated_records(iter(lines), header, Form()))
+    assert [one.line for one in found] == list(range(2, 14))
+    refused = [one for one in found if isinstance(one, Refused)]
+    assert [(one.line, one.reason) for one in refused] == [
+        (5, "opens a quotation that does not end in it")
+    ]

@@ -27,7 +27,7 @@ def remove(keys: tuple[str, ...], place: str | None, *, dry_run: bool, restore: 
 
     A KEY is that of an item, the path of its file as query prints it, or a glob in quotes:
     'holiday/*' is all that is below holiday. What was removed stays away under its key,
-    also where its file changes, until --restore; under another name a file is another item.
+    also where its file changes, until --restore; so does a file that was only renamed.
 
     Codes, texts and pictures of what was removed are overwritten in the files of the index;
     verify --compact leaves nothing of them in any file.

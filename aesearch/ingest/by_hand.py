@@ -7,6 +7,7 @@ added under a key, nor brings back what was removed, until that is restored.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.ingest.arrival import encode
+from aesearch.ingest.removals import cause_of_removal
 from aesearch.modalities.parts import may_hold_parts, parts_by_file
 from aesearch.sources.base import Known, as_key, as_line, digest_of, require_key, stamp_of
 from aesearch.sources.content import read_content
@@ -122,6 +124,8 @@ def remove(folder: IndexFolder, keys: list[str]) -> int:
                 f"there is no item '{missing[0]}' in {folder.name}; nothing was removed"
             )
         notes = _notes(folder, list(ids), REMOVED)
+        digests = {item.key: item.digest for item in folder.store.items() if item.key in ids}
+        notes = [replace(note, cause=cause_of_removal(digests[note.key])) for note in notes]
 
         def edit(store: Store) -> tuple[Ids, Ids]:
             store.remove(ids)

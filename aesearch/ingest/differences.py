@@ -9,6 +9,7 @@ from itertools import chain
 
 from aesearch.errors import ContentError, SourceError, UnreachableError
 from aesearch.ingest.causes import UNREACHABLE, may_be_gone
+from aesearch.ingest.removals import renamed_removals
 from aesearch.modalities import Modality
 from aesearch.sources.base import Entry, Known, Source, digest_of
 from aesearch.sources.changes import Changes, compare
@@ -85,7 +86,9 @@ def differences(
     entries = entries if first is None else chain([first], entries)
     decided = store.decided()
     replaced: list[Entry] = []
-    entries = _undecided(entries, decided, replaced)
+    listed: set[str] = set()
+    entries = _undecided(entries, decided, replaced, listed)
+    notes = [file for file in skipped if file.key in decided]
     skipped = [file for file in skipped if file.key not in decided]
     if options.append:
         added = {entry.key: entry for entry in entries}
@@ -102,6 +105,9 @@ def differences(
         unseen=source.unseen,
     )
     changes.replaced = replaced
+    if not options.append:
+        listed.update(source.unseen([note.key for note in notes if note.key not in listed]))
+        _keep_removed(changes, renamed_removals(notes, changes.new, listed, digest))
     parts.follow(changes, source.unseen)
     if not source.plain:
         _reread_other_formats(changes, folder.modality)
@@ -114,14 +120,29 @@ def differences(
 
 
 def _undecided(
-    entries: Iterator[Entry], decided: Mapping[str, bool], replaced: list[Entry]
+    entries: Iterator[Entry],
+    decided: Mapping[str, bool],
+    replaced: list[Entry],
+    listed: set[str],
 ) -> Iterator[Entry]:
-    """Pass on the files of which no person decided; `replaced` takes those not noted as such."""
+    """Pass on the files of which no person decided.
+
+    `replaced` takes those of the others that are not noted as such, `listed` the keys of the rest.
+    """
     for entry in entries:
         if entry.key not in decided:
             yield entry
         elif not decided[entry.key]:
             replaced.append(entry)
+        else:
+            listed.add(entry.key)
+
+
+def _keep_removed(changes: Changes, found: list[tuple[Skipped, Entry]]) -> None:
+    """Take files out of the new ones that have the content of what was removed by hand."""
+    changes.still_removed = [(note.key, entry) for note, entry in found]
+    away = {entry.key for _, entry in found}
+    changes.new = [entry for entry in changes.new if entry.key not in away]
 
 
 def _is_retried(file: Skipped, source: Source, options: SyncOptions) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -135,8 +136,20 @@ def _apply_unread(
     arrival.renew(store, source, moved)
     store.forget([entry.key for _, entry in changes.renamed])
     store.skip(unreadable)
+    _move_removals(store, changes)
     store.skip(Skipped(e.key, REPLACED, True, e.size, e.mtime_ns) for e in changes.replaced)
     return NO_IDS, np.array(gone, dtype=np.int64)
+
+
+def _move_removals(store: Store, changes: Changes) -> None:
+    """Let what was removed by hand stay so under the new names of its files."""
+    notes = {note.key: note for note in store.skipped()} if changes.still_removed else {}
+    moved = [(old, entry) for old, entry in changes.still_removed if old in notes]
+    store.forget([key for old, entry in moved for key in (old, entry.key)])
+    store.skip(
+        replace(notes[old], key=entry.key, size=entry.size, mtime_ns=entry.mtime_ns)
+        for old, entry in moved
+    )
 
 
 def _parts_gone(folder: IndexFolder, keys: Sequence[str]) -> list[str]:

@@ -32,6 +32,8 @@ class Changes:
         Skipped files that are gone.
     replaced : list of Entry
         Files whose keys what was added by hand has, and that are not noted as such yet.
+    still_removed : list of (str, Entry)
+        Keys removed by hand, and the new file that has the same content: it stays away.
     unreadable : list of (str, str)
         Folders and files that could not even be listed, each with its reason.
     failed : set of str
@@ -48,6 +50,7 @@ class Changes:
     unchanged: int = 0
     forgotten: list[str] = field(default_factory=list)
     replaced: list[Entry] = field(default_factory=list)
+    still_removed: list[tuple[str, Entry]] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
 
@@ -57,7 +60,8 @@ class Changes:
     @property
     def needs_no_reading(self) -> bool:
         """Whether anything is to be done besides reading new and changed files."""
-        return bool(self.touched or self.renamed or self.removed or self.forgotten or self.replaced)
+        noted = self.forgotten or self.replaced or self.still_removed
+        return bool(self.touched or self.renamed or self.removed or noted)
 
     def counts(self) -> dict[str, int]:
         """Number of files of each kind.

@@ -177,7 +177,7 @@ class _Reading:
             line = lines.number + 1
             try:
                 try:
-                    fields = next(reader, None)
+                    fields = self._require_single(next(reader, None))
                 except csv.Error as error:
                     yield from self._recovered(line, error)
                     reader = self._reader(lines)
@@ -199,6 +199,19 @@ class _Reading:
                 yield Refused(line, "repeats the heading")
                 continue
             yield self._record(line, fields)
+
+    def _require_single(self, fields: list[str] | None) -> list[str] | None:
+        """Raise csv.Error where a row holds others, between two stray quotation marks.
+
+        It lacks fields then; where it has all, the lines must have keys with numbers like others.
+        """
+        rest = self.lines.taken[1:]
+        if not (fields and self.header and rest):
+            return fields
+        numbered = 0 < len(self.shapes) <= SHAPES and all("9" in shape for shape in self.shapes)
+        if (numbered or len(fields) < len(self.header)) and self._like_rows(rest):
+            raise csv.Error("a quotation holds rows")
+        return fields
 
     def _reader(self, lines: Iterable[str], strict: bool = True) -> Iterator[list[str]]:
         return csv.reader(

@@ -1,0 +1,54 @@
+"""What was removed by hand stays removed where its file was renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from aesearch.sources.base import Entry
+from aesearch.storage.schema import REMOVED, Skipped
+
+CONTENT = "content "
+
+
+def cause_of_removal(digest: bytes) -> str:
+    """What a note of a removal keeps of the content: its digest, by which it is known again."""
+    return CONTENT + digest.hex() if digest else ""
+
+
+def renamed_removals(
+    notes: Iterable[Skipped],
+    new: Sequence[Entry],
+    listed: Collection[str],
+    digest: Callable[[str], bytes | None],
+) -> list[tuple[Skipped, Entry]]:
+    """Pair what was removed by hand with new files of its content.
+
+    Where its own file is still there, another one is a copy, of which nobody decided.
+
+    Parameters
+    ----------
+    notes : iterable of Skipped
+    new : sequence of Entry
+        Files that the index does not know.
+    listed : collection of str
+        Keys removed by hand that the source has, or may have where it could not look.
+    digest : callable
+        Of the file of a key; None where it cannot be read.
+
+    Returns
+    -------
+    list of (Skipped, Entry)
+        The note, and the file that has its content now.
+    """
+    gone = {
+        bytes.fromhex(note.cause.removeprefix(CONTENT)): note
+        for note in notes
+        if note.reason == REMOVED and note.cause.startswith(CONTENT) and note.key not in listed
+    }
+    sizes = {note.size for note in gone.values()}
+    found = []
+    for entry in new:
+        content = digest(entry.key) if entry.size in sizes else None
+        if content is not None and (note := gone.pop(content, None)):
+            found.append((note, entry))
+    return found
