@@ -218,7 +218,7 @@ def test_set_on_the_command_line(
 
     answer = run("--encoder", "raw", "--set", "resolution=8")
     assert answer.code == 0, answer
-    assert "encoder raw: raw has" in answer.out
+    assert "raw beside pca: " in answer.out
     assert ", trained" not in answer.out
     assert "raw (resolution=8) " in info()
     assert "192 dimensions from" in info()

@@ -80,7 +80,7 @@ def test_stored_forms(tmp_path: Path) -> None:
     assert check["form_bits"] == 16
     assert set(check["forms"]) == {"float", "int8", "bits"}
     for form, own in check["forms"].items():
-        assert_same(own, rows["this index's pca", form])
+        assert_same(own, rows[f"this index's {check['winner'].split()[0]}", form])
 
 
 def test_a_learned_encoder(tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def train(
         enter_baselines(selection, settings, folder.layout, plan.encoder)
         notes: dict[str, Any] = {"trained": {"items": dataset.training}}
         learned = learned_by(plan.encoder, dataset.kind)
-        closed = dataset.modality.closed_form if plan.encoder == "auto" else ""
+        # How neighbors agree, which weighs the descriptions, is chance among a few.
+        closes = plan.encoder == "auto" and len(dataset) >= FEWEST_TO_TRAIN
+        closed = dataset.modality.closed_form if closes else ""
         if closed:
             enter_closed_form(selection, settings, folder.layout, closed)
         progress("preparing", 1, 1)
