@@ -69,7 +69,7 @@ def test_samples_at_random() -> None:
     facts = json.loads(command("sample", "photos", "--seed", 4, "--json").out)
     assert facts == {
         "output": "samples.png",
-        "encoder": "pca",
+        "encoder": "descriptions",
         "frechet": {"samples": distance.samples, "floor": distance.floor, "count": 75},
         "pictures": 16,
     }

@@ -38,7 +38,7 @@ def checked(
     return Check(N, rank, rank, folder, folder, own, values=found)
 
 
-def winner(learned: str | None = "text", **candidates: Check) -> str:
+def winner(*learned: str, **candidates: Check) -> str:
     return select(candidates, learned).winner
 
 
@@ -63,8 +63,8 @@ def test_a_few_queries_decide_nothing() -> None:
 
 
 def test_a_clear_difference_needs_no_second_check() -> None:
-    assert winner(lsa=checked(0.8, 0.0), text=checked(0.9, -9.0, noise=0.2)) == "text"
-    assert winner(lsa=checked(0.8, -9.0), text=checked(0.7, 0.0, noise=0.2)) == "lsa"
+    assert winner("text", lsa=checked(0.8, 0.0), text=checked(0.9, -9.0, noise=0.2)) == "text"
+    assert winner("text", lsa=checked(0.8, -9.0), text=checked(0.7, 0.0, noise=0.2)) == "lsa"
     sure = select({"lsa": checked(0.8, 0.0), "text": checked(0.9, 0.0)}, ("text",))
     assert sure.gap is not None
     assert sure.second_gap is None
@@ -80,8 +80,8 @@ def test_a_tie_does_not_go_to_the_baseline_by_a_hair() -> None:
 
 
 def test_what_is_clearly_worse_at_the_second_check_is_not_published() -> None:
-    assert winner(lsa=checked(0.8, -1.0), text=checked(0.81, -1.2, noise=1)) == "lsa"
-    assert winner(lsa=checked(0.8, -1.0), text=checked(0.81, -1.01, noise=1)) == "text"
+    assert winner("text", lsa=checked(0.8, -1.0), text=checked(0.81, -1.2, noise=1)) == "lsa"
+    assert winner("text", lsa=checked(0.8, -1.0), text=checked(0.81, -1.01, noise=1)) == "text"
 
 
 def test_on_a_tie_the_simple_one_is_kept_where_that_is_the_rule() -> None:
@@ -102,10 +102,10 @@ def test_without_a_second_check_the_learned_must_be_strictly_better() -> None:
 
 def test_of_baselines_that_are_tied_the_second_check_chooses() -> None:
     log, tf = checked(0.84, -1.7, noise=1), checked(0.843, -1.8)
-    assert winner(None, log=log, tf=tf) == "log"
-    assert winner(None, log=checked(0.6, -1.7, noise=1), tf=tf) == "tf"  # not tied
+    assert winner(log=log, tf=tf) == "log"
+    assert winner(log=checked(0.6, -1.7, noise=1), tf=tf) == "tf"  # not tied
     equal = checked(0.8, -1.0)
-    assert winner(None, first=equal, second=equal) == "first"
+    assert winner(first=equal, second=equal) == "first"
 
 
 def test_a_decision_is_json() -> None:

@@ -387,4 +387,4 @@ def test_an_index_with_hybrid_by_default_needs_no_counting_at_the_first_query(he
     assert command("remove", "sailing/03.txt").code == 0
     with Index(here / "indexes/docs") as index:
         assert index.folder.layout.lexical_index(index.revision.number).is_dir()
-    assert "texts are searched by both, unless with --no-hybrid" in command("info").out
+    assert "unless with --no-hybrid" in command("info").out

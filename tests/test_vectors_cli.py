@@ -30,7 +30,7 @@ def test_an_array_its_keys_and_labels(here: Path) -> None:
     done = command("index", "v.npy", "--key", "keys", "--label", "labels", "--budget", "0")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("v.npy: 40 vectors (40 new)")
-    assert "without an encoder (raw): P@10" in done.out
+    assert "without an encoder (raw): geometric mean of P@10 and mAP" in done.out
     np.save("one.npy", make_vectors(1, first=7)[0])
     assert command("query", "one.npy", "-k", "1").out == "1.0000\tk7\n"
     np.save("some.npy", make_vectors(2, first=7))

@@ -270,5 +270,7 @@ def _declared(name: str, hint: Any, default: object) -> Parameter:
             kinds.append(dict if kind is Mapping else kind)
     (kind,) = [kind for kind in kinds if kind is not NoneType]
     if kind not in _IS_OF_KIND:
-        raise TypeError(f"a parameter is a number, a flag, text or whole numbers; {name} is {hint}")
+        raise TypeError(
+            f"a parameter is a number, a flag, text, whole numbers or numbers by name; {name} is {hint}"
+        )
     return Parameter(name, default, kind, NoneType in kinds, tuple(limits))

@@ -398,8 +398,8 @@ class DocumentRanker(Ranker):
         """Terms that a query and a document hold, that the decoder puts in both, or borrowed."""
         from aesearch.search.explain import borrowed_words, explain
 
-        if not isinstance(top, Integral) or top < 1:
-            raise ParameterError(f"top must be a whole number of at least 1; got {top!r}")
+        if not isinstance(top, Integral) or top < 0:
+            raise ParameterError(f"top must be a whole number of at least 0; got {top!r}")
         top = min(int(top), MOST_TERMS)
         snapshot = self.backend.snapshot()
         features = _features(snapshot)

@@ -413,7 +413,7 @@ class Index:
         UnsupportedError
             If this is no index of documents.
         ParameterError
-            If `top` is no whole number of at least 1.
+            If `top` is no whole number of at least 0.
         """
         query = self.prepare(content)
         return self._of_one_revision(lambda _: self.ranker.explain(query, as_key(key), top))

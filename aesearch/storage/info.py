@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import KeysView, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aesearch.inference.encoder import FrozenEncoder
@@ -93,8 +93,6 @@ class IndexInfo:
         Configuration of the features.
     code_size : int
         Dimensions of a code.
-    weights : mapping of str to float
-        How much each description counts, where a code is joined of several.
     trained : mapping
         items, seconds, epochs: size of the training set, and how long it was trained.
     training : bool
@@ -107,6 +105,8 @@ class IndexInfo:
     drift : str or None
         A sentence on what came after training; None where nothing did.
     skipped : list of SkippedFile
+    weights : mapping of str to float
+        How much each description counts, where a code is joined of several.
     """
 
     name: str
@@ -124,7 +124,6 @@ class IndexInfo:
     fingerprint: str
     features: Mapping[str, Any]
     code_size: int
-    weights: Mapping[str, float]
     trained: Mapping[str, Any]
     training: bool
     engine: Mapping[str, Any]
@@ -132,6 +131,7 @@ class IndexInfo:
     check: Mapping[str, Any] | None
     drift: str | None
     skipped: list[SkippedFile]
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def modality(self) -> Modality:
