@@ -271,6 +271,7 @@ def _declared(name: str, hint: Any, default: object) -> Parameter:
     (kind,) = [kind for kind in kinds if kind is not NoneType]
     if kind not in _IS_OF_KIND:
         raise TypeError(
-            f"a parameter is a number, a flag, text, whole numbers or numbers by name; {name} is {hint}"
+            "a parameter is a number, a flag, text, whole numbers or numbers by name; "
+            f"{name} is {hint}"
         )
     return Parameter(name, default, kind, NoneType in kinds, tuple(limits))
