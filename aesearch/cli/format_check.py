@@ -41,7 +41,7 @@ def describe_encoder(facts: IndexInfo, noun: str) -> Iterator[str]:
 def describe_limits(facts: IndexInfo, noun: str) -> Iterator[str]:
     """Lines on what limits the encoder: an uncertain decision, no training, or too short a one."""
     yield from _describe_uncertainty(facts.check or {})
-    if facts.weights:
+    if len(facts.weights) > 1:
         yield describe_weights(facts.weights)
     yield from describe_untrained(facts, noun)
     yield from describe_early_end(facts)
