@@ -304,3 +304,10 @@ def test_fold_scales_pads_and_keeps_order() -> None:
 
 def _unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def test_weights_that_leave_out_every_description_still_learn_from_neighbors() -> None:
+    X = scenes(60)
+    encoder = AgreementEncoder(8, width=4, epochs=2, neighbors=1, weights={"learned": 1.0}).fit(X)
+    assert encoder.weights_of_parts() == {"learned": 1.0}
+    assert encoder.transform(X).shape == (60, 8)

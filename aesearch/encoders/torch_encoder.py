@@ -17,7 +17,7 @@ from aesearch.encoders.base import Encoder
 from aesearch.encoders.parameters import AtLeast, Count, OneOf, Weight
 from aesearch.encoders.sparse import densified, is_sparse
 from aesearch.encoders.torch_export import export
-from aesearch.encoders.training.data import Batches, signature_of
+from aesearch.encoders.training.data import Batches, signature_of, square_side
 from aesearch.encoders.training.noise import NOISES, check_noise
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.task import Task
@@ -44,6 +44,13 @@ class TorchEncoder(Encoder):
     def _prior(self, latents: Floats) -> Prior:
         """Where codes are drawn from, given those of the samples."""
         return Prior.fitted(latents)
+
+    def _form(self) -> tuple[int, int, int | None]:
+        """Channels and side of the pictures, and the columns of a table or None."""
+        if self.image_shape_ is None:
+            return 1, square_side(self.n_features_in_), self.n_features_in_
+        height, _, channels = self.image_shape_
+        return channels, height, None
 
     @abstractmethod
     def encoder_module(self) -> nn.Module:

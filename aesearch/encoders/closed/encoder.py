@@ -20,12 +20,7 @@ from aesearch.encoders.closed.fusion import (
 from aesearch.encoders.closed.weights import check_weights, weights_of
 from aesearch.encoders.parameters import AtLeast, Count
 from aesearch.encoders.torch_encoder import LOOKED_AT, TorchEncoder
-from aesearch.encoders.training.data import (
-    TableSource,
-    source_of,
-    spread_rows,
-    square_side,
-)
+from aesearch.encoders.training.data import TableSource, source_of, spread_rows
 from aesearch.types import Array
 
 
@@ -72,13 +67,6 @@ class ClosedEncoder(TorchEncoder):
     def _decoder(self) -> LinearDecoder:
         channels, side, columns = self._form()
         return LinearDecoder(self.code_size_, channels, side, columns).eval()
-
-    def _form(self) -> tuple[int, int, int | None]:
-        """Channels and side of the pictures, and the columns of a table or None."""
-        if self.image_shape_ is None:
-            return 1, square_side(self.n_features_in_), self.n_features_in_
-        height, _, channels = self.image_shape_
-        return channels, height, None
 
     def weights_of_parts(self) -> dict[str, float]:
         """Return the weights of the descriptions that count; of one alone, none."""

@@ -21,7 +21,7 @@ from aesearch.encoders.closed.fusion import (
     rebuilt,
 )
 from aesearch.encoders.closed.weights import check_weights, weights_of
-from aesearch.encoders.contrastive.former import BRANCH_SIZE, FUSIONS, FormerGraph
+from aesearch.encoders.contrastive.former import FUSIONS, FormerGraph
 from aesearch.encoders.contrastive.fusion import (
     DecoderGraph,
     LearnedFeatures,
@@ -44,7 +44,6 @@ from aesearch.encoders.training.data import (
     blocks,
     source_of,
     spread_rows,
-    square_side,
 )
 from aesearch.encoders.training.device import autocast
 from aesearch.encoders.training.neighbors import trusted_neighbors
@@ -54,6 +53,7 @@ from aesearch.encoders.training.task import Epochs, Task
 from aesearch.encoders.training.trainer import History, train
 from aesearch.types import Array
 
+BRANCH_SIZE = 64  # of codes by which neighbors are found
 PARTS = ("learned", *DESCRIPTIONS)
 # Strokes: what bends and shifts is learned, and every description would bring it back. Measured on
 # 3,200 digits, 10 dimensions, mAP: learned alone .87, joined with the descriptions .69.
@@ -169,9 +169,8 @@ class AgreementEncoder(TrainedEncoder):
         self.history_ += self._train_decoder(latents, rows, source, variance, session)
 
     def _names(self) -> list[str]:
-        """Descriptions that may count; the cells of a table have no contours, nor colors."""
-        usual = ("thumbnail",) if self.image_shape_ is None else DESCRIPTIONS
-        return [name for name in usual if self.weights is None or self.weights.get(name)]
+        """Descriptions that teach, and may count; cells of a table have no contours, nor colors."""
+        return ["thumbnail"] if self.image_shape_ is None else list(DESCRIPTIONS)
 
     def _weigh(self, rows: Mapping[str, Tensor]) -> Mapping[str, float]:
         if self.weights is None and self.family_ == DRAWN:
@@ -183,9 +182,10 @@ class AgreementEncoder(TrainedEncoder):
     @torch.inference_mode()
     def _fixed_codes(self, layers: Mapping[str, nn.Module], source: Source) -> Tensor:
         """Codes of all samples by what needs no training, of length 1."""
-        graph, _ = join(
-            layers, source, spread_rows(source.count, LOOKED_AT), BRANCH_SIZE, weights_of
-        )
+        rows = spread_rows(source.count, LOOKED_AT)
+        graph, latents = join(layers, source, rows, BRANCH_SIZE, weights_of)
+        if len(rows) == source.count:  # all of them, and described once
+            return unit(latents)
         parts = [graph.latents(source.batch(part)) for part in blocks(np.arange(source.count))]
         return unit(torch.cat(parts))
 
@@ -342,10 +342,3 @@ class AgreementEncoder(TrainedEncoder):
         self.decoder_ = Decoder(self.code_size_, channels, side, self.width).eval()
         for module in (backbone, self.decoder_):
             module.to(memory_format=torch.channels_last)  # as in training: the same last digits
-
-    def _form(self) -> tuple[int, int, int | None]:
-        """Channels and side of the pictures, and the columns of a table or None."""
-        if self.image_shape_ is None:
-            return 1, square_side(self.n_features_in_), self.n_features_in_
-        height, _, channels = self.image_shape_
-        return channels, height, None

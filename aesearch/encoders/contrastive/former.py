@@ -23,9 +23,6 @@ from aesearch.encoders.layers.blocks import (
 from aesearch.encoders.layers.projection import Projection
 from aesearch.encoders.training.data import fold, to_pixels
 
-BRANCH_SIZE = 64
-LEARNED_SIZE = 128
-
 
 @dataclass(frozen=True)
 class Fusion:
@@ -37,13 +34,8 @@ class Fusion:
         Length of the fixed branches where the learned one has length 1; 0 leaves a branch out.
     mirror : bool
         Whether learned features are averaged with those of the mirror image.
-    branch_power, output_power : float
-        Components are divided by their standard deviation to this power, in each branch and at
-        the end: 0 is plain PCA, 1 is whitened.
     cells : int
         Side of the grid of contours.
-    contour_size : int
-        Components kept of the contours.
     root : bool
         Whether contours are compared by their square roots, so that faint ones count too.
 
@@ -56,30 +48,21 @@ class Fusion:
     thumbnail: float
     contours: float
     mirror: bool
-    branch_power: float
-    output_power: float
     cells: int = 4
-    contour_size: int = BRANCH_SIZE
     root: bool = False
 
     def lengths(self) -> list[float]:
         """Return the length of each branch that is there, the learned one first."""
         return [1.0, *(length for length in (self.thumbnail, self.contours) if length)]
 
-    def sizes(self, code_size: int) -> list[int]:
-        """Return how many components to keep of each branch that is there."""
-        fixed = ((self.thumbnail, BRANCH_SIZE), (self.contours, self.contour_size))
-        return [max(LEARNED_SIZE, code_size), *(size for length, size in fixed if length)]
-
 
 FUSIONS = {
     # Measured on photos: contours carry more than colors of the thumbnail.
-    "photo": Fusion(0.5, 1.0, True, 0.5, 0.25),
+    "photo": Fusion(0.5, 1.0, True),
     # What stands alone in the middle is told by its outline and its seams.
-    "object": Fusion(0.7, 1.4, True, 0.75, 0.25, cells=9, contour_size=192, root=True),
-    # Whitening raises noise where a few directions hold the classes (digits: mAP .44 -> .33).
-    "glyph": Fusion(0.0, 0.0, False, 0.0, 0.0),
-    "table": Fusion(1.0, 0.0, False, 0.5, 0.25),
+    "object": Fusion(0.7, 1.4, True, cells=9, root=True),
+    "glyph": Fusion(0.0, 0.0, False),
+    "table": Fusion(1.0, 0.0, False),
 }
 
 
