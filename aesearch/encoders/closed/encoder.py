@@ -131,7 +131,7 @@ class DescriptionsEncoder(ClosedEncoder):
 
     A description counts as much as its nearest neighbors agree with those of the others, so that
     colors count on satellite pictures and not on digits; one that agrees with nothing is left out.
-    Nothing is trained.
+    Directions in which mutual neighbors differ count less in the code. Nothing is trained.
 
     Parameters
     ----------
@@ -155,7 +155,8 @@ class DescriptionsEncoder(ClosedEncoder):
     N. Dalal and B. Triggs, Histograms of oriented gradients for human detection, CVPR 2005.
     M. Swain and D. Ballard, Color indexing, IJCV 1991. Y. Chen et al., the sparse manifold
     transform, ICLR 2023. F. Parisi et al., Ranking and combining multiple predictors without
-    labeled data, PNAS 2014 (the weights).
+    labeled data, PNAS 2014 (the weights). N. Shental et al., Adjustment learning and relevant
+    component analysis, ECCV 2002 (the directions).
     """
 
     _: KW_ONLY

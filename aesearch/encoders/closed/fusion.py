@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aesearch.encoders.closed.neighborhoods import neighborhood_components
 from aesearch.encoders.closed.transform import fit_transform
 from aesearch.encoders.layers.blocks import ContourGrid, Resample, Thumbnail, resampling, unit
 from aesearch.encoders.layers.descriptors import ColorHistogram, PatchTransform
@@ -23,7 +24,6 @@ from aesearch.encoders.training.data import (
 from aesearch.types import Array
 
 CELLS = 8  # of the grid of contours, a side
-OUTPUT_POWER = 0.25
 DESCRIPTIONS = ("contours", "thumbnail", "colors", "patches")
 # Most components of each description, and the power of their deviations that they are divided by.
 FORMS: Mapping[str, tuple[int, float]] = {
@@ -230,7 +230,7 @@ def join(
     weights = weigh({name: part[2] for name, part in parts.items()})
     weights = {name: weights[name] for name in layers if weights[name]}
     joined = torch.cat([weight * parts[name][2] for name, weight in weights.items()], dim=1)
-    output = principal(joined, code_size, OUTPUT_POWER if whiten else 0.0)
+    output = neighborhood_components(joined, code_size)
     fitted = [*((mean, matrix) for mean, matrix, _ in map(parts.__getitem__, weights)), output]
     columns = len(source.low) if isinstance(source, TableSource) else None
     graph = DescriptionGraph(
