@@ -64,7 +64,7 @@ class Settings:
         it, and the weights of descriptions follow it. 'none' makes no use of them.
     parameters : mapping of str to value, default={}
         Of the encoder, where they differ from its defaults: numbers, true or false, text, None,
-        or tuples of whole numbers. With 'auto' they are those of the encoder that is trained.
+        tuples of whole numbers, or numbers by name. With 'auto' they are those of the encoder that is trained.
     """
 
     encoder: str = "auto"
@@ -190,6 +190,8 @@ def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(name: str, value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(name, part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return tuple(_plain(name, part) for part in value)
     if isinstance(value, Integral):
@@ -197,8 +199,8 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, Real):
         return float(value)
     raise ParameterError(
-        f"{name} must be a number, true or false, text, None or a tuple of whole numbers; "
-        f"got {value!r}"
+        f"{name} must be a number, true or false, text, None, a tuple of whole numbers or numbers "
+        f"by name; got {value!r}"
     )
 
 
@@ -213,6 +215,8 @@ def format_parameters(parameters: Mapping[str, Any]) -> str:
 
 
 def _format_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{part:g}" for name, part in value.items())
     if isinstance(value, list | tuple):
         return ",".join(map(str, value)) + "," * (len(value) < 2)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
