@@ -64,7 +64,8 @@ class Settings:
         it, and the weights of descriptions follow it. 'none' makes no use of them.
     parameters : mapping of str to value, default={}
         Of the encoder, where they differ from its defaults: numbers, true or false, text, None,
-        tuples of whole numbers, or numbers by name. With 'auto' they are those of the encoder that is trained.
+        tuples of whole numbers, or numbers by name. With 'auto' they are those of the encoder that
+        is trained.
     """
 
     encoder: str = "auto"
