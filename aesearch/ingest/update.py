@@ -19,7 +19,6 @@ from aesearch.sources.changes import Changes
 from aesearch.storage.commit import NO_IDS, Edit, nothing
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
-from aesearch.storage.lock import hold
 from aesearch.storage.schema import REPLACED, Skipped
 from aesearch.types import Ids, Progress, silent
 
@@ -38,6 +37,7 @@ def synchronize(
 
     What cannot be read now stays as it was, and is tried again the next time.
     """
+    folder.require_same()
     source = source or source_of(folder)
     seen = folder.revision.number
     changes = differences(folder, source, options)
@@ -48,7 +48,7 @@ def synchronize(
         if key not in known or known[key].reason != reason
     ]
     if changes or unreadable:
-        with hold(folder.layout):
+        with folder.writing():
             if folder.revision.number != seen:  # before the lock another writer was here
                 changes = differences(folder, source, options)
             _follow(folder, source, changes, unreadable, progress, options or SyncOptions())
