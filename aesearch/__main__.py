@@ -7,6 +7,8 @@ import io
 import os
 import sys
 
+from aesearch._streams import notes_to
+
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 SHORT_LIVED = {"query", "search", "list", "remove"}
 
@@ -50,9 +52,9 @@ def _settle_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stderr = notes_to(2, sys.stderr.encoding)
 
 
 if __name__ == "__main__":

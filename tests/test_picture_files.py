@@ -419,6 +419,12 @@ def test_a_picture_is_known_by_its_beginning(form: str) -> None:
     assert modality("images").looks_like(content, "no-suffix")
 
 
+def test_a_byte_or_two_are_unknown_to_every_decoder() -> None:
+    for content in (b"x", b"xx", b"x\n", b"\0\1\2"):
+        with pytest.raises(ContentError, match=r"^damaged or unknown: no decoder takes it$"):
+            SEEN.transform(content, "a.png")
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"words", b"BMW is a car", b"%PDF-1.4", b"PK\3\4", b"\0" * 200]
 )

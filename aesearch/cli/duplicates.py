@@ -9,7 +9,7 @@ import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import format_path, print_json, progress_bars, quiet_decoders
-from aesearch.cli.options import INDEX_OPTION, output_option, refuse_undrawable
+from aesearch.cli.options import INDEX_OPTION, Place, output_option, refuse_undrawable
 from aesearch.cli.wrapping import complain, say
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Group, Member, Survey, survey
 from aesearch.modalities import MODALITIES, modality
@@ -41,7 +41,7 @@ RATES = ", ".join(
 
 
 @click.command(short_help="Find copies: exact, near, mirrored. Deletes nothing.")
-@click.argument("place", required=False, metavar="[INDEX]")
+@click.argument("place", type=Place(), required=False, metavar="[INDEX]")
 @INDEX_OPTION
 @click.option(
     "--alarm",

@@ -13,7 +13,7 @@ from aesearch.cli import DONE
 from aesearch.cli.console import format_bytes, format_seconds, print_json
 from aesearch.cli.format_check import describe_limits, format_epochs
 from aesearch.cli.format_skipped import sections, skipped_files_of
-from aesearch.cli.options import INDEX_OPTION, output_option
+from aesearch.cli.options import INDEX_OPTION, Place, output_option
 from aesearch.cli.wrapping import say
 from aesearch.encoders import is_trained
 from aesearch.search.index import Index
@@ -38,7 +38,7 @@ def _cell(value: float | None) -> str:
 
 
 @click.command(short_help="Show what an index holds, and how good it is.")
-@click.argument("place", required=False, metavar="[INDEX]")
+@click.argument("place", type=Place(), required=False, metavar="[INDEX]")
 @INDEX_OPTION
 @output_option(
     "--plot",
