@@ -13,7 +13,7 @@ from unicodedata import category
 
 import click
 
-from aesearch._streams import notes_to
+from aesearch.cli.streams import notes_to
 from aesearch.sources.names import escaped
 from aesearch.types import Progress, silent
 from aesearch.wording import counted
