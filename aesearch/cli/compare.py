@@ -18,7 +18,7 @@ from aesearch.cli.console import (
     quiet_decoders,
 )
 from aesearch.cli.options import Place, output_option
-from aesearch.cli.wrapping import complain
+from aesearch.cli.wrapping import complain, say
 from aesearch.errors import ParameterError
 from aesearch.modalities import modality
 from aesearch.settings import KINDS
@@ -162,7 +162,8 @@ def compare_(
         noun = modality(found.kind).noun
         items = counted(len(found.keys), noun)
         click.echo(f"{found.name}: {items}, {found.training:,} in the training set")
-        click.echo(f"{found.verdict().text}\n")
+        say(found.verdict().text)
+        click.echo()
         click.echo(written(found))
         if found.unknown:
             what = counted(found.unknown, "judgement")

@@ -14,7 +14,7 @@ from aesearch.cli.console import format_bytes, format_seconds, print_json
 from aesearch.cli.format_check import describe_limits, format_epochs
 from aesearch.cli.format_skipped import sections, skipped_files_of
 from aesearch.cli.options import INDEX_OPTION, Place, output_option
-from aesearch.cli.wrapping import say
+from aesearch.cli.wrapping import fits, say
 from aesearch.encoders import is_trained
 from aesearch.search.index import Index
 from aesearch.settings import format_parameters
@@ -126,11 +126,16 @@ def _print_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> 
         rows = {**check[part], **check.get(OTHERS[part], {}), **check[part]}  # candidates first
         names = [c for c in COLUMNS if all(row.get(c) is not None for row in rows.values())]
         heads = "".join(f"{COLUMNS[c]:>10}" for c in names)
-        click.echo(f"  {title:<18}{heads}")
+        wide = fits(20 + len(heads))
+        click.echo(f"  {title:<18}{heads}" if wide else f"  {title}")
         for name, row in rows.items():
             label = f"{check['form_bits']} bits" if name == "bits" else name
             mark = "*" if part == "candidates" and name == check["winner"] else " "
-            click.echo(f"{mark} {label:<18}" + "".join(_cell(row.get(c)) for c in names))
+            if wide:
+                click.echo(f"{mark} {label:<18}" + "".join(_cell(row.get(c)) for c in names))
+            else:
+                cells = (f"{COLUMNS[c]} {_cell(row.get(c)).strip()}" for c in names)
+                say(", ".join(cells), f"{mark} {label:<18}  ")
     notes = [f"recall@1, MRR: {perturbed} find their original"]
     candidates = check["candidates"].values()
     if any(row["precision_at_10"] is not None for row in candidates):
