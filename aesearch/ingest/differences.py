@@ -9,7 +9,7 @@ from itertools import chain
 
 from aesearch.errors import ContentError, SourceError, UnreachableError
 from aesearch.ingest.causes import UNREACHABLE, may_be_gone
-from aesearch.ingest.removals import renamed_removals
+from aesearch.ingest.removals import removed_parts, renamed_removals
 from aesearch.modalities import Modality
 from aesearch.sources.base import Entry, Known, Source, digest_of
 from aesearch.sources.changes import Changes, compare
@@ -108,6 +108,8 @@ def differences(
     if not options.append:
         listed.update(source.unseen([note.key for note in notes if note.key not in listed]))
         _keep_removed(changes, renamed_removals(notes, changes.new, listed, digest))
+        moved = dict([*changes.renamed, *changes.still_removed])
+        changes.still_removed += removed_parts(notes, moved)
     parts.follow(changes, source.unseen)
     if not source.plain:
         _reread_other_formats(changes, folder.modality)

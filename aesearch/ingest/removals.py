@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from aesearch.modalities.parts import parts_by_file
 from aesearch.sources.base import Entry
+from aesearch.sources.parts import moved_part
 from aesearch.storage.schema import REMOVED, Skipped
 
 CONTENT = "content "
@@ -52,3 +54,21 @@ def renamed_removals(
         if content is not None and (note := gone.pop(content, None)):
             found.append((note, entry))
     return found
+
+
+def removed_parts(notes: Iterable[Skipped], moved: dict[str, Entry]) -> list[tuple[str, Entry]]:
+    """Keys of pages removed by hand whose file has another name now, each with its own there.
+
+    Parameters
+    ----------
+    notes : iterable of Skipped
+    moved : dict of str to Entry
+        Files by the keys that they had.
+    """
+    removed = parts_by_file(note.key for note in notes if note.reason == REMOVED)
+    return [
+        (part, moved_part(part, moved[file]))
+        for file, parts in removed.items()
+        if file in moved
+        for part in parts
+    ]
