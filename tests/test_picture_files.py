@@ -195,10 +195,12 @@ def test_a_page_that_was_removed_stays_so_where_its_file_is_renamed(
         scan(scans / "zero.tif", photo(5), photo(6), photo(7))
         index.sync()
         assert "zero.tif#2" not in index
-        index.restore(["zero.tif#2", "one.tif", "one.tif#2", "one.tif#3"])
-        index.sync()
-        assert "one.tif#3" in index
-        assert index.skipped() == []
+        assert index.restore(["zero.tif#2"]) == 1
+        assert index.restore(["one.tif"]) == 3  # with its pages, as it was removed
+        assert index.sync()["new"] == 1
+        assert {"zero.tif#2", "one.tif", "one.tif#2", "one.tif#3"} < {i.key for i in index.items()}
+        assert (index.skipped(), index.verify()) == ([], [])
+        assert index.sync()["unchanged"] == 10
 
 
 def test_smaller_copies_of_a_page_are_none(tmp_path: Path) -> None:

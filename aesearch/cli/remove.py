@@ -47,9 +47,9 @@ def remove(keys: tuple[str, ...], place: str | None, *, dry_run: bool, restore: 
         if dry_run:
             _print_forecast(meant, noun, "restored" if restore else "removed")
         elif restore:
-            index.restore(meant)
+            number = index.restore(meant)
             click.echo(
-                f"restored {counted(len(meant), noun)}; 'aesearch index' reads what is still there"
+                f"restored {counted(number, noun)}; 'aesearch index' reads what is still there"
             )
         else:
             number = index.remove(meant)

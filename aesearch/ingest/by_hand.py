@@ -145,9 +145,12 @@ def restore(folder: IndexFolder, keys: list[str]) -> int:
             raise UnknownKeyError(
                 f"'{missing[0]}' was not removed from {folder.name} by hand; nothing was restored"
             )
+        parts = parts_by_file(removed)
+        whole = {*keys, *(part for key in keys for part in parts.get(key, ()))}
         with folder.store.transaction():
-            folder.store.forget(keys)
-    return len(set(keys))
+            folder.store.forget(whole)
+            folder.store.doubt(parts_by_file(whole))  # a page is read with its file
+    return len(whole)
 
 
 def items_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:

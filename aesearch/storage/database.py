@@ -633,6 +633,10 @@ class Store:
             "UPDATE items SET mtime_ns = ? WHERE key = ?", [(mtime, key) for key, mtime in times]
         )
 
+    def doubt(self, keys: Iterable[str]) -> None:
+        """Let items be read again by the next look at the source: no file has this size."""
+        self._db.executemany("UPDATE items SET size = 0 WHERE key = ?", [(key,) for key in keys])
+
     def remove(self, keys: Iterable[str]) -> None:
         """Remove items by key."""
         self._db.executemany("DELETE FROM items WHERE key = ?", [(key,) for key in keys])
