@@ -22,9 +22,9 @@ from aesearch.sources.choosing import (
     usual_keys,
 )
 from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.form import Form
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import open_records
-from aesearch.sources.separated import Form
 from aesearch.sources.values import as_text, names_in, one_line, value_of
 
 REPEATED = "has the key "  # how the reason begins where an earlier row of the same key was kept
