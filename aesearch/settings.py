@@ -20,6 +20,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600}
 KINDS = ("auto", "images", "texts", "vectors")
 FEWEST_TO_TRAIN = 128  # items; with fewer, PCA or LSA: a network would have too little data
 FEWEST_TO_FIT = 32  # items; with fewer, thumbnails of pictures, and no check of documents
+LARGEST_SEED = 2**32 - 1
 MAX_PIXELS = 178_000_000  # Pillow's own limit for "could be a decompression bomb"
 LABELS = ("auto", "none")
 WEIGHTINGS = ("auto", "log-entropy", "tf-idf", "counts")
@@ -49,7 +50,7 @@ class Settings:
     recall : float, default=0.95
         Recall at 10 that an approximate index must reach.
     seed : int, default=0
-        Of all random numbers.
+        Of all random numbers: from 0 to 2**32 - 1.
     kind : {'auto', 'images', 'texts', 'vectors'}, default='auto'
         What the source holds; 'auto' looks at the names of its files.
     weighting : {'auto', 'log-entropy', 'tf-idf', 'counts'}, default='auto'
@@ -101,11 +102,11 @@ class Settings:
         self._require_numbers()
 
     def _require_numbers(self) -> None:
-        for name in ("code_size", "bits", "max_memory", "max_pixels", "seed", "vocabulary"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool):
-                raise ParameterError(f"{name} must be a whole number; got {value!r}")
+        for name in ("code_size", "bits", "max_memory", "max_pixels", "vocabulary"):
+            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+        object.__setattr__(self, "seed", require_seed(self.seed))
         require_number("recall", self.recall)
+        object.__setattr__(self, "recall", float(self.recall))
         if self.vocabulary < 2:
             raise ParameterError(f"vocabulary must be at least 2; got {self.vocabulary}")
         if self.code_size < 1:
@@ -146,6 +147,27 @@ def require_number(name: str, value: object) -> None:
     """Raise ParameterError if a parameter is no number."""
     if not is_number(value):
         raise ParameterError(f"{name} must be a number; got {value!r}")
+
+
+def require_seed(seed: object) -> int:
+    """Return a seed as a plain number.
+
+    Raises
+    ------
+    ParameterError
+        Unless it is a whole number from 0 to `LARGEST_SEED`, as NumPy and scikit-learn take it.
+    """
+    number = _whole("seed", seed)
+    if not 0 <= number <= LARGEST_SEED:
+        raise ParameterError(f"seed must be from 0 to {LARGEST_SEED}; got {number}")
+    return number
+
+
+def _whole(name: str, value: object) -> int:
+    """Return a whole number as Python's own, which JSON can hold; raises ParameterError."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ParameterError(f"{name} must be a whole number; got {value!r}")
+    return int(value)
 
 
 def require_encoding(name: str) -> str:
