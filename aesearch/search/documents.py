@@ -362,7 +362,7 @@ class DocumentRanker(Ranker):
         asked = {} if query is None else _asked(features, analyzer, query, opened)
         phrases = [] if query is None else query.syntax.shown_in(analyzer.language)
         hits: list[Hit] = []
-        for id, score, row in found:
+        for id, score, row, _ in found:
             if id not in keys or (limits.threshold is not None and score < limits.threshold):
                 continue
             passage = Passage(*parts[row]) if row in parts else None

@@ -61,6 +61,11 @@ class Ranker:
                 f"{self.backend.name} is an index of {self.backend.modality.noun}s; only documents "
                 "have words that could be ranked: leave out hybrid"
             )
+        if limits.copies:
+            raise UnsupportedError(
+                f"{self.backend.name} is an index of {self.backend.modality.noun}s; only of "
+                "pictures altered copies are looked for: leave out copies"
+            )
         exact = [self.exact(query) for query in queries]
         return self.nearest(snapshot, self.codes(snapshot, queries), limits, exact)
 
@@ -125,7 +130,7 @@ class Ranker:
         keys = self.backend.keys_of(one.id for one in found)
         paths = self.backend.paths_of(keys)
         return [
-            Hit(one.score, keys[one.id], paths[one.id])
+            Hit(one.score, keys[one.id], paths[one.id], same=one.same)
             for one in found
             if one.id in keys and not _too_low(one.score, limits)
         ]

@@ -31,6 +31,7 @@ from aesearch.sources.base import Known
 from aesearch.storage.schema import (
     CAUSES,
     DECIDED,
+    FEATURES,
     REMOVED,
     SCHEMA,
     Item,
@@ -496,6 +497,48 @@ class Store:
         self._db.executemany(
             "UPDATE items SET size = -1, mtime_ns = -1, digest = zeroblob(16) WHERE id = ?", rows
         )
+
+    # -- what only pictures have ------------------------------------------------------------------
+
+    @property
+    def _knows_features(self) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'same_from'"))
+
+    def without_features(self) -> list[Item]:
+        """The items of which no local features are kept, or those of another content."""
+        if not self._knows_features:
+            return list(self.items())
+        rows = self._rows(
+            "SELECT id, key, size, mtime_ns, items.digest, added FROM items LEFT JOIN features "
+            "USING (id) WHERE features.digest IS NOT items.digest ORDER BY id"
+        )
+        return [Item(i, key, size, at, digest, bool(own)) for i, key, size, at, digest, own in rows]
+
+    def features(self) -> dict[int, bytes]:
+        """The local features of items by id, in the order of these."""
+        sql = (
+            "SELECT id, packed FROM features JOIN items USING (id) "
+            "WHERE features.digest = items.digest AND length(packed) > 0 ORDER BY id"
+        )
+        return dict(self._rows(sql)) if self._knows_features else {}
+
+    def put_features(self, rows: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Keep ids, digests of contents, and the local features made of them."""
+        for statement in FEATURES.split(";"):
+            self._db.execute(statement)
+        sql = "INSERT OR REPLACE INTO features SELECT id, ?2, ?3 FROM items WHERE id = ?1"
+        self._db.executemany(sql, rows)
+
+    def same_from(self) -> tuple[float | None, int]:
+        """The agreement from which pictures are the same, and the items that it was chosen by."""
+        sql = "SELECT threshold, items FROM same_from"
+        rows = self._rows(sql) if self._knows_features else []
+        return rows[0] if rows else (None, 0)
+
+    def put_same_from(self, threshold: float, items: int) -> None:
+        """Keep the agreement from which pictures are the same."""
+        sql = "INSERT OR REPLACE INTO same_from VALUES (1, ?, ?)"
+        self._db.execute(sql, (threshold, items))
 
     # -- reading what only documents have --------------------------------------------------------
 

@@ -18,6 +18,19 @@ CREATE TABLE IF NOT EXISTS causes (
     cause TEXT NOT NULL                -- unreachable, 'extra NAME', or 'version NUMBER' of aesearch
 );
 """
+# Of pictures; tables that older versions do not know, and never look at.
+FEATURES = """
+CREATE TABLE IF NOT EXISTS features (
+    id INTEGER PRIMARY KEY REFERENCES items(id) ON DELETE CASCADE,
+    digest BLOB NOT NULL,              -- of the content that they were made of
+    packed BLOB NOT NULL               -- corners and a thumbnail, empty where it cannot be read
+);
+CREATE TABLE IF NOT EXISTS same_from (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    threshold REAL NOT NULL,           -- agreement from which two pictures are the same
+    items INTEGER NOT NULL             -- that it was chosen by
+);
+"""
 SCHEMA = f"""
 CREATE TABLE items (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

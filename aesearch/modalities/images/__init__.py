@@ -43,7 +43,9 @@ class Images(Modality):
     visual = True
     arrays = "pictures, uint8 of shape (n, height, width, 1, 3 or 4)"
     parts: ClassVar = {
-        "ranker": "aesearch.search.ranker:Ranker",
+        "ranker": "aesearch.search.pictures:PictureRanker",
+        "originals": "aesearch.originals.search:Originals",
+        "keep": "aesearch.originals.keep:kept",
         "arrival": "aesearch.ingest.arrival:Arrival",
         "dataset": "aesearch.indexing.datasets.images:ImageDataset",
         "duplicates": "aesearch.duplicates.images:find_candidates",
