@@ -16,9 +16,10 @@ from aesearch.originals.match import FARTHEST, Movement, Overlap, compared, move
 from aesearch.types import Ids, Pixels
 
 NEAREST = 2  # corners of the index for each that asks
-TABLES, KEY = 8, 16  # hash tables of descriptors, and the bits that are looked up in each
+TABLES, KEY = 6, 16  # hash tables of descriptors, and the bits that are looked up in each
 SMALL = 200_000  # corners up to which a first search goes through all: tables take a while
-VOTED, LAID = 10, 3  # candidates that are moved onto the query, and of these compared
+VOTED, LAID = 6, 2  # candidates that are moved onto the query, and of these compared
+FEW = 24  # corners of the query, up to which pictures are compared as they lie too
 CERTAIN = 0.9  # share of a picture: less was cropped away, or more than the picture is shown
 LEVEL = 4.0  # degrees that nobody calls turned
 FLIP = Image.Transpose.FLIP_LEFT_RIGHT
@@ -70,11 +71,15 @@ class Album:
         """
         inner = trimmed(picture)
         share = inner.width * inner.height / (picture.width * picture.height)
+        corners = 0
         for mirrored in (False, True):
             asked = Local.of(inner.transpose(FLIP) if mirrored else inner, ASKED)
+            corners = max(corners, len(asked.bits))
             found = self._by_corners(asked, share, least, but, mirrored=mirrored)
             if found:
                 return found
+        if corners > FEW:
+            return []
         return self._by_pixels(inner, share, least, [id for id in near if id != but])
 
     def _by_corners(
@@ -126,7 +131,7 @@ class Album:
         rows = [self._row[id] for id in near if id in self._row]
         found = []
         for row in rows[:LAID]:
-            shown = Local.unpacked(self._packed[row]).picture.convert("RGB")
+            shown = Local.unpacked(self._packed[row]).picture
             score = compared(inner, shown)
             if score >= least:
                 how = "with a border" if share < CERTAIN else CHANGED

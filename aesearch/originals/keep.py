@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from aesearch.duplicates.perturb import perturbed_copy
-from aesearch.duplicates.threshold import calibrate
 from aesearch.engines.threads import pool
 from aesearch.errors import AesearchError
 from aesearch.ingest.decode import decode
@@ -17,17 +15,18 @@ from aesearch.ingest.differences import source_of
 from aesearch.modalities.images.pixels import open_picture
 from aesearch.originals.album import Album
 from aesearch.originals.local import SIDE, Local
-from aesearch.originals.match import compared
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.folder import Folder
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
-from aesearch.types import Floats, Progress, silent
+from aesearch.types import Progress, silent
 
 PORTION = 5_000
-ASKING = 150  # pictures of the collection that ask for another which is none
-FALSE = 0.002  # of them, that may be told another is the same
-LEAST, MOST = 0.8, 0.95  # of the threshold: below, no two are the same; what scores more is
+ASKING = 100  # pictures of the collection that ask for another than themselves
+FALSE = 0.001  # of them, that may be told another is the same
+START = 0.6  # agreement from which the scores of what is only alike are taken for a tail
+PRIOR, EXCESS = 5, 0.25  # of its mean, on the scale of its logarithm, and how many it weighs
+LEAST, MOST = 0.75, 0.9  # of the threshold
 OUTGROWN = 1.25
 
 
@@ -75,28 +74,22 @@ def _threshold(packed: Mapping[int, bytes]) -> float:
     """The agreement from which pictures are the same, told by those that are not.
 
     Pictures of the collection ask for another than themselves: what is found is alike, and not the
-    same. The collection may hold copies; how these score is told by perturbed ones.
+    same, unless it scores as copies do. The scores are taken for an exponential tail in
+    ``-log(1 - score)``, as of duplicates; the threshold is where it promises no more false ones.
     """
     album = Album(np.array(list(packed), dtype=np.int64), list(packed.values()))
     asking = np.random.default_rng(0).permutation(album.ids)[:ASKING].tolist()
 
     def others(id: int) -> list[float]:
-        picture = Local.unpacked(packed[id]).picture.convert("RGB")
-        return [one.score for one in album.find(picture, 0, but=id)]
-
-    def copied(id: int) -> float:
-        picture = Local.unpacked(packed[id]).picture.convert("RGB")
-        return compared(perturbed_copy(picture, [0, id]), picture)
+        return [one.score for one in album.find(Local.unpacked(packed[id]).picture, -1, but=id)]
 
     with pool("originals") as threads:
-        alike = [score for scores in threads.map(others, asking) for score in scores]
-        copies = list(threads.map(copied, asking))
-    found = calibrate(_array(alike), _array(copies), len(asking), alarm=FALSE)
-    return float(np.clip(found.threshold, LEAST, MOST))
-
-
-def _array(scores: list[float]) -> Floats:
-    return np.array(scores, dtype=np.float32)
+        scores = np.array([score for own in threads.map(others, asking) for score in own])
+    alike = scores[(scores >= START) & (scores < MOST)]
+    beyond = float((np.log1p(-START) - np.log1p(-alike)).sum()) + PRIOR * EXCESS
+    mean = beyond / (len(alike) + PRIOR)
+    above = mean * np.log(max(1, len(alike)) / (FALSE * max(1, len(asking))))
+    return float(np.clip(1 - (1 - START) * np.exp(-above), LEAST, MOST))
 
 
 def kept(folder: IndexFolder, progress: Progress = silent) -> None:

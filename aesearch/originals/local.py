@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,8 @@ class Local:
 
     Attributes
     ----------
-    picture : Image
-        Small, RGB.
+    kept : Image or bytes
+        `picture`, or the JPEG of it.
     size : tuple of int
         Width and height in which `points` are.
     points : ndarray of float32, shape (n, 2)
@@ -51,10 +51,17 @@ class Local:
         What each corner looks like.
     """
 
-    picture: Image.Image
+    kept: Image.Image | bytes
     size: tuple[int, int]
     points: Floats
     bits: Pixels
+
+    @cached_property
+    def picture(self) -> Image.Image:
+        """The picture, small, RGB."""
+        if isinstance(self.kept, bytes):
+            return Image.open(io.BytesIO(self.kept)).convert("RGB")
+        return self.kept
 
     @classmethod
     def of(cls, picture: Image.Image, corners: int = KEPT) -> Local:
@@ -104,5 +111,4 @@ class Local:
         places = np.frombuffer(packed, "<u2", 2 * count, HEAD.size).reshape(-1, 2)
         bits = cls.bits_of(packed)
         points = places.astype(np.float32) / np.float32(STEPS)
-        picture = Image.open(io.BytesIO(packed[end:]))
-        return cls(picture, (width, height), points, bits)
+        return cls(packed[end:], (width, height), points, bits)

@@ -14,17 +14,18 @@ import numpy as np
 from PIL import Image
 
 from aesearch.duplicates.packing import pack
-from aesearch.duplicates.registration import agreement
+from aesearch.duplicates.registration import Album
 from aesearch.originals.local import Local, opencv
 from aesearch.types import Floats
 
 FARTHEST = 64  # bits of 256 in which the same corner may differ
 OFF = 4.0  # pixels that a corner may lie off
-FEWEST = 6  # corners that must agree
+FEWEST = 7  # corners that must agree
 BENT = 12  # of them, from which a perspective can be told
 LEAST, MOST = 0.1, 4.0  # scales between the two
-SMALLEST = 24  # pixels to a side that must lie on each other, of those of the thumbnail
+SMALLEST = 14  # pixels to a side that must lie on each other, of those of the thumbnail
 FINEST = 128
+FLOORS = {16: 0.4, 32: 0.4, 64: 0.6}  # agreement below which no finer size is looked at
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Overlap:
 def overlap(one: Local, other: Local, move: Movement) -> Overlap:
     """Lay one picture on another, and compare what lies on each other."""
     cv2: Any = opencv()
-    shown = other.picture.convert("RGB")
+    shown = other.picture
     wide, high = shown.size
     shrink = np.diag([wide / other.size[0], high / other.size[1], 1.0])
     matrix = shrink @ move.matrix
@@ -113,7 +114,9 @@ def overlap(one: Local, other: Local, move: Movement) -> Overlap:
 
 def compared(one: Image.Image, other: Image.Image) -> float:
     """Agreement of two pictures that lie on each other, about."""
-    return float(agreement(pack(one)[None], pack(other)[None])[FINEST][0])
+    album = Album(np.stack([pack(one), pack(other)]))
+    rows = np.array([0]), np.array([1])
+    return float(album.agreement(*rows, np.array([False]), FLOORS)[FINEST][0])
 
 
 def _largest(inside: Any) -> tuple[int, int, int, int] | None:
