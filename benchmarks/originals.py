@@ -72,9 +72,11 @@ def main(
             if false is not None:
                 _draw(marked, shown, false)
             times = _times(index, out)
+            threshold = index.folder.store.same_from()[0]
     title = f"{len(shown):,} photos, {queries} queries of each alteration, seed {seed}"
     notes: dict[str, Any] = {
         f"called the same, of {len(out)} photos that are not in the index": len(marked),
+        "agreement from which it is the same": threshold,
         **times,
         "whole build, seconds": building,
     }

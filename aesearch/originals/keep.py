@@ -27,6 +27,9 @@ FALSE = 0.001  # of them, that may be told another is the same
 START = 0.6  # agreement from which the scores of what is only alike are taken for a tail
 PRIOR, EXCESS = 5, 0.25  # of its mean, on the scale of its logarithm, and how many it weighs
 LEAST, MOST = 0.75, 0.9  # of the threshold
+# Where more pictures than so many find others that score as altered copies do, these are a series
+# of one motif: only what is all but equal is the same then.
+RARE, EQUAL = 0.03, 0.985
 OUTGROWN = 1.25
 
 
@@ -85,11 +88,13 @@ def _threshold(packed: Mapping[int, bytes]) -> float:
 
     with pool("originals") as threads:
         scores = np.array([score for own in threads.map(others, asking) for score in own])
-    alike = scores[(scores >= START) & (scores < MOST)]
+    series = ((scores >= MOST) & (scores < EQUAL)).sum() > RARE * len(asking)
+    most = EQUAL if series else MOST
+    alike = scores[(scores >= START) & (scores < most)]
     beyond = float((np.log1p(-START) - np.log1p(-alike)).sum()) + PRIOR * EXCESS
     mean = beyond / (len(alike) + PRIOR)
     above = mean * np.log(max(1, len(alike)) / (FALSE * max(1, len(asking))))
-    return float(np.clip(1 - (1 - START) * np.exp(-above), LEAST, MOST))
+    return float(np.clip(1 - (1 - START) * np.exp(-above), LEAST, most))
 
 
 def kept(folder: IndexFolder, progress: Progress = silent) -> None:

@@ -19,7 +19,7 @@ from aesearch.types import Floats, Pixels
 
 SIDE = 192  # pixels of the longest side, in which corners are found
 THUMBNAIL, QUALITY = 96, 80  # pixels of the longest side of what is kept, as JPEG
-KEPT, ASKED = 96, 160  # corners of a picture of the index, and of one that asks
+KEPT, ASKED = 128, 160  # corners of a picture of the index, and of one that asks
 BYTES = 32  # of a descriptor
 STEPS = 64  # to a pixel, in which places are kept
 HEAD = struct.Struct("<HHH")  # width and height in which places are, and how many there are

@@ -20,7 +20,7 @@ from aesearch.types import Floats
 
 FARTHEST = 64  # bits of 256 in which the same corner may differ
 OFF = 4.0  # pixels that a corner may lie off
-FEWEST = 7  # corners that must agree
+FEWEST = 6  # corners that must agree
 BENT = 12  # of them, from which a perspective can be told
 LEAST, MOST = 0.1, 4.0  # scales between the two
 SMALLEST = 14  # pixels to a side that must lie on each other, of those of the thumbnail
@@ -38,10 +38,13 @@ class Movement:
         Those that agree.
     matrix : ndarray of shape (3, 3)
         From places in the first to places in the second.
+    angle : float
+        By which the first is turned, in degrees.
     """
 
     corners: int
     matrix: Floats
+    angle: float
 
 
 def movement(one: Local, other: Local) -> Movement | None:
@@ -66,7 +69,8 @@ def movement(one: Local, other: Local) -> Movement | None:
             matrix, agree = bent, held.ravel() > 0
     # Corners on one spot agree by any turn and scale.
     distinct = len(np.unique(np.round(to[agree] / OFF), axis=0))
-    return Movement(distinct, matrix) if distinct >= FEWEST else None
+    angle = float(np.degrees(np.arctan2(found[1, 0], found[0, 0])))
+    return Movement(distinct, matrix, angle) if distinct >= FEWEST else None
 
 
 @dataclass(frozen=True)

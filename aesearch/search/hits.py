@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aesearch.modalities.texts.snippets import Snippet
     from aesearch.types import Ids
 
+UNCHANGED = "unchanged"  # what is said of a hit that is the query itself
 Among = str | PurePath | Iterable[str | PurePath] | None
 
 

@@ -7,14 +7,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aesearch.search.hits import Found, Limits
+from aesearch.search.hits import UNCHANGED, Found, Limits
 from aesearch.search.query import Query
 from aesearch.search.ranker import Ranker
 
 if TYPE_CHECKING:
     from aesearch.storage.snapshot import Snapshot
-
-UNCHANGED = "unchanged"
 
 
 class PictureRanker(Ranker):
