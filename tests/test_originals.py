@@ -122,7 +122,7 @@ def test_documents_have_no_copies_to_look_for(tmp_path: Path) -> None:
     texts = {str(n): f"words about the number {n} and its neighbours" for n in range(4)}
     with (
         aesearch.build(texts, tmp_path / "index", budget=0) as built,
-        pytest.raises(UnsupportedError, match="pictures"),
+        pytest.raises(UnsupportedError, match="of pictures only"),
     ):
         built.search("words", copies=True)
 

@@ -23,7 +23,7 @@ from aesearch.types import Progress, silent
 
 PORTION = 5_000
 ASKING = 100  # pictures of the collection that ask for another than themselves
-FALSE = 0.001  # of them, that may be told another is the same
+FALSE = 0.002  # of them, that may be told another is the same
 START = 0.6  # agreement from which the scores of what is only alike are taken for a tail
 PRIOR, EXCESS = 5, 0.25  # of its mean, on the scale of its logarithm, and how many it weighs
 LEAST, MOST = 0.75, 0.9  # of the threshold

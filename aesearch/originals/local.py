@@ -18,7 +18,7 @@ from PIL import Image
 from aesearch.types import Floats, Pixels
 
 SIDE = 192  # pixels of the longest side, in which corners are found
-THUMBNAIL, QUALITY = 96, 80  # pixels of the longest side of what is kept, as JPEG
+THUMBNAIL, QUALITY = 128, 80  # pixels of the longest side of what is kept, as JPEG
 KEPT, ASKED = 128, 160  # corners of a picture of the index, and of one that asks
 BYTES = 32  # of a descriptor
 STEPS = 64  # to a pixel, in which places are kept

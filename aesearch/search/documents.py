@@ -99,6 +99,7 @@ class DocumentRanker(Ranker):
         found: list[list[Found]] = [[] for _ in queries]
         dense: list[tuple[int, SparseRows]] = []  # those that are ranked by their codes alone
         usual = _words_check(snapshot).prefers_both and limits.threshold is None
+        self.refuse_copies(limits)
         super().allowed(snapshot, limits)  # refuses a k below 1
         for place, query in enumerate(queries):
             with numbered(place, len(queries)):
