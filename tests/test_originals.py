@@ -183,3 +183,18 @@ def test_a_query_from_bytes_is_as_one_from_a_picture(index: aesearch.Index) -> N
     stream = io.BytesIO()
     in_page(drawn(8)).save(stream, "JPEG", quality=70)
     assert index.search(stream.getvalue(), 1)[0].key == "08.png"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (900, 3), (3, 900), (30, 30)])
+def test_odd_sizes_and_blank_pictures_are_no_copies(
+    index: aesearch.Index, size: tuple[int, int]
+) -> None:
+    for color in ("white", "black"):
+        assert index.search(Image.new("RGB", size, color), 1)[0].same is None
+
+
+def test_pictures_in_memory_are_found_too(tmp_path: Path) -> None:
+    pictures = np.stack([np.asarray(drawn(seed)) for seed in range(5)])
+    with aesearch.build(pictures, tmp_path / "index", budget=0) as built:
+        hit = built.search(in_page(drawn(3)), 1)[0]
+    assert (hit.key, hit.same) == ("3", "in a larger picture")

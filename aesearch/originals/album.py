@@ -18,7 +18,7 @@ from aesearch.types import Ids, Pixels
 NEAREST = 2  # corners of the index for each that asks
 TABLES, KEY = 6, 16  # hash tables of descriptors, and the bits that are looked up in each
 SMALL = 200_000  # corners up to which a first search goes through all: tables take a while
-VOTED, LAID = 10, 3  # candidates that are moved onto the query, and of these compared
+VOTED, LAID = 10, 2  # candidates that are moved onto the query, and of these compared
 FEW = 24  # corners of the query, up to which pictures are compared as they lie too
 CERTAIN = 0.9  # share of a picture: less was cropped away, or more than the picture is shown
 LEVEL = 4.0  # degrees that nobody calls turned

@@ -33,14 +33,25 @@ RARE, EQUAL = 0.03, 0.985
 OUTGROWN = 1.25
 
 
-def keep(folder: IndexFolder, progress: Progress = silent) -> None:
-    """Make the local features of the items that have none yet, and choose the threshold."""
+def keep(folder: IndexFolder, progress: Progress = silent, source: Source | None = None) -> None:
+    """Make the local features of the items that have none yet, and choose the threshold.
+
+    Parameters
+    ----------
+    folder : IndexFolder
+    progress : callable
+    source : Source, optional
+        Of the rows of a table; what is in memory cannot be found without it.
+    """
     store = folder.store
     missing = store.without_features()
     if not missing:
         return
     added = {} if folder.is_tabular else folder.added_contents()
-    source: Source = source_of(folder) if folder.is_tabular else _Files(folder.source, added)
+    if not folder.is_tabular:
+        source = _Files(folder.source, added)
+    elif source is None:
+        source = source_of(folder)
     for at in range(0, len(missing), PORTION):
         part = missing[at : at + PORTION]
         entries = [Entry(item.key, item.size, item.mtime_ns) for item in part]
@@ -97,9 +108,9 @@ def _threshold(packed: Mapping[int, bytes]) -> float:
     return float(np.clip(1 - (1 - START) * np.exp(-above), LEAST, most))
 
 
-def kept(folder: IndexFolder, progress: Progress = silent) -> None:
+def kept(folder: IndexFolder, progress: Progress = silent, source: Source | None = None) -> None:
     """Do as `keep` does, but let no failure of it fail what went before: it is only warned of."""
     try:
-        keep(folder, progress)
+        keep(folder, progress, source)
     except AesearchError as error:
         warnings.warn(f"altered copies are not looked for yet: {error}", stacklevel=2)

@@ -21,6 +21,7 @@ SIDE = 192  # pixels of the longest side, in which corners are found
 THUMBNAIL, QUALITY = 128, 80  # pixels of the longest side of what is kept, as JPEG
 KEPT, ASKED = 128, 160  # corners of a picture of the index, and of one that asks
 BYTES = 32  # of a descriptor
+NARROWEST = 32  # pixels of the shorter side, below which there is no room for a pyramid
 STEPS = 64  # to a pixel, in which places are kept
 HEAD = struct.Struct("<HHH")  # width and height in which places are, and how many there are
 
@@ -77,7 +78,7 @@ class Local:
         size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
         small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
         found, bits = [], None
-        if (cv2 := opencv()) is not None:
+        if min(size) >= NARROWEST and (cv2 := opencv()) is not None:
             finder = cv2.ORB_create(corners, 1.2, 8, edgeThreshold=10, fastThreshold=8)
             found, bits = finder.detectAndCompute(np.asarray(small.convert("L")), None)
         if bits is None or not len(found):

@@ -23,6 +23,7 @@ OFF = 4.0  # pixels that a corner may lie off
 FEWEST = 6  # corners that must agree
 BENT = 12  # of them, from which a perspective can be told
 LEAST, MOST = 0.1, 4.0  # scales between the two
+FLAT = 1e-3  # determinant of a movement that leaves nothing of a picture
 SMALLEST = 14  # pixels to a side that must lie on each other, of those of the thumbnail
 FINEST = 128
 FLOORS = {16: 0.4, 32: 0.4, 64: 0.6}  # agreement below which no finer size is looked at
@@ -65,7 +66,9 @@ def movement(one: Local, other: Local) -> Movement | None:
     matrix = np.vstack([found, [0, 0, 1]])
     if agree.sum() >= BENT:
         bent, held = cv2.findHomography(of, to, cv2.RANSAC, OFF / 2)
-        if bent is not None and held.sum() >= agree.sum():
+        # What turns a picture inside out fits corners on one line.
+        upright = bent is not None and np.linalg.det(bent) > FLAT
+        if upright and held.sum() >= agree.sum():
             matrix, agree = bent, held.ravel() > 0
     # Corners on one spot agree by any turn and scale.
     distinct = len(np.unique(np.round(to[agree] / OFF), axis=0))
