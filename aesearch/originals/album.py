@@ -1,4 +1,4 @@
-"""The local features of an index: which of its pictures another one was made from."""
+"""Which picture of an index another one was made from."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import NamedTuple
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from aesearch.originals.borders import trimmed
 from aesearch.originals.local import ASKED, BYTES, Local
 from aesearch.originals.match import FARTHEST, Movement, Overlap, compared, movement, overlap
-from aesearch.types import Ids, Pixels
+from aesearch.originals.votes import voted
+from aesearch.storage.database import Store
 
-NEAREST = 2  # corners of the index for each that asks
-TABLES, KEY = 6, 16  # hash tables of descriptors, and the bits that are looked up in each
-SMALL = 200_000  # corners up to which a first search goes through all: tables take a while
-VOTED, LAID = 10, 2  # candidates that are moved onto the query, and of these compared
+LISTED = 40  # candidates of which the corners are looked at
+NEAREST = 2  # corners of these for each that asks
+VOTED, LAID = 5, 2  # candidates that are moved onto the query, and of these compared
 FEW = 24  # corners of the query, up to which pictures are compared as they lie too
 CERTAIN = 0.9  # share of a picture: less was cropped away, or more than the picture is shown
 LEVEL = 4.0  # degrees that nobody calls turned
@@ -39,23 +38,13 @@ class Album:
 
     Parameters
     ----------
-    ids : ndarray of int64
-    packed : sequence of bytes
-        The `Local` of each.
+    store : Store
     """
 
-    def __init__(self, ids: Ids, packed: Sequence[bytes]) -> None:
-        self.ids, self._packed = ids, packed
-        self._row = {int(id): row for row, id in enumerate(ids)}
-        bits = [Local.bits_of(one) for one in packed]
-        self._bits = np.concatenate([np.empty((0, BYTES), np.uint8), *bits])
-        self._owner = np.repeat(np.arange(len(ids)), [len(own) for own in bits])
-        self._engine: faiss.IndexBinary | None = None
-        self._asked = False
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-    def find(
-        self, picture: Image.Image, least: float, near: Sequence[int] = (), but: int | None = None
-    ) -> list[Candidate]:
+    def find(self, picture: Image.Image, least: float, near: Sequence[int] = ()) -> list[Candidate]:
         """The pictures that this one was made from, best first.
 
         Parameters
@@ -66,8 +55,6 @@ class Album:
             Agreement from which it is the same picture.
         near : sequence of int
             Ids of the items nearest by codes, where corners find none.
-        but : int, optional
-            Id of the one that is not looked for.
         """
         inner = trimmed(picture)
         share = inner.width * inner.height / (picture.width * picture.height)
@@ -75,67 +62,55 @@ class Album:
         for mirrored in (False, True):
             asked = Local.of(inner.transpose(FLIP) if mirrored else inner, ASKED)
             corners = max(corners, len(asked.bits))
-            found = self._by_corners(asked, share, least, but, mirrored=mirrored)
+            found = [
+                Candidate(laid.score, id, in_words(move, laid, share, mirrored=mirrored))
+                for id, move, laid in self.laid(asked)
+                if laid.score >= least
+            ]
             if found:
-                return found
+                return sorted(found, key=lambda one: (-one.score, one.id))
         if corners > FEW:
             return []
-        return self._by_pixels(inner, share, least, [id for id in near if id != but])
+        return self._by_pixels(inner, share, least, near)
 
-    def _by_corners(
-        self, asked: Local, share: float, least: float, but: int | None, *, mirrored: bool
-    ) -> list[Candidate]:
-        moved: list[tuple[int, int, Local, Movement]] = []
-        for row in self._voted(asked, None if but is None else self._row[but]):
-            other = Local.unpacked(self._packed[row])
+    def laid(self, asked: Local, but: int | None = None) -> list[tuple[int, Movement, Overlap]]:
+        """The pictures that have most in common with one, as they lie on it, by their ids."""
+        moved: list[tuple[int, Local, Movement]] = []
+        for id, other in self._voted(asked, but):
             move = movement(asked, other)
             if move is not None:
-                moved.append((move.corners, row, other, move))
-        moved.sort(key=lambda one: (-one[0], one[1]))
-        found = []
-        for _, row, other, move in moved[:LAID]:
-            laid = overlap(asked, other, move)
-            if laid.score >= least:
-                how = in_words(move, laid, share, mirrored=mirrored)
-                found.append(Candidate(laid.score, int(self.ids[row]), how))
-        return sorted(found, key=lambda one: (-one.score, one.id))
+                moved.append((id, other, move))
+        moved.sort(key=lambda one: (-one[2].corners, one[0]))
+        return [(id, move, overlap(asked, other, move)) for id, other, move in moved[:LAID]]
 
-    def _voted(self, asked: Local, but: int | None) -> list[int]:
-        """Rows of the pictures that have most corners like those of the query."""
-        if not len(asked.bits) or not len(self._bits):
+    def _voted(self, asked: Local, but: int | None) -> list[tuple[int, Local]]:
+        """Pictures that have most corners like those of the query, as told by all bits of these."""
+        if not len(asked.bits):
             return []
-        distances, corners = self._search(asked.bits)
-        votes = np.where(corners >= 0, np.maximum(FARTHEST - distances, 0), 0)
-        owners = self._owner[np.maximum(corners, 0)]
-        counts = np.bincount(owners.ravel(), votes.ravel(), len(self.ids))
-        if but is not None:
-            counts[but] = 0
-        best = np.argsort(-counts, kind="stable")[:VOTED]
-        return [int(row) for row in best if counts[row] > 0]
-
-    def _search(self, bits: Pixels) -> tuple[NDArray[np.int32], Ids]:
-        if self._engine is None and (self._asked or len(self._bits) > SMALL):
-            self._engine = faiss.IndexBinaryMultiHash(8 * BYTES, TABLES, KEY)
-            self._engine.add(self._bits)
-        if self._engine is None:  # the only search of a process, perhaps
-            self._asked = True
-            flat = faiss.IndexBinaryFlat(8 * BYTES)
-            flat.add(self._bits)
-            return flat.search(bits, NEAREST)
-        return self._engine.search(bits, NEAREST)
+        packed = self._store.features(voted(self._store, asked.bits, LISTED, but))
+        locals_ = [(id, Local.unpacked(one)) for id, one in packed.items()]
+        if not locals_:
+            return []
+        owner = np.repeat(np.arange(len(locals_)), [len(one.bits) for _, one in locals_])
+        flat = faiss.IndexBinaryFlat(8 * BYTES)
+        flat.add(np.concatenate([one.bits for _, one in locals_]))
+        distances, corners = flat.search(asked.bits, NEAREST)
+        close = np.where(corners >= 0, np.maximum(FARTHEST - distances, 0), 0)
+        votes = np.bincount(owner[np.maximum(corners, 0)].ravel(), close.ravel(), len(locals_))
+        best = np.argsort(-votes, kind="stable")[:VOTED]
+        return [locals_[row] for row in best if votes[row] > 0]
 
     def _by_pixels(
         self, inner: Image.Image, share: float, least: float, near: Sequence[int]
     ) -> list[Candidate]:
         """Compared as it lies, mirrored and turned; for pictures without corners."""
-        rows = [self._row[id] for id in near if id in self._row]
+        packed = self._store.features(near[:LAID])
         found = []
-        for row in rows[:LAID]:
-            shown = Local.unpacked(self._packed[row]).picture
-            score = compared(inner, shown)
+        for id, one in packed.items():
+            score = compared(inner, Local.unpacked(one).picture)
             if score >= least:
                 how = "with a border" if share < CERTAIN else CHANGED
-                found.append(Candidate(score, int(self.ids[row]), how))
+                found.append(Candidate(score, id, how))
         return sorted(found, key=lambda one: (-one.score, one.id))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,10 @@ from aesearch.ingest.differences import source_of
 from aesearch.modalities.images.pixels import open_picture
 from aesearch.originals.album import Album
 from aesearch.originals.local import SIDE, Local
+from aesearch.originals.votes import lists_of
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.folder import Folder
+from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
 from aesearch.types import Progress, silent
@@ -59,14 +61,15 @@ def keep(folder: IndexFolder, progress: Progress = silent, source: Source | None
         for item, one in zip(part, decode(source, entries, _read, progress), strict=True):
             known = one.sample is not None and (one.digest == item.digest or item.key in added)
             rows.append((item.id, item.digest, one.sample if known else b""))
+        lists = lists_of({id: packed for id, _, packed in rows if packed})
         with hold(folder.layout), store.transaction():
-            store.put_features(rows)
+            store.put_features(rows, lists)
     threshold, count = store.same_from()
-    packed = store.features()
-    if threshold is None or len(packed) > OUTGROWN * count:
-        chosen = _threshold(packed)
+    ids = store.with_features()
+    if threshold is None or len(ids) > OUTGROWN * count:
+        chosen = _threshold(store, ids)
         with hold(folder.layout), store.transaction():
-            store.put_same_from(chosen, len(packed))
+            store.put_same_from(chosen, len(ids))
 
 
 def _read(content: bytes, name: str) -> bytes:
@@ -84,21 +87,22 @@ class _Files(Folder):
         return self.added[key] if key in self.added else super().read(key)
 
 
-def _threshold(packed: Mapping[int, bytes]) -> float:
+def _threshold(store: Store, ids: Sequence[int]) -> float:
     """The agreement from which pictures are the same, told by those that are not.
 
     Pictures of the collection ask for another than themselves: what is found is alike, and not the
     same, unless it scores as copies do. The scores are taken for an exponential tail in
     ``-log(1 - score)``, as of duplicates; the threshold is where it promises no more false ones.
     """
-    album = Album(np.array(list(packed), dtype=np.int64), list(packed.values()))
-    asking = np.random.default_rng(0).permutation(album.ids)[:ASKING].tolist()
+    album = Album(store)
+    asking = [ids[row] for row in np.random.default_rng(0).permutation(len(ids))[:ASKING]]
+    locals_ = {id: Local.unpacked(one) for id, one in store.features(asking).items()}
 
     def others(id: int) -> list[float]:
-        return [one.score for one in album.find(Local.unpacked(packed[id]).picture, -1, but=id)]
+        return [laid.score for _, _, laid in album.laid(locals_[id], but=id)]
 
     with pool("originals") as threads:
-        scores = np.array([score for own in threads.map(others, asking) for score in own])
+        scores = np.array([score for own in threads.map(others, locals_) for score in own])
     series = ((scores >= MOST) & (scores < EQUAL)).sum() > RARE * len(asking)
     most = EQUAL if series else MOST
     alike = scores[(scores >= START) & (scores < most)]

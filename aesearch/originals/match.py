@@ -65,7 +65,7 @@ def movement(one: Local, other: Local) -> Movement | None:
     agree = agree.ravel() > 0
     matrix = np.vstack([found, [0, 0, 1]])
     if agree.sum() >= BENT:
-        bent, held = cv2.findHomography(of, to, cv2.RANSAC, OFF / 2)
+        bent, held = cv2.findHomography(of, to, cv2.RANSAC, OFF / 2, maxIters=300)
         # What turns a picture inside out fits corners on one line.
         upright = bent is not None and np.linalg.det(bent) > FLAT
         if upright and held.sum() >= agree.sum():

@@ -25,6 +25,10 @@ CREATE TABLE IF NOT EXISTS features (
     digest BLOB NOT NULL,              -- of the content that they were made of
     packed BLOB NOT NULL               -- corners and a thumbnail, empty where it cannot be read
 );
+CREATE TABLE IF NOT EXISTS corners (
+    place INTEGER PRIMARY KEY,         -- some bits of a corner, and what is above bit 16 of the ids
+    ids BLOB NOT NULL                  -- of items that have such a corner, or had, 16 bits each
+);
 CREATE TABLE IF NOT EXISTS same_from (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     threshold REAL NOT NULL,           -- agreement from which two pictures are the same
