@@ -65,7 +65,7 @@ class Album:
             found = [
                 Candidate(laid.score, id, in_words(move, laid, share, mirrored=mirrored))
                 for id, move, laid in self.laid(asked)
-                if laid.score >= least
+                if laid.score >= least and laid.whole
             ]
             if found:
                 return sorted(found, key=lambda one: (-one.score, one.id))

@@ -99,7 +99,7 @@ def _threshold(store: Store, ids: Sequence[int]) -> float:
     locals_ = {id: Local.unpacked(one) for id, one in store.features(asking).items()}
 
     def others(id: int) -> list[float]:
-        return [laid.score for _, _, laid in album.laid(locals_[id], but=id)]
+        return [laid.score for _, _, laid in album.laid(locals_[id], but=id) if laid.whole]
 
     with pool("originals") as threads:
         scores = np.array([score for own in threads.map(others, locals_) for score in own])

@@ -16,7 +16,7 @@ from PIL import Image
 from aesearch.duplicates.packing import pack
 from aesearch.duplicates.registration import Album
 from aesearch.originals.local import Local, opencv
-from aesearch.types import Floats
+from aesearch.types import Floats, Pixels
 
 FARTHEST = 64  # bits of 256 in which the same corner may differ
 OFF = 4.0  # pixels that a corner may lie off
@@ -26,6 +26,7 @@ LEAST, MOST = 0.1, 4.0  # scales between the two
 FLAT = 1e-3  # determinant of a movement that leaves nothing of a picture
 SMALLEST = 14  # pixels to a side that must lie on each other, of those of the thumbnail
 FINEST = 128
+WHOLE = 0.9  # share of a picture that is all of it, as it may be bent, or turned
 FLOORS = {16: 0.4, 32: 0.4, 64: 0.6}  # agreement below which no finer size is looked at
 
 
@@ -94,29 +95,41 @@ class Overlap:
     covered: float
     within: float
 
+    @property
+    def whole(self) -> bool:
+        """Whether one of them shows the other to its edges: else both are parts of a third."""
+        return max(self.covered, self.within) >= WHOLE
+
 
 def overlap(one: Local, other: Local, move: Movement) -> Overlap:
     """Lay one picture on another, and compare what lies on each other."""
     cv2: Any = opencv()
-    shown = other.picture
-    wide, high = shown.size
-    shrink = np.diag([wide / other.size[0], high / other.size[1], 1.0])
-    matrix = shrink @ move.matrix
-    pixels = np.asarray(one.picture)
+    ours, theirs = one.picture, other.picture
+    matrix = _scale(theirs.size, other.size) @ move.matrix @ _scale(one.size, ours.size)
+    pixels = np.asarray(ours)
     linear = cv2.INTER_AREA if np.hypot(*matrix[0, :2]) < 0.5 else cv2.INTER_LINEAR
-    laid = cv2.warpPerspective(pixels, matrix, (wide, high), flags=linear)
-    inside = cv2.warpPerspective(
-        np.full(pixels.shape[:2], 255, np.uint8), matrix, (wide, high), flags=cv2.INTER_NEAREST
-    )
-    whole = cv2.warpPerspective(
-        np.full((high, wide), 255, np.uint8), np.linalg.inv(matrix), one.size, flags=0
-    )
+    laid = cv2.warpPerspective(pixels, matrix, theirs.size, flags=linear)
+    inside = _shown(ours.size, theirs.size, matrix)
+    whole = _shown(theirs.size, ours.size, np.linalg.inv(matrix))
     covered, within = float((inside > 0).mean()), float((whole > 0).mean())
     box = _largest(inside > 0)
     if box is None:
         return Overlap(-1, covered, within)
-    score = compared(Image.fromarray(laid).crop(box), shown.crop(box))
+    score = compared(Image.fromarray(laid).crop(box), theirs.crop(box))
     return Overlap(score, covered, within)
+
+
+def _scale(to: tuple[int, int], of: tuple[int, int]) -> Floats:
+    """From places in a picture of one size to those in it at another."""
+    return np.diag([to[0] / of[0], to[1] / of[1], 1.0])
+
+
+def _shown(of: tuple[int, int], to: tuple[int, int], matrix: Floats) -> Pixels:
+    """Where one picture shows another that it is moved onto, as the mask of the other."""
+    cv2: Any = opencv()
+    full = np.full(of[::-1], 255, np.uint8)
+    mask: Pixels = cv2.warpPerspective(full, matrix, to, flags=cv2.INTER_NEAREST)
+    return mask
 
 
 def compared(one: Image.Image, other: Image.Image) -> float:
