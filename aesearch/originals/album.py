@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from aesearch.originals.borders import trimmed
-from aesearch.originals.local import ASKED, BYTES, Local
+from aesearch.originals.local import ASKED, BYTES, TINY, Local
 from aesearch.originals.match import FARTHEST, Movement, Overlap, compared, movement, overlap
 from aesearch.originals.votes import voted
 from aesearch.storage.database import Store
@@ -57,6 +57,8 @@ class Album:
             Ids of the items nearest by codes, where corners find none.
         """
         inner = trimmed(picture)
+        if max(inner.size) < TINY:
+            return []
         share = inner.width * inner.height / (picture.width * picture.height)
         corners = 0
         for mirrored in (False, True):

@@ -14,7 +14,8 @@ from aesearch.ingest.decode import decode
 from aesearch.ingest.differences import source_of
 from aesearch.modalities.images.pixels import open_picture
 from aesearch.originals.album import Album
-from aesearch.originals.local import SIDE, Local
+from aesearch.originals.local import SIDE, TINY, Local
+from aesearch.originals.match import EQUAL
 from aesearch.originals.votes import lists_of
 from aesearch.sources.base import Entry, Source
 from aesearch.sources.folder import Folder
@@ -31,7 +32,7 @@ PRIOR, EXCESS = 5, 0.25  # of its mean, on the scale of its logarithm, and how m
 LEAST, MOST = 0.75, 0.9  # of the threshold
 # Where more pictures than so many find others that score as altered copies do, these are a series
 # of one motif: only what is all but equal is the same then.
-RARE, EQUAL = 0.03, 0.985
+RARE = 0.03
 OUTGROWN = 1.25
 
 
@@ -66,6 +67,8 @@ def keep(folder: IndexFolder, progress: Progress = silent, source: Source | None
             store.put_features(rows, lists)
     threshold, count = store.same_from()
     ids = store.with_features()
+    if not ids:
+        return
     if threshold is None or len(ids) > OUTGROWN * count:
         chosen = _threshold(store, ids)
         with hold(folder.layout), store.transaction():
@@ -73,7 +76,8 @@ def keep(folder: IndexFolder, progress: Progress = silent, source: Source | None
 
 
 def _read(content: bytes, name: str) -> bytes:
-    return Local.of(open_picture(content, name, (SIDE, SIDE))).packed()
+    picture = open_picture(content, name, (SIDE, SIDE))
+    return Local.of(picture).packed() if max(picture.size) >= TINY else b""
 
 
 class _Files(Folder):
@@ -99,7 +103,7 @@ def _threshold(store: Store, ids: Sequence[int]) -> float:
     locals_ = {id: Local.unpacked(one) for id, one in store.features(asking).items()}
 
     def others(id: int) -> list[float]:
-        return [laid.score for _, _, laid in album.laid(locals_[id], but=id) if laid.whole]
+        return [laid.score for *_, laid in album.laid(locals_[id], but=id) if laid.whole]
 
     with pool("originals") as threads:
         scores = np.array([score for own in threads.map(others, locals_) for score in own])

@@ -21,6 +21,7 @@ SIDE = 192  # pixels of the longest side, in which corners are found
 THUMBNAIL, QUALITY = 128, 80  # pixels of the longest side of what is kept, as JPEG
 KEPT, ASKED = 128, 160  # corners of a picture of the index, and of one that asks
 BYTES = 32  # of a descriptor
+TINY = 64  # pixels of the longest side: smaller ones look like others by chance, as digits do
 NARROWEST = 32  # pixels of the shorter side, below which there is no room for a pyramid
 STEPS = 64  # to a pixel, in which places are kept
 HEAD = struct.Struct("<HHH")  # width and height in which places are, and how many there are

@@ -26,6 +26,7 @@ LEAST, MOST = 0.1, 4.0  # scales between the two
 FLAT = 1e-3  # determinant of a movement that leaves nothing of a picture
 SMALLEST = 14  # pixels to a side that must lie on each other, of those of the thumbnail
 FINEST = 128
+EQUAL = 0.985  # agreement of pictures between which hardly a difference is to be seen
 WHOLE = 0.9  # share of a picture that is all of it, as it may be bent, or turned
 FLOORS = {16: 0.4, 32: 0.4, 64: 0.6}  # agreement below which no finer size is looked at
 
