@@ -17,7 +17,8 @@ from aesearch.storage.database import Store
 
 LISTED = 40  # candidates of which the corners are looked at
 NEAREST = 2  # corners of these for each that asks
-VOTED, LAID = 5, 2  # candidates that are moved onto the query, and of these compared
+VOTED, LAID = 3, 2  # candidates that are moved onto the query, and of these compared
+CLOSE = 2.5  # bits by which a corner of the query must be nearer to a candidate than FARTHEST
 FEW = 24  # corners of the query, up to which pictures are compared as they lie too
 CERTAIN = 0.9  # share of a picture: less was cropped away, or more than the picture is shown
 LEVEL = 4.0  # degrees that nobody calls turned
@@ -100,7 +101,7 @@ class Album:
         close = np.where(corners >= 0, np.maximum(FARTHEST - distances, 0), 0)
         votes = np.bincount(owner[np.maximum(corners, 0)].ravel(), close.ravel(), len(locals_))
         best = np.argsort(-votes, kind="stable")[:VOTED]
-        return [locals_[row] for row in best if votes[row] > 0]
+        return [locals_[row] for row in best if votes[row] > CLOSE * len(asked.bits)]
 
     def _by_pixels(
         self, inner: Image.Image, share: float, least: float, near: Sequence[int]

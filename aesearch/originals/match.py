@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from aesearch.duplicates.packing import pack
-from aesearch.duplicates.registration import Album
 from aesearch.originals.local import Local, opencv
 from aesearch.types import Floats, Pixels
 
@@ -135,6 +133,9 @@ def _shown(of: tuple[int, int], to: tuple[int, int], matrix: Floats) -> Pixels:
 
 def compared(one: Image.Image, other: Image.Image) -> float:
     """Agreement of two pictures that lie on each other, about."""
+    from aesearch.duplicates.packing import pack  # which a query without candidates never needs
+    from aesearch.duplicates.registration import Album
+
     album = Album(np.stack([pack(one), pack(other)]))
     rows = np.array([0]), np.array([1])
     return float(album.agreement(*rows, np.array([False]), FLOORS)[FINEST][0])
