@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from aesearch.cli import cli
 from aesearch.errors import UnsupportedError
 from aesearch.originals import album, local
 from aesearch.originals.borders import trimmed
+from aesearch.originals.votes import lists_of, voted
+from aesearch.storage.database import Store
 
 SIZE = (240, 180)
 FLIP = Image.Transpose.FLIP_LEFT_RIGHT
@@ -198,3 +201,56 @@ def test_pictures_in_memory_are_found_too(tmp_path: Path) -> None:
     with aesearch.build(pictures, tmp_path / "index", budget=0) as built:
         hit = built.search(in_page(drawn(3)), 1)[0]
     assert (hit.key, hit.same) == ("3", "in a larger picture")
+
+
+def test_what_is_added_by_hand_is_found_at_once(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for seed in range(6):
+        drawn(seed).save(source / f"{seed}.png")
+    drawn(61).save(tmp_path / "61.png")
+    with aesearch.build(source, tmp_path / "index", budget=0) as built:
+        built.add({"by content": drawn(60), "by path": tmp_path / "61.png"})
+        assert built.search(in_page(drawn(60)), 1)[0].key == "by content"
+        assert built.search(in_page(drawn(61)), 1)[0].same == "in a larger picture"
+        built.remove(["by path"])
+        assert built.search(in_page(drawn(61)), 1)[0].same is None
+
+
+def test_parts_of_a_third_picture_are_not_the_same(tmp_path: Path) -> None:
+    whole = drawn(7).resize((480, 360))
+    pictures = {str(seed): drawn(seed) for seed in range(20, 26)}
+    pictures["left"] = whole.crop((0, 0, 300, 360))
+    with aesearch.build(pictures, tmp_path / "index", budget=0) as built:
+        assert built.search(whole.crop((120, 0, 420, 360)), 1)[0].same is None
+        assert built.search(whole, 1)[0].same == "in a larger picture"
+
+
+def test_of_small_pictures_nothing_is_called_the_same(tmp_path: Path) -> None:
+    pictures = {str(seed): drawn(seed).resize((40, 30)) for seed in range(6)}
+    with aesearch.build(pictures, tmp_path / "index", budget=0) as built:
+        assert built.folder.store.with_features() == []
+        assert built.search(in_page(drawn(3)), 1)[0].same is None
+
+
+def test_an_array_is_asked_with_whatever_its_order(index: aesearch.Index) -> None:
+    pixels = np.asarray(in_page(drawn(4)))
+    for content in (pixels, pixels.transpose(2, 0, 1)):
+        assert index.search(content, 1)[0].key == "04.png"
+
+
+def test_lists_hold_ids_beyond_their_bits(tmp_path: Path) -> None:
+    far = [3, 70_000, 200_000]  # more than two bytes hold
+    packed = {id: local.Local.of(drawn(n)).packed() for n, id in enumerate(far)}
+    with closing(Store(tmp_path / "items.db", create=True)) as store:
+        with store.transaction():
+            for id in far:
+                store._db.execute("INSERT INTO items VALUES (?, ?, 1, 1, x'00', 0, NULL)", (id, id))
+            for id in far:  # one after the other, so that lists are lengthened
+                own = {id: packed[id]}
+                store.put_features([(id, b"\0", packed[id])], lists_of(own))
+        for id in far:
+            bits = local.Local.bits_of(packed[id])
+            assert voted(store, bits, 2)[0] == id
+            assert id not in voted(store, bits, 2, but=id)
+        assert set(store.features(far)) == set(far)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from aesearch.engines.threads import pool
-from aesearch.errors import AesearchError
+from aesearch.errors import AesearchError, ContentError
 from aesearch.ingest.decode import decode
 from aesearch.ingest.differences import source_of
-from aesearch.modalities.images.pixels import open_picture
+from aesearch.modalities.images import channels_last
+from aesearch.modalities.images.pixels import Content, open_picture
 from aesearch.originals.album import Album
 from aesearch.originals.local import SIDE, TINY, Local
 from aesearch.originals.match import EQUAL
@@ -22,7 +24,7 @@ from aesearch.sources.folder import Folder
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
-from aesearch.types import Progress, silent
+from aesearch.types import Ids, Progress, silent
 
 PORTION = 5_000
 ASKING = 100  # pictures of the collection that ask for another than themselves
@@ -62,9 +64,8 @@ def keep(folder: IndexFolder, progress: Progress = silent, source: Source | None
         for item, one in zip(part, decode(source, entries, _read, progress), strict=True):
             known = one.sample is not None and (one.digest == item.digest or item.key in added)
             rows.append((item.id, item.digest, one.sample if known else b""))
-        lists = lists_of({id: packed for id, _, packed in rows if packed})
         with hold(folder.layout), store.transaction():
-            store.put_features(rows, lists)
+            _put(store, rows)
     threshold, count = store.same_from()
     ids = store.with_features()
     if not ids:
@@ -75,7 +76,30 @@ def keep(folder: IndexFolder, progress: Progress = silent, source: Source | None
             store.put_same_from(chosen, len(ids))
 
 
-def _read(content: bytes, name: str) -> bytes:
+class Looks:
+    """The local features of what is added by hand, which is at hand only then."""
+
+    def __init__(self) -> None:
+        self._packed: list[bytes] = []
+
+    def take(self, content: Any, name: str) -> None:
+        """Look at one picture; what cannot be looked at as a whole has none."""
+        try:
+            self._packed.append(_read(channels_last(content), name))
+        except ContentError:
+            self._packed.append(b"")
+
+    def write(self, store: Store, ids: Ids, digests: Sequence[bytes]) -> None:
+        """Write them, in a transaction."""
+        _put(store, list(zip(ids.tolist(), digests, self._packed, strict=True)))
+
+
+def _put(store: Store, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+    store.put_features(rows, lists_of({id: packed for id, _, packed in rows if packed}))
+
+
+def _read(content: Content, name: str = "") -> bytes:
+    """What is kept of a picture: nothing of a small one."""
     picture = open_picture(content, name, (SIDE, SIDE))
     return Local.of(picture).packed() if max(picture.size) >= TINY else b""
 

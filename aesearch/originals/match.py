@@ -123,7 +123,7 @@ def _scale(to: tuple[int, int], of: tuple[int, int]) -> Floats:
     return np.diag([to[0] / of[0], to[1] / of[1], 1.0])
 
 
-def _shown(of: tuple[int, int], to: tuple[int, int], matrix: Floats) -> Pixels:
+def _shown(of: tuple[int, int], to: tuple[int, int], matrix: Any) -> Pixels:
     """Where one picture shows another that it is moved onto, as the mask of the other."""
     cv2: Any = opencv()
     full = np.full(of[::-1], 255, np.uint8)

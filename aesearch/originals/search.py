@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aesearch.errors import ContentError
+from aesearch.modalities.images import channels_last
 from aesearch.modalities.images.pixels import open_picture
 from aesearch.originals.album import Album, Candidate
 from aesearch.search.query import Query
@@ -35,6 +37,10 @@ class Originals:
         least, _ = self._store.same_from()
         if least is None:  # an index of an earlier version knows no local features yet
             return []
-        content = query.raw if query.content is None else query.content
-        name = str(query.path or "")
-        return Album(self._store).find(open_picture(content, name, (SHOWN, SHOWN)), least, near)
+        content = query.raw if query.path is not None else channels_last(query.content)
+        name = "" if query.path is None else query.path.name
+        try:
+            picture = open_picture(content, name, (SHOWN, SHOWN))
+        except ContentError:  # larger than what is shown; its code was made all the same
+            return []
+        return Album(self._store).find(picture, least, near)

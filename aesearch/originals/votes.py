@@ -55,11 +55,13 @@ def voted(store: Store, bits: Pixels, most: int, but: int | None = None) -> list
     rows = store.corners(((words << ROOM)[:, None] + parts).ravel().tolist())
     if not rows:
         return []
-    ids = [np.frombuffer(own, WORD) + ((place % (1 << ROOM)) << SPAN) for place, own in rows]
-    lengths = np.array([len(own) for own in ids])
-    _, list_of = np.unique([place >> ROOM for place, _ in rows], return_inverse=True)
+    places = np.array([place for place, _ in rows])
+    lengths = np.array([len(own) // WORD.itemsize for _, own in rows])
+    bases = (places % (1 << ROOM)) << SPAN
+    ids = np.frombuffer(b"".join(own for _, own in rows), WORD) + np.repeat(bases, lengths)
+    _, list_of = np.unique(places >> ROOM, return_inverse=True)
     weights = 1 / np.sqrt(np.bincount(list_of, lengths))[list_of]
-    votes = np.bincount(np.concatenate(ids), np.repeat(weights, lengths), last + 1)
+    votes = np.bincount(ids, np.repeat(weights, lengths), last + 1)
     if but is not None:
         votes[but : but + 1] = 0
     return _greatest(votes, most)

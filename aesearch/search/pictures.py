@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from aesearch.modalities.given import as_given
 from aesearch.search.hits import UNCHANGED, Found, Limits
 from aesearch.search.query import Query
 from aesearch.search.ranker import Ranker
@@ -24,6 +25,7 @@ class PictureRanker(Ranker):
 
     def query(self, content: Any) -> Query:
         """Read what is searched with; the whole of it is looked at again for originals."""
+        content = as_given(content)  # an open file is read once
         return replace(super().query(content), content=content)
 
     def rank(
