@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw, ImageEnhance
 import aesearch
 from aesearch.cli import cli
 from aesearch.errors import UnsupportedError
-from aesearch.originals import album, local
+from aesearch.modalities.images import pixels
+from aesearch.originals import album, keep, local
 from aesearch.originals.borders import trimmed
 from aesearch.originals.votes import lists_of, voted
 from aesearch.storage.database import Store
@@ -254,3 +255,15 @@ def test_lists_hold_ids_beyond_their_bits(tmp_path: Path) -> None:
             assert voted(store, bits, 2)[0] == id
             assert id not in voted(store, bits, 2, but=id)
         assert set(store.features(far)) == set(far)
+
+
+def test_a_large_file_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for seed in range(4):
+        drawn(seed).resize((1920, 1440)).save(source / f"{seed}.jpg")
+    monkeypatch.setattr(pixels, "DEAR", 1000)
+    monkeypatch.setattr(keep, "_read", lambda *_: pytest.fail("read again"))
+    with aesearch.build(source, tmp_path / "index", budget=0) as built:
+        hit = built.search(in_page(drawn(3)), 1)[0]
+    assert (hit.key, hit.same) == ("3.jpg", "in a larger picture")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from aesearch.engines.threads import pool
 from aesearch.errors import AesearchError, ContentError
@@ -15,7 +16,6 @@ from aesearch.ingest.decode import decode
 from aesearch.ingest.differences import source_of
 from aesearch.modalities.images import channels_last
 from aesearch.modalities.images.pixels import Content, open_picture
-from aesearch.originals.album import Album
 from aesearch.originals.local import SIDE, TINY, Local
 from aesearch.originals.match import EQUAL
 from aesearch.originals.votes import lists_of
@@ -24,9 +24,11 @@ from aesearch.sources.folder import Folder
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
+from aesearch.storage.schema import Item
 from aesearch.types import Ids, Progress, silent
 
 PORTION = 5_000
+IN_MEMORY = 1 << 28  # bytes of what is made while a first index is read
 ASKING = 100  # pictures of the collection that ask for another than themselves
 FALSE = 0.002  # of them, that may be told another is the same
 START = 0.6  # agreement from which the scores of what is only alike are taken for a tail
@@ -48,8 +50,14 @@ def keep(folder: IndexFolder, progress: Progress = silent, source: Source | None
     source : Source, optional
         Of the rows of a table; what is in memory cannot be found without it.
     """
-    store = folder.store
-    missing = store.without_features()
+    _make(folder, folder.store.without_features(), progress, source)
+    _choose(folder)
+
+
+def _make(
+    folder: IndexFolder, missing: Sequence[Item], progress: Progress, source: Source | None
+) -> None:
+    """Make the local features of some items, a portion after the other."""
     if not missing:
         return
     added = {} if folder.is_tabular else folder.added_contents()
@@ -64,23 +72,33 @@ def keep(folder: IndexFolder, progress: Progress = silent, source: Source | None
         for item, one in zip(part, decode(source, entries, _read, progress), strict=True):
             known = one.sample is not None and (one.digest == item.digest or item.key in added)
             rows.append((item.id, item.digest, one.sample if known else b""))
-        with hold(folder.layout), store.transaction():
-            _put(store, rows)
+        with hold(folder.layout), folder.store.transaction():
+            Looks.put(folder.store, rows)
+
+
+def _choose(folder: IndexFolder) -> None:
+    """Choose the threshold, where there is none, or the collection has outgrown it."""
+    store = folder.store
     threshold, count = store.same_from()
     ids = store.with_features()
-    if not ids:
-        return
-    if threshold is None or len(ids) > OUTGROWN * count:
+    if ids and (threshold is None or len(ids) > OUTGROWN * count):
         chosen = _threshold(store, ids)
         with hold(folder.layout), store.transaction():
             store.put_same_from(chosen, len(ids))
 
 
 class Looks:
-    """The local features of what is added by hand, which is at hand only then."""
+    """Local features made of pictures while these are read: added by hand, or dear to decode."""
 
     def __init__(self) -> None:
         self._packed: list[bytes] = []
+        self._size = 0
+
+    def made(self, picture: Image.Image) -> bytes:
+        """What is kept of one that is read for a first index; of very many, of the first."""
+        packed = look(picture) if self._size < IN_MEMORY else b""
+        self._size += len(packed)
+        return packed
 
     def take(self, content: Any, name: str) -> None:
         """Look at one picture; what cannot be looked at as a whole has none."""
@@ -91,16 +109,21 @@ class Looks:
 
     def write(self, store: Store, ids: Ids, digests: Sequence[bytes]) -> None:
         """Write them, in a transaction."""
-        _put(store, list(zip(ids.tolist(), digests, self._packed, strict=True)))
+        self.put(store, list(zip(ids.tolist(), digests, self._packed, strict=True)))
 
-
-def _put(store: Store, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
-    store.put_features(rows, lists_of({id: packed for id, _, packed in rows if packed}))
+    @staticmethod
+    def put(store: Store, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """Write ids, digests of contents and what was made of them, in a transaction."""
+        if rows:
+            store.put_features(rows, lists_of({id: packed for id, _, packed in rows if packed}))
 
 
 def _read(content: Content, name: str = "") -> bytes:
-    """What is kept of a picture: nothing of a small one."""
-    picture = open_picture(content, name, (SIDE, SIDE))
+    return look(open_picture(content, name, (SIDE, SIDE)))
+
+
+def look(picture: Image.Image) -> bytes:
+    """What is kept of an RGB picture: nothing of a small one."""
     return Local.of(picture).packed() if max(picture.size) >= TINY else b""
 
 
@@ -122,6 +145,8 @@ def _threshold(store: Store, ids: Sequence[int]) -> float:
     same, unless it scores as copies do. The scores are taken for an exponential tail in
     ``-log(1 - score)``, as of duplicates; the threshold is where it promises no more false ones.
     """
+    from aesearch.originals.album import Album  # and with it faiss
+
     album = Album(store)
     asking = [ids[row] for row in np.random.default_rng(0).permutation(len(ids))[:ASKING]]
     locals_ = {id: Local.unpacked(one) for id, one in store.features(asking).items()}

@@ -186,3 +186,4 @@ class NewItem:
     digest: bytes
     added: bool = False
     error: float | None = None
+    look: bytes = field(default=b"", repr=False, compare=False)  # of a picture, if made already
