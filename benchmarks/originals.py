@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 import aesearch
+from aesearch.modalities import modality
 from aesearch.types import Ids
 from benchmarks.alterations import ALTERATIONS, Alteration
 from benchmarks.folders import cache_folder
@@ -48,7 +49,9 @@ def main(
     as_json: bool,
 ) -> None:
     """Index photos, ask with altered copies, and with photos that are not in the index."""
-    files = sorted(path for path in folder.resolve().rglob("*.jpg") if path.is_file())
+    files = sorted(
+        file for file in folder.resolve().rglob("*") if modality("images").claims(file.name)
+    )
     rng = np.random.default_rng(seed)
     chosen = [files[n] for n in rng.permutation(len(files))[: photos + queries]]
     shown, out = chosen[queries:], chosen[:queries]
