@@ -214,6 +214,9 @@ def test_what_is_added_by_hand_is_found_at_once(tmp_path: Path) -> None:
         built.add({"by content": drawn(60), "by path": tmp_path / "61.png"})
         assert built.search(in_page(drawn(60)), 1)[0].key == "by content"
         assert built.search(in_page(drawn(61)), 1)[0].same == "in a larger picture"
+        drawn(62).save(source / "62.png")
+        built.sync()
+        assert built.search(in_page(drawn(62)), 1)[0].key == "62.png"
         built.remove(["by path"])
         assert built.search(in_page(drawn(61)), 1)[0].same is None
 

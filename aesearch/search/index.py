@@ -555,7 +555,10 @@ class Index:
         from aesearch.ingest.update import synchronize
 
         options = SyncOptions(retry, reread, remove)
-        return synchronize(self.folder, progress, options=options).counts()
+        counts = synchronize(self.folder, progress, options=options).counts()
+        if "keep" in self.folder.modality.parts:
+            self.folder.modality.part("keep")(self.folder, progress)
+        return counts
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else; returns what is wrong.
