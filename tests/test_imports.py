@@ -34,6 +34,7 @@ ORDER = (
     "export",
     "integrations",
     "duplicates",
+    "originals",
     "maps",
     "compare",
     "reports",

@@ -12,7 +12,7 @@ import click
 
 from aesearch.cli.console import format_path, print_exactly, print_json, printable
 from aesearch.cli.wrapping import complain, say
-from aesearch.search.hits import Hit
+from aesearch.search.hits import UNCHANGED, Hit
 from aesearch.sources.names import escaped
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
             "key": hit.key,
             "path": None if hit.path is None else str(hit.path),
         }
+        if hit.same is not None:
+            line["same"] = hit.same
         if hit.snippet is not None:
             line |= {"title": hit.title, "snippet": hit.snippet.text}
             line["passage"] = list(hit.passage) if hit.passage else None
@@ -111,8 +113,15 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
         yield line
 
 
+def same_in_words(same: str) -> str:
+    """How a hit is marked that the query was made from."""
+    return "the same picture" if same == UNCHANGED else f"the same picture, {same}"
+
+
 def _print_text(hit: Hit) -> None:
     """Print the title and the snippet, or the fields, of a hit that has them."""
+    if hit.same is not None:
+        say(same_in_words(hit.same), INDENT)
     if hit.fields:
         fields = ", ".join(f"{name}: {value}" for name, value in hit.fields.items())
         say(printable(fields)[:FIELDS_WIDTH], INDENT)

@@ -65,6 +65,12 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
     help="Rank documents by codes and words (BM25) together; scores are then from 0 to 1. "
     "Default for a text without --threshold, unless the check found that words do harm.",
 )
+@click.option(
+    "--no-copies",
+    is_flag=True,
+    help="Do not look first for the picture that FILE was made from: cropped, mirrored, turned, "
+    "in a page, photographed.",
+)
 @click.option("--json", "format", flag_value="json", help="One JSON object per hit and line.")
 @click.option("-0", "--print0", "format", flag_value="null", help="Paths only, each ended by NUL.")
 @output_option("--sheet", "sheet", help="Also draw the query picture and its hits: .png or .html.")
@@ -78,6 +84,7 @@ def query(
     *,
     explain: bool,
     hybrid: bool | None,
+    no_copies: bool,
     top: int,
     **limits: Any,
 ) -> int:
@@ -87,6 +94,8 @@ def query(
     standard input; each row of an array is a query. In an index of documents the arguments are one
     text, unless each of them is a file: then each is a query, as with --file; - is a text on
     standard input. What a file is, is looked at, and not told from its name.
+
+    Of pictures the one that FILE was made from comes first, marked as the same.
 
     A TEXT, in single quotes for the shell, may hold "exact phrase", -word, NOT, OR, title:word and
     begin*: query 'jaguar -car'.
@@ -104,12 +113,15 @@ def query(
     with Index(found) as index, quiet_decoders():
         folder = index.folder
         _check_modality(index, given, named, sheet, explain=explain, hybrid=hybrid)
+        if no_copies and "originals" not in folder.modality.parts:
+            noun = folder.modality.noun
+            raise click.UsageError(f"--no-copies is for pictures; this is an index of {noun}s")
         if folder.modality.has_words:
             _note_readings(given)
         answers = [_search_by_key(index, key, top, limits, explain=explain) for key in keys]
         if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
             hybrid = bool(hybrid)
-        limits["hybrid"] = hybrid
+        limits |= {"hybrid": hybrid, "copies": False if no_copies else None}
         queries = list(_queries(given, named, folder.modality))
         results = [_search(index, *one, top, limits, explain=explain) for one in queries]
         answers += [answer for answer in results if isinstance(answer, Answer)]

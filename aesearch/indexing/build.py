@@ -249,6 +249,8 @@ def _finish(
         _tell_other_sizes(index, request)
         if summary.trained or summary.counts["new"] or summary.counts["changed"]:
             _tell_all_alike(index)
+        if "keep" in index.folder.modality.parts:
+            index.folder.modality.part("keep")(index.folder, request.progress, request.source)
         index.prepare_queries()
     except BaseException:
         index.close()

@@ -17,6 +17,7 @@ import numpy as np
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.ingest.arrival import encode
 from aesearch.ingest.removals import cause_of_removal
+from aesearch.modalities.given import as_given
 from aesearch.modalities.parts import may_hold_parts, parts_by_file
 from aesearch.sources.base import Known, as_key, as_line, digest_of, require_key, stamp_of
 from aesearch.sources.content import read_content
@@ -46,10 +47,14 @@ def _add(folder: IndexFolder, contents: Contents) -> list[str]:
     rows: list[NewItem] = []
     samples: list[Any] = []
     contents_kept: list[bytes] = []
+    looks = modality.part("looks")() if "looks" in modality.parts else None
     for key, content in dict(_named(folder, contents)).items():
         require_key(key, "contents")
         try:
+            content = as_given(content)  # an open file is read once
             sample, raw, path = read_content(modality, features, content)
+            if looks is not None:
+                looks.take(*((content, "") if path is None else (raw, path.name)))
         except ContentError as error:
             raise error.told(f"'{key}' cannot be added: {error}") from error
         mtime = stamp_of(path.stat()) if path is not None else 0
@@ -73,6 +78,8 @@ def _add(folder: IndexFolder, contents: Contents) -> list[str]:
         store.put_contents(ids, contents_kept)
         none = [""] * len(ids)
         encoded.write(store, ids, none, none)
+        if looks is not None:
+            looks.write(store, ids, [row.digest for row in rows])
         return ids, NO_IDS
 
     folder.publish(edit)

@@ -39,11 +39,13 @@ class Decoded:
     ignored: bool = False
     cause: str = ""
     note: str = ""  # what is to be said of an item although it was read
+    look: bytes = b""  # of a picture, if it was made already
 
     def item(self, *, added: bool = False, error: float | None = None) -> NewItem:
         """The item of this file, to be written."""
         entry = self.entry
-        return NewItem(entry.key, entry.size, entry.mtime_ns, self.digest, added, error)
+        look = self.look
+        return NewItem(entry.key, entry.size, entry.mtime_ns, self.digest, added, error, look)
 
     def skipped(self) -> Skipped:
         """The note that this file was skipped."""
@@ -80,7 +82,7 @@ def _decoded(source: Source, entry: Entry, read: Read) -> Iterator[Decoded]:
     if not isinstance(made, Sampled):
         yield Decoded(entry, digest, made, note=getattr(made, "note", ""))  # a Document has one
         return
-    yield Decoded(entry, digest, made.sample, note=made.note)
+    yield Decoded(entry, digest, made.sample, note=made.note, look=made.look)
     for suffix, sample in made.more:
         own = entry._replace(key=entry.key + suffix)
         if isinstance(sample, ContentError):

@@ -30,11 +30,14 @@ class Sampled(NamedTuple):
         What a person should know of it: the same words for all files of which the same is true.
     more : tuple of (str, object)
         Further items in the file: what is put behind its key, and the sample, or a ContentError.
+    look : bytes
+        What is kept beside the code so that altered copies find it, where that was made already.
     """
 
     sample: Any
     note: str = ""
     more: tuple[tuple[str, Any], ...] = ()
+    look: bytes = b""
 
 
 class Features(Protocol):

@@ -93,6 +93,7 @@ class DocumentRanker(Ranker):
         found: list[list[Found]] = [[] for _ in queries]
         dense: list[tuple[int, SparseRows]] = []  # those that are ranked by their codes alone
         usual = _words_check(snapshot).prefers_both and limits.threshold is None
+        self.refuse_copies(limits)
         super().allowed(snapshot, limits)  # refuses a k below 1
         for place, query in enumerate(queries):
             with numbered(place, len(queries)):
@@ -356,7 +357,7 @@ class DocumentRanker(Ranker):
         asked = {} if query is None else asked_terms(features, analyzer, query, opened)
         phrases = [] if query is None else query.syntax.shown_in(analyzer.language)
         hits: list[Hit] = []
-        for id, score, row in found:
+        for id, score, row, _ in found:
             if id not in keys or (limits.threshold is not None and score < limits.threshold):
                 continue
             passage = Passage(*parts[row]) if row in parts else None

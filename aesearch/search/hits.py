@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aesearch.modalities.texts.snippets import Snippet
     from aesearch.types import Ids
 
+UNCHANGED = "unchanged"  # what is said of a hit that is the query itself
 Among = str | PurePath | Iterable[str | PurePath] | None
 
 
@@ -41,6 +42,10 @@ class Hit:
         The passage whose code was nearest, where it was nearer than that of the whole document.
     fields : mapping or None
         Of a vector: the other columns of its row, where it has some.
+    same : str or None
+        Of a picture that the query was made from, what was done to it: "cropped", "mirrored, turned
+        by 90 degrees", "changed a little"; "unchanged" where the very file is in the index. None of
+        what is only alike, and of all else than pictures.
     """
 
     score: float
@@ -50,6 +55,7 @@ class Hit:
     snippet: Snippet | None = None
     passage: Passage | None = None
     fields: Mapping[str, Any] | None = field(default=None, hash=False)
+    same: str | None = None
 
 
 class Found(NamedTuple):
@@ -58,6 +64,7 @@ class Found(NamedTuple):
     id: int
     score: float
     row: int
+    same: str | None = None
 
 
 class Limits(NamedTuple):
@@ -74,6 +81,8 @@ class Limits(NamedTuple):
         Rank by codes and words together; None leaves it to the check.
     only : ndarray of int64 or None
         Ids of the documents that may be found, in place of `among`.
+    copies : bool or None
+        Look for the picture that the query was made from; None leaves it to the kind.
     """
 
     k: int
@@ -81,6 +90,7 @@ class Limits(NamedTuple):
     threshold: float | None = None
     hybrid: bool | None = None
     only: Ids | None = None
+    copies: bool | None = None
 
     @classmethod
     def of(
@@ -89,6 +99,7 @@ class Limits(NamedTuple):
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
+        copies: bool | None = None,
     ) -> Self:
         """Check what a user asked for.
 
@@ -100,7 +111,7 @@ class Limits(NamedTuple):
             raise ParameterError(f"k must be a whole number of at least 1; got {k!r}")
         if threshold is not None:
             require_number("threshold", threshold)
-        return cls(int(k), _globs(among), threshold, hybrid)
+        return cls(int(k), _globs(among), threshold, hybrid, copies=copies)
 
 
 def _globs(among: Among) -> tuple[str, ...] | None:

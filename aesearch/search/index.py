@@ -215,6 +215,7 @@ class Index:
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
+        copies: bool | None = None,
     ) -> list[Hit]:
         """Find the items most similar to a picture, a text or a vector.
 
@@ -239,6 +240,10 @@ class Index:
             `is_hybrid`, for a str without `threshold`: that is what the check has asked, and a
             threshold is a cosine. By default too, a str of which the code knows no word is
             searched by words alone.
+        copies : bool, optional
+            Of pictures: look first for the one that the query was made from, cropped, mirrored,
+            turned, in a page, photographed; it comes first, with score 1, and its `Hit.same` says
+            what was done to it. By default so, for pictures.
 
         Returns
         -------
@@ -251,7 +256,7 @@ class Index:
             If it cannot be read, holds no word that the index knows, or only says what to leave
             out.
         """
-        limits = Limits.of(k, among, threshold, hybrid)
+        limits = Limits.of(k, among, threshold, hybrid, copies)
         return self._answers([content], limits)[0]
 
     def search_many(
@@ -262,6 +267,7 @@ class Index:
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
+        copies: bool | None = None,
     ) -> list[list[Hit]]:
         """Search with several pictures, texts or vectors, encoded and searched together.
 
@@ -269,7 +275,7 @@ class Index:
         ----------
         contents : iterable of object
             Each as `search` takes it.
-        k, among, threshold, hybrid
+        k, among, threshold, hybrid, copies
             As in `search`.
 
         Returns
@@ -277,7 +283,8 @@ class Index:
         list of list of Hit
             The hits of each, as `search` finds them one by one.
         """
-        return self._answers(self._several(contents), Limits.of(k, among, threshold, hybrid))
+        limits = Limits.of(k, among, threshold, hybrid, copies)
+        return self._answers(self._several(contents), limits)
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
         if not contents:
@@ -548,7 +555,10 @@ class Index:
         from aesearch.ingest.update import synchronize
 
         options = SyncOptions(retry, reread, remove)
-        return synchronize(self.folder, progress, options=options).counts()
+        counts = synchronize(self.folder, progress, options=options).counts()
+        if "keep" in self.folder.modality.parts:
+            self.folder.modality.part("keep")(self.folder, progress)
+        return counts
 
     def verify(self, *, repair: bool = False) -> list[str]:
         """Check everything that is on disk against everything else; returns what is wrong.

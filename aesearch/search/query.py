@@ -48,6 +48,8 @@ class Query:
     quoted : bool or None
         Whether it is searched as it stands because a document holds just this; None where no
         search has found out.
+    content : object
+        Of a picture: what was given, in which more is to be seen than in the sample.
     """
 
     sample: Any
@@ -57,6 +59,7 @@ class Query:
     typed: bool = False
     literal: bool = False
     quoted: bool | None = None
+    content: Any = None
 
     @cached_property
     def syntax(self) -> Syntax:

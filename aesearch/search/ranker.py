@@ -61,8 +61,17 @@ class Ranker:
                 f"{self.backend.name} is an index of {self.backend.modality.noun}s; only documents "
                 "have words that could be ranked: leave out hybrid"
             )
+        self.refuse_copies(limits)
         exact = [self.exact(query) for query in queries]
         return self.nearest(snapshot, self.codes(snapshot, queries), limits, exact)
+
+    def refuse_copies(self, limits: Limits) -> None:
+        """Raise UnsupportedError where copies are asked for, and the kind has none."""
+        if limits.copies:
+            raise UnsupportedError(
+                f"{self.backend.name} is an index of {self.backend.modality.noun}s; altered copies "
+                "are looked for of pictures only: leave out copies"
+            )
 
     def exact(self, query: Query) -> list[int]:
         """The items of just this content, that of the query's own path first."""
@@ -125,7 +134,7 @@ class Ranker:
         keys = self.backend.keys_of(one.id for one in found)
         paths = self.backend.paths_of(keys)
         return [
-            Hit(one.score, keys[one.id], paths[one.id])
+            Hit(one.score, keys[one.id], paths[one.id], same=one.same)
             for one in found
             if one.id in keys and not _too_low(one.score, limits)
         ]

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from aesearch.errors import ContentError, PassedOverError, SourceError, UnreachableError
 from aesearch.modalities.parts import is_part, split_part
-from aesearch.modalities.texts.extract import suffix_of
 from aesearch.sources.base import MAX_BYTES, Entry, stamp_of
-from aesearch.sources.mailbox import BROKEN_OFF, Messages, may_be_mailbox
 from aesearch.sources.names import as_text, path_below
 
 if TYPE_CHECKING:
     from aesearch.sources.columns import Columns, UsedColumns
+    from aesearch.sources.mailbox import Messages
 
 # Folders that hold no pictures of the user's: thumbnails of a NAS, version control, packages.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules", "__pycache__", "System Volume Information"})
@@ -142,6 +141,10 @@ class Folder:
 
     def _items(self, path: str, key: str, status: os.stat_result) -> Iterator[Entry]:
         """A file, or the messages of a mailbox; of none, or a single one, it is the file itself."""
+        # Loaded here, as a query with a picture never needs what reads texts.
+        from aesearch.modalities.texts.extract import suffix_of
+        from aesearch.sources.mailbox import BROKEN_OFF, Messages, may_be_mailbox
+
         if may_be_mailbox(path, key):
             try:
                 messages = Messages(path, key)
@@ -198,6 +201,8 @@ class Folder:
 
     def _mailbox(self, file: str) -> Messages | None:
         """A mailbox that a walk met, or that is there now."""
+        from aesearch.sources.mailbox import Messages, may_be_mailbox
+
         path = path_below(self._prefix, file)
         if file not in self._mailboxes and os.path.isfile(path) and may_be_mailbox(path, file):
             self._mailboxes[file] = Messages(path, file)

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
@@ -32,6 +32,7 @@ from aesearch.storage.layout import gone, identity, is_missing
 from aesearch.storage.schema import (
     CAUSES,
     DECIDED,
+    FEATURES,
     REMOVED,
     SCHEMA,
     Item,
@@ -507,6 +508,67 @@ class Store:
         self._db.executemany(
             "UPDATE items SET size = -1, mtime_ns = -1, digest = zeroblob(16) WHERE id = ?", rows
         )
+
+    # -- what only pictures have ------------------------------------------------------------------
+
+    @property
+    def _knows_features(self) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'same_from'"))
+
+    def without_features(self) -> list[Item]:
+        """The items of which no local features are kept, or those of another content."""
+        if not self._knows_features:
+            return list(self.items())
+        rows = self._rows(
+            "SELECT id, key, size, mtime_ns, items.digest, added FROM items LEFT JOIN features "
+            "USING (id) WHERE features.digest IS NOT items.digest ORDER BY id"
+        )
+        return [Item(i, key, size, at, digest, bool(own)) for i, key, size, at, digest, own in rows]
+
+    def features(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """The local features of those of some items that have any, by id."""
+        sql = (
+            "SELECT id, packed FROM features JOIN items USING (id) "
+            "WHERE features.digest = items.digest AND length(packed) > 0 AND id IN ({})"
+        )
+        return dict(self._in(sql, list(ids))) if self._knows_features else {}
+
+    def last_features(self) -> int:
+        """The highest id of an item of which local features are kept; 0 without one."""
+        rows = self._rows("SELECT max(id) FROM features") if self._knows_features else []
+        return int(rows[0][0] or 0) if rows else 0
+
+    def with_features(self) -> list[int]:
+        """Ids of the items that have local features."""
+        sql = "SELECT id FROM features WHERE length(packed) > 0 ORDER BY id"
+        return [id for (id,) in self._rows(sql)] if self._knows_features else []
+
+    def corners(self, places: list[int]) -> list[tuple[int, bytes]]:
+        """The lists of items, 16 bits of the id of each, that are at some places."""
+        return self._in("SELECT place, ids FROM corners WHERE place IN ({})", places)
+
+    def put_features(
+        self, rows: Iterable[tuple[int, bytes, bytes]], lists: Mapping[int, bytes]
+    ) -> None:
+        """Keep ids, digests of contents, and the local features made of them; lengthen lists."""
+        for statement in FEATURES.split(";"):
+            self._db.execute(statement)
+        sql = "INSERT OR REPLACE INTO features SELECT id, ?2, ?3 FROM items WHERE id = ?1"
+        self._db.executemany(sql, rows)
+        known = dict(self.corners(list(lists)))
+        longer = ((place, known.get(place, b"") + own) for place, own in lists.items())
+        self._db.executemany("INSERT OR REPLACE INTO corners VALUES (?, ?)", longer)
+
+    def same_from(self) -> tuple[float | None, int]:
+        """The agreement from which pictures are the same, and the items that it was chosen by."""
+        sql = "SELECT threshold, items FROM same_from"
+        rows = self._rows(sql) if self._knows_features else []
+        return rows[0] if rows else (None, 0)
+
+    def put_same_from(self, threshold: float, items: int) -> None:
+        """Keep the agreement from which pictures are the same."""
+        sql = "INSERT OR REPLACE INTO same_from VALUES (1, ?, ?)"
+        self._db.execute(sql, (threshold, items))
 
     # -- reading what only documents have --------------------------------------------------------
 

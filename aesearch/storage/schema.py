@@ -18,6 +18,23 @@ CREATE TABLE IF NOT EXISTS causes (
     cause TEXT NOT NULL                -- unreachable, 'extra NAME', or 'version NUMBER' of aesearch
 );
 """
+# Of pictures; tables that older versions do not know, and never look at.
+FEATURES = """
+CREATE TABLE IF NOT EXISTS features (
+    id INTEGER PRIMARY KEY REFERENCES items(id) ON DELETE CASCADE,
+    digest BLOB NOT NULL,              -- of the content that they were made of
+    packed BLOB NOT NULL               -- corners and a thumbnail, empty where it cannot be read
+);
+CREATE TABLE IF NOT EXISTS corners (
+    place INTEGER PRIMARY KEY,         -- some bits of a corner, and what is above bit 16 of the ids
+    ids BLOB NOT NULL                  -- of items that have such a corner, or had, 16 bits each
+);
+CREATE TABLE IF NOT EXISTS same_from (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    threshold REAL NOT NULL,           -- agreement from which two pictures are the same
+    items INTEGER NOT NULL             -- that it was chosen by
+);
+"""
 SCHEMA = f"""
 CREATE TABLE items (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -169,3 +186,4 @@ class NewItem:
     digest: bytes
     added: bool = False
     error: float | None = None
+    look: bytes = field(default=b"", repr=False, compare=False)  # of a picture, if made already

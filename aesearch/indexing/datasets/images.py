@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -76,7 +76,8 @@ class ImageDataset(Dataset):
             read_as = features
         for _, png in reading.by_hand:
             squares.keep(read_as.transform(png))
-        read_as = Images().limited(read_as, reading.settings)
+        looks = Images().part("looks")()
+        read_as = replace(Images().limited(read_as, reading.settings), look=looks.made)
         by_hand = [item for item, _ in reading.by_hand]
         found = reading.gather(read_as.read, squares.keep, by_hand, read_as)
         found.require(reading.source, Images.noun)
@@ -98,4 +99,6 @@ class ImageDataset(Dataset):
         return samples
 
     def keep(self, store: Store, ids: Ids) -> None:
-        """Keep nothing: pictures are in their files."""
+        """Keep what altered copies are found by, where reading made it: see `originals`."""
+        made = [(id, one) for id, one in zip(ids.tolist(), self.items, strict=True) if one.look]
+        Images().part("looks").put(store, [(id, one.digest, one.look) for id, one in made])

@@ -43,7 +43,10 @@ class Images(Modality):
     visual = True
     arrays = "pictures, uint8 of shape (n, height, width, 1, 3 or 4)"
     parts: ClassVar = {
-        "ranker": "aesearch.search.ranker:Ranker",
+        "ranker": "aesearch.search.pictures:PictureRanker",
+        "originals": "aesearch.originals.search:Originals",
+        "keep": "aesearch.originals.keep:kept",
+        "looks": "aesearch.originals.keep:Looks",
         "arrival": "aesearch.ingest.arrival:Arrival",
         "dataset": "aesearch.indexing.datasets.images:ImageDataset",
         "duplicates": "aesearch.duplicates.images:find_candidates",
@@ -67,7 +70,7 @@ class Images(Modality):
         self, features: ImageFeatures, content: Content, name: str = ""
     ) -> tuple[Pixels, bytes]:
         """The small square of a picture, and its file's bytes or those of the square."""
-        pixels = features.transform(_channels_last(content), name)
+        pixels = features.transform(channels_last(content), name)
         return pixels, content + suffix_of(name) if isinstance(content, bytes) else pixels.tobytes()
 
     def looks_like(self, content: bytes, name: str) -> bool:
@@ -91,7 +94,7 @@ class Images(Modality):
 
         from aesearch.modalities.images.pixels import as_png, open_picture
 
-        return as_png(np.asarray(open_picture(_channels_last(content))))
+        return as_png(np.asarray(open_picture(channels_last(content))))
 
     def describe_input(self, config: Mapping[str, Any]) -> str:
         """The size in pixels."""
@@ -131,7 +134,7 @@ class Images(Modality):
         load_all_formats()
 
 
-def _channels_last(content: Content) -> Content:
+def channels_last(content: Content) -> Content:
     """An array (channels, height, width), as torch has it, with the channels last."""
     import numpy as np
 

@@ -48,6 +48,8 @@ __all__ = [
 SIDES = (16, 32, 48, 64)
 GAP = 4  # large pictures are first reduced to so many times the side
 SHOWN = (512, 512)
+DEAR = 500_000  # bytes of a JPEG, from which decoding takes longer than all else
+LOOKED_AT = 192  # pixels of the longest side, from which it can be looked at as it is decoded
 COLOR = "in color, of which this index of grey pictures sees nothing; --retrain looks anew"
 MANY_PAGES = f"of many pages, of which the first {MOST_PAGES:,} are taken"
 LATER_FRAME = "begins blank: a later frame was taken"
@@ -71,12 +73,16 @@ class ImageFeatures:
         Most pixels that are decoded of one picture.
     narrow : bool, default=False
         Whether pictures that can have no color keep one channel all the same.
+    look : callable, optional
+        Makes what altered copies are found by of an RGB picture; called for those that take long
+        to decode, so that this is done once.
     """
 
     side: int = 64
     channels: int = 3
     max_pixels: int = field(default=MAX_PIXELS, compare=False)
     narrow: bool = field(default=False, compare=False)
+    look: Callable[[Image.Image], bytes] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.side not in SIDES:
@@ -156,13 +162,20 @@ class ImageFeatures:
         box = (self.side, self.side)
         with opened(content, name, box, self.max_pixels) as found:
             pixels, note = self._square(found)
+            look = self._look(found) if isinstance(content, bytes) and len(content) > DEAR else b""
         more: tuple[tuple[str, Any], ...] = ()
         if isinstance(content, bytes) and may_hold_parts(name):
             pages = later_pages(content, box, self.max_pixels)
             more = tuple((f"#{number}", self._page(page)) for number, page in pages)
         if len(more) == MOST_PAGES - 1:
             note = "; ".join(filter(None, [note, MANY_PAGES]))
-        return Sampled(pixels, note, more) if note or more else pixels
+        return Sampled(pixels, note, more, look) if note or more or look else pixels
+
+    def _look(self, found: Opened) -> bytes:
+        if self.look is None or found.image.format != "JPEG" or max(found.image.size) < LOOKED_AT:
+            return b""
+        shown = _shown(found.image)
+        return self.look(shown if found.turn is None else shown.transpose(found.turn))
 
     def _page(self, page: Opened | Exception) -> Pixels | ContentError:
         return _explained(page) if isinstance(page, Exception) else self._square(page)[0]
@@ -199,11 +212,14 @@ def is_grey(pixels: Pixels) -> bool:
     return all(np.array_equal(first, other) for other in others)
 
 
-def open_picture(content: Content, name: str = "") -> Image.Image:
-    """Return a picture in RGB as a person would see it, for showing; raises as `transform` does."""
+def open_picture(content: Content, name: str = "", box: tuple[int, int] = SHOWN) -> Image.Image:
+    """Return a picture in RGB as a person would see it, for showing; raises as `transform` does.
+
+    A format that can is decoded at a fraction of the size, which still fills the box.
+    """
     try:
         name = str(content) if isinstance(content, str | Path) else name
-        with opened(content, name, SHOWN) as found:
+        with opened(content, name, box) as found:
             first = _shown(found.image)
             shown = telling_frame(found.image, first, _shown)
             return shown if found.turn is None else shown.transpose(found.turn)
