@@ -14,6 +14,7 @@ from aesearch.modalities import Modality
 from aesearch.sources.arrays import ArraySource
 from aesearch.sources.base import Entry, Known, Source, digest_of
 from aesearch.sources.changes import Changes, compare
+from aesearch.sources.contents import MemorySource
 from aesearch.sources.open import open_source
 from aesearch.sources.parts import Parts
 from aesearch.sources.recalled import recall
@@ -135,6 +136,8 @@ def _is_numbered(source: Source) -> bool:
     """Whether the keys of its rows are their numbers."""
     if isinstance(source, ArraySource):
         return source.rows.keys is None
+    if isinstance(source, MemorySource):
+        return source.numbered
     return source.used_columns is not None and source.used_columns.key is None
 
 

@@ -33,6 +33,11 @@ class MemorySource:
         By key; those without one are left out.
     refused : list of (str, str)
         Keys of what is not in it, each with the reason.
+
+    Attributes
+    ----------
+    numbered : bool
+        Whether keys are the places of the contents in a list.
     """
 
     plain = True
@@ -45,6 +50,7 @@ class MemorySource:
         labels: Mapping[str, str],
         refused: list[tuple[str, str]],
     ) -> None:
+        self.numbered = False
         self.root = Path(IN_MEMORY)
         self.kind: str | None = kind
         self.columns: Columns | None = Columns()
@@ -124,7 +130,9 @@ def open_given(
     contents = list(contents)
     names = list(map(str, range(len(contents)))) if keys is None else as_keys(keys)
     _require_one_each(len(contents), keys=names, labels=labels)
-    return _opened(dict(zip(names, contents, strict=True)), names, labels, kind)
+    source = _opened(dict(zip(names, contents, strict=True)), names, labels, kind)
+    source.numbered = keys is None
+    return source
 
 
 def _is_series(given: Any) -> bool:
