@@ -34,6 +34,7 @@ from aesearch.encoders.contrastive.task import (
     DecoderTask,
 )
 from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone, unit
+from aesearch.encoders.layers.patches import SMALLEST_SIDE, Backbone, PatchBackbone
 from aesearch.encoders.layers.projection import principal
 from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Weight
 from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
@@ -64,8 +65,10 @@ DECODER_SHARE = 0.12  # of the time
 FUSION_SHARE = 0.04  # encoding all and solving for the projections, between the two phases
 SMALLEST_VARIANCE = 1e-9
 LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbors
+FEWEST_NEIGHBORS, MOST_NEIGHBORS = 4, 100
 SAMPLES_PER_NEIGHBOR = 1_200
-MOST_NEIGHBORS = 100
+NETWORKS: Mapping[str, type[Backbone]] = {"patches": PatchBackbone, "pixels": ResidualBackbone}
+RATES = {"patches": 6e-3, "pixels": 2e-3}
 # By pairs of views, whatever the number of pictures.
 MOST_EPOCHS = 120
 EPOCHS = Epochs(shown=320_000, fewest=8, most=MOST_EPOCHS)
@@ -87,8 +90,12 @@ class AgreementEncoder(TrainedEncoder):
     ----------
     code_size : int, default=64
         Dimensions of a code; fewer where the samples span fewer dimensions.
+    network : {"patches", "pixels"}, default="patches"
+        What the first layer sees: whitened patches, and the maps after it are few; or pixels, with
+        filters that are learned, which takes twice as long. Tables and pictures below 16
+        pixels have "pixels".
     width : int, default=32
-        Channels of the first layer; the last has 8 times as many.
+        Channels of the first maps; the last have 4 times as many on patches, 8 times on pixels.
     epochs : int, optional
         How often each picture is seen; by default about 320,000 pairs of views in all, and
         between 8 and 120 times.
@@ -104,7 +111,7 @@ class AgreementEncoder(TrainedEncoder):
         Further corruption of the views; see `noise_of`.
     noise_level : float, default=0.3
     neighbors : int, optional
-        How many neighbors count as further views; by default one in 1,200 pictures, at most 100.
+        How many neighbors count as further views; by default one in 1,200 pictures, 4 to 100.
     weights : mapping of str to float, optional
         How much what is learned, contours, thumbnail, colors and patches count, such as
         ``learned:1,contours:.5``; what is not named counts nothing. By default told from the
@@ -118,6 +125,8 @@ class AgreementEncoder(TrainedEncoder):
         Dimensions of a code.
     family_ : str
         Family of augmentations that was used.
+    network_ : str
+        What the first layer sees.
     history_ : list of dict
         Losses per epoch, as JSON holds them.
     reconstruction_error_ : float
@@ -132,6 +141,7 @@ class AgreementEncoder(TrainedEncoder):
     """
 
     _: KW_ONLY
+    network: Annotated[str, OneOf(*NETWORKS)] = "patches"
     width: Count = 32
     batch_size: Count = 256
     augment: Annotated[str, OneOf(*FAMILIES)] = "auto"
@@ -155,6 +165,8 @@ class AgreementEncoder(TrainedEncoder):
         fixed = self._fixed_codes(layers, source) if neighbors else None
         session = session.after(time.perf_counter() - started)
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
+        small = self.image_shape_ is None or source.side < SMALLEST_SIDE
+        self.network_ = "pixels" if small else self.network
         backbone = self._backbone(source, sample)
         learned = LearnedFeatures(backbone, source.side, self.family_ in MIRRORED)
         self.history_ = self._train_backbone(learned, fixed, source, variance, session)
@@ -176,7 +188,9 @@ class AgreementEncoder(TrainedEncoder):
         if self.weights is None and self.family_ == DRAWN:
             return {name: float(name == "learned") for name in rows}
         if self.weights is None:
-            return weights_of(rows)
+            # What was learned from the descriptions agrees with them: that is no evidence for them.
+            given = {name: part for name, part in rows.items() if name != "learned"}
+            return {"learned": weights_of(rows)["learned"], **weights_of(given)}
         return {name: float(self.weights.get(name, 0)) for name in rows}
 
     @torch.inference_mode()
@@ -195,12 +209,14 @@ class AgreementEncoder(TrainedEncoder):
             return "table"
         return family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
 
-    def _backbone(self, source: Source, sample: Tensor) -> ResidualBackbone:
+    def _backbone(self, source: Source, sample: Tensor) -> Backbone:
         """Make the backbone, which scales what it sees as a sample is scaled."""
-        backbone = ResidualBackbone(source.channels, source.side, self.width)
+        backbone = NETWORKS[self.network_](source.channels, source.side, self.width)
         backbone.mean.copy_(sample.mean(dim=(0, 2, 3), keepdim=True))
         spread = sample.std(dim=(0, 2, 3), keepdim=True)
         backbone.scale.copy_(1 / spread.clamp(min=0.05))
+        if isinstance(backbone, PatchBackbone):
+            backbone.whiten(sample)
         return backbone
 
     def _train_backbone(
@@ -226,17 +242,16 @@ class AgreementEncoder(TrainedEncoder):
             noise=noise_of(self.noise, self.noise_level),
         )
         self._configure(task, source, self.epochs or EPOCHS.of(source.count))
+        task.learning_rate = RATES[self.network_]
         phase = session.phase(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
         return train(task, phase, seed=self.random_state)
 
     def _neighbors_in(self, count: int) -> int:
         """How many neighbors of each of so many samples count as further views."""
-        usual = min(MOST_NEIGHBORS, count // SAMPLES_PER_NEIGHBOR)
+        usual = min(MOST_NEIGHBORS, max(FEWEST_NEIGHBORS, count // SAMPLES_PER_NEIGHBOR))
         return min(usual if self.neighbors is None else self.neighbors, count - 1)
 
-    def _network(
-        self, backbone: ResidualBackbone, source: Source, neighbors: int
-    ) -> AgreementNetwork:
+    def _network(self, backbone: Backbone, source: Source, neighbors: int) -> AgreementNetwork:
         contours = None if self.family_ == "table" else ContourGrid(source.side, 8)
         decoder = Decoder(self.code_size, source.channels, source.side, self.width)
         network = AgreementNetwork(
@@ -322,6 +337,7 @@ class AgreementEncoder(TrainedEncoder):
             **super()._layout(),
             **self.encoder_.layout(),
             "family": self.family_,
+            "network": self.network_,
             "reconstruction_error": self.reconstruction_error_,
         }
 
@@ -330,11 +346,14 @@ class AgreementEncoder(TrainedEncoder):
         self.reconstruction_error_ = layout["reconstruction_error"]
         self.code_size_ = layout["sizes"][-1]
         channels, side, columns = self._form()
-        backbone = ResidualBackbone(channels, side, self.width)
+        self.network_ = layout.get("network", "pixels")
+        backbone: Backbone
         if "weights" in layout:
+            backbone = NETWORKS[self.network_](channels, side, self.width)
             learned = LearnedFeatures(backbone, side, self.family_ in MIRRORED)
             self.encoder_ = rebuilt(layout, self._form(), {"learned": learned})
         else:
+            backbone = ResidualBackbone(channels, side, self.width)
             fusion = FUSIONS[self.family_]
             self.encoder_ = FormerGraph(
                 backbone, channels, side, fusion, layout["sizes"], columns
