@@ -21,6 +21,7 @@ KINDS = ("auto", "images", "texts", "vectors")
 FEWEST_TO_TRAIN = 128  # items; with fewer, PCA or LSA: a network would have too little data
 FEWEST_TO_FIT = 32  # items; with fewer, thumbnails of pictures, and no check of documents
 MAX_PIXELS = 178_000_000  # Pillow's own limit for "could be a decompression bomb"
+LABELS = ("auto", "none")
 WEIGHTINGS = ("auto", "log-entropy", "tf-idf", "counts")
 
 
@@ -58,6 +59,9 @@ class Settings:
     encoding : str, default=''
         Of files that are not UTF-8, and do not say in which they are: one of Python's codecs;
         '' finds out.
+    labels : {'auto', 'none'}, default='auto'
+        'auto' takes folders, or what a table names, for what belongs together: the check asks for
+        it, and the weights of descriptions follow it. 'none' makes no use of them.
     parameters : mapping of str to value, default={}
         Of the encoder, where they differ from its defaults: numbers, true or false, text, None,
         or tuples of whole numbers. With 'auto' they are those of the encoder that is trained.
@@ -76,6 +80,7 @@ class Settings:
     weighting: str = "auto"
     vocabulary: int = 30_000
     encoding: str = ""
+    labels: str = "auto"
     parameters: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +95,7 @@ class Settings:
         _require_one_of("engine", self.engine, ENGINES)
         _require_one_of("kind", self.kind, KINDS)
         _require_one_of("weighting", self.weighting, WEIGHTINGS)
+        _require_one_of("use of labels", self.labels, LABELS)
         object.__setattr__(self, "encoding", require_encoding(self.encoding))
         self._require_numbers()
 
@@ -122,6 +128,8 @@ class Settings:
             del settings["max_pixels"]
         if not self.encoding:
             del settings["encoding"]
+        if self.labels == "auto":
+            del settings["labels"]
         return settings
 
 

@@ -21,6 +21,7 @@ from PIL import Image
 import aesearch
 from aesearch.modalities.images import Images
 from aesearch.modalities.images.pixels import ImageFeatures
+from aesearch.settings import LABELS
 from benchmarks.baselines import Array, Question, baselines
 from benchmarks.data_sets import digits
 from benchmarks.folders import cache_folder, data_folder
@@ -41,6 +42,7 @@ class Run:
     training_s: float
     building_s: float
     check: dict[str, Any] | None
+    by_labels: bool
 
 
 def run_index(
@@ -72,6 +74,7 @@ def run_index(
         info["trained"].get("seconds", 0.0),
         seconds,
         info["check"],
+        info["weights_from"] == "labels",
     )
 
 
@@ -101,6 +104,8 @@ def report(
     if run.learned:
         notes |= {f"learned / best PCA, {m}": run.learned[m] / best[m] for m in best}
     notes["published encoder"] = run.published
+    if run.by_labels:
+        notes["weights"] = "by labels"
     if run.check:
         notes["chosen by its own check"] = f"{run.check['winner']}, by {run.check['measure']}"
     notes["training, seconds"] = run.training_s
@@ -131,9 +136,11 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 
 @main.command("photos")
 @click.option("--set", "name", default="photos", help="Folder of the data, a class a folder.")
+@click.option("--labels", type=click.Choice(LABELS), default="auto", help="As of aesearch index.")
 @shared
 def photos_(
     name: str,
+    labels: str,
     seed: int,
     budget: str | None,
     limit: int | None,
@@ -149,13 +156,13 @@ def photos_(
     kept, shown = order[: round(KEPT_OUT * len(order))], order[round(KEPT_OUT * len(order)) :]
     names = sorted({path.parent.name for path in files})
 
-    def labels(folders: list[str]) -> Array:
+    def numbers(folders: list[str]) -> Array:
         return np.array([names.index(folder) for folder in folders], dtype=np.int64)
 
-    asked = labels([path.parent.name for path in kept])
+    asked = numbers([path.parent.name for path in kept])
 
     def question_of(keys: list[str]) -> Question:
-        return Question(asked, labels([key.partition("/")[0] for key in keys]))
+        return Question(asked, numbers([key.partition("/")[0] for key in keys]))
 
     with tempfile.TemporaryDirectory(dir=cache_folder(cache)) as scratch:
         source = Path(scratch, "photos")
@@ -166,7 +173,7 @@ def photos_(
         run = run_index(
             source,
             Path(scratch, "index"),
-            aesearch.Settings(seed=seed),
+            aesearch.Settings(seed=seed, labels=labels),
             budget,
             list(kept),
             question_of,

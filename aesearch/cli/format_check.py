@@ -18,6 +18,7 @@ from aesearch.wording import counted, listed
 
 # What a handful of items, too few for PCA, has for codes, by the encoder.
 FEW = {"thumbnail": "thumbnails are the codes", "raw": "the vectors themselves are the codes"}
+BY_LABELS, WEIGHTED_BY_LABELS = "labels", "weights by labels"
 ACRONYMS = ("pca", "lsa", "smt")
 # Where the budget left less of the epochs than this, more time is likely to help.
 ENOUGH = 1 / 3
@@ -42,7 +43,7 @@ def describe_limits(facts: IndexInfo, noun: str) -> Iterator[str]:
     """Lines on what limits the encoder: an uncertain decision, no training, or too short a one."""
     yield from _describe_uncertainty(facts.check or {})
     if len(facts.weights) > 1:
-        yield describe_weights(facts.weights)
+        yield describe_weights(facts.weights, facts.weights_from)
     yield from describe_untrained(facts, noun)
     yield from describe_early_end(facts)
     if facts.modality.has_words:
@@ -135,12 +136,13 @@ def _describe_second(check: Mapping[str, Any], low: float, high: float) -> str:
     return f"{line}{learned} is {better}, and is published"
 
 
-def describe_weights(weights: Mapping[str, float]) -> str:
+def describe_weights(weights: Mapping[str, float], told_from: str = "") -> str:
     """How much each description of a picture counts, the most first, in words."""
+    by = {BY_LABELS: f", {WEIGHTED_BY_LABELS}", "parameters": ", as was given"}.get(told_from, "")
     ranked = sorted(weights, key=weights.__getitem__, reverse=True)
     top = max(weights.values())
     rest = [f"{name} ({share(weights[name] / top)})" for name in ranked[1:]]
-    return f"what counts: {ranked[0]} most" + (f", then {listed(rest)}" if rest else "")
+    return f"what counts: {ranked[0]} most" + (f", then {listed(rest)}" if rest else "") + by
 
 
 def describe_untrained(facts: IndexInfo, noun: str) -> Iterator[str]:

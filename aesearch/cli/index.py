@@ -32,7 +32,7 @@ from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.modalities.notes import collected_notes
-from aesearch.settings import KINDS, WEIGHTINGS, parse_memory
+from aesearch.settings import KINDS, LABELS, WEIGHTINGS, parse_memory
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.info import IndexInfo
 from aesearch.storage.places import find
@@ -139,6 +139,11 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     "label_column",
     metavar="COLUMN",
     help="Of a table or .npz: classes; of .npy, a file.",
+)
+@click.option(
+    "--labels",
+    type=click.Choice(LABELS),
+    help="none: folders and classes choose nothing, and the check does not ask for them.",
 )
 @click.option(
     "--no-header",

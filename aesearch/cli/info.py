@@ -11,7 +11,12 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import format_bytes, format_seconds, print_json
-from aesearch.cli.format_check import describe_limits, format_epochs
+from aesearch.cli.format_check import (
+    BY_LABELS,
+    WEIGHTED_BY_LABELS,
+    describe_limits,
+    format_epochs,
+)
 from aesearch.cli.format_skipped import sections, skipped_files_of
 from aesearch.cli.options import INDEX_OPTION, output_option
 from aesearch.cli.wrapping import say
@@ -130,7 +135,8 @@ def _print_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> 
         for name, row in rows.items():
             label = f"{check['form_bits']} bits" if name == "bits" else name
             mark = "*" if part == "candidates" and name == check["winner"] else " "
-            click.echo(f"{mark} {label:<18}" + "".join(_cell(row.get(c)) for c in names))
+            by = f"  {WEIGHTED_BY_LABELS}" if row.get("weights_from") == BY_LABELS else ""
+            click.echo(f"{mark} {label:<18}" + "".join(_cell(row.get(c)) for c in names) + by)
     notes = [f"recall@1, MRR: {perturbed} find their original"]
     candidates = check["candidates"].values()
     if any(row["precision_at_10"] is not None for row in candidates):

@@ -60,6 +60,11 @@ class Collection:
         return None if self.index is None else self.index.features
 
     @property
+    def use_of_labels(self) -> str:
+        """Whether the index, if there is one, makes use of labels."""
+        return "auto" if self.index is None else self.index.folder.settings.labels
+
+    @property
     def digest(self) -> str:
         """What tells this collection, as it is now, from others."""
         sums = xxhash.xxh3_128()

@@ -97,6 +97,8 @@ class Stage:
         what it takes.
     weighting : callable
         Gives the weighting of words for learned encoders.
+    labels : str
+        'none' where an index makes no use of them.
     shown, mapped : ndarray of int64
         Items whose reconstructions are kept, and those whose codes are.
     """
@@ -109,13 +111,14 @@ class Stage:
     own: FrozenEncoder | None = None
     own_features: Any = None
     weighting: Callable[[], str] = lambda: "log-entropy"
+    labels: str = "auto"
     shown: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     mapped: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @cached_property
     def selection(self) -> Selection:
         """Model selection as an index has it: its tasks, and which weighting of words is best."""
-        return Selection(self.dataset, self.seed)
+        return Selection(self.dataset, self.seed, self.labels)
 
     def searchers(self, step: Step) -> Iterator[Searcher]:
         """Fit what a step says, and yield a row of the table for each form of it."""
@@ -148,6 +151,7 @@ class Stage:
             own, kind = self.own, self.own.manifest.kind
             trained = float(own.manifest.trained.get("seconds", 0.0))
             title, started = f"this index's {kind}", time.perf_counter() - trained
+            title += _by_labels(own.manifest.weights_from)
             learned = is_trained(kind)
             yield self._of(title, own, self.own_features, started, learned=learned)
         else:
@@ -156,9 +160,10 @@ class Stage:
                 step.method, parameters, self.dataset.code_size(step.size), self.seed
             )
             features = learned_features(self.dataset, step.method, parameters, self.weighting)
-            fit(encoder, self.dataset, features, self.session(step) if step.learned else None)
+            session = self.session(step) if step.learned else None
+            fit(encoder, self.dataset, features, session, self.labels)
             with self._frozen(encoder, step, features) as frozen:
-                title = step.titled(step.method)
+                title = step.titled(step.method) + _by_labels(encoder.weights_from_)
                 yield self._of(title, frozen, features, started, learned=step.learned)
 
     def _pca(self, step: Step) -> Iterator[Encoding]:
@@ -318,6 +323,11 @@ class Stage:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         return _Borrowed(freeze(encoder, step.method, features, Layout(place), {}), place)
+
+
+def _by_labels(told_from: str) -> str:
+    """What a title says more where labels chose the weights of descriptions."""
+    return ", weights by labels" if told_from == "labels" else ""
 
 
 def _by_words(title: str, form: str, lexical: LexicalIndex, seconds: float) -> Searcher:

@@ -226,6 +226,7 @@ class _Run:
             self.collection.own,
             self.collection.own_features,
             lambda: _best_weighting(results),
+            self.collection.use_of_labels,
             shown,
             choose_mapped(len(dataset), self.seed),
         )

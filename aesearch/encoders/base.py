@@ -40,7 +40,11 @@ class Encoder(
     prior_ : Prior
         Where the codes of the samples lie, for `sample`.
     uses_labels : bool
-        Whether `fit` learns from `y`.
+        Whether `fit` learns from `y`, and cannot do without.
+    may_use_labels : bool
+        Whether `fit` weighs by `y` where it is given.
+    weights_from_ : str
+        What told how much each part of a code counts, "labels" for one; "" for nothing.
     accepts_images : bool
         Whether it learns from pictures; if not, from tables alone.
     accepts_sparse : bool
@@ -48,6 +52,7 @@ class Encoder(
     """
 
     uses_labels: ClassVar[bool] = False
+    may_use_labels: ClassVar[bool] = False
     accepts_sparse: ClassVar[bool] = False
     accepts_images: ClassVar[bool] = True
 
@@ -55,6 +60,7 @@ class Encoder(
     n_features_in_: int
     image_shape_: tuple[int, int, int] | None
     prior_: Prior
+    weights_from_ = ""
 
     def check_parameters(self) -> None:
         """Check the parameters by themselves, before any data are seen.

@@ -31,16 +31,19 @@ def learned_from(dataset: Dataset, features: Any) -> Any:
     return as_csr(part)
 
 
-def fit(encoder: Any, dataset: Dataset, features: Any, session: Any = None) -> None:
-    """Fit an encoder on the training set; one that is trained, within its session."""
-    rows = learned_from(dataset, features)
-    if session is None:
-        encoder.fit(rows)
-        return
-    labels = None
-    if encoder.uses_labels:  # of the training set, and of no other item
+def fit(
+    encoder: Any, dataset: Dataset, features: Any, session: Any = None, use: str = "auto"
+) -> None:
+    """Fit an encoder on the training set; one that is trained, within its session.
+
+    With "none" for `use`, one that can do without labels gets none.
+    """
+    rows, labels = learned_from(dataset, features), None
+    if encoder.uses_labels or (encoder.may_use_labels and use == "auto"):
+        # Of what is learned from, and of no other item.
         labels = np.array(dataset.labels[: dataset.training], dtype=str)
-    encoder.fit(rows, labels, session=session)
+        labels = labels if len(labels) == rows.shape[0] else None  # a single item, shown twice
+    encoder.fit(rows, labels, **({} if session is None else {"session": session}))
 
 
 def first_encoder(dataset: Dataset, settings: Settings, layout: Layout) -> Candidate:
@@ -48,7 +51,7 @@ def first_encoder(dataset: Dataset, settings: Settings, layout: Layout) -> Candi
     few = len(dataset) < FEWEST_TO_FIT
     kind = dataset.modality.fallback if few else dataset.modality.baseline
     encoder = make_encoder(kind, {}, settings.code_size, settings.seed)
-    fit(encoder, dataset, dataset.features)
+    fit(encoder, dataset, dataset.features, use=settings.labels)
     notes = {"trained": {"items": dataset.training}}
     frozen = freeze(encoder, kind, dataset.features, layout, notes)
     return Candidate(kind, encoder, dataset.features, frozen)
@@ -76,7 +79,7 @@ def enter_closed_form(selection: Selection, settings: Settings, layout: Layout, 
     dataset = selection.dataset
     size = dataset.code_size(settings.code_size)
     encoder = make_encoder(name, {}, size, settings.seed)
-    fit(encoder, dataset, dataset.features)
+    fit(encoder, dataset, dataset.features, use=settings.labels)
     frozen = freeze(encoder, name, dataset.features, layout, {})
     selection.encode(name, Candidate(name, encoder, dataset.features, frozen))
 

@@ -35,7 +35,7 @@ from aesearch.storage.layout import Layout
 from aesearch.storage.places import place_for
 from aesearch.types import Progress, silent
 
-NEED_TRAINING = ("encoder", "code_size", "seed", "parameters", "weighting", "vocabulary")
+NEED_TRAINING = ("encoder", "code_size", "seed", "parameters", "weighting", "vocabulary", "labels")
 
 Given = Any  # a path, or what `open_given` takes
 Wanted = Settings | Mapping[str, Any] | None

@@ -58,6 +58,11 @@ class Candidate:
     features: Any
     frozen: FrozenEncoder
 
+    def said(self) -> dict[str, str]:
+        """Return what the table of the check says of it beside its figures."""
+        told_from = self.encoder.weights_from_
+        return {"weights_from": told_from} if told_from else {}
+
     def codes(self, rows: Any) -> Floats:
         """Return the normalised codes of items, as `frozen` gives them.
 
@@ -98,6 +103,8 @@ class Selection:
 
     Attributes
     ----------
+    use_labels : str
+        'none' where labels are not asked for, though there are some.
     checks : dict of str to Check
         Baselines first: the earlier of two equals wins.
     candidates : dict of str to Candidate
@@ -106,6 +113,7 @@ class Selection:
 
     dataset: Dataset
     seed: int = 0
+    use_labels: str = "auto"
     checks: dict[str, Check] = field(default_factory=dict)
     candidates: dict[str, Candidate] = field(default_factory=dict)
     codes: dict[str, Coded] = field(default_factory=dict)
@@ -113,7 +121,8 @@ class Selection:
     def __post_init__(self) -> None:
         dataset, seed = self.dataset, self.seed
         self.known_item = known_item_task(dataset, seed)
-        self.same_label = same_label_task(dataset, seed)
+        unused = self.use_labels == "none"
+        self.same_label = None if unused else same_label_task(dataset, seed)
         self.openings = InverseCloze.of(dataset, self.asked)
         self.passages = Passages.of(dataset)
 
@@ -238,6 +247,7 @@ def freeze(
         aesearch=__version__,
         made_at=time.time(),
         weights=encoder.weights_of_parts(),
+        weights_from=encoder.weights_from_,
         **notes,
     )
     fingerprint = seal(temporary, manifest, features.save(temporary))

@@ -123,7 +123,7 @@ def train(
             Plan.done(folder.layout)
             return
         settings = folder.settings
-        selection = Selection(dataset, settings.seed)
+        selection = Selection(dataset, settings.seed, settings.labels)
         progress("preparing", 0, 1)
         enter_baselines(selection, settings, folder.layout, plan.encoder)
         notes: dict[str, Any] = {"trained": {"items": dataset.training}}
@@ -218,7 +218,7 @@ def _fit(
         except ParameterError:  # the files in other folders turned out to be no pictures
             Plan.done(folder.layout)
             raise
-    fit(encoder, dataset, features, session if is_trained(name) else None)
+    fit(encoder, dataset, features, session if is_trained(name) else None, settings.labels)
     tally = session.tally
     notes = {
         "trained": {
@@ -260,7 +260,10 @@ def _publish(
             **decision.as_dict(),
             "forced": forced,
             "questions": len(selection.asked),
-            "candidates": _table(selection.checks),
+            "candidates": {
+                name: row | selection.candidates[name].said()
+                for name, row in _table(selection.checks).items()
+            },
             "references": _table(selection.references()),
             "forms": _table(forms),
             "form_bits": bits,

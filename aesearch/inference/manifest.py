@@ -29,6 +29,8 @@ class Manifest:
         All of the encoder's, and those that differ from its defaults.
     weights : mapping of str to float
         How much each description counts, where a code is joined of several.
+    weights_from : str
+        What told them: "labels", "neighbors" or "parameters".
     trained : mapping
         items, seconds, epochs, planned, budget, and the encoder; items alone where nothing was
         trained.
@@ -54,6 +56,7 @@ class Manifest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     chosen: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    weights_from: str = ""
     trained: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] | None = None
     history: Sequence[Mapping[str, Any]] = ()

@@ -327,6 +327,7 @@ class IndexFolder:
             parameters=manifest.parameters,
             chosen=manifest.chosen,
             weights=manifest.weights,
+            weights_from=manifest.weights_from,
             fingerprint=revision.fingerprint,
             features=manifest.features,
             code_size=manifest.code_size,

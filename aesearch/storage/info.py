@@ -107,6 +107,8 @@ class IndexInfo:
     skipped : list of SkippedFile
     weights : mapping of str to float
         How much each description counts, where a code is joined of several.
+    weights_from : str
+        What told them: "labels", "neighbors" or "parameters".
     """
 
     name: str
@@ -132,6 +134,7 @@ class IndexInfo:
     drift: str | None
     skipped: list[SkippedFile]
     weights: Mapping[str, float] = field(default_factory=dict)
+    weights_from: str = ""
 
     @property
     def modality(self) -> Modality:

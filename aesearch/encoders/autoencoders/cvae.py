@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import column_or_1d
 from torch import Tensor, nn
 from torch.nn import functional
 
 from aesearch.encoders.autoencoders.network import Labels
 from aesearch.encoders.autoencoders.vae import VAEEncoder, VariationalNetwork, normal_divergence
+from aesearch.encoders.labels import UNLABELED, is_missing, label_column
 from aesearch.encoders.layers.likelihood import Likelihood
 from aesearch.encoders.layers.mlp import Backbone
 from aesearch.encoders.parameters import Weight
@@ -27,7 +27,6 @@ from aesearch.types import Array, Floats
 # later. Measured on digits: at 2 half of the samples drawn by class are of that class, at 8 97 %,
 # and at 6 to 8 the ELBO of held-out digits is best, with or without labels for all.
 FIRST_DISTANCE = 8.0
-UNLABELED = -1
 
 
 class ConditionalNetwork(VariationalNetwork):
@@ -164,7 +163,7 @@ class CVAEEncoder(VAEEncoder):
 
     def _encode_labels(self, y: object, count: int) -> Labels:
         names = _column(y, count)
-        known = np.array([not _is_missing(name) for name in names], dtype=bool)
+        known = np.array([not is_missing(name) for name in names], dtype=bool)
         if not known.any():
             raise ParameterError(_without_labels(f"none of the {count} in y is one"))
         labels = np.full(count, UNLABELED, dtype=np.int64)
@@ -221,17 +220,7 @@ def _column(y: object, count: int) -> Array:
         # In the words that scikit-learn's checks look for.
         what = "requires y to be passed, but the target y is None"
         raise ParameterError(_without_labels(what))
-    names: Array = column_or_1d(y, warn=True, dtype=object)
-    if len(names) != count:
-        raise ParameterError(
-            f"y must have one label for each of the {count} samples; got {len(names)}"
-        )
-    return names
-
-
-def _is_missing(name: object) -> bool:
-    """Return whether a label says that there is none: None, "", NaN or -1."""
-    return name is None or name in ("", UNLABELED) or name != name
+    return label_column(y, count)
 
 
 def _sorted_classes(names: list[Any]) -> tuple[Array, Labels]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from torch import Tensor, nn
+from torch import nn
 
 from aesearch.encoders.closed.fusion import (
     DESCRIPTIONS,
@@ -17,7 +17,8 @@ from aesearch.encoders.closed.fusion import (
     rebuilt,
     solve_decoder,
 )
-from aesearch.encoders.closed.weights import check_weights, weights_of
+from aesearch.encoders.closed.weights import Weighing, check_weights
+from aesearch.encoders.labels import label_groups
 from aesearch.encoders.parameters import AtLeast, Count
 from aesearch.encoders.torch_encoder import LOOKED_AT, TorchEncoder
 from aesearch.encoders.training.data import TableSource, source_of, spread_rows
@@ -28,6 +29,8 @@ from aesearch.types import Array
 class ClosedEncoder(TorchEncoder):
     """An encoder of descriptions that are fixed or solved for: nothing is trained."""
 
+    may_use_labels: ClassVar[bool] = True
+
     code_size: Count = 64
     _: KW_ONLY
     random_state: Annotated[int, AtLeast(0)] = 0
@@ -36,26 +39,30 @@ class ClosedEncoder(TorchEncoder):
     def _names(self) -> list[str]:
         """Descriptions that may count."""
 
-    @abstractmethod
-    def _weigh(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return the weights of descriptions, given their rows."""
+    def _given(self) -> Mapping[str, float] | None:
+        """Weights of descriptions that hold, or None where the collection tells them."""
+        return None
 
     def fit(self, X: Array, y: object = None) -> Self:
-        """Solve for everything on `X`; `y` is ignored.
+        """Solve for everything on `X`.
 
         Parameters
         ----------
         X : ndarray
             Square pictures, uint8 (n, side, side, 1 or 3), or a table of floats (n, features).
-        y : object
+        y : array-like of shape (n,), optional
+            Labels, which choose the weights of descriptions where two of them have five samples
+            each; None, "", NaN or -1 for a sample without one.
         """
         self.check_parameters()
         X = self._validated(X, reset=True)
         source = source_of(X)
         rows = spread_rows(source.count, LOOKED_AT)
         layers = descriptions(source, self._names(), self.random_state)
-        self.encoder_, latents = join(layers, source, rows, self.code_size, self._weigh)
-        self.weights_ = self.encoder_.weights
+        labels = label_groups(y, source.count)
+        weigh = Weighing(self._given(), None if labels is None else labels[rows], self.code_size)
+        self.encoder_, latents = join(layers, source, rows, self.code_size, weigh)
+        self.weights_, self.weights_from_ = self.encoder_.weights, weigh.told_from
         self._finalize(latents)
         self.decoder_ = self._decoder()
         if isinstance(source, TableSource):
@@ -84,11 +91,13 @@ class ClosedEncoder(TorchEncoder):
         return {"encoder": self.encoder_, "decoder": self.decoder_}
 
     def _layout(self) -> dict[str, Any]:
-        return {**super()._layout(), **self.encoder_.layout()}
+        told_from = {"weights_from": self.weights_from_}
+        return {**super()._layout(), **self.encoder_.layout(), **told_from}
 
     def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
         self.encoder_ = rebuilt(layout, self._form())
         self.weights_, self.code_size_ = self.encoder_.weights, layout["sizes"][-1]
+        self.weights_from_ = layout.get("weights_from", "")
         self.decoder_ = self._decoder()
 
 
@@ -121,9 +130,6 @@ class SMTEncoder(ClosedEncoder):
     def _names(self) -> list[str]:
         return ["patches"]
 
-    def _weigh(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
-        return dict.fromkeys(rows, 1.0)
-
 
 @dataclass(eq=False, repr=False)
 class DescriptionsEncoder(ClosedEncoder):
@@ -139,7 +145,8 @@ class DescriptionsEncoder(ClosedEncoder):
         Dimensions of a code; fewer where the samples span fewer dimensions.
     weights : mapping of str to float, optional
         How much contours, thumbnail, colors and patches count, such as ``contours:.5,colors:1``;
-        what is not named counts nothing. By default told from the collection.
+        what is not named counts nothing. By default told from the collection: by labels where
+        `fit` gets them, else by agreement.
     random_state : int, default=0
         Seed of the patches that are drawn.
 
@@ -149,6 +156,8 @@ class DescriptionsEncoder(ClosedEncoder):
         Dimensions of a code.
     weights_ : dict of str to float
         Of the descriptions that count, 1 for the one that counts most where none were given.
+    weights_from_ : {"parameters", "labels", "neighbors"}
+        What told them.
 
     References
     ----------
@@ -171,7 +180,5 @@ class DescriptionsEncoder(ClosedEncoder):
         wanted = self.weights
         return [name for name in DESCRIPTIONS if wanted is None or wanted.get(name)]
 
-    def _weigh(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
-        if self.weights is None:
-            return weights_of(rows)
-        return {name: float(self.weights[name]) for name in rows}
+    def _given(self) -> Mapping[str, float] | None:
+        return self.weights

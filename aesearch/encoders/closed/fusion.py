@@ -199,8 +199,6 @@ def join(
     rows: Array,
     code_size: int,
     weigh: Callable[[Mapping[str, Tensor]], Mapping[str, float]],
-    *,
-    whiten: bool = True,
 ) -> tuple[DescriptionGraph, Tensor]:
     """Fit all projections on the samples `rows` of `source`.
 
@@ -215,8 +213,6 @@ def join(
     weigh : callable
         Gives the weights of descriptions, given their projected rows of length 1; what has the
         weight 0 is left out of the graph.
-    whiten : bool
-        Whether components are divided by a power of their deviation; if not, it is plain PCA.
 
     Returns
     -------
@@ -224,8 +220,7 @@ def join(
     latents : Tensor of shape (len(rows), code size)
     """
     parts = {
-        name: _projected(name, described(layer, source, rows), whiten)
-        for name, layer in layers.items()
+        name: _projected(name, described(layer, source, rows)) for name, layer in layers.items()
     }
     weights = weigh({name: part[2] for name, part in parts.items()})
     weights = {name: weights[name] for name in layers if weights[name]}
@@ -254,10 +249,10 @@ def described(layer: nn.Module, source: Source, rows: Array) -> Tensor:
     return torch.cat([layer(source.batch(part)).float() for part in blocks(rows)])
 
 
-def _projected(name: str, features: Tensor, whiten: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _projected(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the projection of a description, mean and matrix, and its rows by it, of length 1."""
     size, power = FORMS[name]
-    mean, matrix = principal(features, size, power if whiten else 0.0)
+    mean, matrix = principal(features, size, power)
     return mean, matrix, unit((features - mean) @ matrix)
 
 

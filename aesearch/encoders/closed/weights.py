@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from aesearch.encoders.closed.labeled import weights_by_labels
 from aesearch.encoders.training.data import spread_rows
 from aesearch.errors import ParameterError
+from aesearch.types import Ints
 
 ASKING = 1_000  # rows whose neighbors are compared
 NEIGHBORS = 10  # at most; in a small collection, one in twenty
@@ -109,3 +112,46 @@ def weights_of(descriptions: Mapping[str, Tensor]) -> dict[str, float]:
         name: round(share, 2) if share >= SMALLEST_WEIGHT else 0.0
         for name, share in zip(descriptions, shares, strict=True)
     }
+
+
+@dataclass
+class Weighing:
+    """How the weights of descriptions come about, and what they were told from.
+
+    Parameters
+    ----------
+    given : mapping of str to float or None
+        Weights that hold; what is not named counts nothing.
+    labels : ndarray of int64 or None
+        Of the samples that are weighed by, -1 for none.
+    code_size : int
+    favored : mapping of str to float
+        What some count more than their neighbors tell.
+    told_from : str
+        Afterwards: "parameters", "labels" or "neighbors".
+    """
+
+    given: Mapping[str, float] | None
+    labels: Ints | None
+    code_size: int
+    favored: Mapping[str, float] = field(default_factory=dict)
+    told_from: str = field(default="", init=False)
+
+    def __call__(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
+        """Return the weight of each description, given its rows of length 1."""
+        if self.given is not None:
+            self.told_from = "parameters"
+            return {name: float(self.given.get(name, 0)) for name in rows}
+        self.told_from = "neighbors"
+        weights = self._favoring(weights_of(rows))
+        if self.labels is None or len(rows) < 2:
+            return weights
+        better = weights_by_labels(rows, self.labels, weights, self.code_size)
+        if better != weights:
+            self.told_from = "labels"
+        return better
+
+    def _favoring(self, weights: Mapping[str, float]) -> dict[str, float]:
+        found = {name: weight * self.favored.get(name, 1) for name, weight in weights.items()}
+        most = max(found.values())
+        return {name: round(weight / most, 2) for name, weight in found.items()}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from aesearch.encoders.closed.fusion import (
     join,
     rebuilt,
 )
-from aesearch.encoders.closed.weights import check_weights, weights_of
+from aesearch.encoders.closed.weights import Weighing, check_weights
 from aesearch.encoders.contrastive.former import FUSIONS, FormerGraph
 from aesearch.encoders.contrastive.fusion import (
     DecoderGraph,
@@ -33,6 +33,7 @@ from aesearch.encoders.contrastive.task import (
     AgreementTask,
     DecoderTask,
 )
+from aesearch.encoders.labels import label_groups
 from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone, unit
 from aesearch.encoders.layers.patches import SMALLEST_SIDE, Backbone, PatchBackbone
 from aesearch.encoders.layers.projection import principal
@@ -52,13 +53,13 @@ from aesearch.encoders.training.noise import noise_of
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.task import Epochs, Task
 from aesearch.encoders.training.trainer import History, train
-from aesearch.types import Array
+from aesearch.types import Array, Ints
 
 BRANCH_SIZE = 64  # of codes by which neighbors are found
 PARTS = ("learned", *DESCRIPTIONS)
-# Strokes: what bends and shifts is learned, and every description would bring it back. Measured on
-# 3,200 digits, 10 dimensions, mAP: learned alone .87, joined with the descriptions .69.
-DRAWN = "glyph"
+# What is learned has seen all of the others, whose neighbors teach it: it counts more than their
+# agreement tells (measured on photos, steel and digits; docs/development/recipes.md).
+FAVORED = {"learned": 1.5}
 MIRRORED = ("photo", "object")  # families whose views are mirrored too
 FAMILIES = ("auto", "photo", "object", "glyph", "table")
 DECODER_SHARE = 0.12  # of the time
@@ -115,7 +116,7 @@ class AgreementEncoder(TrainedEncoder):
     weights : mapping of str to float, optional
         How much what is learned, contours, thumbnail, colors and patches count, such as
         ``learned:1,contours:.5``; what is not named counts nothing. By default told from the
-        collection, as `descriptions` does.
+        collection, as `descriptions` does: by labels where `fit` gets them.
     random_state : int, default=0
         Seed; without a time budget the result is the same on the same machine.
 
@@ -127,6 +128,8 @@ class AgreementEncoder(TrainedEncoder):
         Family of augmentations that was used.
     network_ : str
         What the first layer sees.
+    weights_from_ : {"parameters", "labels", "neighbors"}
+        What told the weights.
     history_ : list of dict
         Losses per epoch, as JSON holds them.
     reconstruction_error_ : float
@@ -139,6 +142,8 @@ class AgreementEncoder(TrainedEncoder):
     H. Jegou and O. Chum, Negative evidences and co-occurences in image retrieval: the benefit of
     PCA and whitening, ECCV 2012.
     """
+
+    may_use_labels: ClassVar[bool] = True
 
     _: KW_ONLY
     network: Annotated[str, OneOf(*NETWORKS)] = "patches"
@@ -161,8 +166,8 @@ class AgreementEncoder(TrainedEncoder):
         sample = source.batch(spread_rows(source.count, FEW))
         self.family_ = self._family_of(sample) if self.augment == "auto" else self.augment
         layers = descriptions(source, self._names(), self.random_state)
-        neighbors = self._neighbors_in(source.count)
-        fixed = self._fixed_codes(layers, source) if neighbors else None
+        neighbors, labels = self._neighbors_in(source.count), label_groups(y, source.count)
+        fixed = self._fixed_codes(layers, source, labels) if neighbors else None
         session = session.after(time.perf_counter() - started)
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
         small = self.image_shape_ is None or source.side < SMALLEST_SIDE
@@ -173,10 +178,11 @@ class AgreementEncoder(TrainedEncoder):
         rows = spread_rows(source.count, LOOKED_AT)
         backbone.eval()
         parts = {"learned": learned, **layers}
-        # Whitening raises noise where a few directions hold the classes, as of digits.
-        drawn = self.family_ == DRAWN
-        graph, latents = join(parts, source, rows, self.code_size, self._weigh, whiten=not drawn)
+        known = None if labels is None else labels[rows]
+        weigh = Weighing(self.weights, known, self.code_size, FAVORED)
+        graph, latents = join(parts, source, rows, self.code_size, weigh)
         self.encoder_: DescriptionGraph | FormerGraph = graph
+        self.weights_from_ = weigh.told_from
         self._finalize(latents)
         self.history_ += self._train_decoder(latents, rows, source, variance, session)
 
@@ -184,20 +190,14 @@ class AgreementEncoder(TrainedEncoder):
         """Descriptions that teach, and may count; cells of a table have no contours, nor colors."""
         return ["thumbnail"] if self.image_shape_ is None else list(DESCRIPTIONS)
 
-    def _weigh(self, rows: Mapping[str, Tensor]) -> Mapping[str, float]:
-        if self.weights is None and self.family_ == DRAWN:
-            return {name: float(name == "learned") for name in rows}
-        if self.weights is None:
-            # What was learned from the descriptions agrees with them: that is no evidence for them.
-            given = {name: part for name, part in rows.items() if name != "learned"}
-            return {"learned": weights_of(rows)["learned"], **weights_of(given)}
-        return {name: float(self.weights.get(name, 0)) for name in rows}
-
     @torch.inference_mode()
-    def _fixed_codes(self, layers: Mapping[str, nn.Module], source: Source) -> Tensor:
+    def _fixed_codes(
+        self, layers: Mapping[str, nn.Module], source: Source, labels: Ints | None
+    ) -> Tensor:
         """Codes of all samples by what needs no training, of length 1."""
         rows = spread_rows(source.count, LOOKED_AT)
-        graph, latents = join(layers, source, rows, BRANCH_SIZE, weights_of)
+        weigh = Weighing(None, None if labels is None else labels[rows], BRANCH_SIZE)
+        graph, latents = join(layers, source, rows, BRANCH_SIZE, weigh)
         if len(rows) == source.count:  # all of them, and described once
             return unit(latents)
         parts = [graph.latents(source.batch(part)) for part in blocks(np.arange(source.count))]
@@ -336,6 +336,7 @@ class AgreementEncoder(TrainedEncoder):
         return {
             **super()._layout(),
             **self.encoder_.layout(),
+            "weights_from": self.weights_from_,
             "family": self.family_,
             "network": self.network_,
             "reconstruction_error": self.reconstruction_error_,
@@ -343,6 +344,7 @@ class AgreementEncoder(TrainedEncoder):
 
     def _rebuild(self, layout: Mapping[str, Any], state: Mapping[str, Array]) -> None:
         self.family_ = layout["family"]
+        self.weights_from_ = layout.get("weights_from", "")
         self.reconstruction_error_ = layout["reconstruction_error"]
         self.code_size_ = layout["sizes"][-1]
         channels, side, columns = self._form()
