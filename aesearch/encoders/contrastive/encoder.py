@@ -80,8 +80,8 @@ DECODER_EPOCHS = Epochs(shown=80_000, fewest=8, most=40)
 class AgreementEncoder(TrainedEncoder):
     """Convolutional autoencoder trained so that augmented views of a picture get one code.
 
-    Three things are learned together: two views of a picture (or of neighbors, once those can be
-    trusted) agree; the clean picture can be decoded; its contours can be told from any view. The
+    Learned together: two views of a picture, or of neighbors, agree; its contours can be told from
+    any view; and, where that is wanted, the clean picture can be decoded. The
     learned features are joined with those of `descriptions` (contours, thumbnail, colors, patches),
     each weighted for the collection, and projected to `code_size` numbers. What is near by the
     descriptions alone teaches the network from its first step. A decoder is then fitted to the
@@ -106,8 +106,9 @@ class AgreementEncoder(TrainedEncoder):
         Family of augmentations; "auto" tells from the pictures (see `family_of`).
     temperature : float, default=0.3
         Of the agreement: lower ranks the nearest finer, higher gathers groups.
-    reconstruction : float, default=0.3
-        Weight of decoding the clean picture during training.
+    reconstruction : float, default=0
+        Weight of decoding the clean picture while the network is trained. The decoder is fitted
+        afterwards in any case.
     noise : {"gaussian", "mask", "dropout"}, optional
         Further corruption of the views; see `noise_of`.
     noise_level : float, default=0.3
@@ -151,7 +152,7 @@ class AgreementEncoder(TrainedEncoder):
     batch_size: Count = 256
     augment: Annotated[str, OneOf(*FAMILIES)] = "auto"
     temperature: Annotated[float, Above(0)] = 0.3
-    reconstruction: Weight = 0.3
+    reconstruction: Weight = 0.0
     neighbors: Annotated[int | None, AtLeast(0)] = None
     weights: Annotated[Mapping[str, float] | None, AtLeast(0)] = None
 
