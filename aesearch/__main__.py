@@ -19,7 +19,6 @@ def main() -> None:
     Training shares its cores with other programs: a thread that waits must sleep, because two that
     spin beside another job are 6 to 18 times slower than one.
     """
-    _settle_streams()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     short = len(sys.argv) > 1 and sys.argv[1] in SHORT_LIVED
     # A hundred thousand rows are no garbage, and looking through them for some takes a while.
@@ -28,6 +27,7 @@ def main() -> None:
         for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ.setdefault(variable, "1")
         gc.disable()
+    _settle_streams()
     from aesearch.cli import run
 
     code = run()
@@ -50,9 +50,11 @@ def _settle_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    from aesearch.cli.streams import notes_to
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stderr = notes_to(2, sys.stderr.encoding)
 
 
 if __name__ == "__main__":

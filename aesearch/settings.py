@@ -20,6 +20,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600}
 KINDS = ("auto", "images", "texts", "vectors")
 FEWEST_TO_TRAIN = 128  # items; with fewer, PCA or LSA: a network would have too little data
 FEWEST_TO_FIT = 32  # items; with fewer, thumbnails of pictures, and no check of documents
+LARGEST_SEED = 2**32 - 1
 MAX_PIXELS = 178_000_000  # Pillow's own limit for "could be a decompression bomb"
 LABELS = ("auto", "none")
 WEIGHTINGS = ("auto", "log-entropy", "tf-idf", "counts")
@@ -49,7 +50,7 @@ class Settings:
     recall : float, default=0.95
         Recall at 10 that an approximate index must reach.
     seed : int, default=0
-        Of all random numbers.
+        Of all random numbers: from 0 to 2**32 - 1.
     kind : {'auto', 'images', 'texts', 'vectors'}, default='auto'
         What the source holds; 'auto' looks at the names of its files.
     weighting : {'auto', 'log-entropy', 'tf-idf', 'counts'}, default='auto'
@@ -64,7 +65,8 @@ class Settings:
         it, and the weights of descriptions follow it. 'none' makes no use of them.
     parameters : mapping of str to value, default={}
         Of the encoder, where they differ from its defaults: numbers, true or false, text, None,
-        or tuples of whole numbers. With 'auto' they are those of the encoder that is trained.
+        tuples of whole numbers, or numbers by name. With 'auto' they are those of the encoder that
+        is trained.
     """
 
     encoder: str = "auto"
@@ -100,11 +102,11 @@ class Settings:
         self._require_numbers()
 
     def _require_numbers(self) -> None:
-        for name in ("code_size", "bits", "max_memory", "max_pixels", "seed", "vocabulary"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool):
-                raise ParameterError(f"{name} must be a whole number; got {value!r}")
+        for name in ("code_size", "bits", "max_memory", "max_pixels", "vocabulary"):
+            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+        object.__setattr__(self, "seed", require_seed(self.seed))
         require_number("recall", self.recall)
+        object.__setattr__(self, "recall", float(self.recall))
         if self.vocabulary < 2:
             raise ParameterError(f"vocabulary must be at least 2; got {self.vocabulary}")
         if self.code_size < 1:
@@ -145,6 +147,27 @@ def require_number(name: str, value: object) -> None:
     """Raise ParameterError if a parameter is no number."""
     if not is_number(value):
         raise ParameterError(f"{name} must be a number; got {value!r}")
+
+
+def require_seed(seed: object) -> int:
+    """Return a seed as a plain number.
+
+    Raises
+    ------
+    ParameterError
+        Unless it is a whole number from 0 to `LARGEST_SEED`, as NumPy and scikit-learn take it.
+    """
+    number = _whole("seed", seed)
+    if not 0 <= number <= LARGEST_SEED:
+        raise ParameterError(f"seed must be from 0 to {LARGEST_SEED}; got {number}")
+    return number
+
+
+def _whole(name: str, value: object) -> int:
+    """Return a whole number as Python's own, which JSON can hold; raises ParameterError."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ParameterError(f"{name} must be a whole number; got {value!r}")
+    return int(value)
 
 
 def require_encoding(name: str) -> str:
@@ -190,6 +213,8 @@ def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(name: str, value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(name, part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return tuple(_plain(name, part) for part in value)
     if isinstance(value, Integral):
@@ -197,8 +222,8 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, Real):
         return float(value)
     raise ParameterError(
-        f"{name} must be a number, true or false, text, None or a tuple of whole numbers; "
-        f"got {value!r}"
+        f"{name} must be a number, true or false, text, None, a tuple of whole numbers or numbers "
+        f"by name; got {value!r}"
     )
 
 
@@ -213,6 +238,8 @@ def format_parameters(parameters: Mapping[str, Any]) -> str:
 
 
 def _format_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{part:g}" for name, part in value.items())
     if isinstance(value, list | tuple):
         return ",".join(map(str, value)) + "," * (len(value) < 2)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

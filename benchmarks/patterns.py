@@ -45,7 +45,10 @@ AnyPattern = re.Pattern[Any]
 SIZE = 2000
 GROWTH, NOTICED = 8.0, 0.004  # times as long for four times as much; seconds
 # Matched against names of files, words or 255 letters, at one place, or the first 4 KiB alone.
-BOUNDED = {"MAILDIR", "PAGE", "FIELD", "CHARSET", "REGION", "LITERAL", "HEADINGS"}
+BOUNDED = {
+    *("MAILDIR", "PAGE", "FIELD", "CHARSET", "REGION", "LITERAL", "HEADINGS", "_SIMPLE"),
+    *("ARRAY", "OBJECT", "ADDRESS", "QUOTED", "EXCLUSION", "PREFIX", "FOLLOWED", "FOREIGN"),
+}
 
 
 def patterns() -> dict[str, AnyPattern]:

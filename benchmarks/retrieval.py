@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 import aesearch
+from aesearch.encoders.closed.fusion import DESCRIPTIONS
 from aesearch.modalities.images import Images
 from aesearch.modalities.images.pixels import ImageFeatures
 from aesearch.settings import LABELS
@@ -43,6 +44,7 @@ class Run:
     building_s: float
     check: dict[str, Any] | None
     by_labels: bool
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def run_index(
@@ -78,6 +80,18 @@ def run_index(
     )
 
 
+def run_parts(
+    source: Path, place: Path, contents: list[Any], question_of: Callable[[list[str]], Question]
+) -> dict[str, dict[str, float]]:
+    """Make codes of each description alone, and ask."""
+    found = {}
+    for part in DESCRIPTIONS:
+        settings = {"encoder": "descriptions", "parameters": {"weights": f"{part}:1"}}
+        with aesearch.build(source, place, settings, budget=0, retrain=True) as index:
+            found[part] = ask(index, contents, question_of)
+    return found
+
+
 def ask(
     index: aesearch.Index, contents: list[Any], question_of: Callable[[list[str]], Question]
 ) -> dict[str, float]:
@@ -96,6 +110,7 @@ def report(
     rows = [{"code": name, **figures} for name, figures in pca.items()]
     rows.append({"code": "best PCA, for each metric", **best})
     rows.append({"code": f"aesearch, published ({run.published})", **run.figures})
+    rows += [{"code": f"{name} alone", **figures} for name, figures in run.parts.items()]
     if run.learned:
         rows.append({"code": "aesearch, learned (agreement)", **run.learned})
     notes: dict[str, Any] = {
@@ -104,6 +119,9 @@ def report(
     if run.learned:
         notes |= {f"learned / best PCA, {m}": run.learned[m] / best[m] for m in best}
     notes["published encoder"] = run.published
+    for metric in best if run.parts else ():
+        reached = max(best[metric], *(figures[metric] for figures in run.parts.values()))
+        notes[f"published / best of its parts and PCA, {metric}"] = run.figures[metric] / reached
     if run.by_labels:
         notes["weights"] = "by labels"
     if run.check:
@@ -136,11 +154,14 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 
 @main.command("photos")
 @click.option("--set", "name", default="photos", help="Folder of the data, a class a folder.")
+@click.option("--parts", is_flag=True, help="Codes of each description alone, too.")
 @click.option("--labels", type=click.Choice(LABELS), default="auto", help="As of aesearch index.")
 @shared
 def photos_(
     name: str,
     labels: str,
+    *,
+    parts: bool,
     seed: int,
     budget: str | None,
     limit: int | None,
@@ -178,6 +199,8 @@ def photos_(
             list(kept),
             question_of,
         )
+        if parts:
+            run.parts = run_parts(source, Path(scratch, "index"), list(kept), question_of)
     inputs = {
         f"{side}x{side}": (
             np.stack([ImageFeatures(side).transform(path) for path in shown]),

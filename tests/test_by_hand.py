@@ -502,3 +502,40 @@ def test_what_was_removed_stays_so_under_a_new_name(letters: Path, tmp_path: Pat
         index.restore(["again.txt"])
         assert index.sync()["new"] == 1
         assert {"again.txt", "copy.txt"} <= set(keys_of(index))
+
+
+@pytest.mark.parametrize("form", ["a.csv", "a.npy"])
+def test_a_removed_row_is_followed_to_its_new_number(tmp_path: Path, form: str) -> None:
+    source, count = tmp_path / form, 20
+    vectors = make_vectors(count + 2)
+    texts = [make_text("music", number, 9) for number in range(count + 2)]
+
+    def write(rows: list[int]) -> None:
+        if form == "a.npy":
+            np.save(source, vectors[rows])
+        else:
+            write_table(source, [{"text": texts[row]} for row in rows])
+
+    def removed() -> set[str]:
+        return {file.key for file in index.skipped() if file.reason == REMOVED}
+
+    rows = list(range(count))
+    write(rows)
+    base = 0 if form == "a.npy" else 1  # tables count from 1
+    with aesearch.build(source, tmp_path / "ix", budget=0) as index:
+        index.remove([str(base + row) for row in (4, 5, 11)])
+        write([20, *rows])  # one above
+        index.sync()
+        assert removed() == {str(base + row) for row in (5, 6, 12)}
+        assert keys_of(index) == {str(base + row) for row in range(21)} - removed()
+        assert index.verify() == []
+        assert index.sync()["unchanged"] == 18
+        write([20, *rows[2:]])  # and two less
+        index.sync()
+        assert removed() == {str(base + row) for row in (3, 4, 10)}
+        write([20, *rows[2:4], 21, *rows[5:]])  # what was removed is another now: it stays away
+        index.sync()
+        assert removed() == {str(base + row) for row in (3, 4, 10)}
+        index.restore([str(base + 3)])
+        index.sync()
+        assert len(index) == 17

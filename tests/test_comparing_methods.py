@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,13 @@ def test_words_find_the_document_that_holds_them(texts: TextDataset, tmp_path: P
         near = np.argsort(-scores[1])[:5]
         assert (labels[near] == labels[5]).mean() >= 0.8
         assert one.bytes_per_item > 8
+
+
+def test_words_find_what_a_document_quotes(texts: TextDataset, tmp_path: Path) -> None:
+    texts.documents[4] = replace(texts.documents[4], quoted="said the quetzalcoatl")
+    (one,) = stage_of(texts, tmp_path).searchers(Step("bm25"))
+    asked = Queries(None, ["q"], np.array([-1]), ["quetzalcoatl"])
+    assert np.flatnonzero(one.score(one.prepare(asked))[0]).tolist() == [4]
 
 
 def test_copies_find_their_originals_among_all() -> None:

@@ -325,7 +325,7 @@ def test_pages_of_pdf() -> None:
 def test_pdf_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
     pypdf = pytest.importorskip("pypdf")
     assert reason(pdf_of("", ""), "a.pdf") == "holds no text (scanned pages?)"
-    for content in (b"no PDF at all", b"%PDF-1.4\n%%EOF", BINARIES["noise"], BINARIES["zip"]):
+    for content in (b"%PDF-1.4\n%%EOF", b"\r\n%PDF-1.7 and then no more", pdf_of("a")[:200]):
         assert reason(content, "a.pdf").startswith("damaged: ")
     assert reason(b"", "a.pdf") == "is empty"
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_of("secret words")))
@@ -338,6 +338,13 @@ def test_pdf_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
         else:
             assert text_of(stream.getvalue(), "a.pdf") == "secret words"
     assert not caplog.records
+
+
+def test_what_is_called_pdf_and_is_none() -> None:
+    assert text_of(b"<!doctype html><p>Please log in", "a.pdf") == "Please log in"
+    assert text_of(b"plain words", "a.pdf") == "plain words"
+    for content in (BINARIES["noise"], b"\0" * 400, BINARIES["zip"]):
+        assert reason(content, "a.pdf") == "is binary, not text"
 
 
 def test_mangled_pdf_raises_nothing_else() -> None:

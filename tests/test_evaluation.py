@@ -301,8 +301,8 @@ def test_distortion_changes_brightness_within_its_limits_and_crops():
     ramp[...] = (20 + 10 * np.arange(16))[:, None]
     lines = perturbed(ramp)[:, 8, 2:14, 0].T / means * 10
     slopes, starts = np.polyfit(np.arange(2, 14), lines, 1)
-    assert 0.77 < slopes.min() < 0.83
-    assert 0.89 < slopes.max() < 0.95
+    assert 0.62 < slopes.min() < 0.69
+    assert 0.81 < slopes.max() < 0.89
     assert starts.max() - starts.min() > 2  # cropped at different places, in pixels
 
 

@@ -253,6 +253,18 @@ def test_names_that_only_words_tell_apart_ask_for_words(
     assert WordsCheck.of({"typed_search": asdict(check)}) == check
 
 
+def test_what_mails_quote_is_searched_by_words_as_in_a_search(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words_check, "ROUNDS", 1)
+    mails = []
+    for number, one in enumerate(documents(60)):
+        name = f"name{number} called{number} after{number}"
+        mails.append(Document(f"{name} {one.text}", quoted=name))
+    assert checked(index, mails).by_words > 0.95
+    assert checked(index, [Document(mail.text) for mail in mails]).by_words < 0.5
+
+
 def test_too_few_long_documents_ask_nothing(index: Index) -> None:
     short = [Document("A boat in the harbour.", "")] * 200
     for few in (short, documents(words_check.FEWEST - 1)):

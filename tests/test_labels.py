@@ -103,6 +103,25 @@ def test_none_makes_no_use_of_folders(pictures: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(cli, [*options[:5], "0"]).exit_code == 0  # as it was chosen
 
 
+def test_weights_are_given_on_the_command_line(pictures: Path, tmp_path: Path) -> None:
+    place = tmp_path / "given.ix"
+    options = ["index", str(pictures), "--index", str(place), "--budget", "0"]
+    given = ["--encoder", "descriptions", "--set", "weights=contours:.5,colors:1"]
+    run = CliRunner().invoke(cli, [*options, *given])
+    assert run.exit_code == 0, run.output
+    assert "contours (.50), as was given" in run.output
+    with aesearch.open(place) as index:
+        assert index.info().weights == {"contours": 0.5, "colors": 1.0}
+    shown = CliRunner().invoke(cli, ["info", "--index", str(place)])
+    assert "weights=contours:0.5,colors:1" in shown.output
+    again = {"parameters": {"weights": {"colors": 1.0}}}
+    with aesearch.build(pictures, place, again, budget=0, retrain=True) as index:
+        assert index.info().chosen["weights"] == {"colors": 1.0}
+    wrong = CliRunner().invoke(cli, [*options, "--retrain", "--set", "weights=shape:1"])
+    assert isinstance(wrong.exception, ParameterError)
+    assert "weights names 'shape'; choose of" in str(wrong.exception)
+
+
 def test_folders_are_asked_for_by_default(pictures: Path, tmp_path: Path) -> None:
     with aesearch.build(pictures, tmp_path / "auto.ix", budget=0) as index:
         check = index.info().check

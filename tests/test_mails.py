@@ -31,6 +31,9 @@ def words_of(mail: str, name: str = "a.eml") -> list[str]:
     [
         MIXED + part("text/plain", "first") + part("image/png", "x") + part("text/plain", "second"),
         MIXED + part("text/plain", "first") + part("text/html", "<p>second"),
+        HEAD + "Content-Type: multipart/mixed\n\nfirst\n--B\nsecond\n",  # of no boundary
+        HEAD + "Content-Type: multipart/alternative; boundary=C\n\nfirst\n--B\nsecond\n",
+        MIXED + part("multipart/mixed; boundary=C", "first\nsecond"),
         HEAD
         + "Content-Type: multipart/digest; boundary=B\n\n--B\n\nSubject: one\n\nfirst\n"
         + "--B\n\nSubject: two\n\nsecond\n",
@@ -213,6 +216,28 @@ def test_messages_of_a_mailbox_that_cannot_be_read_stay(
         assert skipped == {"old/in.mbox": "too large: 0 MiB, 0 are allowed"}
         assert index.sync()["unchanged"] == 4
         assert not index.folder.skipped()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("cut", [90, -4])  # in its header, and in its text
+def test_messages_behind_the_end_of_half_a_mailbox_stay(
+    tmp_path: Path, cut: int, *, whole: bool
+) -> None:
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    box = folder / "in.mbox"
+    box.write_text("".join(map(message, range(5))))
+    source = folder if whole else box
+    with build(source, tmp_path / "i", budget=0) as index:
+        box.write_text("".join(map(message, range(2))) + message(2)[:cut])
+        counts = index.sync()
+        assert (counts["removed"], counts["changed"], counts["unread"]) == (0, 0, 3)
+        assert {file.key: file.reason for file in index.folder.skipped()} == {
+            "in.mbox": mailbox.BROKEN_OFF
+        }
+        box.write_text("".join(map(message, range(4))))  # whole again: one was deleted
+        assert index.sync()["removed"] == 1
+        assert (len(index), index.folder.skipped()) == (4, [])
 
 
 def test_messages_without_an_id_of_their_own(tmp_path: Path) -> None:

@@ -168,6 +168,35 @@ def test_closed_streams(closed: str, folder: Path) -> None:
         assert index.verify() == []
 
 
+@pytest.mark.parametrize("stream", ["2>/dev/full", "2> >(true)"])
+def test_notes_that_nobody_can_take_end_nothing(stream: str, folder: Path) -> None:
+    commands = {"query -k 1 sail fadsfah": 0, "query -k 1 fadsfah": 1, "nonsense": 2}
+    for command, code in commands.items():
+        done = subprocess.run(
+            ["bash", "-c", f"{sys.executable} -m aesearch {command} {stream}"],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": os.getcwd()},
+        )
+        assert (done.returncode, bool(done.stdout), done.stderr) == (code, not code, b"")
+
+
+def test_a_place_that_is_empty_is_not_the_working_folder(folder: Path) -> None:
+    for words in (("index", ""), ("query", "--index", "", "sail"), ("info", ""), ("compare", "")):
+        refused = run(folder, *words)
+        assert (refused.returncode, refused.stdout) == (2, b"")
+        assert refused.stderr.endswith(b"it is empty; name a path, or . for the working folder\n")
+
+
+def test_linked_folders_are_counted_as_that(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text(make_text("sailing", 1))
+    (tmp_path / "docs" / "loop").symlink_to(tmp_path / "docs")
+    told = run(tmp_path, "index", "docs", "--budget", "0").stdout.decode()
+    assert "left out: 1 folder read already under another name; 'aesearch info" in told
+
+
 def test_a_source_whose_name_is_not_utf8(tmp_path: Path) -> None:
     source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     source.mkdir()

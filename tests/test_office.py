@@ -150,6 +150,14 @@ def test_rtf() -> None:
     assert document.text.split() == ["Grüße", "boldword", "€uro", "😀", "below", "end"]
 
 
+def test_rtf_that_breaks_off() -> None:
+    pytest.importorskip("striprtf")
+    whole = b"{\\rtf1\\ansi {\\b bold} words of a letter}"
+    assert reason(whole[:-9], "a.rtf") == "damaged: it breaks off before its end"
+    for end in (b"", b"\r\n", b"\0" * 9, b"\n\x1a"):
+        assert extract(whole + end, "a.rtf").text == "bold words of a letter"
+
+
 # -- by content, not by name --------------------------------------------------------------------
 
 

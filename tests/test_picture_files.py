@@ -181,6 +181,28 @@ def test_pages_share_what_becomes_of_their_file(scans: Path, tmp_path: Path) -> 
     assert keys() == {"zero.tif", "zero.tif#2", "one.tiff"}
 
 
+def test_a_page_that_was_removed_stays_so_where_its_file_is_renamed(
+    scans: Path, tmp_path: Path
+) -> None:
+    with aesearch.build(scans, tmp_path / "index", budget=0) as index:
+        index.remove(["0.tif#2", "1.tif"])  # a page, and a file with all of its pages
+        (scans / "0.tif").rename(scans / "zero.tif")
+        (scans / "1.tif").rename(scans / "one.tif")
+        assert index.sync()["renamed"] == 2
+        assert {file.key for file in index.skipped()} == {
+            *("zero.tif#2", "one.tif", "one.tif#2", "one.tif#3")
+        }
+        scan(scans / "zero.tif", photo(5), photo(6), photo(7))
+        index.sync()
+        assert "zero.tif#2" not in index
+        assert index.restore(["zero.tif#2"]) == 1
+        assert index.restore(["one.tif"]) == 3  # with its pages, as it was removed
+        assert index.sync()["new"] == 1
+        assert {"zero.tif#2", "one.tif", "one.tif#2", "one.tif#3"} < {i.key for i in index.items()}
+        assert (index.skipped(), index.verify()) == ([], [])
+        assert index.sync()["unchanged"] == 10
+
+
 def test_smaller_copies_of_a_page_are_none(tmp_path: Path) -> None:
     path = tmp_path / "map.tif"
     smaller = photo(1).resize((20, 20))
@@ -417,6 +439,12 @@ def test_a_picture_is_known_by_its_beginning(form: str) -> None:
     content = encoded(photo(1), form)
     assert looks_like_picture(content[:16])
     assert modality("images").looks_like(content, "no-suffix")
+
+
+def test_a_byte_or_two_are_unknown_to_every_decoder() -> None:
+    for content in (b"x", b"xx", b"x\n", b"\0\1\2"):
+        with pytest.raises(ContentError, match=r"^damaged or unknown: no decoder takes it$"):
+            SEEN.transform(content, "a.png")
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,16 @@ def write_mail(place: Path, body: str) -> None:
     place.write_text(f"From: Ann <ann@example.org>\nSubject: Regatta\n\n{body}")
 
 
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+@pytest.fixture(scope="module", params=["folder", "handed over"])
+def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Index:
     root = tmp_path_factory.mktemp("quoted")
     write_texts(root / "texts", 8)
     write_mail(root / "texts" / "whole.eml", f"Bob wrote:\n{QUOTED}{OWN}\n{SIGNED}")
     write_mail(root / "texts" / "plain.eml", f"Bob wrote:\n{OWN}\n")
-    return build(root / "texts", root / "i", budget=0)
+    if request.param == "folder":
+        return build(root / "texts", root / "i", budget=0)
+    texts = root / "texts"
+    return build({str(p.relative_to(texts)): p for p in texts.rglob("*.*")}, root / "i", budget=0)
 
 
 def found(index: Index, query: str) -> list[str]:

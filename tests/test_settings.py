@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from aesearch.cli.index import EncoderName
+from aesearch.compare.run import compare
 from aesearch.encoders import ENCODERS, EncoderInfo, encoder_class
 from aesearch.encoders.factory import (
     changed_parameters,
@@ -22,6 +23,7 @@ from aesearch.encoders.factory import (
 )
 from aesearch.errors import IndexNotFoundError, ParameterError
 from aesearch.indexing.request import Choices
+from aesearch.inference.prior import Prior
 from aesearch.settings import Settings, format_parameters, parse_memory, parse_seconds
 from aesearch.storage.card import Card
 from aesearch.storage.database import Store
@@ -237,6 +239,31 @@ def test_of_two_texts_the_last_holds() -> None:
 def test_bad_parameters(name: str, parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         chosen_parameters(name, parameters, 64, 0)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**30, 1.5, "1", True, None])
+def test_what_is_no_seed_is_said(seed: Any) -> None:
+    with pytest.raises(ParameterError, match=r"seed must be .*; got"):
+        Settings(seed=seed)
+    with pytest.raises(ParameterError, match=r"seed must be .*; got"):
+        compare("nowhere", seed=seed)
+    with pytest.raises(ParameterError, match=r"seed must be .*; got"):
+        Prior.standard(3).draw(2, seed)
+
+
+def test_numbers_of_numpy_are_kept_as_json_keeps_them() -> None:
+    largest = np.uint32(2**32 - 1)
+    settings = Settings(seed=largest, code_size=np.int64(16), recall=np.float32(0.5))  # type: ignore[arg-type]
+    kept = Settings(**json.loads(json.dumps(settings.as_dict())))
+    assert (kept.seed, kept.code_size, kept.recall) == (2**32 - 1, 16, 0.5)
+
+
+def test_a_seed_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    Card("texts", str(tmp_path), Settings()).write(tmp_path / "index.json")
+    card = json.loads((tmp_path / "index.json").read_text())
+    card["settings"]["seed"] = 2**32 + 5
+    (tmp_path / "index.json").write_text(json.dumps(card))
+    assert Card.read(tmp_path / "index.json").settings.seed == 5
 
 
 def test_parameters_are_kept_as_json_keeps_them() -> None:

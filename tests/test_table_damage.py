@@ -16,9 +16,10 @@ from texts_ import made
 from aesearch.errors import SourceError
 from aesearch.search.index import Index
 from aesearch.sources import json_rows, lines, separated
+from aesearch.sources.form import Form
 from aesearch.sources.record import Refused
 from aesearch.sources.rows import Row, read_table
-from aesearch.sources.separated import Form, separated_records
+from aesearch.sources.separated import separated_records
 
 COUNT = 300
 

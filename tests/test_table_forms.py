@@ -111,6 +111,34 @@ def test_an_object_around_a_list(tmp_path: Path, content: str) -> None:
             read_table(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize(
+    ("content", "others"),
+    [
+        ({str(n): {"text": "a", "n": n} for n in range(3)}, "3 others"),  # by their keys
+        ({"id": {"0": 1, "1": 2, "2": 3}, "text": {"0": "a", "1": "b", "2": "c"}}, "2 others"),
+    ],
+)
+def test_an_object_of_objects(tmp_path: Path, content: object, others: str) -> None:
+    for indent in (None, 2):
+        (tmp_path / "a.json").write_text(json.dumps(content, indent=indent))
+        with pytest.raises(SourceError, match=f"is one JSON object of {others}.*jq.*records"):
+            read_table(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"data": {"text": "a", "title": "b", "more": "c"}},
+        {"text": {"en": "a", "de": "b"}, "title": {"en": "c", "de": "d"}},
+        {"id": 1, "data": {"text": "a"}, "more": {"text": "b"}},
+        {"a": {}, "text": {}, "c": {}, "data": {"text": "x"}},
+    ],
+)
+def test_a_single_row_with_objects_in_it(tmp_path: Path, row: object) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(row))
+    assert len([*read_table(tmp_path / "a.json")]) == 1
+
+
 def test_what_is_no_number_is_missing(tmp_path: Path) -> None:
     content = (
         '{"id":1,"text":"satellite","label":NaN}\n{"id":2,"text":NaN}\n{"id":Infinity,"text":"x"}\n'

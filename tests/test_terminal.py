@@ -10,6 +10,7 @@ import click
 import pytest
 from collections_ import command
 
+from aesearch.cli import info
 from aesearch.cli.console import progress_bars
 from aesearch.cli.format_hits import Answer, print_answer
 from aesearch.cli.wrapping import say, width_of, wrapped
@@ -113,3 +114,22 @@ def test_close_names_and_weak_hits_are_told() -> None:
     assert "did you mean" not in command("query", "--index", "photos", "clay").err
     assert "note: hits from 3 on show no word" in command("query", "clay").err
     assert "note" not in command("query", "clay", "-k", "2").err
+
+
+def test_the_check_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = dict.fromkeys(info.COLUMNS, 0.5)
+    check = {"candidates": {"lsa log-entropy": row, "text": row}, "winner": "text"}
+    check |= {"forms": {"float": row}, "form_bits": 16, "questions": 9, "references": {}}
+    for columns, header in ((100, "  encoder"), (60, "  encoder")):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        screen = Screen()
+        with contextlib.redirect_stdout(screen):
+            info._print_check(check, "document", "halves")
+        lines = screen.getvalue().splitlines()
+        assert max(map(len, lines)) <= columns
+        assert lines[2].startswith(header)
+        assert screen.getvalue().count(".500") == 15
+    assert lines[3:5] == [
+        "  lsa log-entropy     P@10 0.500, mAP 0.500, recall@1 0.500,",
+        "                      MRR 0.500, openings 0.500",
+    ]

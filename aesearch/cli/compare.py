@@ -17,8 +17,8 @@ from aesearch.cli.console import (
     progress_bars,
     quiet_decoders,
 )
-from aesearch.cli.options import output_option
-from aesearch.cli.wrapping import complain
+from aesearch.cli.options import Place, output_option
+from aesearch.cli.wrapping import complain, say
 from aesearch.errors import ParameterError
 from aesearch.modalities import modality
 from aesearch.settings import KINDS
@@ -26,7 +26,7 @@ from aesearch.wording import counted
 
 
 @click.command("compare", short_help="Compare encoders and baselines on one collection.")
-@click.argument("place", metavar="SOURCE | INDEX")
+@click.argument("place", type=Place(), metavar="SOURCE | INDEX")
 @click.option(
     "--encoders",
     metavar="NAMES",
@@ -51,13 +51,13 @@ from aesearch.wording import counted
 )
 @click.option(
     "--judgements",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     metavar="FILE",
     help="Relevant items: TREC qrels, or a csv of query, item, grade.",
 )
 @click.option(
     "--queries",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     metavar="FILE",
     help="Texts of the queries that are judged: a table (.csv, .tsv, .jsonl).",
 )
@@ -82,7 +82,7 @@ from aesearch.wording import counted
 )
 @click.option(
     "--work",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(path_type=Path, file_okay=False),
     metavar="FOLDER",
     help="Where results are kept, to go on from. Default: a folder in the home.",
 )
@@ -162,7 +162,8 @@ def compare_(
         noun = modality(found.kind).noun
         items = counted(len(found.keys), noun)
         click.echo(f"{found.name}: {items}, {found.training:,} in the training set")
-        click.echo(f"{found.verdict().text}\n")
+        say(found.verdict().text)
+        click.echo()
         click.echo(written(found))
         if found.unknown:
             what = counted(found.unknown, "judgement")

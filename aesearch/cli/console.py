@@ -13,6 +13,7 @@ from unicodedata import category
 
 import click
 
+from aesearch.cli.streams import notes_to
 from aesearch.sources.names import escaped
 from aesearch.types import Progress, silent
 from aesearch.wording import counted
@@ -46,7 +47,7 @@ def quiet_decoders() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    sys.stderr = os.fdopen(terminal, "w", encoding=before.encoding, errors="backslashreplace")
+    sys.stderr = notes_to(terminal, before.encoding, closefd=True)
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ import click
 
 from aesearch.cli import DONE, SOME_SKIPPED
 from aesearch.cli.console import format_path, print_json, progress_bars, quiet_decoders
-from aesearch.cli.options import INDEX_OPTION, output_option, refuse_undrawable
+from aesearch.cli.options import INDEX_OPTION, Place, output_option, refuse_undrawable
 from aesearch.cli.wrapping import complain, say
 from aesearch.duplicates.groups import EXACT, MIRRORED, NEAR, Group, Member, Survey, survey
 from aesearch.modalities import MODALITIES, modality
@@ -41,7 +41,7 @@ RATES = ", ".join(
 
 
 @click.command(short_help="Find copies: exact, near, mirrored. Deletes nothing.")
-@click.argument("place", required=False, metavar="[INDEX]")
+@click.argument("place", type=Place(), required=False, metavar="[INDEX]")
 @INDEX_OPTION
 @click.option(
     "--alarm",
@@ -78,7 +78,8 @@ def duplicates(
     against it.
 
     The threshold is measured: perturbed copies of the collection's own pictures say what copies
-    score, and pairs that are merely alike how often one would be taken for a copy.
+    score, and pairs that are merely alike how often one would be taken for a copy. It is the
+    lowest by which, as is estimated, --alarm is kept and at most every tenth pair found is no copy.
     """
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
@@ -139,9 +140,9 @@ def _describe(found: Survey, noun: str) -> list[str]:
     calibration = found.calibration
     if calibration is not None:
         false_pairs = (
-            f"of all pairs {_format_expected(calibration.false_pairs)} would be no copies"
+            f"{_format_expected(calibration.false_pairs)} of the pairs that are found are no copies"
             if calibration.false_pairs is not None
-            else f"there are too few {noun}s to tell how many pairs would be no copies"
+            else f"it cannot be told of so few {noun}s how many pairs are no copies"
         )
         if calibration.found < LEAST_RECALL:
             lines.append(
@@ -151,7 +152,7 @@ def _describe(found: Survey, noun: str) -> list[str]:
         lines.append(
             f"pairs that score {calibration.threshold:.3f} or more count"
             f"{DECIDED[calibration.decided]}; tried with {calibration.copies:,} perturbed copies "
-            f"of your own {noun}s, this finds {calibration.found:.1%} of them; by estimate "
+            f"of your own {noun}s, this finds {calibration.found:.1%} of them; by estimate, "
             f"{false_pairs}"
         )
     return lines

@@ -8,7 +8,7 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import format_bytes
-from aesearch.cli.options import INDEX_OPTION
+from aesearch.cli.options import INDEX_OPTION, Place
 from aesearch.errors import ParameterError
 from aesearch.export.index import FORMATS, PARTS, export
 from aesearch.search.index import Index
@@ -17,7 +17,7 @@ from aesearch.storage.places import find, place_for
 
 
 @click.command("export", short_help="Write codes, encoder and FAISS file for use elsewhere.")
-@click.argument("given", required=False, metavar="DIR | [INDEX] -o DIR")
+@click.argument("given", type=Place(), required=False, metavar="DIR | [INDEX] -o DIR")
 @INDEX_OPTION
 @click.option("-o", "--output", metavar="DIR", help="The folder to write; or name it without -o.")
 @click.option(

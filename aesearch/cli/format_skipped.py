@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aesearch.sources.choosing import KEYS
+from aesearch.sources.folder import READ_ALREADY
 from aesearch.sources.names import escaped
 from aesearch.sources.rows import REPEATED
 from aesearch.storage.info import IndexInfo, SkippedFile
@@ -78,10 +79,14 @@ def describe_skipped(skipped: SkippedFiles, facts: IndexInfo) -> str:
         parts.append(unread + _extras(skipped.unreadable))
     if skipped.kept:
         parts.append(describe_kept(skipped, thing))
-    if skipped.ignored:
-        what = counted(len(skipped.ignored), f"other {thing}")
-        kinds = "" if facts.tabular else f"{by_suffix(file.key for file in skipped.ignored)}: "
-        none = f"no {noun}{'s' * (len(skipped.ignored) != 1)}, or left out by hand"
+    again = [file for file in skipped.ignored if file.reason.startswith(READ_ALREADY)]
+    if again:
+        parts.append(f"{counted(len(again), 'folder')} read already under another name")
+    ignored = [file for file in skipped.ignored if not file.reason.startswith(READ_ALREADY)]
+    if ignored:
+        what = counted(len(ignored), f"other {thing}")
+        kinds = "" if facts.tabular else f"{by_suffix(file.key for file in ignored)}: "
+        none = f"no {noun}{'s' * (len(ignored) != 1)}, or left out by hand"
         parts.append(f"{what} ({kinds}{none})")
     return f"left out: {', '.join(parts)}; 'aesearch info {facts.path}' lists them"
 

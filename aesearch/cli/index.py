@@ -27,6 +27,7 @@ from aesearch.cli.format_skipped import (
     describe_skipped,
     skipped_files_of,
 )
+from aesearch.cli.options import Place
 from aesearch.cli.wrapping import complain, say
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
@@ -60,10 +61,11 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 
 
 @click.command(short_help="Learn from what you have, or bring its index up to date.")
-@click.argument("source", type=click.Path(path_type=Path), required=False)
+@click.argument("source", type=Place(path_type=Path), required=False)
 @click.option(
     "--index",
     "place",
+    type=Place(),
     metavar="PATH",
     help="Where the index lives: a path, or a name in the home. Default: indexes/NAME.",
 )
@@ -85,7 +87,7 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 @click.option("--replace", is_flag=True, help="Of standard input: put it in the place of that.")
 @click.option(
     "--moved-to",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     metavar="PLACE",
     help="Instead of SOURCE: where it is now. Its items must be there.",
 )

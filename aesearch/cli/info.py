@@ -18,8 +18,8 @@ from aesearch.cli.format_check import (
     format_epochs,
 )
 from aesearch.cli.format_skipped import sections, skipped_files_of
-from aesearch.cli.options import INDEX_OPTION, output_option
-from aesearch.cli.wrapping import say
+from aesearch.cli.options import INDEX_OPTION, Place, output_option
+from aesearch.cli.wrapping import fits, say
 from aesearch.encoders import is_trained
 from aesearch.search.index import Index
 from aesearch.settings import format_parameters
@@ -43,7 +43,7 @@ def _cell(value: float | None) -> str:
 
 
 @click.command(short_help="Show what an index holds, and how good it is.")
-@click.argument("place", required=False, metavar="[INDEX]")
+@click.argument("place", type=Place(), required=False, metavar="[INDEX]")
 @INDEX_OPTION
 @output_option(
     "--plot",
@@ -131,12 +131,18 @@ def _print_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> 
         rows = {**check[part], **check.get(OTHERS[part], {}), **check[part]}  # candidates first
         names = [c for c in COLUMNS if all(row.get(c) is not None for row in rows.values())]
         heads = "".join(f"{COLUMNS[c]:>10}" for c in names)
-        click.echo(f"  {title:<18}{heads}")
+        wide = fits(20 + len(heads))
+        click.echo(f"  {title:<18}{heads}" if wide else f"  {title}")
         for name, row in rows.items():
             label = f"{check['form_bits']} bits" if name == "bits" else name
             mark = "*" if part == "candidates" and name == check["winner"] else " "
-            by = f"  {WEIGHTED_BY_LABELS}" if row.get("weights_from") == BY_LABELS else ""
-            click.echo(f"{mark} {label:<18}" + "".join(_cell(row.get(c)) for c in names) + by)
+            by = [WEIGHTED_BY_LABELS] if row.get("weights_from") == BY_LABELS else []
+            if wide:
+                cells = "".join(_cell(row.get(c)) for c in names)
+                click.echo("  ".join([f"{mark} {label:<18}{cells}", *by]))
+            else:
+                said = [f"{COLUMNS[c]} {_cell(row.get(c)).strip()}" for c in names]
+                say(", ".join(said + by), f"{mark} {label:<18}  ")
     notes = [f"recall@1, MRR: {perturbed} find their original"]
     candidates = check["candidates"].values()
     if any(row["precision_at_10"] is not None for row in candidates):

@@ -11,7 +11,7 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import format_seconds, print_json, progress_bars, quiet_decoders
-from aesearch.cli.options import INDEX_OPTION, output_option
+from aesearch.cli.options import INDEX_OPTION, Place, output_option
 from aesearch.reports.base import encoded, fitted, opened
 from aesearch.reports.map.figure import check_suffix, write_map
 from aesearch.search.index import Index
@@ -25,7 +25,7 @@ LONG = 160
 
 
 @click.command("map", short_help="Draw the whole collection in two dimensions.")
-@click.argument("place", required=False, metavar="[INDEX]")
+@click.argument("place", type=Place(), required=False, metavar="[INDEX]")
 @INDEX_OPTION
 @click.option(
     "--by",

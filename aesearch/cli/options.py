@@ -19,6 +19,16 @@ EXCLUSION = re.compile(r"-(?!k\d+\Z|o.*\.\w+\Z|[koh0]\Z)[^\W_]")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class Place(click.Path):
+    """A path that is not empty: one of a variable that is not set would be the working folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty path."""
+        if value == "":
+            self.fail("it is empty; name a path, or . for the working folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def output_option(
     *names: str, help: str, metavar: str = "OUT", default: str | None = None
 ) -> Callable[[Command], Command]:
@@ -44,7 +54,7 @@ def output_option(
         "-o",
         "--output",
         *names,
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=Place(path_type=Path, dir_okay=False),
         default=None if default is None else Path(default),
         show_default=default is not None,
         metavar=metavar,
@@ -107,5 +117,9 @@ def _in_a_folder(
 
 
 INDEX_OPTION = click.option(
-    "--index", "named", metavar="PATH", help="The index, as for query; or name it without --index."
+    "--index",
+    "named",
+    type=Place(),
+    metavar="PATH",
+    help="The index, as for query; or name it without --index.",
 )

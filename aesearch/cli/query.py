@@ -15,7 +15,7 @@ from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import quiet_decoders
 from aesearch.cli.format_hits import Answer, print_answer
 from aesearch.cli.given import STDIN, Given, kind_of_all, look_at_all, with_words
-from aesearch.cli.options import TakingText, output_option, refuse_undrawable
+from aesearch.cli.options import Place, TakingText, output_option, refuse_undrawable
 from aesearch.cli.wrapping import complain
 from aesearch.errors import AesearchError, ContentError
 from aesearch.modalities import Modality
@@ -44,10 +44,13 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
 @click.option(
     "--index",
     "place",
+    type=Place(),
     metavar="PATH",
     help="The index: a path, or a name in the home. Needed only where several fit.",
 )
-@click.option("--file", "files", multiple=True, metavar="FILE", help="Search with a document.")
+@click.option(
+    "--file", "files", multiple=True, type=Place(), metavar="FILE", help="Search with a document."
+)
 @click.option("--key", "keys", multiple=True, help="Search with an item of the index, by its key.")
 @click.option("--among", metavar="GLOB", help="Look only at keys that match, 'holiday/**' say.")
 @click.option("--threshold", type=float, metavar="SCORE", help="Leave out hits that score less.")

@@ -11,7 +11,7 @@ import numpy as np
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import print_json, quiet_decoders
 from aesearch.cli.drawing import DRAWN_TO, check_suffix, drawable, drawn
-from aesearch.cli.options import output_option
+from aesearch.cli.options import Place, output_option
 from aesearch.cli.wrapping import complain
 from aesearch.errors import ContentError
 from aesearch.inference.generate import reconstruct
@@ -25,10 +25,11 @@ from aesearch.types import Pixels
 
 
 @click.command("reconstruct", short_help="Show what the encoder keeps of a picture.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, type=Place(), required=True, metavar="FILE...")
 @click.option(
     "--index",
     "place",
+    type=Place(),
     metavar="PATH",
     help="The index: a path, or a name in the home. Needed only where several fit.",
 )

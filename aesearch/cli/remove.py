@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from aesearch.cli import DONE
+from aesearch.cli.options import Place
 from aesearch.search.index import Index
 from aesearch.sources.names import escaped
 from aesearch.storage.places import find
@@ -15,7 +16,13 @@ from aesearch.wording import counted
 
 @click.command(short_help="Take items out of an index.")
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
-@click.option("--index", "place", metavar="PATH", help="The index: a path, or a name in the home.")
+@click.option(
+    "--index",
+    "place",
+    type=Place(),
+    metavar="PATH",
+    help="The index: a path, or a name in the home.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and change nothing.")
 @click.option(
     "--restore",
@@ -40,9 +47,9 @@ def remove(keys: tuple[str, ...], place: str | None, *, dry_run: bool, restore: 
         if dry_run:
             _print_forecast(meant, noun, "restored" if restore else "removed")
         elif restore:
-            index.restore(meant)
+            number = index.restore(meant)
             click.echo(
-                f"restored {counted(len(meant), noun)}; 'aesearch index' reads what is still there"
+                f"restored {counted(number, noun)}; 'aesearch index' reads what is still there"
             )
         else:
             number = index.remove(meant)

@@ -13,7 +13,7 @@ import numpy as np
 from aesearch.cli import DONE
 from aesearch.cli.console import print_json, quiet_decoders
 from aesearch.cli.drawing import DRAWN_TO, check_suffix, drawable, drawn
-from aesearch.cli.options import INDEX_OPTION, output_option
+from aesearch.cli.options import INDEX_OPTION, Place, output_option
 from aesearch.inference.frechet import SampleDistance
 from aesearch.inference.generate import MOST_STEPS, REACH
 from aesearch.reports.grid import Group, Tile, picture_of, write_tiles
@@ -32,7 +32,7 @@ BESIDE: dict[str | None, tuple[str, ...]] = {
 
 
 @click.command(short_help="Make new pictures, as the encoder has learned them.")
-@click.argument("place", required=False, metavar="[INDEX]")
+@click.argument("place", type=Place(), required=False, metavar="[INDEX]")
 @INDEX_OPTION
 @click.option(
     "--number",

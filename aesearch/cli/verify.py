@@ -9,7 +9,7 @@ import click
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
 from aesearch.cli.console import format_bytes, progress_bars, quiet_decoders
-from aesearch.cli.options import INDEX_OPTION
+from aesearch.cli.options import INDEX_OPTION, Place
 from aesearch.cli.wrapping import complain
 from aesearch.errors import repair_command
 from aesearch.search.index import Index
@@ -36,7 +36,7 @@ def _tell(problems: list[str], where: Path) -> None:
 
 
 @click.command(short_help="Check everything that is on disk.")
-@click.argument("place", required=False, metavar="[INDEX]")
+@click.argument("place", type=Place(), required=False, metavar="[INDEX]")
 @INDEX_OPTION
 @click.option(
     "--repair", is_flag=True, help="Make anew what is damaged, from what is left and the source."

@@ -36,6 +36,11 @@ def say(text: str, lead: str = "", *, err: bool = False, **style: Any) -> None:
     click.echo(lead + (click.style(text, **style) if style else text), err=err)
 
 
+def fits(width: int) -> bool:
+    """Whether a line of so many columns fits on standard output; all do off a terminal."""
+    return not sys.stdout.isatty() or width <= _columns(sys.stdout)
+
+
 def complain(text: str) -> None:
     """Print a note or an error on standard error, with the name of the program before it."""
     say(text, COMPLAINT, err=True)

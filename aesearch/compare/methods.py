@@ -38,6 +38,7 @@ from aesearch.search.counting import counts_of
 from aesearch.search.counts import TermCounts
 from aesearch.search.expansion import PLAIN, USUAL, Expansion
 from aesearch.search.fusion import WordsCheck
+from aesearch.search.lexical import searched_text
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
 
@@ -302,7 +303,8 @@ class Stage:
     def _counts(self) -> tuple[TermCounts, float]:
         """The terms of all documents, and how many seconds they took."""
         started, language = time.perf_counter(), self.dataset.features.language
-        texts = self.dataset.texts()
+        dataset: Any = self.dataset
+        texts = map(searched_text, dataset.documents)
         counts = counts_of(enumerate(texts), language)
         return counts, time.perf_counter() - started
 

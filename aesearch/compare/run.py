@@ -34,7 +34,7 @@ from aesearch.indexing.baselines import LSA_WEIGHTINGS, best_weighting
 from aesearch.indexing.tasks import keys_of
 from aesearch.indexing.train import default_budget
 from aesearch.modalities import modality
-from aesearch.settings import Settings, parse_seconds, require_number
+from aesearch.settings import Settings, parse_seconds, require_number, require_seed
 from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
 from aesearch.storage.layout import write_atomically
@@ -113,6 +113,7 @@ def compare(
     ------
     SourceError, ParameterError, DamagedError, StorageError
     """
+    seed = require_seed(seed)
     seconds = parse_seconds(budget) if isinstance(budget, str) else budget
     if seconds is not None:
         require_number("budget", seconds)

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from aesearch.errors import ParameterError
 from aesearch.types import Doubles, Pixels
 
-CROP = (0.80, 0.92)
+CROP = (0.65, 0.85)
 BRIGHTNESS = (0.70, 1.35)
 BLUR = (0.6, 1.2)
 QUALITY = (30, 50)
@@ -19,7 +19,7 @@ QUALITY = (30, 50)
 def perturbed(images: Pixels, seed: int = 0) -> Pixels:
     """Return a perturbed copy of each image, uint8 of the same shape; equal for equal seeds.
 
-    Each loses a border (80 to 92 % of the side stays, and is enlarged again), becomes darker or
+    Each loses a border (65 to 85 % of the side stays, and is enlarged again), becomes darker or
     brighter (x 0.7 to 1.35), and is then blurred or recompressed as a poor JPEG.
 
     Parameters

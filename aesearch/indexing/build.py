@@ -27,7 +27,6 @@ from aesearch.sources.continued import Continued
 from aesearch.sources.table import used_columns
 from aesearch.storage.commit import nothing, publish
 from aesearch.storage.folder import IndexFolder
-from aesearch.storage.lock import hold
 from aesearch.types import Progress, silent
 from aesearch.wording import counted
 
@@ -193,7 +192,7 @@ def _brought_up_to_date(request: Request, summary: Summary) -> Index:
             request = replace(request, source=source)
         if chosen.max_pixels != before.max_pixels:  # holds for what is read now
             before = replace(before, max_pixels=chosen.max_pixels)
-            with hold(folder.layout):
+            with folder.writing():
                 folder.write_card(folder.card.with_settings(before))
         changes = synchronize(folder, request.progress, request.source, request.sync)
         summary.counts = changes.counts()
@@ -207,7 +206,7 @@ def _brought_up_to_date(request: Request, summary: Summary) -> Index:
         if wanted or _has_outgrown(folder, chosen):
             from aesearch.indexing.train import Plan
 
-            with hold(folder.layout):  # or a training that runs would lose its checkpoint
+            with folder.writing():  # or a training that runs would lose its checkpoint
                 Plan(chosen.encoder, request.budget).write(folder.layout)
     finally:
         folder.close()
@@ -240,7 +239,7 @@ def _finish(
                 )
             except ParameterError:
                 # What does not fit these items will not fit them next time either.
-                with hold(index.folder.layout):
+                with index.folder.writing():
                     Plan.done(index.folder.layout)
                 if before is not None and before != index.settings:
                     _apply(index.folder, before)
@@ -300,7 +299,7 @@ def _keep_columns(folder: IndexFolder, request: Request) -> None:
     if source.columns is not None and (
         source.columns != known or source.columns.taken != known.taken
     ):
-        with hold(folder.layout):
+        with folder.writing():
             folder.write_card(folder.card.with_columns(source.columns))
 
 
@@ -316,7 +315,7 @@ def _has_outgrown(folder: IndexFolder, settings: Settings) -> bool:
 
 def _apply(folder: IndexFolder, settings: Settings) -> None:
     """Let new choices hold: the engine is made anew from the codes that are there."""
-    with hold(folder.layout):
+    with folder.writing():
         fingerprint = folder.revision.fingerprint
         publish(folder.layout, folder.store, nothing, settings, fingerprint=fingerprint)
         folder.write_card(folder.card.with_settings(settings))

@@ -31,7 +31,6 @@ from aesearch.storage.commit import clean
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout, write_atomically
-from aesearch.storage.lock import hold
 from aesearch.types import Ids, Progress
 from aesearch.wording import counted
 
@@ -113,7 +112,7 @@ def train(
     SourceError
         If there are such: they would have no code by the new encoder.
     """
-    with hold(folder.layout):
+    with folder.writing():
         plan = Plan.read(folder.layout)
         if dataset is None or folder.revision.number != 1 or not len(dataset.held_out):
             dataset = _read_again(folder, progress, source)

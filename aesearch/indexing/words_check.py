@@ -16,6 +16,7 @@ from aesearch.modalities.texts.tokenizer import spans, term_of
 from aesearch.search.counting import counts_of
 from aesearch.search.expansion import PLAIN, USUAL
 from aesearch.search.fusion import OVERWHELMING, WORDS_ALONE, Mixture, WordsCheck
+from aesearch.search.lexical import searched_text
 from aesearch.types import Doubles, Floats, Ids
 
 if TYPE_CHECKING:
@@ -145,10 +146,10 @@ class _Collection(NamedTuple):
         codes[cut.rows] = encoder.encode(self.features.transform(cut.rests))
         count = self.features.count(cut.questions)
         queries = Queries(count, cut.questions, cut.rows, cut.questions)
-        texts = [document.text for document in self.documents]
+        left = list(self.documents)
         for row, rest in zip(cut.rows.tolist(), cut.rests, strict=True):
-            texts[row] = rest
-        counts = counts_of(enumerate(texts), self.features.language)
+            left[row] = replace(left[row], text=rest)
+        counts = counts_of(enumerate(map(searched_text, left)), self.features.language)
         return _Round(
             queries,
             encoder.encode(self.features.weigh(count)),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aesearch.errors import ParameterError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.inference.generate import sample
+from aesearch.settings import require_seed
 from aesearch.types import Doubles
 
 SAMPLES = 1_000
@@ -97,6 +98,7 @@ def sample_distance(
     codes : ndarray of float32, shape (n, code_size)
         Normalized codes of real pictures, as the store has them.
     seed : int
+        From 0 to 2**32 - 1.
 
     Returns
     -------
@@ -104,6 +106,7 @@ def sample_distance(
         None where a half has no more codes than a code has dimensions: the covariance of so few
         has not full rank.
     """
+    require_seed(seed)
     half = len(codes) // 2
     if half <= encoder.code_size:
         return None

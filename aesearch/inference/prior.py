@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
+from aesearch.settings import require_seed
 from aesearch.types import Floats
 
 LARGEST_FULL = 512  # dimensions up to which the covariance is not diagonal
@@ -83,11 +84,11 @@ class Prior:
         Raises
         ------
         ParameterError
-            If there is no group of this name, or `count` is below 1.
+            If there is no group of this name, `count` is below 1, or it is no seed.
         """
         if count < 1:
             raise ParameterError(f"the number of samples must be at least 1; got {count}")
-        generator = np.random.default_rng(seed)
+        generator = np.random.default_rng(require_seed(seed))
         if group is not None:
             which = np.full(count, self._number(group))
         elif self.names:

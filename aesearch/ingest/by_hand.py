@@ -26,7 +26,6 @@ from aesearch.storage.commit import NO_IDS
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.keys import readings
-from aesearch.storage.lock import hold
 from aesearch.storage.places import key_for
 from aesearch.storage.schema import REMOVED, REPLACED, NewItem, Skipped
 from aesearch.types import Ids
@@ -36,7 +35,7 @@ Contents = Mapping[str, Any] | Mapping[int, Any] | Iterable[str | Path]
 
 def add(folder: IndexFolder, contents: Contents) -> list[str]:
     """Add pictures or documents manually; see `Index.add`."""
-    with hold(folder.layout):  # from the start: a training may end, and bring another encoder
+    with folder.writing():  # from the start: a training may end, and bring another encoder
         return _add(folder, contents)
 
 
@@ -115,7 +114,7 @@ def _parts_of(folder: IndexFolder, keys: Sequence[str]) -> list[str]:
 
 def remove(folder: IndexFolder, keys: list[str]) -> int:
     """Remove items manually; see `Index.remove`."""
-    with hold(folder.layout):
+    with folder.writing():
         keys = [*keys, *_parts_of(folder, keys)]
         ids = folder.store.ids_of(keys)
         missing = [key for key in keys if key not in ids]
@@ -139,16 +138,19 @@ def remove(folder: IndexFolder, keys: list[str]) -> int:
 
 def restore(folder: IndexFolder, keys: list[str]) -> int:
     """Let what was removed manually come back; see `Index.restore`."""
-    with hold(folder.layout):
+    with folder.writing():
         removed = set(folder.store.removed_manually())
         missing = [key for key in keys if key not in removed]
         if missing:
             raise UnknownKeyError(
                 f"'{missing[0]}' was not removed from {folder.name} by hand; nothing was restored"
             )
+        parts = parts_by_file(removed)
+        whole = {*keys, *(part for key in keys for part in parts.get(key, ()))}
         with folder.store.transaction():
-            folder.store.forget(keys)
-    return len(set(keys))
+            folder.store.forget(whole)
+            folder.store.doubt(parts_by_file(whole))  # a page is read with its file
+    return len(whole)
 
 
 def items_meant(folder: IndexFolder, words: Iterable[str]) -> list[str]:

@@ -10,12 +10,11 @@ from aesearch.inference.encoder import seal
 from aesearch.storage.commit import nothing
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import sync_to_disk
-from aesearch.storage.lock import hold
 
 
 def compact(folder: IndexFolder) -> list[str]:
     """Let go of what was removed; see `Index.compact`."""
-    with hold(folder.layout):  # from the start: a training may end, and bring another encoder
+    with folder.writing():  # from the start: a training may end, and bring another encoder
         _forget_terms(folder)
         return folder.compact()
 

@@ -9,8 +9,9 @@ from itertools import chain
 
 from aesearch.errors import ContentError, SourceError, UnreachableError
 from aesearch.ingest.causes import UNREACHABLE, may_be_gone
-from aesearch.ingest.removals import renamed_removals
+from aesearch.ingest.removals import moved_rows, removed_parts, renamed_removals
 from aesearch.modalities import Modality
+from aesearch.sources.arrays import ArraySource
 from aesearch.sources.base import Entry, Known, Source, digest_of
 from aesearch.sources.changes import Changes, compare
 from aesearch.sources.open import open_source
@@ -87,9 +88,18 @@ def differences(
     decided = store.decided()
     replaced: list[Entry] = []
     listed: set[str] = set()
-    entries = _undecided(entries, decided, replaced, listed)
     notes = [file for file in skipped if file.key in decided]
     skipped = [file for file in skipped if file.key not in decided]
+    followed: list[tuple[Skipped, Entry]] = []
+    if notes and _is_numbered(source) and not options.append:
+        rows = list(entries)
+        followed = moved_rows(notes, rows, items)
+        gone = {note.key for note, _ in followed}
+        decided = {key: noted for key, noted in decided.items() if key not in gone}
+        decided |= {entry.key: True for _, entry in followed}
+        notes = [note for note in notes if note.key not in gone]
+        entries = iter(rows)
+    entries = _undecided(entries, decided, replaced, listed)
     if options.append:
         added = {entry.key: entry for entry in entries}
         entries = iter(added.values())
@@ -107,7 +117,9 @@ def differences(
     changes.replaced = replaced
     if not options.append:
         listed.update(source.unseen([note.key for note in notes if note.key not in listed]))
-        _keep_removed(changes, renamed_removals(notes, changes.new, listed, digest))
+        _keep_removed(changes, renamed_removals(notes, changes.new, listed, digest) + followed)
+        moved = dict([*changes.renamed, *changes.still_removed])
+        changes.still_removed += removed_parts(notes, moved)
     parts.follow(changes, source.unseen)
     if not source.plain:
         _reread_other_formats(changes, folder.modality)
@@ -117,6 +129,13 @@ def differences(
     if not options.remove:
         _keep_many(changes, len(items))
     return changes
+
+
+def _is_numbered(source: Source) -> bool:
+    """Whether the keys of its rows are their numbers."""
+    if isinstance(source, ArraySource):
+        return source.rows.keys is None
+    return source.used_columns is not None and source.used_columns.key is None
 
 
 def _undecided(

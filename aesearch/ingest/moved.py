@@ -10,7 +10,6 @@ from aesearch.errors import AesearchError, ContentError, IndexExistsError, Sourc
 from aesearch.sources.base import IN_MEMORY, STANDARD_INPUT, Source, digest_of
 from aesearch.sources.open import open_source
 from aesearch.storage.folder import IndexFolder, refuse_inside
-from aesearch.storage.lock import hold
 from aesearch.wording import counted
 
 SAMPLE = 32  # items that are read
@@ -65,7 +64,7 @@ def move(folder: IndexFolder, place: str | Path, *, dry_run: bool = False) -> Ag
     card = folder.card
     source = open_source(place, card.columns or None, kind=card.kind)
     refuse_inside(folder.layout, source)
-    with hold(folder.layout):
+    with folder.writing():
         found = agreement(folder, source)
         if not found:
             things = counted(found.items, folder.modality.noun)

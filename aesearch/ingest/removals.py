@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from aesearch.sources.base import Entry
+from aesearch.modalities.parts import parts_by_file
+from aesearch.sources.base import Entry, Known
+from aesearch.sources.parts import moved_part
 from aesearch.storage.schema import REMOVED, Skipped
 
 CONTENT = "content "
@@ -51,4 +53,53 @@ def renamed_removals(
         content = digest(entry.key) if entry.size in sizes else None
         if content is not None and (note := gone.pop(content, None)):
             found.append((note, entry))
+    return found
+
+
+def removed_parts(notes: Iterable[Skipped], moved: dict[str, Entry]) -> list[tuple[str, Entry]]:
+    """Keys of pages removed by hand whose file has another name now, each with its own there.
+
+    Parameters
+    ----------
+    notes : iterable of Skipped
+    moved : dict of str to Entry
+        Files by the keys that they had.
+    """
+    removed = parts_by_file(note.key for note in notes if note.reason == REMOVED)
+    return [
+        (part, moved_part(part, moved[file]))
+        for file, parts in removed.items()
+        if file in moved
+        for part in parts
+    ]
+
+
+def moved_rows(
+    notes: Iterable[Skipped], entries: Iterable[Entry], items: Mapping[str, Known]
+) -> list[tuple[Skipped, Entry]]:
+    """Pair rows removed by hand, whose keys are their numbers, with where they are now.
+
+    Another row has the number of each, because rows were inserted above it, or taken out. Where
+    its content is nowhere else, the row itself was changed, and stays removed under its number.
+
+    Parameters
+    ----------
+    notes : iterable of Skipped
+    entries : iterable of Entry
+        All rows.
+    items : mapping of str to Known
+        What the index knows: a row that was there before is a copy, of which nobody decided.
+    """
+    rows = {entry.key: entry for entry in entries}
+    places: dict[tuple[int, int], list[Entry]] = {}
+    for entry in reversed(rows.values()):
+        known = items.get(entry.key)
+        if known is None or (known.size, known.mtime_ns) != (entry.size, entry.mtime_ns):
+            places.setdefault((entry.size, entry.mtime_ns), []).append(entry)
+    found = []
+    for note in notes:
+        stamp, own = (note.size, note.mtime_ns), rows.get(note.key)
+        same = own is not None and (own.size, own.mtime_ns) == stamp
+        if note.reason == REMOVED and not same and places.get(stamp):
+            found.append((note, places[stamp].pop()))
     return found

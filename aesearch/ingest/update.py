@@ -13,13 +13,12 @@ from aesearch.ingest.arrival import Arrival, encode
 from aesearch.ingest.decode import Decoded, decode
 from aesearch.ingest.differences import SyncOptions, are_many, differences, source_of, tell_missing
 from aesearch.modalities import Read
-from aesearch.modalities.parts import may_hold_parts, parts_by_file, split_part
+from aesearch.modalities.parts import is_part, may_hold_parts, parts_by_file, split_part
 from aesearch.sources.base import Source
 from aesearch.sources.changes import Changes
 from aesearch.storage.commit import NO_IDS, Edit, nothing
 from aesearch.storage.database import Store
 from aesearch.storage.folder import IndexFolder
-from aesearch.storage.lock import hold
 from aesearch.storage.schema import REPLACED, Skipped
 from aesearch.types import Ids, Progress, silent
 
@@ -38,6 +37,7 @@ def synchronize(
 
     What cannot be read now stays as it was, and is tried again the next time.
     """
+    folder.require_same()
     source = source or source_of(folder)
     seen = folder.revision.number
     changes = differences(folder, source, options)
@@ -48,7 +48,7 @@ def synchronize(
         if key not in known or known[key].reason != reason
     ]
     if changes or unreadable:
-        with hold(folder.layout):
+        with folder.writing():
             if folder.revision.number != seen:  # before the lock another writer was here
                 changes = differences(folder, source, options)
             _follow(folder, source, changes, unreadable, progress, options or SyncOptions())
@@ -193,7 +193,7 @@ def _ingest(
     An item whose file changed, but cannot be read, stays as it was.
     """
     known = {file.key: file for file in folder.skipped()}
-    decided = folder.store.decided()  # a page may be, whose file is not
+    decided = {key for key in folder.store.decided() if is_part(key)}  # its file may not be
     good = [file for file in batch if file.sample is not None and file.entry.key not in decided]
     failed = {file.entry.key for file in batch if file.sample is None}
     notes = [file.skipped() for file in batch if file.sample is None]

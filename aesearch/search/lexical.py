@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aesearch.errors import DamagedError, StorageError, repair_command
 from aesearch.modalities.texts.analysis import Analyzer, chunks_of, word_in
@@ -17,6 +18,9 @@ from aesearch.search.counting import counts_of
 from aesearch.search.expansion import PLAIN, Expansion, neighbors_of
 from aesearch.storage.schema import KeptText
 from aesearch.types import Floats
+
+if TYPE_CHECKING:
+    from aesearch.modalities.texts.extract import Document
 
 ANALYZER = "analyzer.json"
 
@@ -90,7 +94,7 @@ def words_of(
     return made
 
 
-def searched_text(kept: KeptText) -> str:
+def searched_text(kept: KeptText | Document) -> str:
     """What a document is found by: its text, and each word once that it only quotes."""
     if not kept.quoted:
         return kept.text

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aesearch.errors import ParameterError, SourceError
-from aesearch.sources.separated import is_repeated
+from aesearch.sources.form import is_repeated
 from aesearch.sources.values import as_text, count_words, value_of
 
 SAMPLE = 100  # rows from which columns are chosen

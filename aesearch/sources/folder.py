@@ -11,7 +11,7 @@ from aesearch.errors import ContentError, PassedOverError, SourceError, Unreacha
 from aesearch.modalities.parts import is_part, split_part
 from aesearch.modalities.texts.extract import suffix_of
 from aesearch.sources.base import MAX_BYTES, Entry, stamp_of
-from aesearch.sources.mailbox import Messages, may_be_mailbox
+from aesearch.sources.mailbox import BROKEN_OFF, Messages, may_be_mailbox
 from aesearch.sources.names import as_text, path_below
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Folders that hold no pictures of the user's: thumbnails of a NAS, version control, packages.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules", "__pycache__", "System Volume Information"})
+
+READ_ALREADY = "a folder that is read already"
 
 
 def folder_names(keys: Sequence[str]) -> list[str]:
@@ -148,6 +150,8 @@ class Folder:
                 return
             if len(messages.places) > (0 if suffix_of(key) else 1):
                 self._mailboxes[key] = messages
+                if messages.breaks_off:
+                    self._note(path, BROKEN_OFF)
                 yield from messages.entries()
                 return
         yield Entry(key, status.st_size, stamp_of(status))
@@ -185,7 +189,7 @@ class Folder:
             If it is larger than 512 MiB.
         """
         if key in self._doubles:
-            raise PassedOverError(f"a folder that is read already: {self._doubles[key]}")
+            raise PassedOverError(f"{READ_ALREADY}: {self._doubles[key]}")
         file, mark, _ = key.rpartition("#<")
         if mark and (messages := self._mailbox(file)) and key in messages.places:
             return messages.read(key)

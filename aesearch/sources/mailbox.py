@@ -21,6 +21,7 @@ MOST_BYTES = 4 << 30
 BEGIN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From \S[^\n]{0,200} \d\d?:\d\d[^\n]{0,40}\n")
 IDENTITY = re.compile(rb"^message-id:[ \t]{0,9}(?:\r?\n[ \t]{1,9})?<([^<>\s]{1,200})>", re.I | re.M)
 HEADER_WITHIN = 1 << 16
+BROKEN_OFF = "ends within its last message, which is left out; what may follow stays as it was"
 
 
 def may_be_mailbox(path: str, key: str) -> bool:
@@ -51,6 +52,9 @@ class Messages:
     places : dict of str to (int, int)
         Where each begins and ends, by its key: its own message ID, so that it stays when others
         are deleted, or a hash of what it holds.
+    breaks_off : bool
+        Whether the file ends within a line, as one of which the rest is not there yet: the last of
+        several messages is then none.
 
     Raises
     ------
@@ -65,6 +69,9 @@ class Messages:
         content = self._content()
         begins = [found.span() for found in BEGIN.finditer(content)]
         ends = [*(begin for begin, _ in begins), len(content)][1:]
+        self.breaks_off = len(begins) > 1 and not content.endswith((b"\n", b"\r"))
+        if self.breaks_off:
+            del begins[-1], ends[-1]
         self.places: dict[str, tuple[int, int]] = {}
         self.stamps: dict[str, int] = {}
         for (_, begin), end in zip(begins, ends, strict=True):
@@ -139,11 +146,12 @@ class Mailbox:
     def walk(self) -> Iterator[Entry]:
         """Yield every message."""
         self._messages = self._found()
+        self.unreadable = [(self.root.name, BROKEN_OFF)] if self._messages.breaks_off else []
         yield from self._messages.entries()
 
-    def unseen(self, keys: Sequence[str]) -> list[str]:  # noqa: ARG002 - all is seen, or nothing
-        """None of some keys: a mailbox is read whole."""
-        return []
+    def unseen(self, keys: Sequence[str]) -> list[str]:
+        """All of some keys where the mailbox breaks off, else none: it is read whole."""
+        return list(keys) if self._messages.breaks_off else []
 
     def read(self, key: str) -> bytes:
         """The message of a key; raises ContentError."""

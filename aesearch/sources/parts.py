@@ -61,9 +61,9 @@ class Parts:
         changed = {entry.key for entry in changes.changed}
         for file, parts in self.keys.items():
             if file in renamed:
-                changes.renamed += [(part, _moved(part, renamed[file])) for part in parts]
+                changes.renamed += [(part, moved_part(part, renamed[file])) for part in parts]
             elif file in touched:
-                changes.touched += [_moved(part, touched[file]) for part in parts]
+                changes.touched += [moved_part(part, touched[file]) for part in parts]
             elif file not in self.seen:
                 hidden = unseen(parts)
                 changes.unseen += hidden
@@ -74,5 +74,6 @@ class Parts:
         changes.forgotten = [key for key in changes.forgotten if split_part(key)[0] not in stay]
 
 
-def _moved(part: str, file: Entry) -> Entry:
+def moved_part(part: str, file: Entry) -> Entry:
+    """The entry of a further item whose file has another name now."""
     return file._replace(key=f"{file.key}#{split_part(part)[1]}")

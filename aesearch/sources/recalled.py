@@ -12,10 +12,10 @@ from aesearch.errors import AesearchError
 from aesearch.sources.base import Known, Source, digest_of
 from aesearch.sources.choosing import SAMPLE, choose_columns, usual_body, with_title, wordiest
 from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.form import Form, is_repeated
 from aesearch.sources.record import Record
 from aesearch.sources.records import is_table, open_records
 from aesearch.sources.rows import columns_in
-from aesearch.sources.separated import Form, is_repeated
 from aesearch.sources.table import Table, row_stamp
 from aesearch.sources.values import as_text, one_line, value_of
 

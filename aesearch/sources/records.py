@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from aesearch.errors import SourceError, UnreachableError
+from aesearch.sources.form import Form
 from aesearch.sources.json_rows import OBJECT, json_lines, json_values, layout_of
 from aesearch.sources.lines import begun, decoded_lines, decoded_pieces
 from aesearch.sources.packed import PACKED, chunks_of, open_packed, unpacked_name
 from aesearch.sources.parquet import parquet_records
 from aesearch.sources.record import Record, Records
-from aesearch.sources.separated import Form, separated_records
+from aesearch.sources.separated import separated_records
 
 SEPARATED = (".csv", ".tsv")
 JSON_LINES = (".jsonl", ".ndjson")

@@ -22,9 +22,9 @@ from aesearch.sources.choosing import (
     usual_keys,
 )
 from aesearch.sources.columns import Columns, Taken
+from aesearch.sources.form import Form
 from aesearch.sources.record import Record, Refused
 from aesearch.sources.records import open_records
-from aesearch.sources.separated import Form
 from aesearch.sources.values import as_text, names_in, one_line, value_of
 
 REPEATED = "has the key "  # how the reason begins where an earlier row of the same key was kept
@@ -341,6 +341,18 @@ def refuse_wrapped(place: str, columns: Sequence[str], sample: Sequence[Mapping[
                 f"{place} is one JSON object with {len(value):,} others in '{name}'; the rows are "
                 f"to be a list of their own: jq '.{name}' {place} > rows.json"
             )
+    if others := _objects_alike(sample[0]):
+        raise SourceError(
+            f"{place} is one JSON object of {others:,} others; the rows are to be a list of their "
+            f"own: jq '[.[]]' {place} > rows.json, or of pandas to_json(orient='records')"
+        )
+
+
+def _objects_alike(row: Mapping[str, Any]) -> int:
+    """How many objects of the same names make up a single one; 0 where it is a row."""
+    inner = [set(value) if isinstance(value, dict) else set() for value in row.values()]
+    few = len(inner) < 2 or (len(inner) == 2 and len(inner[0]) < 3)
+    return 0 if few or not inner[0] or any(names != inner[0] for names in inner) else len(inner)
 
 
 def _known_form(chosen: Columns, encoding: str) -> tuple[Form, str]:

@@ -23,7 +23,7 @@ from aesearch.errors import (
     repair_command,
 )
 from aesearch.modalities import Modality, modality
-from aesearch.settings import Settings
+from aesearch.settings import LARGEST_SEED, Settings
 from aesearch.sources.columns import Columns
 from aesearch.storage.layout import Layout, set_aside, write_atomically
 
@@ -178,6 +178,8 @@ def _settings(path: Path, settings: Mapping[str, Any], version: int) -> Settings
     # Some cards of format 1 were rewritten with settings of format 2.
     if version == 1 and "kind" in settings and "engine" not in settings:
         settings = {**settings, "engine": settings["kind"], "kind": "auto"}
+    if isinstance(seed := settings.get("seed"), int):  # earlier versions took any, of documents
+        settings = {**settings, "seed": seed % (LARGEST_SEED + 1)}
     try:
         return Settings(**settings)
     except (TypeError, ParameterError) as error:

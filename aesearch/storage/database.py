@@ -28,6 +28,7 @@ from aesearch.errors import (
     repair_command,
 )
 from aesearch.sources.base import Known
+from aesearch.storage.layout import gone, identity, is_missing
 from aesearch.storage.schema import (
     CAUSES,
     DECIDED,
@@ -96,8 +97,15 @@ class Store:
     create : bool
         Whether to make a new, empty one.
 
+    Attributes
+    ----------
+    identity : tuple of int or None
+        Of its file; see `layout.require_same`.
+
     Raises
     ------
+    IndexNotFoundError
+        If its folder is not there.
     DamagedError
         If the file is not a database of this kind.
     StorageError
@@ -115,6 +123,7 @@ class Store:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.executescript(SCHEMA)
             db.execute("SELECT document FROM revision").fetchone()
+            self.identity = identity(path)
         except (sqlite3.Error, UnicodeDecodeError) as error:  # of a message with a damaged name
             if db is not None:
                 db.close()
@@ -123,6 +132,8 @@ class Store:
     def _not_opened(self, error: sqlite3.Error | UnicodeDecodeError) -> AesearchError:
         """The error to raise where it cannot be opened."""
         path, mends = self.path, f"{repair_command(self.path.parent)} makes it anew"
+        if is_missing(path.parent):
+            return gone(path.parent)
         if path.is_dir():
             return DamagedError(f"{path} cannot be opened (it is a folder); {mends}")
         if not os.access(path.parent, os.X_OK):
@@ -621,6 +632,10 @@ class Store:
         self._db.executemany(
             "UPDATE items SET mtime_ns = ? WHERE key = ?", [(mtime, key) for key, mtime in times]
         )
+
+    def doubt(self, keys: Iterable[str]) -> None:
+        """Let items be read again by the next look at the source: no file has this size."""
+        self._db.executemany("UPDATE items SET size = 0 WHERE key = ?", [(key,) for key in keys])
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove items by key."""

@@ -21,7 +21,7 @@ from aesearch.storage.card import Card, copy_problem, mend_copy
 from aesearch.storage.commit import Edit, clean, nothing, publish
 from aesearch.storage.database import Store
 from aesearch.storage.keys import Keys
-from aesearch.storage.layout import Layout
+from aesearch.storage.layout import Layout, require_same
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import DECIDED, Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import ReplacedError, Snapshot, open_snapshot
@@ -288,10 +288,27 @@ class IndexFolder:
 
     # -- changing and checking -------------------------------------------------------------------
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the lock of this index; see `lock.hold`.
+
+        Raises
+        ------
+        IndexNotFoundError, ClosedError
+            If it was removed, or replaced, since it was opened: nothing is written there.
+        """
+        self.require_same()
+        with hold(self.layout):
+            yield
+
+    def require_same(self) -> None:
+        """Raise where another index has taken its place; see `layout.require_same`."""
+        require_same(self.layout.database, self.store.identity)
+
     def publish(self, edit: Edit, *, fingerprint: str | None = None) -> None:
         """Make one change of the rows the current revision; see `commit.publish`."""
         try:
-            with hold(self.layout):
+            with self.writing():
                 self.card = Card.read(self.layout.card)  # another writer may have chosen anew
                 publish(self.layout, self.store, edit, self.settings, fingerprint=fingerprint)
         finally:
@@ -363,18 +380,19 @@ class IndexFolder:
         """
         from aesearch.storage.verify import database_problems, engine_file_problem
 
+        self.require_same()
         problems = database_problems(self.layout, self.store, self.modality)
         if len(problems) and any("items.db" in line for line in problems):
             repair = False  # a FAISS file made of wrong codes would be as wrong
         stale = engine_file_problem(self.layout, self.store)
         if stale and repair:
-            with hold(self.layout):  # or a training that ends now would get codes of this encoder
+            with self.writing():  # or a training that ends now would get codes of this encoder
                 self.publish(nothing, fingerprint=self.revision.fingerprint)
         elif stale:
             problems.append(stale)
         copy = copy_problem(self.layout)
         if copy and repair:
-            with hold(self.layout):
+            with self.writing():
                 mend_copy(self.layout)
         elif copy:
             problems.append(copy)
@@ -393,7 +411,7 @@ class IndexFolder:
         StorageError
             If the disk is full, or cannot be written; nothing is lost.
         """
-        with hold(self.layout):  # which removes what a writer that was killed left
+        with self.writing():  # which removes what a writer that was killed left
             left = clean(self.layout, self.revision)
             if not self.store.compact():
                 left.append("the journal of items.db is held by a process that reads")

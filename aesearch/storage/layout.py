@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from aesearch.errors import ClosedError, IndexNotFoundError
+
 ASIDE = ".damaged"  # what a damaged file is called that may still hold what nothing else does
 JOURNALS = ("-shm", "-wal")
 
@@ -77,6 +79,53 @@ class Layout:
         """Bytes of all files below the folder, without the journals of an open database."""
         files = (path for path in self.root.rglob("*") if not path.name.endswith(JOURNALS))
         return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another that has its name later; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def is_missing(path: Path) -> bool:
+    """Whether nothing is there; what only cannot be looked at, for want of rights, may be."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def gone(root: Path) -> IndexNotFoundError:
+    """The error for an index whose folder was there when it was opened."""
+    return IndexNotFoundError(
+        f"there is no index at {root} any more: it was removed, or moved; open it where it is now"
+    )
+
+
+def require_same(database: Path, known: tuple[int, int] | None) -> None:
+    """Raise where the database that is open is not the one of this name any more.
+
+    What is changed in it then would be found by nobody, and files beside it are those of another.
+
+    Raises
+    ------
+    IndexNotFoundError
+        If the folder was removed, or moved.
+    ClosedError
+        If another index is there.
+    """
+    if is_missing(database.parent):
+        raise gone(database.parent)
+    if identity(database) not in (None, known):
+        raise ClosedError(
+            f"{database.parent} was replaced by another index since it was opened; open it again"
+        )
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -20,7 +20,7 @@ from aesearch.modalities import Features, load_features
 from aesearch.settings import Settings
 from aesearch.storage.commit import build_engine
 from aesearch.storage.database import Store
-from aesearch.storage.layout import Layout
+from aesearch.storage.layout import Layout, require_same
 from aesearch.storage.schema import Revision
 from aesearch.types import Floats
 
@@ -74,9 +74,9 @@ def open_snapshot(layout: Layout, store: Store, settings: Settings) -> Snapshot:
         engine = _open_engine(layout, store, settings, revision, rotation)
         features = load_features(encoder.folder, encoder.manifest.features)
         if not encoder.is_held:  # the error is that of the first search
-            _require_kept(layout, revision)
+            _require_kept(layout, store, revision)
     except DamagedError:
-        _require_kept(layout, revision)
+        _require_kept(layout, store, revision)
         raise
     return Snapshot(revision, encoder, features, engine)
 
@@ -103,7 +103,7 @@ def _open_engine(
     problem = file_problem(path, revision)
     if problem is None:
         return engine_class().load(path, Plan(**revision.plan), rotation, writable=False)
-    _require_kept(layout, revision)
+    _require_kept(layout, store, revision)
     warnings.warn(
         f"{problem}; searching the codes in items.db instead, "
         f"{repair_command(layout.root)} mends it",
@@ -112,8 +112,12 @@ def _open_engine(
     return build_engine(store, settings)[0]
 
 
-def _require_kept(layout: Layout, revision: Revision) -> None:
-    """Raise ReplacedError if there is another revision, which a transaction may not see yet."""
+def _require_kept(layout: Layout, store: Store, revision: Revision) -> None:
+    """Raise ReplacedError if there is another revision, which a transaction may not see yet.
+
+    Where there is another index altogether, raise what `require_same` does.
+    """
+    require_same(layout.database, store.identity)
     now = Store(layout.database)
     try:
         if now.revision()[0].number != revision.number:

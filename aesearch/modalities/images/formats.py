@@ -166,10 +166,10 @@ def identified(stream: IO[bytes]) -> Image.Image:
 def _opened_as(stream: IO[bytes], head: bytes, names: Iterable[str]) -> Image.Image:
     for name in names:
         factory, accepts = Image.OPEN[name]
-        verdict = accepts is None or accepts(head)
-        if verdict and not isinstance(verdict, str):  # text says what this Pillow lacks
-            stream.seek(0)
-            with suppress(SyntaxError, IndexError, TypeError, struct.error):  # another may take it
+        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # another may take it
+            verdict = accepts is None or accepts(head)
+            if verdict and not isinstance(verdict, str):  # text says what this Pillow lacks
+                stream.seek(0)
                 return factory(stream, "")
     raise UnidentifiedImageError
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aesearch.sparse import SparseRows
     from aesearch.types import Array, Bools, Floats
 
+APART = "\n\x1e\x1d\x1e\n"  # between a text that was handed over and what it quotes
+
 
 class Texts(Modality):
     """Documents in files, or rows of text."""
@@ -88,13 +90,14 @@ class Texts(Modality):
         return isinstance(content, str)
 
     def as_content(self, content: Any, name: str) -> bytes:
-        """The text, its title before it where it does not begin so."""
+        """The text, its title before it where it does not begin so, and last what it quotes."""
         if not isinstance(content, str):
             from aesearch.modalities.texts.extract import extract
 
             read = extract(super().as_content(content, name), name)
             begins = read.text.lstrip().startswith(read.title)
             content = read.text if begins else f"{read.title}\n\n{read.text}"
+            content += APART + read.quoted if read.quoted else ""
         if not content.strip():
             raise ContentError("it is empty")
         return str(content).encode(errors="replace")
@@ -164,4 +167,5 @@ def _extracted(content: bytes, name: str, encoding: str) -> Sampled:
 def _as_it_is(content: bytes, name: str) -> Document:  # noqa: ARG001  # as extract
     from aesearch.modalities.texts.extract import Document
 
-    return Document(content.decode(), "")
+    text, _, quoted = content.decode().partition(APART)
+    return Document(text, "", quoted=quoted)

@@ -34,6 +34,7 @@ RST = frozenset({".rst", ".rest"})
 HTML = frozenset({".html", ".htm", ".xhtml"})
 MAIL = frozenset({".eml", ".msg", ".mail", ".email"})
 PDF = frozenset({".pdf"})
+PDF_MARK, PDF_WITHIN = b"%PDF-", 1024  # bytes that may stand before it
 OFFICE = frozenset(
     {".docx", ".docm", ".dotx", ".dotm", ".pptx", ".pptm", ".ppsx", ".potx", ".xlsx", ".xlsm"}
     | {".xltx", ".odt", ".ott", ".odp", ".otp", ".ods", ".ots", ".epub", ".rtf"}
@@ -166,6 +167,8 @@ def _text_of(content: bytes, suffix: str, encoding: str, *, plain: bool) -> Writ
 
     `plain` says that what has no known suffix has another, so is no mail.
     """
+    if suffix in PDF and PDF_MARK not in content[:PDF_WITHIN]:
+        suffix = ""  # a page that was saved in its place, say
     office = suffix in OFFICE or suffix in OLD_OFFICE
     if (office or not suffix) and content.startswith((ZIP, RTF, OLE)):
         from aesearch.modalities.texts.office import office_text
@@ -175,7 +178,7 @@ def _text_of(content: bytes, suffix: str, encoding: str, *, plain: bool) -> Writ
             return Written(*found)
     if office:
         suffix = ""  # pages and plain text are called .doc and .xls, too
-    if suffix in PDF or (not suffix and content.startswith(b"%PDF-")):
+    if suffix in PDF or (not suffix and content.startswith(PDF_MARK)):
         _require_size(content)
         return Written(*_pdf_text(content))
     refuse_binary(content[:HEAD], encoding)  # whatever the size of what is no text at all

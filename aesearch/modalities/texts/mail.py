@@ -191,7 +191,9 @@ def _texts(part: EmailMessage, depth: int) -> Iterator[str]:
     kind, name = part.get_content_type(), part.get_content_maintype()
     if depth > DEEPEST:
         return
-    if kind == "multipart/alternative":
+    if name == "multipart" and not _parts(part):  # no boundary, or none that occurs
+        yield _body(part)
+    elif kind == "multipart/alternative":
         yield _best_of([list(_texts(one, depth + 1)) for one in _parts(part)], _parts(part))
     elif name == "multipart":
         for one in _parts(part):

@@ -199,6 +199,8 @@ def _rtf_text(content: bytes) -> tuple[str, str]:
         raise ContentError(
             f"too large: {len(content) / 2**20:.1f} MiB, {MAX_RTF >> 20} are allowed"
         )
+    if not content.rstrip(b"\0\x1a\r\n\t ").endswith(b"}"):
+        raise ContentError("damaged: it breaks off before its end")
     title = RTF_TITLE.search(content)
     try:
         text = rtf_to_text(content.decode("latin-1"), errors="replace")
