@@ -18,6 +18,7 @@ from aesearch.encoders.layers.blocks import (
     averaging,
     resampling,
 )
+from aesearch.encoders.layers.patches import SMALLEST_SIDE, PatchBackbone
 from aesearch.encoders.training.data import fold
 from aesearch.encoders.training.losses import agreement, reconstruction
 from aesearch.encoders.training.neighbors import trusted_neighbors
@@ -187,6 +188,7 @@ def test_progress_runs_from_nothing_to_all() -> None:
         ("epochs", 0),
         ("temperature", 0.0),
         ("augment", "rain"),
+        ("network", "waves"),
         ("neighbors", -1),
         ("reconstruction", -1.0),
         ("batch_size", 0),
@@ -252,6 +254,37 @@ def test_networks_take_any_side(side: int) -> None:
     maps = backbone(torch.rand(2, 1, side, side))
     assert maps.shape == (2, 32, *[backbone.side_of_maps(side)] * 2)
     assert Decoder(5, 1, side, 4).eval()(torch.rand(2, 5)).shape == (2, 1, side, side)
+
+
+@pytest.mark.parametrize("side", [16, 17, 31, 32, 33, 50, 64])
+def test_networks_of_patches_take_any_side_and_view(side: int) -> None:
+    backbone = PatchBackbone(3, side, 4).eval()
+    for view in (side, -(-side // 2)):
+        maps = backbone(torch.rand(2, 3, view, view))
+        assert maps.shape == (2, 16, *[backbone.side_of_maps(view)] * 2)
+
+
+def test_patches_are_whitened() -> None:
+    x = torch.rand(300, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    x = torch.nn.functional.avg_pool2d(x, 3, 1, 1)  # neighboring pixels are alike
+    backbone = PatchBackbone(1, 16, 16)
+    backbone.whiten(x)
+    standard = (x - backbone.mean) * backbone.scale
+    found = torch.nn.functional.conv2d(standard, backbone.filters, stride=backbone.stride)
+    rows = found.transpose(0, 1).flatten(1)
+    torch.testing.assert_close(rows.cov(), torch.eye(8), rtol=0, atol=0.1)
+
+
+def test_small_pictures_and_tables_are_learned_from_pixels() -> None:
+    shapes = [(6, SMALLEST_SIDE, SMALLEST_SIDE, 1), (6, SMALLEST_SIDE - 1, SMALLEST_SIDE - 1, 1)]
+    for shape, network in zip(shapes, ("patches", "pixels"), strict=True):
+        X = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        assert AgreementEncoder(4, width=4, epochs=1).fit(X).network_ == network
+    X = scenes(12)
+    encoder = AgreementEncoder(4, width=4, epochs=1, network="pixels").fit(X)
+    assert encoder.network_ == "pixels"
+    again = AgreementEncoder(4, width=4).load_state(encoder.state())
+    np.testing.assert_array_equal(again.transform(X), encoder.transform(X))
 
 
 def mutual_by_brute_force(codes: torch.Tensor, base: torch.Tensor, k: int) -> list[set[int]]:

@@ -35,6 +35,7 @@ from aesearch.encoders.contrastive.task import (
 )
 from aesearch.encoders.labels import label_groups
 from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone, unit
+from aesearch.encoders.layers.patches import SMALLEST_SIDE, Backbone, PatchBackbone
 from aesearch.encoders.layers.projection import principal
 from aesearch.encoders.parameters import Above, AtLeast, Count, OneOf, Weight
 from aesearch.encoders.torch_encoder import FEW, LOOKED_AT, TrainedEncoder
@@ -65,8 +66,10 @@ DECODER_SHARE = 0.12  # of the time
 FUSION_SHARE = 0.04  # encoding all and solving for the projections, between the two phases
 SMALLEST_VARIANCE = 1e-9
 LEARNED_FROM = 5_000  # samples for the projections that only serve to find neighbors
+FEWEST_NEIGHBORS, MOST_NEIGHBORS = 4, 100
 SAMPLES_PER_NEIGHBOR = 1_200
-MOST_NEIGHBORS = 100
+NETWORKS: Mapping[str, type[Backbone]] = {"patches": PatchBackbone, "pixels": ResidualBackbone}
+RATES = {"patches": 6e-3, "pixels": 2e-3}
 # By pairs of views, whatever the number of pictures.
 MOST_EPOCHS = 120
 EPOCHS = Epochs(shown=320_000, fewest=8, most=MOST_EPOCHS)
@@ -77,8 +80,8 @@ DECODER_EPOCHS = Epochs(shown=80_000, fewest=8, most=40)
 class AgreementEncoder(TrainedEncoder):
     """Convolutional autoencoder trained so that augmented views of a picture get one code.
 
-    Three things are learned together: two views of a picture (or of neighbors, once those can be
-    trusted) agree; the clean picture can be decoded; its contours can be told from any view. The
+    Learned together: two views of a picture, or of neighbors, agree; its contours can be told from
+    any view; and, where that is wanted, the clean picture can be decoded. The
     learned features are joined with those of `descriptions` (contours, thumbnail, colors, patches),
     each weighted for the collection, and projected to `code_size` numbers. What is near by the
     descriptions alone teaches the network from its first step. A decoder is then fitted to the
@@ -88,8 +91,12 @@ class AgreementEncoder(TrainedEncoder):
     ----------
     code_size : int, default=64
         Dimensions of a code; fewer where the samples span fewer dimensions.
+    network : {"patches", "pixels"}, default="patches"
+        What the first layer sees: whitened patches, and the maps after it are few; or pixels, with
+        filters that are learned, which takes twice as long. Tables and pictures below 16
+        pixels have "pixels".
     width : int, default=32
-        Channels of the first layer; the last has 8 times as many.
+        Channels of the first maps; the last have 4 times as many on patches, 8 times on pixels.
     epochs : int, optional
         How often each picture is seen; by default about 320,000 pairs of views in all, and
         between 8 and 120 times.
@@ -99,13 +106,14 @@ class AgreementEncoder(TrainedEncoder):
         Family of augmentations; "auto" tells from the pictures (see `family_of`).
     temperature : float, default=0.3
         Of the agreement: lower ranks the nearest finer, higher gathers groups.
-    reconstruction : float, default=0.3
-        Weight of decoding the clean picture during training.
+    reconstruction : float, default=0
+        Weight of decoding the clean picture while the network is trained. The decoder is fitted
+        afterwards in any case.
     noise : {"gaussian", "mask", "dropout"}, optional
         Further corruption of the views; see `noise_of`.
     noise_level : float, default=0.3
     neighbors : int, optional
-        How many neighbors count as further views; by default one in 1,200 pictures, at most 100.
+        How many neighbors count as further views; by default one in 1,200 pictures, 4 to 100.
     weights : mapping of str to float, optional
         How much what is learned, contours, thumbnail, colors and patches count, such as
         ``learned:1,contours:.5``; what is not named counts nothing. By default told from the
@@ -119,6 +127,8 @@ class AgreementEncoder(TrainedEncoder):
         Dimensions of a code.
     family_ : str
         Family of augmentations that was used.
+    network_ : str
+        What the first layer sees.
     weights_from_ : {"parameters", "labels", "neighbors"}
         What told the weights.
     history_ : list of dict
@@ -137,11 +147,12 @@ class AgreementEncoder(TrainedEncoder):
     may_use_labels: ClassVar[bool] = True
 
     _: KW_ONLY
+    network: Annotated[str, OneOf(*NETWORKS)] = "patches"
     width: Count = 32
     batch_size: Count = 256
     augment: Annotated[str, OneOf(*FAMILIES)] = "auto"
     temperature: Annotated[float, Above(0)] = 0.3
-    reconstruction: Weight = 0.3
+    reconstruction: Weight = 0.0
     neighbors: Annotated[int | None, AtLeast(0)] = None
     weights: Annotated[Mapping[str, float] | None, AtLeast(0)] = None
 
@@ -160,6 +171,8 @@ class AgreementEncoder(TrainedEncoder):
         fixed = self._fixed_codes(layers, source, labels) if neighbors else None
         session = session.after(time.perf_counter() - started)
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
+        small = self.image_shape_ is None or source.side < SMALLEST_SIDE
+        self.network_ = "pixels" if small else self.network
         backbone = self._backbone(source, sample)
         learned = LearnedFeatures(backbone, source.side, self.family_ in MIRRORED)
         self.history_ = self._train_backbone(learned, fixed, source, variance, session)
@@ -197,12 +210,14 @@ class AgreementEncoder(TrainedEncoder):
             return "table"
         return family_of((sample.permute(0, 2, 3, 1) * 255).numpy())
 
-    def _backbone(self, source: Source, sample: Tensor) -> ResidualBackbone:
+    def _backbone(self, source: Source, sample: Tensor) -> Backbone:
         """Make the backbone, which scales what it sees as a sample is scaled."""
-        backbone = ResidualBackbone(source.channels, source.side, self.width)
+        backbone = NETWORKS[self.network_](source.channels, source.side, self.width)
         backbone.mean.copy_(sample.mean(dim=(0, 2, 3), keepdim=True))
         spread = sample.std(dim=(0, 2, 3), keepdim=True)
         backbone.scale.copy_(1 / spread.clamp(min=0.05))
+        if isinstance(backbone, PatchBackbone):
+            backbone.whiten(sample)
         return backbone
 
     def _train_backbone(
@@ -228,17 +243,16 @@ class AgreementEncoder(TrainedEncoder):
             noise=noise_of(self.noise, self.noise_level),
         )
         self._configure(task, source, self.epochs or EPOCHS.of(source.count))
+        task.learning_rate = RATES[self.network_]
         phase = session.phase(0.0, 1 - DECODER_SHARE - FUSION_SHARE)
         return train(task, phase, seed=self.random_state)
 
     def _neighbors_in(self, count: int) -> int:
         """How many neighbors of each of so many samples count as further views."""
-        usual = min(MOST_NEIGHBORS, count // SAMPLES_PER_NEIGHBOR)
+        usual = min(MOST_NEIGHBORS, max(FEWEST_NEIGHBORS, count // SAMPLES_PER_NEIGHBOR))
         return min(usual if self.neighbors is None else self.neighbors, count - 1)
 
-    def _network(
-        self, backbone: ResidualBackbone, source: Source, neighbors: int
-    ) -> AgreementNetwork:
+    def _network(self, backbone: Backbone, source: Source, neighbors: int) -> AgreementNetwork:
         contours = None if self.family_ == "table" else ContourGrid(source.side, 8)
         decoder = Decoder(self.code_size, source.channels, source.side, self.width)
         network = AgreementNetwork(
@@ -325,6 +339,7 @@ class AgreementEncoder(TrainedEncoder):
             **self.encoder_.layout(),
             "weights_from": self.weights_from_,
             "family": self.family_,
+            "network": self.network_,
             "reconstruction_error": self.reconstruction_error_,
         }
 
@@ -334,11 +349,14 @@ class AgreementEncoder(TrainedEncoder):
         self.reconstruction_error_ = layout["reconstruction_error"]
         self.code_size_ = layout["sizes"][-1]
         channels, side, columns = self._form()
-        backbone = ResidualBackbone(channels, side, self.width)
+        self.network_ = layout.get("network", "pixels")
+        backbone: Backbone
         if "weights" in layout:
+            backbone = NETWORKS[self.network_](channels, side, self.width)
             learned = LearnedFeatures(backbone, side, self.family_ in MIRRORED)
             self.encoder_ = rebuilt(layout, self._form(), {"learned": learned})
         else:
+            backbone = ResidualBackbone(channels, side, self.width)
             fusion = FUSIONS[self.family_]
             self.encoder_ = FormerGraph(
                 backbone, channels, side, fusion, layout["sizes"], columns

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from aesearch.encoders.layers.blocks import (
     Decoder,
     Resample,
-    ResidualBackbone,
     Thumbnail,
     averaging,
 )
+from aesearch.encoders.layers.patches import Backbone
 from aesearch.encoders.training.data import Source, blocks, from_pixels
 from aesearch.types import Array
 
@@ -37,14 +37,14 @@ class LearnedFeatures(nn.Module):
 
     Parameters
     ----------
-    backbone : ResidualBackbone
+    backbone : Backbone
     side : int
         Of the pictures.
     mirror : bool
         Whether features are averaged with those of the mirror image.
     """
 
-    def __init__(self, backbone: ResidualBackbone, side: int, mirror: bool) -> None:
+    def __init__(self, backbone: Backbone, side: int, mirror: bool) -> None:
         super().__init__()
         self.backbone, self.mirror = backbone, mirror
         self.pool = Resample(averaging(backbone.side_of_maps(side), PLACES))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from aesearch.encoders.layers.blocks import ContourGrid, Decoder, ResidualBackbone
+from aesearch.encoders.layers.blocks import ContourGrid, Decoder
+from aesearch.encoders.layers.patches import Backbone
 from aesearch.encoders.training import losses
 from aesearch.encoders.training.augment import Augmenter
 from aesearch.encoders.training.data import Source
@@ -27,7 +28,7 @@ class AgreementNetwork(nn.Module):
 
     Parameters
     ----------
-    backbone : ResidualBackbone
+    backbone : Backbone
     decoder : Decoder
     code_size : int
         Dimensions between backbone and decoder.
@@ -42,7 +43,7 @@ class AgreementNetwork(nn.Module):
 
     def __init__(
         self,
-        backbone: ResidualBackbone,
+        backbone: Backbone,
         decoder: Decoder,
         code_size: int,
         contours: ContourGrid | None,

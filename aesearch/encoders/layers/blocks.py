@@ -117,17 +117,30 @@ class Orientations(nn.Module):
         self.register_buffer("sines", angles.sin().view(1, -1, 1, 1))
         self.softening = softening
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the maps, not negative, in units of the pixels."""
+    def products(self, x: Tensor) -> Tensor:
+        """Return three maps, (n, 3, h, w), of which those of all directions are sums.
+
+        The square of the slope along a direction is a sum of three products, so what is averaged
+        over places needs no more than these.
+        """
         gray = x.mean(dim=1, keepdim=True)
         # The border repeats its neighbor; concatenation exports where F.pad "replicate" may not.
         wide = torch.cat([gray[..., :1], gray, gray[..., -1:]], dim=3)
         tall = torch.cat([gray[..., :1, :], gray, gray[..., -1:, :]], dim=2)
         across = wide[..., 2:] - wide[..., :-2]
         down = tall[..., 2:, :] - tall[..., :-2, :]
-        along = across * self.cosines + down * self.sines
         length = (across * across + down * down + self.softening).sqrt()
-        return along * along / length
+        return torch.cat([across * across, down * down, across * down], dim=1) / length
+
+    def spread(self, products: Tensor) -> Tensor:
+        """Return the maps of all directions, not negative, of `products`, or of their averages."""
+        factors = [self.cosines.square(), self.sines.square(), 2 * self.cosines * self.sines]
+        mixing = torch.cat([factor.transpose(0, 1) for factor in factors], dim=1)
+        return functional.conv2d(products, mixing).relu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the maps, not negative, in units of the pixels."""
+        return self.spread(self.products(x))
 
 
 class ContourGrid(nn.Module):
@@ -153,7 +166,7 @@ class ContourGrid(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the histograms, (n, size), of pictures with pixels in 0..1, (n, c, side, side)."""
-        maps = self.pool(self.orientations(x))
+        maps = self.orientations.spread(self.pool(self.orientations.products(x)))
         energy = (maps * maps).sum(dim=1, keepdim=True)
         energy = torch.cat([energy[..., :1], energy, energy[..., -1:]], dim=3)
         energy = torch.cat([energy[..., :1, :], energy, energy[..., -1:, :]], dim=2)
@@ -223,9 +236,10 @@ class ResidualBackbone(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the last maps, (n, 8 * width, s, s), of pictures with pixels in 0..1."""
         x = (x - self.mean) * self.scale
-        edges = self.orientations(x)
+        edges = self.orientations.products(x)
         if self.stride == 2:
             edges = functional.avg_pool2d(edges, 2, ceil_mode=True)
+        edges = self.orientations.spread(edges)
         stem = self.stem(x)
         out: Tensor = self.stages(torch.cat([stem, edges.to(stem.dtype)], dim=1))
         return out

@@ -146,9 +146,11 @@ def photo(x: Tensor, view_side: int, smallest: float = 0.35) -> Tensor:
     x = functional.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
     x = _recolor(x)
     # A blur of varying strength: blend with the mean of the 3x3 pixels around.
-    strength = (chance(count, 0.3) * uniform(count, 0.3, 1)).view(-1, 1, 1, 1)
-    soft = functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
-    return torch.lerp(x, soft, strength).clamp(0, 1)
+    some = chance(count, 0.3).bool()
+    sharp, strength = x[some], uniform(int(some.sum()), 0.3, 1).view(-1, 1, 1, 1)
+    soft = functional.avg_pool2d(sharp, 3, 1, 1, count_include_pad=False)
+    x[some] = torch.lerp(sharp, soft, strength)
+    return x.clamp_(0, 1)
 
 
 def _recolor(x: Tensor) -> Tensor:
