@@ -125,8 +125,9 @@ class Weighing:
     labels : ndarray of int64 or None
         Of the samples that are weighed by, -1 for none.
     code_size : int
-    favored : mapping of str to float
-        What some count more than their neighbors tell.
+    apart : mapping of str to float
+        What learned from the others, so that agreeing with them is no evidence: how many times
+        the strongest of them it counts.
     told_from : str
         Afterwards: "parameters", "labels" or "neighbors".
     """
@@ -134,7 +135,7 @@ class Weighing:
     given: Mapping[str, float] | None
     labels: Ints | None
     code_size: int
-    favored: Mapping[str, float] = field(default_factory=dict)
+    apart: Mapping[str, float] = field(default_factory=dict)
     told_from: str = field(default="", init=False)
 
     def __call__(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
@@ -143,7 +144,7 @@ class Weighing:
             self.told_from = "parameters"
             return {name: float(self.given.get(name, 0)) for name in rows}
         self.told_from = "neighbors"
-        weights = self._favoring(weights_of(rows))
+        weights = self._told(rows)
         if self.labels is None or len(rows) < 2:
             return weights
         better = weights_by_labels(rows, self.labels, weights, self.code_size)
@@ -151,7 +152,8 @@ class Weighing:
             self.told_from = "labels"
         return better
 
-    def _favoring(self, weights: Mapping[str, float]) -> dict[str, float]:
-        found = {name: weight * self.favored.get(name, 1) for name, weight in weights.items()}
+    def _told(self, rows: Mapping[str, Tensor]) -> dict[str, float]:
+        told = weights_of({name: part for name, part in rows.items() if name not in self.apart})
+        found = {name: told.get(name) or self.apart.get(name, 0.0) for name in rows}
         most = max(found.values())
         return {name: round(weight / most, 2) for name, weight in found.items()}

@@ -57,9 +57,9 @@ from aesearch.types import Array, Ints
 
 BRANCH_SIZE = 64  # of codes by which neighbors are found
 PARTS = ("learned", *DESCRIPTIONS)
-# What is learned has seen all of the others, whose neighbors teach it: it counts more than their
-# agreement tells (measured on photos, steel and digits; docs/development/recipes.md).
-FAVORED = {"learned": 1.5}
+# Of the strongest description: flat from 1 to 1.4 in the mean of seven sets, digits want more and
+# coins less (docs/development/training.md).
+COUNTS = {"learned": 1.2}
 MIRRORED = ("photo", "object")  # families whose views are mirrored too
 FAMILIES = ("auto", "photo", "object", "glyph", "table")
 DECODER_SHARE = 0.12  # of the time
@@ -180,7 +180,7 @@ class AgreementEncoder(TrainedEncoder):
         backbone.eval()
         parts = {"learned": learned, **layers}
         known = None if labels is None else labels[rows]
-        weigh = Weighing(self.weights, known, self.code_size, FAVORED)
+        weigh = Weighing(self.weights, known, self.code_size, COUNTS)
         graph, latents = join(parts, source, rows, self.code_size, weigh)
         self.encoder_: DescriptionGraph | FormerGraph = graph
         self.weights_from_ = weigh.told_from
