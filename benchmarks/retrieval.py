@@ -54,6 +54,8 @@ def run_index(
     budget: str | None,
     contents: list[Any],
     question_of: Callable[[list[str]], Question],
+    *,
+    once: bool = False,
 ) -> Run:
     """Build the index, ask; where the default did not win, train once more with it forced."""
     started = time.perf_counter()
@@ -62,7 +64,7 @@ def run_index(
         info = index.info()
         figures = ask(index, contents, question_of)
     learned = figures if info["encoder"] == "agreement" else {}
-    if not learned and info["trained"].get("seconds"):
+    if not learned and not once and info["trained"].get("seconds"):
         say(f"{info['encoder']} was published: training again with encoder 'agreement' forced")
         forced = {"encoder": "agreement"}
         with aesearch.build(
@@ -154,6 +156,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 
 @main.command("photos")
 @click.option("--set", "name", default="photos", help="Folder of the data, a class a folder.")
+@click.option("--once", is_flag=True, help="Train no second time where PCA or no training won.")
 @click.option("--parts", is_flag=True, help="Codes of each description alone, too.")
 @click.option("--labels", type=click.Choice(LABELS), default="auto", help="As of aesearch index.")
 @shared
@@ -161,6 +164,7 @@ def photos_(
     name: str,
     labels: str,
     *,
+    once: bool,
     parts: bool,
     seed: int,
     budget: str | None,
@@ -198,6 +202,7 @@ def photos_(
             budget,
             list(kept),
             question_of,
+            once=once,
         )
         if parts:
             run.parts = run_parts(source, Path(scratch, "index"), list(kept), question_of)

@@ -275,7 +275,7 @@ def test_parameters_are_kept_as_json_keeps_them() -> None:
     assert settings != Settings(encoder="vae", parameters={})
     assert format_parameters(settings.parameters) == "hidden=500,250 beta=0.5 layers=3 body=none"
     assert format_parameters({"a": (5,), "b": True, "c": ()}) == "a=5, b=true c=,"
-    for bad in ({"a": object()}, {"a": {"b": 1}}, [1]):
+    for bad in ({"a": object()}, {"a": {"b": object()}}, [1]):
         with pytest.raises(ParameterError, match="must be"):
             Settings(parameters=bad)  # type: ignore[arg-type]
 

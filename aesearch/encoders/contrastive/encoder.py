@@ -20,7 +20,7 @@ from aesearch.encoders.closed.fusion import (
     join,
     rebuilt,
 )
-from aesearch.encoders.closed.weights import Weighing, check_weights
+from aesearch.encoders.closed.weights import Weighing, check_weights, weights_of
 from aesearch.encoders.contrastive.former import FUSIONS, FormerGraph
 from aesearch.encoders.contrastive.fusion import (
     DecoderGraph,
@@ -53,7 +53,7 @@ from aesearch.encoders.training.noise import noise_of
 from aesearch.encoders.training.session import Session
 from aesearch.encoders.training.task import Epochs, Task
 from aesearch.encoders.training.trainer import History, train
-from aesearch.types import Array, Ints
+from aesearch.types import Array
 
 BRANCH_SIZE = 64  # of codes by which neighbors are found
 PARTS = ("learned", *DESCRIPTIONS)
@@ -168,7 +168,7 @@ class AgreementEncoder(TrainedEncoder):
         self.family_ = self._family_of(sample) if self.augment == "auto" else self.augment
         layers = descriptions(source, self._names(), self.random_state)
         neighbors, labels = self._neighbors_in(source.count), label_groups(y, source.count)
-        fixed = self._fixed_codes(layers, source, labels) if neighbors else None
+        fixed = self._fixed_codes(layers, source) if neighbors else None
         session = session.after(time.perf_counter() - started)
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
         small = self.image_shape_ is None or source.side < SMALLEST_SIDE
@@ -192,13 +192,10 @@ class AgreementEncoder(TrainedEncoder):
         return ["thumbnail"] if self.image_shape_ is None else list(DESCRIPTIONS)
 
     @torch.inference_mode()
-    def _fixed_codes(
-        self, layers: Mapping[str, nn.Module], source: Source, labels: Ints | None
-    ) -> Tensor:
+    def _fixed_codes(self, layers: Mapping[str, nn.Module], source: Source) -> Tensor:
         """Codes of all samples by what needs no training, of length 1."""
         rows = spread_rows(source.count, LOOKED_AT)
-        weigh = Weighing(None, None if labels is None else labels[rows], BRANCH_SIZE)
-        graph, latents = join(layers, source, rows, BRANCH_SIZE, weigh)
+        graph, latents = join(layers, source, rows, BRANCH_SIZE, weights_of)
         if len(rows) == source.count:  # all of them, and described once
             return unit(latents)
         parts = [graph.latents(source.batch(part)) for part in blocks(np.arange(source.count))]
