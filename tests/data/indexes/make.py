@@ -52,6 +52,17 @@ INDEXES: dict[str, tuple[str, int, dict[str, Any], str | None]] = {
         {"encoder": "agreement", "code_size": 8, "parameters": AGREEMENT},
         None,
     ),
+    "images-3-closed": ("images", FIT, {"encoder": "descriptions", "code_size": 8}, "0"),
+    "images-3-learned": (
+        "images",
+        TRAIN,
+        {
+            "encoder": "agreement",
+            "code_size": 8,
+            "parameters": {**AGREEMENT, "weights": {"learned": 1.0, "contours": 0.5}},
+        },
+        None,
+    ),
     "texts-2": ("texts", FIT, {"code_size": 16}, "0"),
     "texts-2-learned": (
         "texts",
