@@ -157,12 +157,13 @@ def make(name: str, folder: Path) -> None:
             if int(path.stem) >= FEW // 3:
                 path.unlink()
         with aesearch.open(index) as made:
-            made.sync()
+            remove = {"remove": True} if "remove" in signature(made.sync).parameters else {}
+            made.sync(**remove)
         with closing(sqlite3.connect(index / "items.db")) as database:
             database.execute("VACUUM")  # or the rows of those that left take space
     with aesearch.open(index) as made:
         search: Any = made.search
-        if kind != "vectors" and "hybrid" in signature(search).parameters:
+        if kind in ("texts", "table") and "hybrid" in signature(search).parameters:
             search("garlic soup", hybrid=True)  # leaves the counts of words beside the codes
         assert len(made) == FEW, len(made)
         assert not made.verify()
