@@ -11,6 +11,7 @@ from torch import Tensor
 
 from aesearch.encoders.closed.neighborhoods import neighborhood_components
 from aesearch.encoders.layers.blocks import unit
+from aesearch.encoders.layers.projection import one_thread
 from aesearch.evaluation.metrics import average_precision, precision_at, ranked_relevance
 from aesearch.types import Ints
 
@@ -22,6 +23,7 @@ GAIN = 1.005  # times as good, or the weight stays
 K = 10
 
 
+@one_thread()
 def weights_by_labels(
     rows: Mapping[str, Tensor], labels: Ints, start: Mapping[str, float], code_size: int
 ) -> dict[str, float]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from aesearch.encoders.layers.blocks import unit
-from aesearch.encoders.layers.projection import principal
+from aesearch.encoders.layers.projection import eigen, principal
 from aesearch.encoders.training.data import spread_rows
 from aesearch.encoders.training.neighbors import trusted_neighbors
 
@@ -52,7 +52,7 @@ def _equalizing(rows: Tensor) -> Tensor:
     if not len(own):
         return torch.eye(numbers)
     differences = (some[own] - some[found[own, column]]).double()
-    variance, vectors = torch.linalg.eigh(differences.T @ differences / len(own))
+    variance, vectors = eigen(differences.T @ differences / len(own))
     ridge = RIDGE * (1 + numbers / len(own)) * variance.mean()
     floor = FLOOR * some.var(dim=0).mean().clamp(min=1e-12)
     scale = (variance.clamp(min=0) + ridge + floor).rsqrt()

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from aesearch.encoders.layers.blocks import unit
 from aesearch.encoders.layers.descriptors import PatchTransform
+from aesearch.encoders.layers.projection import eigen
 from aesearch.encoders.training.data import Source, blocks, spread_rows
 
 ENTRIES = 1024
@@ -63,7 +64,7 @@ def _patches(source: Source, rows: np.ndarray, generator: torch.Generator) -> Te
 def _learn_dictionary(layer: PatchTransform, patches: Tensor, entries: int, seed: int) -> None:
     mean = patches.mean(dim=0)
     centered = (patches - mean).double()
-    variance, vectors = torch.linalg.eigh(centered.T @ centered / len(patches))
+    variance, vectors = eigen(centered.T @ centered / len(patches))
     scale = (variance.clamp(min=0) + WHITENING * variance.mean().clamp(min=1e-9)).rsqrt()
     white = ((vectors * scale) @ vectors.T).float()
     directions = unit((patches - mean) @ white)
@@ -101,7 +102,7 @@ def _learn_embedding(
     centered = of_pictures - of_pictures.mean(dim=0)
     root = torch.linalg.cholesky(spread)
     half = torch.linalg.solve_triangular(root, centered.T, upper=False)
-    _, vectors = torch.linalg.eigh(half @ half.T / len(half))
+    _, vectors = eigen(half @ half.T / len(half))
     leading = torch.linalg.solve_triangular(root.T, vectors[:, -dimensions:].flip(1), upper=True)
     # The sign of an eigenvector is arbitrary; fixed, so that results repeat.
     leading = leading * leading.gather(0, leading.abs().argmax(dim=0)[None]).sign()

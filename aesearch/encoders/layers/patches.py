@@ -8,6 +8,7 @@ from torch.nn import functional
 from torchvision.ops import Conv2dNormActivation
 
 from aesearch.encoders.layers.blocks import SMALLEST_MAP, Orientations, ResidualBackbone, residual
+from aesearch.encoders.layers.projection import eigen
 
 SMALLEST_SIDE = 16  # of pictures: smaller ones have too few patches
 LARGE = 32  # pixels; the patches of larger pictures are four pixels apart, not two
@@ -73,7 +74,7 @@ class PatchBackbone(nn.Module):
         patches = functional.unfold(standard, patch, stride=self.stride).transpose(1, 2)
         rows = patches.flatten(0, 1)
         centered = (rows - rows.mean(dim=0)).double()
-        variance, vectors = torch.linalg.eigh(centered.T @ centered / len(rows))
+        variance, vectors = eigen(centered.T @ centered / len(rows))
         variance = variance.clamp(min=0) + WHITENING * variance.mean().clamp(min=1e-9)
         leading = (vectors / variance.sqrt()).flip(1)[:, :count]
         self.filters.copy_(leading.T.float().view(self.filters.shape))
