@@ -20,6 +20,11 @@ def listed(things: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(things[:-1]), *things[-1:]]))
 
 
+def by_labels(told_from: str) -> str:
+    """What is said where labels told the weights of descriptions; "" where something else did."""
+    return "weights by labels" if told_from == "labels" else ""
+
+
 def by_suffix(names: Iterable[str]) -> str:
     """Names of files by kind, the most frequent first: 2 .mp3, 1 .zip, 1 without a suffix."""
     found = (SUFFIX.search(name) for name in names)

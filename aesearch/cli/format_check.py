@@ -14,11 +14,10 @@ from aesearch.evaluation.headline import MEASURES, describe_gain, share, too_few
 from aesearch.search.fusion import WordsCheck
 from aesearch.settings import FEWEST_TO_FIT, FEWEST_TO_TRAIN
 from aesearch.storage.info import IndexInfo
-from aesearch.wording import counted, listed
+from aesearch.wording import by_labels, counted, listed
 
 # What a handful of items, too few for PCA, has for codes, by the encoder.
 FEW = {"thumbnail": "thumbnails are the codes", "raw": "the vectors themselves are the codes"}
-BY_LABELS, WEIGHTED_BY_LABELS = "labels", "weights by labels"
 ACRONYMS = ("pca", "lsa", "smt")
 # Where the budget left less of the epochs than this, more time is likely to help.
 ENOUGH = 1 / 3
@@ -138,11 +137,12 @@ def _describe_second(check: Mapping[str, Any], low: float, high: float) -> str:
 
 def describe_weights(weights: Mapping[str, float], told_from: str = "") -> str:
     """How much each description of a picture counts, the most first, in words."""
-    by = {BY_LABELS: f", {WEIGHTED_BY_LABELS}", "parameters": ", as was given"}.get(told_from, "")
+    by = "as was given" if told_from == "parameters" else by_labels(told_from)
     ranked = sorted(weights, key=weights.__getitem__, reverse=True)
     top = max(weights.values())
     rest = [f"{name} ({share(weights[name] / top)})" for name in ranked[1:]]
-    return f"what counts: {ranked[0]} most" + (f", then {listed(rest)}" if rest else "") + by
+    then = f"then {listed(rest)}" if rest else ""
+    return ", ".join(filter(None, [f"what counts: {ranked[0]} most", then, by]))
 
 
 def describe_untrained(facts: IndexInfo, noun: str) -> Iterator[str]:

@@ -11,12 +11,7 @@ import click
 
 from aesearch.cli import DONE
 from aesearch.cli.console import format_bytes, format_seconds, print_json
-from aesearch.cli.format_check import (
-    BY_LABELS,
-    WEIGHTED_BY_LABELS,
-    describe_limits,
-    format_epochs,
-)
+from aesearch.cli.format_check import describe_limits, format_epochs
 from aesearch.cli.format_skipped import sections, skipped_files_of
 from aesearch.cli.options import INDEX_OPTION, Place, output_option
 from aesearch.cli.wrapping import fits, say
@@ -26,7 +21,7 @@ from aesearch.settings import format_parameters
 from aesearch.sources.names import escaped
 from aesearch.storage.info import IndexInfo
 from aesearch.storage.places import find
-from aesearch.wording import counted
+from aesearch.wording import by_labels, counted
 
 OTHERS = {"candidates": "references", "forms": ""}  # what is shown beside, and was not to choose
 COLUMNS = {
@@ -136,7 +131,7 @@ def _print_check(check: Mapping[str, Any] | None, noun: str, perturbed: str) -> 
         for name, row in rows.items():
             label = f"{check['form_bits']} bits" if name == "bits" else name
             mark = "*" if part == "candidates" and name == check["winner"] else " "
-            by = [WEIGHTED_BY_LABELS] if row.get("weights_from") == BY_LABELS else []
+            by = list(filter(None, [by_labels(row.get("weights_from", ""))]))
             if wide:
                 cells = "".join(_cell(row.get(c)) for c in names)
                 click.echo("  ".join([f"{mark} {label:<18}{cells}", *by]))

@@ -41,6 +41,7 @@ from aesearch.search.fusion import WordsCheck
 from aesearch.search.lexical import searched_text
 from aesearch.storage.layout import Layout
 from aesearch.types import Floats, Ids, Pixels
+from aesearch.wording import by_labels
 
 REBUILT = 8  # pictures whose reconstructions are kept
 
@@ -152,7 +153,7 @@ class Stage:
             own, kind = self.own, self.own.manifest.kind
             trained = float(own.manifest.trained.get("seconds", 0.0))
             title, started = f"this index's {kind}", time.perf_counter() - trained
-            title += _by_labels(own.manifest.weights_from)
+            title = ", ".join(filter(None, [title, by_labels(own.manifest.weights_from)]))
             learned = is_trained(kind)
             yield self._of(title, own, self.own_features, started, learned=learned)
         else:
@@ -164,7 +165,8 @@ class Stage:
             session = self.session(step) if step.learned else None
             fit(encoder, self.dataset, features, session, self.labels)
             with self._frozen(encoder, step, features) as frozen:
-                title = step.titled(step.method) + _by_labels(encoder.weights_from_)
+                said = [step.titled(step.method), by_labels(encoder.weights_from_)]
+                title = ", ".join(filter(None, said))
                 yield self._of(title, frozen, features, started, learned=step.learned)
 
     def _pca(self, step: Step) -> Iterator[Encoding]:
@@ -325,11 +327,6 @@ class Stage:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         return _Borrowed(freeze(encoder, step.method, features, Layout(place), {}), place)
-
-
-def _by_labels(told_from: str) -> str:
-    """What a title says more where labels chose the weights of descriptions."""
-    return ", weights by labels" if told_from == "labels" else ""
 
 
 def _by_words(title: str, form: str, lexical: LexicalIndex, seconds: float) -> Searcher:

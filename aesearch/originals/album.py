@@ -23,7 +23,6 @@ FEW = 24  # corners of the query, up to which pictures are compared as they lie 
 CERTAIN = 0.9  # share of a picture: less was cropped away, or more than the picture is shown
 LEVEL = 4.0  # degrees that nobody calls turned
 FLIP = Image.Transpose.FLIP_LEFT_RIGHT
-QUARTERS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 
 
 class Candidate(NamedTuple):
@@ -106,7 +105,7 @@ class Album:
     def _by_pixels(
         self, inner: Image.Image, share: float, least: float, near: Sequence[int]
     ) -> list[Candidate]:
-        """Compared as it lies, mirrored and turned; for pictures without corners."""
+        """Compared as it lies with the nearest by codes; for pictures without corners."""
         packed = self._store.features(near[:LAID])
         found = []
         for id, one in packed.items():
