@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from texts_ import make_text
 
 import aesearch
 from aesearch.engines import watched
@@ -20,7 +21,6 @@ from aesearch.errors import ContentError
 from aesearch.ingest.decode import decode
 from aesearch.modalities.texts import extract as extracting
 from aesearch.sources.folder import Folder
-from tests.texts_ import make_text
 
 LONG = 6_000_000  # rounds of a hash: some two seconds in C, without the lock of the interpreter
 
