@@ -1,6 +1,6 @@
 """How fast, and in how much memory: whole processes, as a user starts them, page cache warm.
 
-    python -m benchmarks.speed cold-query | ingest | up-to-date | memory
+    python -m benchmarks.speed cold-query | ingest | encoding | up-to-date | memory
 
 Pictures are cut once from the photos below AESEARCH_DATA (or from scikit-learn's two) and kept.
 """
@@ -15,12 +15,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
+import numpy as np
 
+import aesearch
+from aesearch.modalities.images.pixels import ImageFeatures
 from benchmarks.folders import cache_folder, photos, pictures
-from benchmarks.reporting import say, show
+from benchmarks.reporting import say, show, stage_progress
 from benchmarks.timing import (
     SOME_SKIPPED,
     aesearch_command,
@@ -159,6 +163,52 @@ def _repeat(files: Sequence[Path], count: int, folder: Path) -> None:
         link = folder / f"{n // 1000:03d}" / f"{n:06d}.jpg"
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(files[n % len(files)])
+
+
+@main.command()
+@shared(960, 5)
+@click.option("--budget", default="20s", show_default=True, help="Training of the learned code.")
+def encoding(
+    count: int, runs: int, data: Path | None, cache: Path | None, as_json: bool, budget: str
+) -> None:
+    """Time, on one core, codes of pictures that are decoded, against decoding them."""
+    files = photos(data)[:count]
+    codes = {
+        "descriptions, in closed form": ("descriptions", "0"),
+        "default": ("agreement", budget),
+    }
+    with workplace(cache_folder(cache)) as place:
+        _repeat(files, count, place / "photos")
+        indexes = {}
+        for name, (encoder, seconds) in codes.items():
+            say(f"indexing {count:,} photos: {name}")
+            indexes[name] = aesearch.build(
+                place / "photos",
+                place / encoder,
+                {"encoder": encoder},
+                budget=seconds,
+                progress=stage_progress(),
+            )
+        features = ImageFeatures(64)
+        decoded = np.stack([features.transform(path) for path in files])
+        took: dict[str, list[float]] = {name: [] for name in ("decoding", *indexes)}
+        for _ in range(runs):
+            took["decoding"].append(_cpu(lambda: [features.transform(path) for path in files]))
+            for name, index in indexes.items():
+                took[name].append(_cpu(partial(index.encoder.encode, decoded)))
+        for index in indexes.values():
+            index.close()
+    rows = [
+        {"what": name, "pictures per CPU-second": len(files) / statistics.median(seconds)}
+        for name, seconds in took.items()
+    ]
+    show(f"encoding: {len(files):,} photos, {decoded.shape[1:]}", rows, {}, as_json=as_json)
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 @main.command("up-to-date")
