@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aesearch.encoders.closed.described import Described
 
 
 @dataclass
@@ -42,6 +46,9 @@ class Session:
         Asked after every step; True ends training there, with what has been learned.
     tally : Tally
         Filled in while training.
+    described : Described, optional
+        What is known of the same samples from another encoder that was fitted to them, and takes
+        what this one finds.
     """
 
     budget_s: float | None = None
@@ -50,6 +57,7 @@ class Session:
     checkpoint_every_s: float = 60.0
     stop: Callable[[], bool] | None = None
     tally: Tally = field(default_factory=Tally)
+    described: Described | None = None
 
     def after(self, seconds: float) -> Session:
         """Return what is left of this one after `seconds` of preparation."""
