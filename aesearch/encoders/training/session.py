@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aesearch.encoders.closed.described import Described
 
+LEAST = 0.25  # of a budget is trained for, however long it took to prepare
+
 
 @dataclass
 class Tally:
@@ -60,8 +62,9 @@ class Session:
     described: Described | None = None
 
     def after(self, seconds: float) -> Session:
-        """Return what is left of this one after `seconds` of preparation."""
-        left = None if self.budget_s is None else max(0.0, self.budget_s - seconds)
+        """Return what is left of this one after `seconds` of preparation: a quarter at least."""
+        budget = self.budget_s
+        left = None if budget is None else max(LEAST * budget, budget - seconds)
         return replace(self, budget_s=left)
 
     def phase(self, begin: float, end: float) -> Session:
