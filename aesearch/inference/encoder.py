@@ -41,7 +41,8 @@ DECODER = "decoder.onnx"
 WEIGHTS = "weights.safetensors"
 HELD = (ENCODER, DECODER, WEIGHTS)
 READ_AT_ONCE = 1 << 28  # bytes
-BATCH = 64  # as quick as 256, and the runtime keeps a quarter of the memory
+BATCH = 64  # rows: as quick as 256, and the runtime keeps a quarter of the memory
+PICTURES = 16  # at once: their maps stay in a core's cache, 1.25 times as quick as 64
 # Optimizing a graph takes longer than it saves on so few pictures: half of opening it.
 FEW = 16
 
@@ -263,9 +264,9 @@ class FrozenEncoder:
         dtype = np.float32 if wanted.type == "tensor(float)" else np.uint8
         if dtype == np.uint8 and X.dtype != dtype:
             raise ParameterError(f"the encoder takes pictures of uint8; got {X.dtype}")
-        parts = []
-        for start in range(0, len(X), BATCH):
-            part = _dense(X[start : start + BATCH])
+        parts, size = [], PICTURES if dtype == np.uint8 else BATCH
+        for start in range(0, len(X), size):
+            part = _dense(X[start : start + size])
             feed = {wanted.name: np.ascontiguousarray(part, dtype=dtype)}
             parts.append(session.run(outputs, feed))
         if not parts:

@@ -88,7 +88,7 @@ def _learn_embedding(
     entries, dimensions = layer.dictionary.shape[0], layer.embedding.shape[0]
     means, within, total, count = [], torch.zeros(entries, entries), torch.zeros(entries), 0
     for part in np.array_split(rows, -(-len(rows) // 128)):
-        fired = layer.fired(source.batch(part)).flatten(2).transpose(1, 2)
+        fired = layer.fired(source.batch(part)).unflatten(0, (-1, layer.places))
         means.append(fired.mean(dim=1))
         places = torch.randint(layer.places, (len(part), PATCHES_OF_A_PICTURE), generator=generator)
         single = fired[torch.arange(len(part))[:, None], places].flatten(0, 1)

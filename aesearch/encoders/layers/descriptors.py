@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -122,14 +124,19 @@ class PatchTransform(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, size) of pictures with pixels in 0..1, (n, channels, side, side)."""
-        embedded = functional.conv2d(self.fired(x), self.embedding) - self.offset
-        rows: Tensor = self.gather(unit(embedded)).flatten(1)
+        embedded = unit(self.fired(x) @ self.embedding.flatten(1).T - self.offset.flatten())
+        side = math.isqrt(self.places)
+        maps = embedded.unflatten(0, (-1, side, side)).permute(0, 3, 1, 2)
+        rows: Tensor = self.gather(maps).flatten(1)
         return rows
 
     def fired(self, x: Tensor) -> Tensor:
-        """Return which entries of the dictionary fire at each place, (n, entries, p, p), 0 or 1."""
-        white = unit(self.whitened(self.pool(x)))
-        return (functional.conv2d(white, self.dictionary) > self.threshold).float()
+        """Return which entries of the dictionary fire at each place, (n * places, entries), 0 or 1.
+
+        As products of matrices: convolutions would have their maps laid out anew around each step.
+        """
+        white = unit(self.whitened(self.pool(x)).permute(0, 2, 3, 1).flatten(0, 2))
+        return (white @ self.dictionary.flatten(1).T > self.threshold).float()
 
     def whitened(self, x: Tensor) -> Tensor:
         """Return the whitened patches at each place, of pictures at their working size."""
