@@ -163,6 +163,20 @@ def require_seed(seed: object) -> int:
     return number
 
 
+def require_within(name: str, value: object, least: int, most: int) -> int:
+    """Return a whole number as a plain one.
+
+    Raises
+    ------
+    ParameterError
+        Unless it is one from `least` to `most`.
+    """
+    number = _whole(name, value)
+    if not least <= number <= most:
+        raise ParameterError(f"{name} must be {least} to {most:,}; got {number}")
+    return number
+
+
 def _whole(name: str, value: object) -> int:
     """Return a whole number as Python's own, which JSON can hold; raises ParameterError."""
     if not isinstance(value, Integral) or isinstance(value, bool):

@@ -179,6 +179,7 @@ def test_other_files_are_refused_with_the_numbers(moved: Path, here: Path) -> No
     assert told.code == 1
     assert one_line(told.err)
     assert "of 16 documents 0 are there with the same size" in told.err
+    assert "name the place that holds them, or make an index of this one: 'aesearch" in told.err
     # The same names and sizes are not enough.
     shutil.copytree(moved, here / "like")
     for path in (here / "like").rglob("*.txt"):
@@ -193,6 +194,16 @@ def test_other_files_are_refused_with_the_numbers(moved: Path, here: Path) -> No
         assert index.folder.source == here / "docs"
         index.moved_to(moved)
         assert index.sync()["unchanged"] == 16
+
+
+def test_a_place_that_holds_a_part_is_refused_with_the_ways_out(moved: Path, here: Path) -> None:
+    (here / "part").mkdir()
+    shutil.copytree(moved / "sailing", here / "part" / "sailing")
+    told = command("index", "--index", "docs", "--moved-to", here / "part")
+    assert (told.code, one_line(told.err)) == (1, True)
+    assert "of 16 documents 4 are there with the same size" in told.err
+    assert "Nothing was changed: bring the others there, or name the place that holds" in told.err
+    assert f"make an index of this one: 'aesearch index {here}/part --index NAME'" in told.err
 
 
 def test_a_table_that_moved(here: Path) -> None:

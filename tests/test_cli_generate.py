@@ -105,7 +105,7 @@ def test_a_plane_and_a_way(home: Path) -> None:
         (
             ["--plane", "0", "16"],
             2,
-            "down must be one of the 16 dimensions of a code, 0 to 15; got 16",
+            "down, one of the dimensions of a code, must be 0 to 15; got 16",
         ),
         (["--number", "0"], 2, "0 is not in the range"),
         (["--output", "a.gif"], 2, "'a.gif' must end in .png, .jpg, .webp or .html"),

@@ -224,7 +224,7 @@ def test_interpolation_begins_and_ends_at_reconstructions(
     tolerance = 1.0 if X.dtype == np.uint8 else 1e-3
     np.testing.assert_allclose(way[[0, -1]], ends, atol=tolerance)
     assert len(way) == 5
-    with pytest.raises(ParameterError, match="steps must be at least 2; got 1"):
+    with pytest.raises(ParameterError, match="steps must be 2 to 100; got 1"):
         encoder.interpolate(X[0], X[1], steps=1)
 
 

@@ -109,7 +109,7 @@ def test_samples_of_a_group_are_like_it(classes):
         assert gaps.argmin(axis=1).tolist() == [number] * 4
     with pytest.raises(ParameterError, match="no group 'd' to draw from; known groups: a, b, c"):
         generation.sample(classes, 4, group="d")
-    with pytest.raises(ParameterError, match="at least 1; got 0"):
+    with pytest.raises(ParameterError, match="count must be 1 to"):
         generation.sample(classes, 0)
 
 
@@ -141,8 +141,8 @@ def test_a_plane_of_groups(classes):
 @pytest.mark.parametrize(
     ("across", "down", "steps", "words"),
     [
-        (0, -1, 4, "down must be one of the .* got -1"),
-        (999, 1, 4, "across must be one of the .* got 999"),
+        (0, -1, 4, "down, one of the .* got -1"),
+        (999, 1, 4, "across, one of the .* got 999"),
         (3, 3, 4, "two different dimensions of a code; got 3 twice"),
         (0, 1, 1, "steps must be 2 to 100; got 1"),
     ],
@@ -252,3 +252,23 @@ def test_damaged_weights_are_told(folder):
     path.unlink()
     with pytest.raises(DamagedError, match=r"weights.safetensors cannot be read.*--repair"):
         generation.sample(FrozenEncoder(folder))
+
+
+@pytest.mark.parametrize("wrong", [10**12, 10**30, 0, -1, 2.5, "4", True, None])
+def test_numbers_without_sense_are_refused_by_name(encoder, wrong):
+    first, second = three()[:2]
+    asked = [
+        ("count", lambda: generation.sample(encoder, wrong)),
+        ("steps", lambda: generation.plane(encoder, steps=wrong)),
+        ("steps", lambda: generation.interpolate(encoder, first, second, steps=wrong)),
+        ("down", lambda: generation.plane(encoder, 0, wrong)),
+    ]
+    for name, ask in asked[: 4 if wrong != 0 else 3]:
+        with pytest.raises(ParameterError, match=rf"^{name}.* must be .*; got {wrong!r}$"):
+            ask()
+
+
+def test_at_most_so_many_samples_at_once(encoder):
+    with pytest.raises(ParameterError, match=r"^count must be 1 to 100,000; got 100001$"):
+        generation.sample(encoder, 100_001)
+    assert len(generation.sample(encoder, np.int64(3))) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import aesearch
 from aesearch.errors import ContentError, PassedOverError, SourceError
 from aesearch.sources import folder as sources
 from aesearch.sources.base import Entry, Known, digest_of
@@ -87,12 +89,38 @@ def test_links_are_followed_and_what_they_lead_back_to_is_told(tmp_path: Path) -
         "file-link.png": 6,
         "folder-link/far.png": 6,
         **dict.fromkeys(doubles, 0),
+        "pipe.png": 0,
     }
     for key, other in doubles.items():
         with pytest.raises(PassedOverError, match=f"^a folder that is read already: {other}$"):
             folder.read(key)
     assert folder.read("folder-link/far.png") == b"abcdef"
     assert sorted(key for key, _ in folder.unreadable) == ["broken.png", "circle.png"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no named pipes in folders")
+def test_what_is_no_file_is_passed_over_by_name(tmp_path: Path) -> None:
+    for n in range(4):
+        (tmp_path / f"{n}.txt").write_text(f"a note on boats, of {n} words")
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "null.txt").symlink_to("/dev/null")
+    with socket.socket(socket.AF_UNIX) as listening:
+        here = os.open(tmp_path, os.O_RDONLY)  # as the name of a socket has at most 107 letters
+        listening.bind(f"/proc/self/fd/{here}/socket.txt")
+        os.close(here)
+        assert aesearch.build(tmp_path, tmp_path.parent / "ix", budget=0).sync()["unchanged"] == 4
+    with aesearch.open(tmp_path.parent / "ix") as index:
+        assert {file.key: (file.reason, file.ignored) for file in index.folder.skipped()} == {
+            "pipe.txt": ("a named pipe, and no file", True),
+            "null.txt": ("a device, and no file", True),
+            "socket.txt": ("a socket, and no file", True),
+        }
+        (tmp_path / "0.txt").unlink()
+        os.mkfifo(tmp_path / "0.txt")  # which nobody writes into
+        with pytest.raises(PassedOverError, match="a named pipe, and no file"):
+            Folder(tmp_path).read("0.txt")
+        assert index.sync()["unchanged"] == 3
+        assert "0.txt" in index  # as it was
 
 
 def test_the_root_may_be_a_link_or_end_in_a_slash(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from texts_ import made
 
 from aesearch.errors import ParameterError, SourceError
+from aesearch.modalities.notes import collected_notes
 from aesearch.sources.columns import Columns
 from aesearch.sources.record import Refused
 from aesearch.sources.rows import Row, read_table
@@ -268,3 +269,27 @@ def test_years_before_1000_are_text_where_the_column_says_so(tmp_path: Path) -> 
     path.write_text("no,object,place,year\nB-1,dagger,Crete,-1500\nB-2,oil lamp,Rome,80\n")
     with made(path, tmp_path / "index") as index:
         assert index.text_of("B-1").text == "dagger; Crete; -1500"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_a_name_that_stands_twice_in_an_object_is_two_columns(tmp_path: Path, name: str) -> None:
+    objects = [
+        '{"id": "a", "text": "red apple", "text": "green pear", "id": "x"}',
+        '{"id": "b", "text": "blue plum"}',
+        '{"id": "c", "text": "white nut", "in": {"n": 1, "n": 2}}',
+    ]
+    is_lines = name.endswith("l")
+    content = "\n".join(objects) if is_lines else f"[{', '.join(objects)}]"
+    with collected_notes() as notes:
+        rows = rows_of(tmp_path / name, content)
+    assert rows == [
+        Row("a", "red apple\n\ngreen pear"),
+        Row("b", "blue plum"),
+        Row("c", "white nut"),
+    ]
+    assert dict(notes) == {
+        f"'{twice}' stands twice in an object of JSON: the second is taken as '{twice} (2)'": 1
+        for twice in ("text", "n")
+    }
+    (tmp_path / "a.csv").write_text("id,text,text,id\na,red apple,green pear,x\n")
+    assert list(read_table(tmp_path / "a.csv")) == rows[:1]  # likewise

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aesearch.errors import ParameterError, SourceError
+from aesearch.modalities.notes import collected_notes
 from aesearch.sources import json_rows, lines, separated
 from aesearch.sources.record import Refused
 from aesearch.sources.records import is_table
@@ -325,7 +327,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 def test_archives_that_are_none_or_end_early(tmp_path: Path) -> None:
     none = tmp_path / "a.jsonl.gz"
-    none.write_bytes(b'{"text": "a"}\n')
+    none.write_bytes(b"\0\1" + gzip.compress(b'{"text": "a"}\n')[2:])
     with pytest.raises(SourceError, match="damaged: Not a gzipped file"):
         read_table(none)
     for name, content in (
@@ -340,6 +342,31 @@ def test_archives_that_are_none_or_end_early(tmp_path: Path) -> None:
         assert isinstance(rows[-1], Refused)
         assert "what follows cannot be read" in rows[-1].reason
         assert sum(isinstance(row, Refused) for row in rows) <= 2
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_what_is_compressed_is_seen_in_the_file(tmp_path: Path, name: str, suffix: str) -> None:
+    """And not in its name: servers and browsers unpack, and leave the name."""
+    content = b'{"text": "red apple"}\n' if name == "a.jsonl" else b"text\nred apple\n"
+    (tmp_path / (name + suffix)).write_bytes(content)
+    with collected_notes() as notes:
+        (row,) = read_table(tmp_path / (name + suffix))
+    assert row.text == "red apple"  # type: ignore[union-attr]
+    said = f"{name}{suffix} is not compressed, as {suffix} says, and read as that"
+    assert dict(notes) == {said: 1}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.xz", "a.csv.zst", "A.CSV"])
+@pytest.mark.parametrize(("packed", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress)])
+def test_what_its_name_does_not_say_is_unpacked(
+    tmp_path: Path, name: str, packed: str, pack: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / name).write_bytes(pack(b"text\nred apple\n"))
+    with collected_notes() as notes:
+        (row,) = read_table(tmp_path / name)
+    assert row.text == "red apple"  # type: ignore[union-attr]
+    assert dict(notes) == {f"{name} is compressed as {packed} and read as that": 1}
 
 
 # -- standard input -----------------------------------------------------------------------------

@@ -11,8 +11,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aesearch.encoders.parameters import FormerParameters, parameters_of
-from aesearch.errors import ParameterError
+from aesearch.inference.generate import MOST_STEPS
 from aesearch.inference.prior import Prior
+from aesearch.settings import require_within
 from aesearch.types import Array, Floats
 
 BATCH = 512
@@ -148,10 +149,9 @@ class Encoder(
         first, second : ndarray
             One picture (height, width, channels), or one row of a table, each.
         steps : int
-            At least 2; both ends are among them.
+            2 to 100; both ends are among them.
         """
-        if steps < 2:
-            raise ParameterError(f"steps must be at least 2; got {steps}.")
+        steps = require_within("steps", steps, 2, MOST_STEPS)
         ends = self.transform(np.stack([first, second]))
         return self.inverse_transform(np.linspace(ends[0], ends[1], steps))
 

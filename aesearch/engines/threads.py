@@ -43,7 +43,7 @@ def pool(name: str) -> Iterator[ThreadPoolExecutor]:
     """A pool of as many threads as cores; what was not begun is dropped when it closes."""
     from concurrent.futures import ThreadPoolExecutor
 
-    made = ThreadPoolExecutor(workers(), name, initializer=_one_openmp_thread)
+    made = ThreadPoolExecutor(workers(), name, initializer=one_openmp_thread)
     with one_blas_thread(), made as threads:
         try:
             yield threads
@@ -84,7 +84,7 @@ def _leave() -> None:
             _limits.pop().restore_original_limits()
 
 
-def _one_openmp_thread() -> None:
+def one_openmp_thread() -> None:
     """Let OpenMP take one thread where this one calls it: each has a number of its own."""
     if "faiss" in sys.modules or "torch" in sys.modules:
         from threadpoolctl import threadpool_limits
@@ -130,7 +130,7 @@ def _after_fork_in_child() -> None:
         _limits.pop().restore_original_limits()
     for owner in list(_renewed):
         owner.after_fork()
-    _one_openmp_thread()  # whose others the child does not have
+    one_openmp_thread()  # whose others the child does not have
 
 
 if hasattr(os, "register_at_fork"):

@@ -10,6 +10,7 @@ import numpy as np
 from aesearch.errors import ParameterError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.inference.prior import Prior
+from aesearch.settings import require_within
 from aesearch.types import Array, Floats, Pixels
 
 REACH = 2.0  # standard deviations: 95 % of codes lie within it, and beyond it pictures dissolve
@@ -51,6 +52,7 @@ def sample(
     ----------
     encoder : FrozenEncoder
     count : int
+        At most 100,000 at once; another seed draws others.
     seed : int
         The same seed draws the same pictures.
     group : str, optional
@@ -63,7 +65,7 @@ def sample(
     Raises
     ------
     ParameterError
-        If `count` is below 1, or there is no such group.
+        If `count` is not 1 to 100,000, or there is no such group.
     """
     return decode(encoder, encoder.prior.draw(count, seed, group))
 
@@ -100,13 +102,10 @@ def plane(
     ParameterError
         If a dimension is outside the code, both are the same, or there is no such group.
     """
-    _check_steps(steps)
-    for name, dimension in (("across", across), ("down", down)):
-        if not 0 <= dimension < encoder.code_size:
-            raise ParameterError(
-                f"{name} must be one of the {encoder.code_size} dimensions of a code, 0 to "
-                f"{encoder.code_size - 1}; got {dimension}"
-            )
+    steps = require_within("steps", steps, 2, MOST_STEPS)
+    dimension, last = "{}, one of the dimensions of a code,", encoder.code_size - 1
+    across = require_within(dimension.format("across"), across, 0, last)
+    down = require_within(dimension.format("down"), down, 0, last)
     if across == down:
         raise ParameterError(
             f"a plane needs two different dimensions of a code; got {across} twice"
@@ -147,7 +146,7 @@ def interpolate(encoder: FrozenEncoder, first: Array, second: Array, *, steps: i
     -------
     ndarray of uint8, shape (steps, height, width, channels)
     """
-    _check_steps(steps)
+    steps = require_within("steps", steps, 2, MOST_STEPS)
     ends = encoder.encode_with_latents(np.stack([first, second]))[1]
     return decode(encoder, np.linspace(ends[0], ends[1], steps))
 
@@ -168,11 +167,6 @@ def reconstruct(encoder: FrozenEncoder, X: Array) -> tuple[Array, Floats]:
     """
     decoded, errors = encoder.reconstruct(X)
     return _rounded(decoded), errors
-
-
-def _check_steps(steps: int) -> None:
-    if not 2 <= steps <= MOST_STEPS:
-        raise ParameterError(f"steps must be 2 to {MOST_STEPS}; got {steps}")
 
 
 def _rounded(decoded: Floats) -> Array:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aesearch.errors import ParameterError
-from aesearch.settings import require_seed
+from aesearch.settings import require_seed, require_within
 from aesearch.types import Floats
 
 LARGEST_FULL = 512  # dimensions up to which the covariance is not diagonal
+MOST_SAMPLES = 100_000  # at once: decoded, pictures of 64 x 64 in color take 5 GB meanwhile
 NAME = "prior."  # prefix of the names of its arrays in the weights
 
 
@@ -84,10 +85,9 @@ class Prior:
         Raises
         ------
         ParameterError
-            If there is no group of this name, `count` is below 1, or it is no seed.
+            If there is no group of this name, `count` is not 1 to 100,000, or it is no seed.
         """
-        if count < 1:
-            raise ParameterError(f"the number of samples must be at least 1; got {count}")
+        count = require_within("count", count, 1, MOST_SAMPLES)
         generator = np.random.default_rng(require_seed(seed))
         if group is not None:
             which = np.full(count, self._number(group))

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from aesearch.engines.watched import within_limit
 from aesearch.errors import ContentError, ParameterError, UnknownKeyError
 from aesearch.ingest.arrival import encode
 from aesearch.ingest.removals import cause_of_removal
@@ -52,7 +54,7 @@ def _add(folder: IndexFolder, contents: Contents) -> list[str]:
         require_key(key, "contents")
         try:
             content = as_given(content)  # an open file is read once
-            sample, raw, path = read_content(modality, features, content)
+            sample, raw, path = within_limit(partial(read_content, modality, features, content))
             if looks is not None:
                 looks.take(*((content, "") if path is None else (raw, path.name)))
         except ContentError as error:

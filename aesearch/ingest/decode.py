@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from threading import Event
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from aesearch.engines.threads import pool, workers
+from aesearch.engines.threads import one_blas_thread, workers
+from aesearch.engines.watched import Job, Watched, Within
 from aesearch.errors import ContentError, NotADocumentError, NotAPictureError
 from aesearch.ingest.causes import cause_of
 from aesearch.modalities import Read, Sampled
@@ -18,10 +18,6 @@ from aesearch.modalities.parts import suffix_of
 from aesearch.sources.base import Entry, Source, digest_of
 from aesearch.storage.schema import NewItem, Skipped
 from aesearch.types import Progress, silent
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
 
 # Handing over one picture costs as much as decoding a small one; a chunk makes it vanish.
 CHUNK = 32
@@ -96,17 +92,35 @@ def _refused(entry: Entry, digest: bytes, error: ContentError) -> Decoded:
     return Decoded(entry, digest, None, str(error), ignored, cause_of(error))
 
 
-def _decode_anew(
-    source: Source, entry: Entry, read: Read, spool: Keeper | None, most: int | None
-) -> list[Decoded]:
-    """Items of one file, decoded unless they were before a run was interrupted."""
-    if spool is None:
-        return list(islice(_decoded(source, entry, read), most))
-    items = spool.get(entry)
-    if items is None:
-        items = list(_decoded(source, entry, read))
-        spool.put(entry, items)
-    return items[:most]
+@dataclass
+class _Files:
+    """The files of a source, each decoded unless it was before a run was interrupted."""
+
+    source: Source
+    read: Read
+    spool: Keeper | None
+    most: int | None  # items of a file
+
+    def items(self, entry: Entry, within: Within) -> list[Decoded]:
+        """The items of one file, which takes no longer than it may."""
+        items = self.spool.get(entry) if self.spool else None
+        if items is not None:
+            return items[: self.most]
+        most = None if self.spool else self.most  # all of them are kept
+        try:
+            items = within(lambda: list(islice(_decoded(self.source, entry, self.read), most)))
+        except ContentError as error:
+            return self.refused(entry, error)
+        return self._kept(entry, items)
+
+    def refused(self, entry: Entry, error: ContentError) -> list[Decoded]:
+        """The refusal of one file."""
+        return self._kept(entry, [_refused(entry, b"", error)])
+
+    def _kept(self, entry: Entry, items: list[Decoded]) -> list[Decoded]:
+        if self.spool:
+            self.spool.put(entry, items)
+        return items[: self.most]
 
 
 def decode(
@@ -120,6 +134,8 @@ def decode(
 ) -> Iterator[Decoded]:
     """Decode items in their order, in threads: Pillow releases the global interpreter lock.
 
+    A file that takes longer than `aesearch.engines.watched` allows is refused.
+
     Parameters
     ----------
     source : Source
@@ -132,31 +148,21 @@ def decode(
     whole : bool
         Whether further items of a file, the pages of a TIFF, follow the first.
     """
-    in_flight = WINDOW * workers()
-
-    stopped = Event()
-
-    def run(chunk: Sequence[Entry]) -> list[Decoded]:
-        most = None if whole else 1
-        left = (e for e in chunk if not stopped.is_set())
-        return [one for e in left for one in _decode_anew(source, e, read, spool, most)]
-
+    files = _Files(source, read, spool, None if whole else 1)
     chunks = iter([entries[i : i + CHUNK] for i in range(0, len(entries), CHUNK)])
-    pending: deque[Future[list[Decoded]]] = deque()
+    pending: deque[Job[Entry, Decoded]] = deque()
+    in_flight = WINDOW * workers()
     done = 0
-    with pool("decode") as threads:
-        try:
-            progress("reading", 0, len(entries))
-            while True:
-                while len(pending) < in_flight and (chunk := next(chunks, None)):
-                    pending.append(threads.submit(run, chunk))
-                if not pending:
-                    return
-                finished = pending.popleft().result()
-                done = min(done + CHUNK, len(entries))
-                progress("reading", done, len(entries))
-                for one in finished:  # here, as notes are collected by threads
-                    note(one.note)
-                yield from finished
-        finally:
-            stopped.set()  # a chunk may take long
+    with one_blas_thread(), Watched("decode", files.items, files.refused) as threads:
+        progress("reading", 0, len(entries))
+        while True:
+            while len(pending) < in_flight and (chunk := next(chunks, None)):
+                pending.append(threads.submit(chunk))
+            if not pending:
+                return
+            finished = threads.result(pending.popleft())
+            done = min(done + CHUNK, len(entries))
+            progress("reading", done, len(entries))
+            for item in finished:  # here, as notes are collected by threads
+                note(item.note)
+            yield from finished

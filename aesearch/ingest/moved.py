@@ -72,11 +72,19 @@ def move(folder: IndexFolder, place: str | Path, *, dry_run: bool = False) -> Ag
             raise SourceError(
                 f"{place} does not hold what {folder.layout.root} is the index of: of {things} "
                 f"{found.alike:,} are there with the same size{of_those if found.read else ''}. "
-                "Nothing was changed"
+                f"Nothing was changed: {_way_out(found, place)}"
             )
         if not dry_run:
             folder.write_card(replace(folder.card, source=str(source.root)))
     return found
+
+
+def _way_out(found: Agreement, place: str | Path) -> str:
+    """What to do where a place does not hold what an index is of."""
+    new = f"make an index of this one: 'aesearch index {shlex.quote(str(place))} --index NAME'"
+    if found.alike and found.same >= ENOUGH * found.read:
+        return f"bring the others there, or name the place that holds all; without them, {new}"
+    return f"name the place that holds them, or {new}"
 
 
 def require_source(folder: IndexFolder, place: Path, source: Source | None = None) -> None:

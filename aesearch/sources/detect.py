@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+from aesearch.engines.watched import within_limit
 from aesearch.errors import ContentError, ParameterError
 from aesearch.modalities import MODALITIES, Modality, modality
 from aesearch.sources.base import Entry, Source
@@ -54,8 +56,12 @@ def _looks_like(kind: Modality, source: Source, entries: Sequence[Entry]) -> boo
     """Whether files whose names say nothing are of a kind: messages of a mail folder, say."""
     for entry in entries[:: max(1, len(entries) // LOOKED_AT)][:LOOKED_AT]:
         try:
-            if kind.looks_like(source.read(entry.key), entry.key):
+            if within_limit(partial(_holds, source, entry.key, kind)):
                 return True
         except ContentError:
             continue
     return False
+
+
+def _holds(source: Source, key: str, kind: Modality) -> bool:
+    return kind.looks_like(source.read(key), key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,18 +80,19 @@ class Folder:
         self.root = root.resolve()
         self._prefix = str(self.root).rstrip(os.sep)
         self.unreadable: list[tuple[str, str]] = []
-        self._doubles: dict[str, str] = {}
+        self._passed: dict[str, str] = {}  # over, and why
         self._mailboxes: dict[str, Messages] = {}
 
     def walk(self) -> Iterator[Entry]:
-        """Yield every visible regular file, in no particular order.
+        """Yield every visible file, in no particular order.
 
         Links are followed, those to folders after everything else and in the order of their names.
         A folder that was looked into already, by another way, is one entry, which `read` refuses:
         neither loops nor doubles come of links. Folders that cannot be read, and links that lead
-        nowhere, are kept in `unreadable`.
+        nowhere, are kept in `unreadable`. Pipes, sockets and devices are entries, which `read`
+        refuses.
         """
-        self.unreadable, self._doubles, self._mailboxes = [], {}, {}
+        self.unreadable, self._passed, self._mailboxes = [], {}, {}
         seen = dict.fromkeys(map(_identity, self.root.parents), "one that it lies in")
         seen[_identity(self.root)] = "the source itself"
         folders, links = [(str(self.root), False)], list[str]()
@@ -112,12 +114,16 @@ class Folder:
                     self._note(item.path, f"cannot be examined: {error.strerror}")
 
     def _file(self, item: os.DirEntry[str]) -> Iterator[Entry]:
-        """The entry of a regular file; of what is something else, a device say, none."""
+        """The entry of a file; `read` refuses one that is not regular, a device say."""
         if item.is_file():
             status = item.stat()
             yield from self._items(item.path, self._key(item.path), status)
         elif item.is_symlink() and not os.path.exists(item.path):
             self._note(item.path, "a link that leads nowhere just now")
+        else:
+            key = self._key(item.path)
+            self._passed[key] = _no_file(os.stat(item.path))
+            yield Entry(key, 0, 0)
 
     def _entered(
         self, path: str, linked: bool, seen: dict[object, str], folders: list[tuple[str, bool]]
@@ -125,7 +131,7 @@ class Folder:
         """Go into a folder next; one that was seen before is an entry itself where a link led."""
         key, identity = self._key(path), _identity(path)
         if linked and identity in seen:
-            self._doubles[key] = seen[identity]
+            self._passed[key] = f"{READ_ALREADY}: {seen[identity]}"
             yield Entry(key, 0, stamp_of(os.lstat(path)))
         else:
             seen.setdefault(identity, key)
@@ -187,17 +193,17 @@ class Folder:
         UnreachableError
             If it cannot be looked at.
         PassedOverError
-            If it is a folder that is read already, under another name.
+            If it is a folder that is read already, under another name, or no regular file.
         ContentError
             If it is larger than 512 MiB.
         """
-        if key in self._doubles:
-            raise PassedOverError(f"{READ_ALREADY}: {self._doubles[key]}")
+        if key in self._passed:
+            raise PassedOverError(self._passed[key])
         file, mark, _ = key.rpartition("#<")
         if mark and (messages := self._mailbox(file)) and key in messages.places:
             return messages.read(key)
         # Joined as strings: on two cores the interpreter's lock is what is short.
-        return read_file(path_below(self._prefix, key))
+        return read_file(path_below(self._prefix, key), regular=True)
 
     def _mailbox(self, file: str) -> Messages | None:
         """A mailbox that a walk met, or that is there now."""
@@ -241,17 +247,39 @@ def _is_within(key: str, places: Collection[str]) -> bool:
     return key in places or any(parent.as_posix() in places for parent in Path(key).parents)
 
 
-def read_file(path: str | Path) -> bytes:
-    """Content of a file of at most 512 MiB; raises as `Folder.read` does."""
+def _no_file(status: os.stat_result) -> str:
+    """Why what is no regular file is passed over."""
+    kinds = {stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket"}
+    return f"a {kinds.get(stat.S_IFMT(status.st_mode), 'device')}, and no file"
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    """Open a file, without waiting for whoever writes into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_file(path: str | Path, *, regular: bool = False) -> bytes:
+    """Content of a file of at most 512 MiB; raises as `Folder.read` does.
+
+    Parameters
+    ----------
+    path : str or Path
+    regular : bool
+        Whether a pipe or device is refused; otherwise it is read to its end.
+    """
     try:
-        with open(path, "rb", buffering=0) as stream:
-            size = os.fstat(stream.fileno()).st_size
+        opener = _opened_at_once if regular else None
+        with open(path, "rb", buffering=0, opener=opener) as stream:
+            status = os.fstat(stream.fileno())
+            if regular and not stat.S_ISREG(status.st_mode):
+                raise PassedOverError(_no_file(status))
+            size = status.st_size
             if size > MAX_BYTES:
                 raise ContentError(f"too large: {size >> 20} MiB, {MAX_BYTES >> 20} are allowed")
             return stream.readall()
     except FileNotFoundError as error:
         if is_part(str(path)):
-            return read_file(split_part(str(path))[0])
+            return read_file(split_part(str(path))[0], regular=regular)
         raise UnreachableError("there is no such file") from error
     except OSError as error:
         raise UnreachableError(f"cannot be read: {error.strerror}") from error

@@ -9,7 +9,9 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from aesearch.errors import ContentError
+from aesearch.modalities.notes import note
 from aesearch.modalities.texts.charset import LONGEST_LINE
+from aesearch.sources.form import distinct
 from aesearch.sources.lines import NOT_UTF8, ZERO_BLOCK, ZEROS, CutLine
 from aesearch.sources.record import Record, Records, Refused
 
@@ -23,7 +25,25 @@ OBJECT = re.compile(r'\s*(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
 MOST_REPAIRS = 100  # of one file: behind so many broken objects nothing is read
 KEPT = 1000  # characters before the place, for the indentation
 BETWEEN = re.compile(r"[\s,]*")
-DECODER = json.JSONDecoder(strict=False)  # takes control characters, which are tidied later
+
+
+def _named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object by its names; one that stands there twice is two, as columns of a table are."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name, own in zip(names, distinct(names), strict=True) if name != own)
+        note(
+            f"'{twice}' stands twice in an object of JSON: the second is taken as '{twice} (2)'",
+            once=True,
+        )
+        return dict(zip(distinct(names), (value for _, value in pairs), strict=True))
+    return values
+
+
+DECODER = json.JSONDecoder(  # takes control characters, which are tidied later
+    strict=False, object_pairs_hook=_named
+)
 
 
 def json_lines(lines: Iterable[str]) -> Records:
@@ -47,7 +67,7 @@ def _row_of(number: int, line: str) -> Record | Refused:
     if not line.isascii() and NOT_UTF8.search(line):
         return Refused(number, "is not UTF-8", values=_pairs(line))
     try:
-        values = json.loads(line.removeprefix(MARK), strict=False)
+        values = DECODER.decode(line.removeprefix(MARK))
     except json.JSONDecodeError as error:
         reason = f"is broken JSON: {error.msg}, at column {error.colno}"
     except (ValueError, RecursionError) as error:  # numbers and nesting without end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -13,9 +14,18 @@ from pathlib import Path
 from typing import IO, cast
 
 from aesearch.errors import ContentError, SourceError, UnreachableError
+from aesearch.modalities.notes import note
+from aesearch.modalities.texts.charset import refuse_binary
 
 CHUNK = 1 << 20
 PACKED = (".gz", ".bz2", ".xz", ".zst")
+BEGIN = {
+    ".gz": re.compile(rb"\x1f\x8b"),
+    ".bz2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),
+    ".xz": re.compile(rb"\xfd7zXZ\0"),
+    ".zst": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
+}
+LOOKED_AT = 4096
 
 
 def unpacked_name(name: str) -> str:
@@ -24,8 +34,14 @@ def unpacked_name(name: str) -> str:
     return next((name.removesuffix(end) for end in PACKED if name.endswith(end)), name)
 
 
-def open_packed(path: Path) -> IO[bytes]:
-    """Open a file to read its bytes, unpacked.
+def open_packed(path: Path) -> tuple[IO[bytes], bool]:
+    """Open a file to read its bytes, unpacked as it is, whatever its name says.
+
+    Returns
+    -------
+    stream : file
+    packed : bool
+        Whether it is compressed.
 
     Raises
     ------
@@ -33,7 +49,27 @@ def open_packed(path: Path) -> IO[bytes]:
         If that takes a package which is not installed.
     OSError
     """
-    suffix = path.suffix.lower()
+    with path.open("rb") as stream:
+        head = stream.read(LOOKED_AT)
+    named = next((end for end in PACKED if path.name.lower().endswith(end)), "")
+    found = next((end for end in PACKED if BEGIN[end].match(head)), "")
+    if named and not found and not _is_text(head):  # a damaged one, which then says so
+        found = named
+    if named != found:
+        how = f"compressed as {found}" if found else f"not compressed, as {named} says,"
+        note(f"{path.name} is {how} and read as that", once=True)
+    return _opened(path, found), bool(found)
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        refuse_binary(head)
+    except ContentError:
+        return False
+    return True
+
+
+def _opened(path: Path, suffix: str) -> IO[bytes]:
     if suffix == ".gz":
         return cast(IO[bytes], gzip.open(path, "rb"))
     if suffix == ".bz2":

@@ -109,11 +109,11 @@ def iter_nothing() -> Records:
 
 def _file_chunks(path: Path) -> Iterator[bytes]:
     try:
-        opened = open_packed(path)
+        opened, packed = open_packed(path)
     except OSError as error:
         raise UnreachableError(f"cannot be read: {error.strerror or error}") from error
     with opened as stream:
-        yield from chunks_of(stream, path.name.lower().endswith(PACKED))
+        yield from chunks_of(stream, packed)
 
 
 def _of_separated(path: Path, form: Form, page: str) -> Opened:

@@ -48,5 +48,7 @@ def _spread(entries: Sequence[Entry], seed: int) -> list[str]:
 def _size(source: Source, key: str) -> tuple[int, int] | None:
     """Return (width, height) of a picture, of whose file only the header is read."""
     if source.columns is None:
-        return size_of(Path(path_below(str(source.root), key)))
+        path = Path(path_below(str(source.root), key))
+        # A pipe would be waited for; a page of a file has no path of its own.
+        return size_of(path) if path.is_file() or not path.exists() else None
     return size_of(io.BytesIO(source.read(key)))
