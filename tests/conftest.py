@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -36,6 +37,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("aesearch")
+
+# As the command does it: what is traced for a graph are many small objects, and no garbage.
+gc.set_threshold(100_000, 50, 100)
 
 CLASSES = ("disks", "stripes", "squares")
 Pixels = NDArray[np.uint8]

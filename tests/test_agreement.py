@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from collections_ import small_dictionary
 
 from aesearch.encoders.contrastive.encoder import AgreementEncoder
 from aesearch.encoders.layers.blocks import (
@@ -37,6 +39,12 @@ def scenes(count: int, side: int = 32, channels: int = 3, seed: int = 0) -> np.n
     for i in range(0, count, 2):
         pictures[i, side // 2 - 1 : side // 2 + 1] = 255
     return pictures.astype(np.uint8)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_dictionary() -> Iterator[None]:
+    with small_dictionary():
+        yield
 
 
 @pytest.fixture(scope="module")

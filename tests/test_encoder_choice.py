@@ -309,9 +309,9 @@ def test_forced_pca_has_the_resolution_that_was_chosen(
 def test_parameters_that_do_not_fit_the_pictures_leave_the_index_as_it_was(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "FEWEST_TO_TRAIN", 20)
     place = tmp_path / "ix"
     aesearch.build(source, place, {"code_size": 16}, budget=0).close()
+    monkeypatch.setattr(trainer, "FEWEST_TO_TRAIN", 20)
     deep = {"encoder": "conv", "parameters": {"depth": 9}}
     with pytest.raises(ParameterError, match="too small for depth 9: at most 5"):
         aesearch.build(source, place, deep, retrain=True)

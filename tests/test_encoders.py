@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from collections_ import small_dictionary
 from conftest import CLASSES, make_pictures
 from freezing_ import freeze
 from safetensors.numpy import load_file
@@ -122,6 +123,12 @@ def sample(kind: str) -> np.ndarray:
     if kind == "table":
         return load_digits().data[:150].astype(np.float32)
     return make_pictures(96, 16, 3) if kind == "colour" else make_pictures(96, 32, 1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_dictionary() -> Iterator[None]:
+    with small_dictionary():
+        yield
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids="-".join)

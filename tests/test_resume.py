@@ -23,7 +23,7 @@ def test_interrupted_training_goes_on_from_its_checkpoint(folder, tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        aesearch.build(folder, tmp_path / "index", budget=12, progress=interrupt)
+        aesearch.build(folder, tmp_path / "index", budget=6, progress=interrupt)
     with aesearch.open(tmp_path / "index") as index:
         # Searchable all the same: by what needs no training, whichever the check finds better.
         assert index.encoder.manifest.kind in ("pca", "descriptions")

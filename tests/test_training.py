@@ -81,6 +81,21 @@ def test_a_budget_ends_training_in_time_and_the_rate_falls_to_its_end() -> None:
     assert told[-1] > 0.9
 
 
+@pytest.mark.parametrize("left", [0.0, -1.0])
+def test_a_budget_that_is_spent_leaves_nothing_and_not_any_time(left: float) -> None:
+    task = LineTask(epochs=100_000)
+    before = weights(task)
+    history = train(task, Session(budget_s=left))
+    assert history == [{"epoch": 0, "event": "the budget was spent in epoch 0 of 100000"}]
+    np.testing.assert_array_equal(weights(task), before)
+
+
+def test_preparing_takes_of_the_budget_and_leaves_a_quarter() -> None:
+    assert Session(budget_s=8).after(3).budget_s == pytest.approx(5)
+    assert Session(budget_s=8).after(30).budget_s == pytest.approx(2)
+    assert Session().after(30).budget_s is None
+
+
 def test_stopping_and_going_on_is_the_same_as_not_stopping(tmp_path: Path) -> None:
     whole = LineTask()
     train(whole, Session())

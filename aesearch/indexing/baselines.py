@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from aesearch.indexing.selection import Candidate, Coded, Selection, Transform, 
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.storage.layout import Layout
 from aesearch.types import Array, Floats
+
+if TYPE_CHECKING:
+    from aesearch.encoders.closed.described import Described
 
 WHITENINGS: dict[str, float] = {"pca": 0.0, "pca half-whitened": 0.5, "pca whitened": 1.0}
 LSA_WEIGHTINGS = ("log-entropy", "tf-idf")
@@ -53,8 +56,7 @@ def first_encoder(dataset: Dataset, settings: Settings, layout: Layout) -> Candi
     encoder = make_encoder(kind, {}, settings.code_size, settings.seed)
     fit(encoder, dataset, dataset.features, use=settings.labels)
     notes = {"trained": {"items": dataset.training}}
-    frozen = freeze(encoder, kind, dataset.features, layout, notes)
-    return Candidate(kind, encoder, dataset.features, frozen)
+    return Candidate.of(encoder, kind, dataset.features, layout, notes)
 
 
 def enter_baselines(selection: Selection, settings: Settings, layout: Layout, encoder: str) -> None:
@@ -70,18 +72,29 @@ def enter_baselines(selection: Selection, settings: Settings, layout: Layout, en
         features = features_for(dataset, weighting)
         lsa = LSAEncoder(settings.code_size, random_state=settings.seed, **parameters)
         fit(lsa, dataset, features)
-        frozen = freeze(lsa, "lsa", features, layout, {})
-        selection.encode(f"lsa {weighting}", Candidate("lsa", lsa, features, frozen))
+        selection.encode(f"lsa {weighting}", Candidate.of(lsa, "lsa", features, layout))
 
 
-def enter_closed_form(selection: Selection, settings: Settings, layout: Layout, name: str) -> None:
-    """Fit and check the encoder in closed form that stands beside the baseline."""
+def enter_closed_form(
+    selection: Selection, settings: Settings, layout: Layout, name: str
+) -> Described:
+    """Fit and check the encoder in closed form that stands beside the baseline.
+
+    Returns
+    -------
+    Described
+        What a network that is trained on the same samples need not find again.
+    """
+    from aesearch.encoders.closed.described import Described
+    from aesearch.encoders.training.session import Session
+
+    known = Described()
     dataset = selection.dataset
     size = dataset.code_size(settings.code_size)
     encoder = make_encoder(name, {}, size, settings.seed)
-    fit(encoder, dataset, dataset.features, use=settings.labels)
-    frozen = freeze(encoder, name, dataset.features, layout, {})
-    selection.encode(name, Candidate(name, encoder, dataset.features, frozen))
+    fit(encoder, dataset, dataset.features, Session(described=known), settings.labels)
+    selection.encode(name, Candidate.of(encoder, name, dataset.features, layout))
+    return known
 
 
 def _enter_pca(selection: Selection, pca: PCAEncoder, layout: Layout) -> None:

@@ -51,12 +51,33 @@ class Candidate:
         What makes its input.
     frozen : FrozenEncoder
         It, or one that decodes to the same.
+    exported : bool
+        Whether its graphs are those of `frozen`.
     """
 
     kind: str
     encoder: Encoder
     features: Any
     frozen: FrozenEncoder
+    exported: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        encoder: Encoder,
+        kind: str,
+        features: Features,
+        layout: Layout,
+        notes: Mapping[str, Any] | None = None,
+    ) -> Candidate:
+        """Freeze a fitted encoder, and take it for a candidate; see `freeze`."""
+        frozen = freeze(encoder, kind, features, layout, notes or {})
+        return cls(kind, encoder, features, frozen, exported=True)
+
+    def freeze(self, layout: Layout, notes: Mapping[str, Any]) -> FrozenEncoder:
+        """Write its folder, with other notes; what was exported is not exported again."""
+        exported = self.frozen if self.exported else None
+        return freeze(self.encoder, self.kind, self.features, layout, notes, exported)
 
     def said(self) -> dict[str, str]:
         """Return what the table of the check says of it beside its figures."""
@@ -215,6 +236,7 @@ def freeze(
     features: Features,
     layout: Layout,
     notes: Mapping[str, Any],
+    exported: FrozenEncoder | None = None,
 ) -> FrozenEncoder:
     """Write an encoder's folder, in one step, and open it.
 
@@ -228,11 +250,16 @@ def freeze(
     layout : Layout
     notes : mapping
         What else to keep in ``encoder.json``: check, history, how long it took.
+    exported : FrozenEncoder, optional
+        This encoder, frozen before: its graphs are copied, for an export takes seconds.
     """
     temporary = layout.root / f"encoder-new-{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    encoder.write_graphs(temporary)
+    try:
+        (exported or encoder).write_graphs(temporary)
+    except DamagedError:  # since it was written
+        encoder.write_graphs(temporary)
     state = {name: np.ascontiguousarray(array) for name, array in encoder.state().items()}
     try:
         save_file(state, temporary / WEIGHTS)

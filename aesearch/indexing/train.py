@@ -7,7 +7,7 @@ import shutil
 import time
 import warnings
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from aesearch.indexing.baselines import (
     fit,
 )
 from aesearch.indexing.datasets.base import Dataset
-from aesearch.indexing.selection import Candidate, Selection, freeze
+from aesearch.indexing.selection import Candidate, Selection
 from aesearch.settings import FEWEST_TO_TRAIN, too_few_to_train
 from aesearch.sources.base import Source
 from aesearch.storage.commit import clean
@@ -33,6 +33,9 @@ from aesearch.storage.folder import IndexFolder
 from aesearch.storage.layout import Layout, write_atomically
 from aesearch.types import Ids, Progress
 from aesearch.wording import counted
+
+if TYPE_CHECKING:
+    from aesearch.encoders.closed.described import Described
 
 DEFAULT_BITS = 64
 MOST_TURNED = 2048  # numbers in a code; above, the rotation that makes bits takes minutes
@@ -130,15 +133,16 @@ def train(
         # How neighbors agree, which weighs the descriptions, is chance among a few.
         closes = plan.encoder == "auto" and len(dataset) >= FEWEST_TO_TRAIN
         closed = dataset.modality.closed_form if closes else ""
+        known = None
         if closed:
-            enter_closed_form(selection, settings, folder.layout, closed)
+            known = enter_closed_form(selection, settings, folder.layout, closed)
         progress("preparing", 1, 1)
         seconds = plan.budget if budget is None else budget
         seconds = default_budget(len(dataset)) if seconds is None else seconds
         if _is_worth_training(learned, plan.encoder, dataset, seconds):
             if closed and folder.manifest.kind != closed:
                 _publish_early(folder, selection, closed)
-            candidate, notes = _fit(folder, learned, selection, seconds, progress)
+            candidate, notes = _fit(folder, learned, selection, seconds, progress, known)
             progress("checking", 0, 1)
             selection.encode(learned, candidate)
         decision = selection.decide(closed, learned)
@@ -195,7 +199,12 @@ def _require_all(folder: IndexFolder, dataset: Dataset) -> None:
 
 
 def _fit(
-    folder: IndexFolder, name: str, selection: Selection, seconds: float, progress: Progress
+    folder: IndexFolder,
+    name: str,
+    selection: Selection,
+    seconds: float,
+    progress: Progress,
+    known: Described | None,
 ) -> tuple[Candidate, dict[str, Any]]:
     """Fit the learned encoder within its budget, going on from a checkpoint if there is one."""
     from aesearch.encoders.training.session import Session
@@ -205,6 +214,7 @@ def _fit(
         budget_s=seconds,
         progress=lambda fraction, _: progress("training", fraction * seconds, seconds),
         checkpoint=folder.layout.training,
+        described=known,
     )
     settings, dataset = folder.settings, selection.dataset
     size = dataset.code_size(settings.code_size)
@@ -230,8 +240,7 @@ def _fit(
         },
         "history": getattr(encoder, "history_", []),
     }
-    frozen = freeze(encoder, name, features, folder.layout, notes)
-    return Candidate(name, encoder, features, frozen), notes
+    return Candidate.of(encoder, name, features, folder.layout, notes), notes
 
 
 def _publish(
@@ -269,7 +278,7 @@ def _publish(
             **dataset.notes(codes, candidate.features, candidate.frozen, folder.settings.seed),
         },
     }
-    final = freeze(candidate.encoder, candidate.kind, candidate.features, folder.layout, notes)
+    final = candidate.freeze(folder.layout, notes)
     passages = selection.passages.coded(selection.codes[winner].passages)
 
     def edit(store: Store) -> tuple[Ids, Ids]:

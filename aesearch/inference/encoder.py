@@ -298,6 +298,11 @@ class FrozenEncoder:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
+    def write_graphs(self, folder: Path) -> None:
+        """Write its graphs once more, into another folder; what is damaged is refused."""
+        for name in (ENCODER, DECODER):
+            (folder / name).write_bytes(self._content(name))
+
     def _content(self, name: str) -> bytes:
         """Content of a file of the folder; its checksum is verified."""
         path = self.folder / name

@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar, Self
 
 from torch import nn
 
+from aesearch.encoders.closed.described import Described
 from aesearch.encoders.closed.fusion import (
     DESCRIPTIONS,
     LinearDecoder,
-    descriptions,
     join,
     rebuilt,
     solve_decoder,
@@ -22,6 +22,7 @@ from aesearch.encoders.labels import label_groups
 from aesearch.encoders.parameters import AtLeast, Count
 from aesearch.encoders.torch_encoder import LOOKED_AT, TorchEncoder
 from aesearch.encoders.training.data import TableSource, source_of, spread_rows
+from aesearch.encoders.training.session import Session
 from aesearch.types import Array
 
 
@@ -43,7 +44,7 @@ class ClosedEncoder(TorchEncoder):
         """Weights of descriptions that hold, or None where the collection tells them."""
         return None
 
-    def fit(self, X: Array, y: object = None) -> Self:
+    def fit(self, X: Array, y: object = None, *, session: Session | None = None) -> Self:
         """Solve for everything on `X`.
 
         Parameters
@@ -53,15 +54,18 @@ class ClosedEncoder(TorchEncoder):
         y : array-like of shape (n,), optional
             Labels, which choose the weights of descriptions where two of them have five samples
             each; None, "", NaN or -1 for a sample without one.
+        session : Session, optional
+            Keeps the descriptions, for another encoder of the same samples.
         """
         self.check_parameters()
         X = self._validated(X, reset=True)
         source = source_of(X)
         rows = spread_rows(source.count, LOOKED_AT)
-        layers = descriptions(source, self._names(), self.random_state)
+        known = session.described if session else None
+        layers, parts = (known or Described()).of(source, self._names(), self.random_state, rows)
         labels = label_groups(y, source.count)
         weigh = Weighing(self._given(), None if labels is None else labels[rows], self.code_size)
-        self.encoder_, latents = join(layers, source, rows, self.code_size, weigh)
+        self.encoder_, latents = join(layers, parts, source, self.code_size, weigh)
         self.weights_, self.weights_from_ = self.encoder_.weights, weigh.told_from
         self._finalize(latents)
         self.decoder_ = self._decoder()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -192,22 +192,39 @@ def rebuilt(
     return graph.eval()
 
 
+class Projected(NamedTuple):
+    """The projection of a description, fitted to samples, and their rows by it, of length 1."""
+
+    mean: Tensor
+    matrix: Tensor
+    rows: Tensor
+
+
+@torch.inference_mode()
+def projected(layers: Mapping[str, nn.Module], source: Source, rows: Array) -> dict[str, Projected]:
+    """Fit a projection to each description of the samples `rows`."""
+    return {
+        name: _projected(name, described(layer, source, rows)) for name, layer in layers.items()
+    }
+
+
 @torch.inference_mode()
 def join(
     layers: Mapping[str, nn.Module],
+    parts: Mapping[str, Projected],
     source: Source,
-    rows: Array,
     code_size: int,
     weigh: Callable[[Mapping[str, Tensor]], Mapping[str, float]],
 ) -> tuple[DescriptionGraph, Tensor]:
-    """Fit all projections on the samples `rows` of `source`.
+    """Join descriptions to one code.
 
     Parameters
     ----------
     layers : mapping of str to nn.Module
         From pixels to rows, by the names of `FORMS`.
+    parts : mapping of str to Projected
+        Samples of `source` by each of them.
     source : Source
-    rows : ndarray of int
     code_size : int
         At most so many numbers.
     weigh : callable
@@ -217,16 +234,13 @@ def join(
     Returns
     -------
     graph : DescriptionGraph
-    latents : Tensor of shape (len(rows), code size)
+    latents : Tensor of shape (samples, code size)
     """
-    parts = {
-        name: _projected(name, described(layer, source, rows)) for name, layer in layers.items()
-    }
-    weights = weigh({name: part[2] for name, part in parts.items()})
+    weights = weigh({name: part.rows for name, part in parts.items()})
     weights = {name: weights[name] for name in layers if weights[name]}
-    joined = torch.cat([weight * parts[name][2] for name, weight in weights.items()], dim=1)
+    joined = torch.cat([weight * parts[name].rows for name, weight in weights.items()], dim=1)
     output = neighborhood_components(joined, code_size)
-    fitted = [*((mean, matrix) for mean, matrix, _ in map(parts.__getitem__, weights)), output]
+    fitted = [*(parts[name][:2] for name in weights), output]
     columns = len(source.low) if isinstance(source, TableSource) else None
     graph = DescriptionGraph(
         {name: layers[name] for name in weights},
@@ -249,11 +263,10 @@ def described(layer: nn.Module, source: Source, rows: Array) -> Tensor:
     return torch.cat([layer(source.batch(part)).float() for part in blocks(rows)])
 
 
-def _projected(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the projection of a description, mean and matrix, and its rows by it, of length 1."""
+def _projected(name: str, features: Tensor) -> Projected:
     size, power = FORMS[name]
     mean, matrix = principal(features, size, power)
-    return mean, matrix, unit((features - mean) @ matrix)
+    return Projected(mean, matrix, unit((features - mean) @ matrix))
 
 
 @torch.inference_mode()

@@ -12,12 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aesearch.encoders.closed.described import Described
 from aesearch.encoders.closed.fusion import (
     DESCRIPTIONS,
     DescriptionGraph,
+    Projected,
     described,
-    descriptions,
     join,
+    projected,
     rebuilt,
 )
 from aesearch.encoders.closed.weights import Weighing, check_weights, weights_of
@@ -166,9 +168,11 @@ class AgreementEncoder(TrainedEncoder):
         source = source_of(X)
         sample = source.batch(spread_rows(source.count, FEW))
         self.family_ = self._family_of(sample) if self.augment == "auto" else self.augment
-        layers = descriptions(source, self._names(), self.random_state)
+        rows = spread_rows(source.count, LOOKED_AT)
+        found = session.described or Described()
+        layers, parts = found.of(source, self._names(), self.random_state, rows)
         neighbors, labels = self._neighbors_in(source.count), label_groups(y, source.count)
-        fixed = self._fixed_codes(layers, source) if neighbors else None
+        fixed = self._fixed_codes(layers, parts, source) if neighbors else None
         session = session.after(time.perf_counter() - started)
         variance = float((sample - sample.mean(dim=0)).square().mean()) + SMALLEST_VARIANCE
         small = self.image_shape_ is None or source.side < SMALLEST_SIDE
@@ -176,12 +180,12 @@ class AgreementEncoder(TrainedEncoder):
         backbone = self._backbone(source, sample)
         learned = LearnedFeatures(backbone, source.side, self.family_ in MIRRORED)
         self.history_ = self._train_backbone(learned, fixed, source, variance, session)
-        rows = spread_rows(source.count, LOOKED_AT)
         backbone.eval()
-        parts = {"learned": learned, **layers}
+        layers = {"learned": learned, **layers}
+        parts = {**projected({"learned": learned}, source, rows), **parts}
         known = None if labels is None else labels[rows]
         weigh = Weighing(self.weights, known, self.code_size, COUNTS)
-        graph, latents = join(parts, source, rows, self.code_size, weigh)
+        graph, latents = join(layers, parts, source, self.code_size, weigh)
         self.encoder_: DescriptionGraph | FormerGraph = graph
         self.weights_from_ = weigh.told_from
         self._finalize(latents)
@@ -192,14 +196,18 @@ class AgreementEncoder(TrainedEncoder):
         return ["thumbnail"] if self.image_shape_ is None else list(DESCRIPTIONS)
 
     @torch.inference_mode()
-    def _fixed_codes(self, layers: Mapping[str, nn.Module], source: Source) -> Tensor:
+    def _fixed_codes(
+        self,
+        layers: Mapping[str, nn.Module],
+        parts: Mapping[str, Projected],
+        source: Source,
+    ) -> Tensor:
         """Codes of all samples by what needs no training, of length 1."""
-        rows = spread_rows(source.count, LOOKED_AT)
-        graph, latents = join(layers, source, rows, BRANCH_SIZE, weights_of)
-        if len(rows) == source.count:  # all of them, and described once
+        graph, latents = join(layers, parts, source, BRANCH_SIZE, weights_of)
+        if len(latents) == source.count:  # all of them, and described once
             return unit(latents)
-        parts = [graph.latents(source.batch(part)) for part in blocks(np.arange(source.count))]
-        return unit(torch.cat(parts))
+        every = blocks(np.arange(source.count))
+        return unit(torch.cat([graph.latents(source.batch(part)) for part in every]))
 
     def _family_of(self, sample: Tensor) -> str:
         """Tell the family of augmentations from a sample."""

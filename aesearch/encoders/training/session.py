@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aesearch.encoders.closed.described import Described
+
+LEAST = 0.25  # of a budget is trained for, however long it took to prepare
 
 
 @dataclass
@@ -42,6 +48,9 @@ class Session:
         Asked after every step; True ends training there, with what has been learned.
     tally : Tally
         Filled in while training.
+    described : Described, optional
+        What is known of the same samples from another encoder that was fitted to them, and takes
+        what this one finds.
     """
 
     budget_s: float | None = None
@@ -50,10 +59,12 @@ class Session:
     checkpoint_every_s: float = 60.0
     stop: Callable[[], bool] | None = None
     tally: Tally = field(default_factory=Tally)
+    described: Described | None = None
 
     def after(self, seconds: float) -> Session:
-        """Return what is left of this one after `seconds` of preparation."""
-        left = None if self.budget_s is None else max(0.0, self.budget_s - seconds)
+        """Return what is left of this one after `seconds` of preparation: a quarter at least."""
+        budget = self.budget_s
+        left = None if budget is None else max(LEAST * budget, budget - seconds)
         return replace(self, budget_s=left)
 
     def phase(self, begin: float, end: float) -> Session:

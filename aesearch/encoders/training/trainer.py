@@ -28,6 +28,7 @@ from aesearch.encoders.training.task import Task
 
 WARM_UP = 0.03  # share of training over which the learning rate rises
 RESTORES = 3  # times a broken state is undone before training ends
+SHORTEST = 1e-9  # seconds of a budget
 SMALLEST_GAIN = 1e-3  # relative; less over `patience` epochs ends training
 DIVERGED = 10.0  # times the best loss: an epoch that is also worse than the first is broken
 
@@ -159,7 +160,8 @@ class Trainer:
 
     def _share_done(self) -> float:
         budget = self.session.budget_s
-        by_time = self.position.elapsed / budget if budget else 0.0
+        # What went before may have taken all of it: then nothing is left, and not any time.
+        by_time = 0.0 if budget is None else self.position.elapsed / max(budget, SHORTEST)
         return min(1.0, max(self.position.step / self.steps, by_time))
 
     def _step(self, done: float) -> dict[str, float]:
