@@ -52,7 +52,21 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
     "--file", "files", multiple=True, type=Place(), metavar="FILE", help="Search with a document."
 )
 @click.option("--key", "keys", multiple=True, help="Search with an item of the index, by its key.")
-@click.option("--among", metavar="GLOB", help="Look only at keys that match, 'holiday/**' say.")
+@click.option(
+    "--among",
+    multiple=True,
+    metavar="GLOB",
+    help="Look only at keys that match, 'holiday/**' say, or one of several such.",
+)
+@click.option(
+    "--not-among", multiple=True, metavar="GLOB", help="Leave out keys that match one of these."
+)
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    help="Look only at what meets it: 'year < 1700 and place = Augsburg'. Fields: label, path, "
+    "size, date, exif.date, columns; info names them.",
+)
 @click.option("--threshold", type=float, metavar="SCORE", help="Leave out hits that score less.")
 @click.option(
     "--explain",
@@ -105,6 +119,7 @@ def query(
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
     _check_query(words, files, keys, sheet, hybrid=hybrid)
+    limits |= {"among": limits["among"] or None, "not_among": limits["not_among"] or None}
     given, named = look_at_all(words), look_at_all(files)
     near = next((Path(one.name) for one in (*named, *given) if one.name != STDIN), None)
     kind = with_words() if explain or hybrid is not None else kind_of_all([*named, *given])
@@ -128,7 +143,7 @@ def query(
         tabular = folder.is_tabular
         contents = _contents_of(index, answers) if sheet is not None else {}
     _tell_failures([result for result in results if isinstance(result, _Failure)])
-    _explain_no_hits(answers, limits["threshold"], limits["among"])
+    _explain_no_hits(answers, limits)
     several = len(keys) + len(queries) > 1
     for answer in answers:
         print_answer(answer, format, several=several, tabular=tabular)
@@ -236,14 +251,16 @@ def _tell_failures(failures: Sequence[_Failure]) -> None:
         complain(f"{about}{reason}{more}")
 
 
-def _explain_no_hits(answers: list[Answer], threshold: float | None, among: str | None) -> None:
+def _explain_no_hits(answers: list[Answer], limits: Mapping[str, Any]) -> None:
     """Say why there are no hits."""
     if not answers or any(answer.hits for answer in answers):
         return
-    if threshold is not None:
-        complain(f"nothing scores {threshold:g} or more")
-    elif among is not None:
-        complain(f"nothing found among '{among}'; a folder is 'name/*'")
+    if limits["threshold"] is not None:
+        complain(f"nothing scores {limits['threshold']:g} or more")
+    elif limits["where"] is not None:
+        complain(f"nothing found where {limits['where']}; a missing value meets no condition")
+    elif limits["among"] is not None:
+        complain(f"nothing found among '{limits['among'][0]}'; a folder is 'name/*'")
 
 
 def _check_modality(

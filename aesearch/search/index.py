@@ -14,13 +14,13 @@ import numpy as np
 from aesearch.errors import ClosedError, ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.given import as_given, is_one
-from aesearch.search.hits import Among, Found, Hit, Limits
+from aesearch.search.hits import Among, Found, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
 from aesearch.sources.base import as_key
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import find
-from aesearch.types import Floats, Progress, silent
+from aesearch.types import Floats, Ids, Progress, silent
 
 if TYPE_CHECKING:
     from aesearch.modalities import Features
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from aesearch.storage.snapshot import Snapshot
 
 TRIES = 5
+AT_ONCE = 5_000  # items read together
 Key = str | PurePath | int  # a row is named by its number in digits
 Answer = TypeVar("Answer")
 
@@ -126,9 +127,53 @@ class Index:
         except Exception as error:  # a program that logs it must not fail of it
             return f"<Index: {type(error).__name__}>"
 
-    def items(self) -> Iterator[Item]:
-        """All items: key, size, time, digest."""
-        return self.folder.items()
+    def items(
+        self,
+        *,
+        among: Among = None,
+        not_among: Among = None,
+        where: Wanted = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[Item]:
+        """All items, or some, in the order of their ids: key, size, time, digest.
+
+        Parameters
+        ----------
+        among, not_among, where
+            As in `search`.
+        offset : int, default=0
+            So many are passed over.
+        limit : int, optional
+            So many at most.
+        """
+        limits = Limits.of(1, among, not_among=not_among, where=where)
+        for name, number in (("offset", offset), ("limit", 0 if limit is None else limit)):
+            if not isinstance(number, Integral) or isinstance(number, bool) or number < 0:
+                raise ParameterError(f"{name} must be a whole number of at least 0; got {number!r}")
+        if limits.are_open and not offset and limit is None:
+            return self.folder.items()
+        ids = self._ids(limits)
+        end = len(ids) if limit is None else offset + limit
+        return self._items_of(ids[offset:end])
+
+    def _ids(self, limits: Limits) -> Ids:
+        matching = self.ranker.matching(limits)
+        return self.folder.ids() if matching is None else matching
+
+    def _items_of(self, ids: Ids) -> Iterator[Item]:
+        for start in range(0, len(ids), AT_ONCE):
+            yield from self.folder.items_of(ids[start : start + AT_ONCE].tolist())
+
+    def count(self, *, among: Among = None, not_among: Among = None, where: Wanted = None) -> int:
+        """How many items there are, or how many of them meet conditions, as `search` has them."""
+        return len(self._ids(Limits.of(1, among, not_among=not_among, where=where)))
+
+    def fields_of(self, keys: Iterable[Key]) -> dict[str, dict[str, Any]]:
+        """The fields of some items by key, of those that have any: columns, EXIF."""
+        ids = self.folder.ids_of(self._several_keys(keys))
+        found = self.folder.fields_of(ids.values())
+        return {key: found[id] for key, id in ids.items() if id in found}
 
     def skipped(self) -> list[Skipped]:
         """The files that are not in the index, each with its reason."""
@@ -216,6 +261,8 @@ class Index:
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to a picture, a text or a vector.
 
@@ -244,6 +291,15 @@ class Index:
             Of pictures: look first for the one that the query was made from, cropped, mirrored,
             turned, in a page, photographed; it comes first, with score 1, and its `Hit.same` says
             what was done to it. By default so, for pictures.
+        not_among : str, Path or sequence of these, optional
+            Globs on keys of what is not to be found.
+        where : str, optional
+            A condition on fields, such as ``"year < 1700 and place = Augsburg"``: on label, path,
+            size, date (of the file), exif.date and exif.place of pictures, and the columns of
+            tables; `info().fields` names them. ``= != < <= > >= in like and or not ( )``; values
+            are numbers, dates (1650, 1650-03, 1650-03-12), or text, in quotes where it has spaces;
+            text is compared without regard to case, and ``like`` takes * and ?. A missing value
+            meets no condition. The search looks only at what meets it.
 
         Returns
         -------
@@ -255,8 +311,10 @@ class Index:
         ContentError
             If it cannot be read, holds no word that the index knows, or only says what to leave
             out.
+        ParameterError
+            If `where` cannot be read, or there is no such field; the message names those there are.
         """
-        limits = Limits.of(k, among, threshold, hybrid, copies)
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where)
         return self._answers([content], limits)[0]
 
     def search_many(
@@ -268,6 +326,8 @@ class Index:
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[list[Hit]]:
         """Search with several pictures, texts or vectors, encoded and searched together.
 
@@ -275,7 +335,7 @@ class Index:
         ----------
         contents : iterable of object
             Each as `search` takes it.
-        k, among, threshold, hybrid, copies
+        k, among, threshold, hybrid, copies, not_among, where
             As in `search`.
 
         Returns
@@ -283,7 +343,7 @@ class Index:
         list of list of Hit
             The hits of each, as `search` finds them one by one.
         """
-        limits = Limits.of(k, among, threshold, hybrid, copies)
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where)
         return self._answers(self._several(contents), limits)
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
@@ -320,6 +380,8 @@ class Index:
         *,
         among: Among = None,
         threshold: float | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to one that is in the index; its file is not read.
 
@@ -327,7 +389,7 @@ class Index:
         ----------
         key : str
             Of the item; the number of a row may be given as it is, 7 for '7'.
-        k, among, threshold
+        k, among, threshold, not_among, where
             As in `search`.
 
         Raises
@@ -335,7 +397,8 @@ class Index:
         UnknownKeyError
             If there is no such item.
         """
-        limits, wanted = Limits.of(k, among, threshold), as_key(key)
+        limits = Limits.of(k, among, threshold, not_among=not_among, where=where)
+        wanted = as_key(key)
 
         def answer(snapshot: Snapshot) -> list[Hit]:
             id = self.folder.id_of(wanted)
