@@ -614,11 +614,13 @@ class Index:
             that stay although they seem to be gone, and unread: those that could not be looked at,
             and stay as they were.
         """
-        from aesearch.ingest.differences import SyncOptions
+        from aesearch.ingest.differences import SyncOptions, source_of
+        from aesearch.ingest.fields import keep
         from aesearch.ingest.update import synchronize
 
-        options = SyncOptions(retry, reread, remove)
-        counts = synchronize(self.folder, progress, options=options).counts()
+        options, source = SyncOptions(retry, reread, remove), source_of(self.folder)
+        counts = synchronize(self.folder, progress, source, options).counts()
+        keep(self.folder, source, progress)
         if "keep" in self.folder.modality.parts:
             self.folder.modality.part("keep")(self.folder, progress)
         return counts

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
@@ -59,6 +60,11 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     return str(value)
+
+
+def fold(text: str) -> str:
+    """A text as it is compared: composed, and without regard to case."""
+    return text.lower() if text.isascii() else normalize("NFC", normalize("NFC", text).casefold())
 
 
 def one_line(value: Any) -> str:

@@ -25,7 +25,7 @@ from aesearch.engines.threads import hold_at_fork
 from aesearch.errors import ParameterError
 from aesearch.settings import parse_memory
 from aesearch.sources.names import canonical
-from aesearch.sources.values import as_text, names_in, value_of
+from aesearch.sources.values import as_text, fold, names_in, value_of
 from aesearch.wording import clipped
 
 if TYPE_CHECKING:
@@ -324,11 +324,6 @@ def values_in(fields: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 # -- forms of values -------------------------------------------------------------------------
-
-
-def fold(text: str) -> str:
-    """A text as it is compared: composed, and without regard to case."""
-    return text.lower() if text.isascii() else normalize("NFC", normalize("NFC", text).casefold())
 
 
 def forms_of(text: str) -> Iterator[tuple[int, str | int | float]]:
