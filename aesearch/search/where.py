@@ -143,10 +143,9 @@ class _Parser:
     def whole(self) -> Condition:
         found = self._any(negated=False)
         if self._next.kind != "end":
-            expected = "and, or or the end"
-            if self._next.kind == "word" and not self._next.is_word(*WORDS):
-                expected += "; a value of several words is put into quotes"
-            self._fail(self._next, expected)
+            word = self._next.kind == "word" and not self._next.is_word(*WORDS)
+            hint = "; a value of several words is put into quotes" if word else ""
+            self._fail(self._next, "the end, and or or", hint)
         return found
 
     def _split(self) -> list[_Token]:
@@ -241,7 +240,7 @@ class _Parser:
         if not token.is_sign(sign):
             self._fail(token, expected)
 
-    def _fail(self, token: _Token, expected: str) -> NoReturn:
+    def _fail(self, token: _Token, expected: str, hint: str = "") -> NoReturn:
         """Raise ParameterError, with the place of a token marked."""
         text, at = self._text, token.at
         before, behind = text[max(0, at - AROUND) : at], text[at : at + AROUND]
@@ -249,5 +248,5 @@ class _Parser:
         behind += "..." * (at + AROUND < len(text))
         raise ParameterError(
             f"where cannot be read at character {at + 1}, [here]: {before}[here]{behind}; "
-            f"{expected} is expected there"
+            f"{expected} is expected there{hint}"
         )

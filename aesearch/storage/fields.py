@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unicodedata import normalize
 
@@ -58,6 +59,7 @@ LABEL, PATH, SIZE, DATE = "label", "path", "size", "date"
 EXIF = ("exif.date", "exif.place", "exif.latitude", "exif.longitude")
 TEXT, NUMBER, DAY = 0, 1, 2
 LONGEST = 1000  # characters of a value; longer ones are no fields
+EXAMPLES = 3  # values of a field
 NAMED = 12  # fields that a message names
 REMEMBERED = 64  # answers
 OPERATORS = frozenset({"=", "<", "<=", ">", ">="})
@@ -134,19 +136,36 @@ class Fields:
         exif = EXIF if self._exif and self.are_kept else ()
         return list(dict.fromkeys([*columns, *self._own, *exif]))
 
-    def examples(self, most: int = 3) -> dict[str, list[str]]:
-        """Some values of each field that is a column, or of which a file says something."""
+    def examples(self) -> dict[str, list[str]]:
+        """Every field that can be asked for, with some of its values."""
         self._refresh()
-        sql = (
-            "SELECT file, columns FROM fields JOIN field_values USING (id) "
-            "WHERE field = ? AND form = 0 GROUP BY value LIMIT ?"
+        own: dict[str, list[str]] = {name: [] for name in self.names()}
+        return own | self._of_items() | {name: self._values(name) for name in self._numbers}
+
+    def _values(self, name: str) -> list[str]:
+        """Some values of a field, as they are written."""
+        sql = "SELECT value, min(id) FROM field_values WHERE field = ? AND form = 0 GROUP BY value"
+        rows = self._store.select(f"{sql} LIMIT {EXAMPLES}", (self._numbers[name],))
+        said = self.of(id for _, id in rows)
+        texts = {fold(text): text for one in said.values() for text in values_in(one).get(name, ())}
+        return [texts[value] for value, _ in rows if value in texts]
+
+    def _of_items(self) -> dict[str, list[str]]:
+        """Some values of what all items have."""
+        rows = self._store.select(
+            f"SELECT key, size, mtime_ns FROM items ORDER BY id LIMIT {EXAMPLES}"
         )
-        found = {}
-        for name, number in self._numbers.items():
-            rows = self._store.select(sql, (number, most))
-            texts = [text for row in rows for text in values_in(_merged(*row)).get(name, ())]
-            found[name] = list(dict.fromkeys(texts))[:most]
-        return found
+        days = [datetime.fromtimestamp(at // 10**9).isoformat() for *_, at in rows if at > 0]
+        labels = dict.fromkeys(
+            label for _, label in self._store.label_rows(folders=not self._has_labels)
+        )
+        found = {
+            LABEL: list(islice(labels, EXAMPLES)),
+            PATH: [key for key, *_ in rows],
+            SIZE: [str(size) for _, size, _ in rows],
+            DATE: days,
+        }
+        return {name: list(dict.fromkeys(found[name])) for name in self._own}
 
     def resolve(self, name: str) -> str:
         """The field that a name means: just this one, or the only one but for its case.

@@ -387,6 +387,7 @@ class IndexFolder:
             check=manifest.check,
             drift=str(drift) if drift else None,
             skipped=self._skipped_files(),
+            fields=self.fields.examples(),
         )
 
     def _skipped_files(self) -> list[SkippedFile]:
