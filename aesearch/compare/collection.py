@@ -105,7 +105,7 @@ class Collection:
         """Return an item's text, or its fields; empty where it cannot be read any more."""
         if self.source is not None:
             if not modality(self.kind).has_words:
-                return Document(self.source.fields([key])[0])
+                return Document(self.source.fields([key])[0].removeprefix(NONE))
             try:
                 source = self.source
                 read = modality(self.kind).reader(

@@ -155,11 +155,9 @@ class ArraySource:
 
     def fields(self, keys: Sequence[str]) -> list[str]:
         """The fields of each row as JSON, "{}" where it has none; "" of a key that is none."""
-        own = self._of(self.rows.fields, keys)
-        return [
-            text or ("" if self._row(key) is None else NONE)
-            for key, text in zip(keys, own, strict=True)
-        ]
+        texts = self.rows.fields
+        rows = map(self._row, keys)
+        return ["" if row is None else (texts and texts[row]) or NONE for row in rows]
 
     def _of(self, texts: Sequence[str], keys: Sequence[str]) -> list[str]:
         rows = map(self._row, keys)

@@ -121,7 +121,7 @@ class Source(Protocol):
         """Label of each, "" where it has none."""
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Further fields of each, as a JSON object, `NONE` of one without; "" where none are known."""
+        """What else is said of each, as a JSON object, `NONE` for nothing; "" where unknown."""
 
 
 NONE = "{}"  # what an item says of itself that says nothing
