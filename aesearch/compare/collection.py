@@ -17,7 +17,7 @@ from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.snippets import opening as first_words
 from aesearch.search.index import Index
 from aesearch.settings import Settings
-from aesearch.sources.base import Entry, Source
+from aesearch.sources.base import NONE, Entry, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Folder

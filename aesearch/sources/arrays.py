@@ -157,7 +157,7 @@ class ArraySource:
         """The fields of each row as JSON, "{}" where it has none; "" of a key that is none."""
         texts = self.rows.fields
         rows = map(self._row, keys)
-        return ["" if row is None else (texts and texts[row]) or NONE for row in rows]
+        return ["" if row is None else (texts[row] if texts else "") or NONE for row in rows]
 
     def _of(self, texts: Sequence[str], keys: Sequence[str]) -> list[str]:
         rows = map(self._row, keys)
