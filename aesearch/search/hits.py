@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path, PurePath
@@ -83,6 +83,8 @@ class Limits(NamedTuple):
         Ids of the documents that may be found, in place of `among`.
     copies : bool or None
         Look for the picture that the query was made from; None leaves it to the kind.
+    offset : int
+        So many of the best hits are passed over.
     """
 
     k: int
@@ -91,6 +93,16 @@ class Limits(NamedTuple):
     hybrid: bool | None = None
     only: Ids | None = None
     copies: bool | None = None
+    offset: int = 0
+
+    @property
+    def whole(self) -> Self:
+        """All hits to the last that is wanted; a k below 1 stays, to be refused."""
+        return self._replace(k=self.k + self.offset if self.k > 0 else self.k, offset=0)
+
+    def page(self, found: Sequence[Found]) -> Sequence[Found]:
+        """Of all found the `k` that are wanted."""
+        return found[self.offset : self.offset + self.k]
 
     @classmethod
     def of(
@@ -100,6 +112,7 @@ class Limits(NamedTuple):
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        offset: int = 0,
     ) -> Self:
         """Check what a user asked for.
 
@@ -111,7 +124,10 @@ class Limits(NamedTuple):
             raise ParameterError(f"k must be a whole number of at least 1; got {k!r}")
         if threshold is not None:
             require_number("threshold", threshold)
-        return cls(int(k), _globs(among), threshold, hybrid, copies=copies)
+        if not isinstance(offset, Integral) or isinstance(offset, bool) or offset < 0:
+            raise ParameterError(f"offset must be a whole number of at least 0; got {offset!r}")
+        own = cls(int(k), _globs(among), threshold, hybrid, copies=copies)
+        return own._replace(offset=int(offset))
 
 
 def _globs(among: Among) -> tuple[str, ...] | None:
