@@ -77,7 +77,7 @@ class Collection:
 @click.command()
 @click.argument("places", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--questions", default=500, help="Of each collection.")
-@click.option("--gammas", default="0,.1,.25,.5,.75,1", help="Weights of unlike that are tried.")
+@click.option("--gammas", default="0,.1,.25,.5,.75", help="Weights of unlike that are tried.")
 @click.option("--seed", default=0)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(places: Sequence[Path], questions: int, gammas: str, seed: int, *, as_json: bool) -> None:
