@@ -14,6 +14,7 @@ from aesearch.cli.console import format_path, print_exactly, print_json, printab
 from aesearch.cli.wrapping import complain, say
 from aesearch.search.hits import UNCHANGED, Hit
 from aesearch.sources.names import escaped
+from aesearch.storage.fields import EXIF
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.snippets import Snippet
@@ -132,8 +133,9 @@ def _print_text(hit: Hit) -> None:
     """Print the title and the snippet, or the fields, of a hit that has them."""
     if hit.same is not None:
         say(same_in_words(hit.same), INDENT)
-    if hit.fields:
-        fields = ", ".join(f"{name}: {value}" for name, value in hit.fields.items())
+    if hit.fields and hit.snippet is None:
+        shown = {name: value for name, value in hit.fields.items() if name not in EXIF}
+        fields = ", ".join(f"{name}: {value}" for name, value in shown.items() if value != "")
         say(printable(fields)[:FIELDS_WIDTH], INDENT)
     if hit.snippet is None:
         return

@@ -87,7 +87,21 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
     help="Search with this part of the picture: in pixels as it is shown, or in percent "
     "(10%,10%,50%,50%).",
 )
-@click.option("--among", metavar="GLOB", help="Look only at keys that match, 'holiday/**' say.")
+@click.option(
+    "--among",
+    multiple=True,
+    metavar="GLOB",
+    help="Look only at keys that match, 'holiday/**' say, or one of several such.",
+)
+@click.option(
+    "--not-among", multiple=True, metavar="GLOB", help="Leave out keys that match one of these."
+)
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    help="Look only at what meets it: 'year < 1700 and place = Augsburg'. Fields: label, path, "
+    "size, date, exif.date, columns; info names them.",
+)
 @click.option("--threshold", type=float, metavar="SCORE", help="Leave out hits that score less.")
 @click.option(
     "--explain",
@@ -146,6 +160,7 @@ def query(
     queries were asked, tab, the query). Higher is closer: a score is a cosine, 1 for the same; by
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
+    limits |= {"among": limits["among"] or None, "not_among": limits["not_among"] or None}
     unlike = bool(unlikes or unlike_keys)
     joint = together or unlike
     _check_query(words, files, keys, sheet, hybrid=hybrid and not joint, unlike=unlike)
@@ -183,7 +198,7 @@ def query(
         tabular = folder.is_tabular
         contents = _contents_of(index, answers, [*parts, *less]) if sheet is not None else {}
     _tell_failures([result for result in results if isinstance(result, _Failure)])
-    _explain_no_hits(answers, limits["threshold"], limits["among"], limits["offset"])
+    _explain_no_hits(answers, limits)
     several = len(asked) > 1
     for answer in answers:
         print_answer(answer, format, several=several, tabular=tabular)
@@ -345,18 +360,18 @@ def _tell_failures(failures: Sequence[_Failure]) -> None:
         complain(f"{about}{reason}{more}")
 
 
-def _explain_no_hits(
-    answers: list[Answer], threshold: float | None, among: str | None, offset: int
-) -> None:
+def _explain_no_hits(answers: list[Answer], limits: Mapping[str, Any]) -> None:
     """Say why there are no hits."""
     if not answers or any(answer.hits for answer in answers):
         return
-    if offset:
-        complain(f"there are no hits behind the first {offset:,}")
-    elif threshold is not None:
-        complain(f"nothing scores {threshold:g} or more")
-    elif among is not None:
-        complain(f"nothing found among '{among}'; a folder is 'name/*'")
+    if limits["offset"]:
+        complain(f"there are no hits behind the first {limits['offset']:,}")
+    elif limits["threshold"] is not None:
+        complain(f"nothing scores {limits['threshold']:g} or more")
+    elif limits["where"] is not None:
+        complain(f"nothing found where {limits['where']}; a missing value meets no condition")
+    elif limits["among"] is not None:
+        complain(f"nothing found among '{limits['among'][0]}'; a folder is 'name/*'")
 
 
 def _check_modality(

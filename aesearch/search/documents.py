@@ -424,7 +424,7 @@ class DocumentRanker(Ranker):
         """Documents with their titles and snippets."""
         kept = self.backend.texts_of(one.id for one in found)
         keys = self.backend.keys_of(one.id for one in found)
-        paths = self.backend.paths_of(keys)
+        paths, fields = self.backend.paths_of(keys), self.backend.fields_of(keys)
         parts = self.backend.passages_of(one.row for one in found if one.row != one.id)
         features = _features(snapshot)
         analyzer, opened = self._analyzer(snapshot), self._opened(snapshot)
@@ -437,7 +437,8 @@ class DocumentRanker(Ranker):
             passage = Passage(*parts[row]) if row in parts else None
             own = self._text(kept, id, keys[id])
             shown = shown_of(own, passage, phrases, asked, analyzer)
-            hits.append(Hit(score, keys[id], paths[id], title_of(own), shown, passage))
+            said = fields.get(id)
+            hits.append(Hit(score, keys[id], paths[id], title_of(own), shown, passage, said))
         return hits
 
     def text_of(self, key: str) -> KeptText:

@@ -14,7 +14,7 @@ import numpy as np
 from aesearch.errors import ClosedError, ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.given import as_given, is_one
-from aesearch.search.hits import Among, Hit, Limits
+from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
 from aesearch.search.together import Asked, Crop, Example, Joint, Key, named
@@ -22,7 +22,7 @@ from aesearch.sources.base import as_key
 from aesearch.sources.content import cropped
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import find
-from aesearch.types import Floats, Progress, silent
+from aesearch.types import Floats, Ids, Progress, silent
 
 if TYPE_CHECKING:
     from aesearch.modalities import Features
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from aesearch.storage.snapshot import Snapshot
 
 TRIES = 5
+AT_ONCE = 5_000  # items read together
 Answer = TypeVar("Answer")
 
 
@@ -127,9 +128,53 @@ class Index:
         except Exception as error:  # a program that logs it must not fail of it
             return f"<Index: {type(error).__name__}>"
 
-    def items(self) -> Iterator[Item]:
-        """All items: key, size, time, digest."""
-        return self.folder.items()
+    def items(
+        self,
+        *,
+        among: Among = None,
+        not_among: Among = None,
+        where: Wanted = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[Item]:
+        """All items, or some, in the order of their ids: key, size, time, digest.
+
+        Parameters
+        ----------
+        among, not_among, where
+            As in `search`.
+        offset : int, default=0
+            So many are passed over.
+        limit : int, optional
+            So many at most.
+        """
+        limits = Limits.of(1, among, not_among=not_among, where=where)
+        for name, number in (("offset", offset), ("limit", 0 if limit is None else limit)):
+            if not isinstance(number, Integral) or isinstance(number, bool) or number < 0:
+                raise ParameterError(f"{name} must be a whole number of at least 0; got {number!r}")
+        if limits.are_open and not offset and limit is None:
+            return self.folder.items()
+        ids = self._ids(limits)
+        end = len(ids) if limit is None else offset + limit
+        return self._items_of(ids[offset:end])
+
+    def _ids(self, limits: Limits) -> Ids:
+        matching = self.ranker.matching(limits)
+        return self.folder.ids() if matching is None else matching
+
+    def _items_of(self, ids: Ids) -> Iterator[Item]:
+        for start in range(0, len(ids), AT_ONCE):
+            yield from self.folder.items_of(ids[start : start + AT_ONCE].tolist())
+
+    def count(self, *, among: Among = None, not_among: Among = None, where: Wanted = None) -> int:
+        """How many items there are, or how many of them meet conditions, as `search` has them."""
+        return len(self._ids(Limits.of(1, among, not_among=not_among, where=where)))
+
+    def fields_of(self, keys: Iterable[Key]) -> dict[str, dict[str, Any]]:
+        """The fields of some items by key, of those that have any: columns, EXIF."""
+        ids = self.folder.ids_of(self._several_keys(keys))
+        found = self.folder.fields_of(ids.values())
+        return {key: found[id] for key, id in ids.items() if id in found}
 
     def skipped(self) -> list[Skipped]:
         """The files that are not in the index, each with its reason."""
@@ -233,6 +278,8 @@ class Index:
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to a picture, a text or a vector.
 
@@ -274,6 +321,15 @@ class Index:
             Of pictures: look first for the one that the query was made from, cropped, mirrored,
             turned, in a page, photographed; it comes first, with score 1, and its `Hit.same` says
             what was done to it. By default so, for pictures.
+        not_among : str, Path or sequence of these, optional
+            Globs on keys of what is not to be found.
+        where : str, optional
+            A condition on fields, such as ``"year < 1700 and place = Augsburg"``: on label, path,
+            size, date (of the file), exif.date and exif.place of pictures, and the columns of
+            tables; `info().fields` names them. ``= != < <= > >= in like and or not ( )``; values
+            are numbers, dates (1650, 1650-03, 1650-03-12), or text, in quotes where it has spaces;
+            text is compared without regard to case, and ``like`` takes * and ?. A missing value
+            meets no condition. The search looks only at what meets it.
 
         Returns
         -------
@@ -286,11 +342,12 @@ class Index:
             If it cannot be read, holds no word that the index knows, or only says what to leave
             out.
         ParameterError
-            If there is unlike and nothing that is like, or the crop is none of the picture.
+            If there is unlike and nothing that is like, or the crop is none of the picture; if
+            `where` cannot be read, or there is no such field: the message names those there are.
         UnknownKeyError
             If an example is no item of the index.
         """
-        limits = Limits.of(k, among, threshold, hybrid, copies, offset)
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
         if content is None and like is None and unlike is None:
             return self._answers([content], limits)[0]  # which says what is taken
         likes, unlikes = self._examples(like, "like"), self._examples(unlike, "unlike")
@@ -311,6 +368,8 @@ class Index:
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[list[Hit]]:
         """Search with several pictures, texts or vectors, encoded and searched together.
 
@@ -318,7 +377,7 @@ class Index:
         ----------
         contents : iterable of object
             Each as `search` takes it.
-        k, offset, among, threshold, hybrid, copies
+        k, offset, among, threshold, hybrid, copies, not_among, where
             As in `search`.
 
         Returns
@@ -326,7 +385,7 @@ class Index:
         list of list of Hit
             The hits of each, as `search` finds them one by one.
         """
-        limits = Limits.of(k, among, threshold, hybrid, copies, offset)
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
         return self._answers(self._several(contents), limits)
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
@@ -417,6 +476,8 @@ class Index:
         offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to one that is in the index; its file is not read.
 
@@ -424,7 +485,7 @@ class Index:
         ----------
         key : str
             Of the item; the number of a row may be given as it is, 7 for '7'.
-        k, offset, among, threshold
+        k, offset, among, threshold, not_among, where
             As in `search`.
 
         Raises
@@ -432,7 +493,8 @@ class Index:
         UnknownKeyError
             If there is no such item.
         """
-        limits, wanted = Limits.of(k, among, threshold, offset=offset), as_key(key)
+        limits = Limits.of(k, among, threshold, not_among=not_among, where=where, offset=offset)
+        wanted = as_key(key)
 
         def answer(snapshot: Snapshot) -> list[Hit]:
             id = self.folder.id_of(wanted)
@@ -648,11 +710,13 @@ class Index:
             that stay although they seem to be gone, and unread: those that could not be looked at,
             and stay as they were.
         """
-        from aesearch.ingest.differences import SyncOptions
+        from aesearch.ingest.differences import SyncOptions, source_of
+        from aesearch.ingest.fields import keep
         from aesearch.ingest.update import synchronize
 
-        options = SyncOptions(retry, reread, remove)
-        counts = synchronize(self.folder, progress, options=options).counts()
+        options, source = SyncOptions(retry, reread, remove), source_of(self.folder)
+        counts = synchronize(self.folder, progress, source, options).counts()
+        keep(self.folder, source, progress)
         if "keep" in self.folder.modality.parts:
             self.folder.modality.part("keep")(self.folder, progress)
         return counts

@@ -11,6 +11,7 @@ import numpy as np
 from aesearch.errors import ParameterError, UnsupportedError
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
+from aesearch.search.sets import common
 from aesearch.search.together import Joint
 from aesearch.sources.base import digest_of
 from aesearch.sources.content import read_content
@@ -149,13 +150,25 @@ class Ranker:
         return matching, len(snapshot.engine if matching is None else matching)
 
     def matching(self, limits: Limits) -> Ids | None:
-        """The ids of the items that may be found, None for all of them."""
-        if limits.only is not None or limits.among is None:
+        """The ids of the items that may be found, ascending; None for all of them."""
+        if limits.only is not None or limits.are_open:
             return limits.only
-        keys = self.backend.ids_of(limits.among)
+        found = None if limits.among is None else self._meant(limits.among)
+        if limits.where is not None:
+            met = limits.where.ids(self.backend.holding)
+            found = met if found is None else common(found, met)
+        if limits.not_among:
+            if found is None:
+                found = self.backend.ids()
+            found = np.setdiff1d(found, self._meant(limits.not_among), assume_unique=True)
+        return found
+
+    def _meant(self, globs: tuple[str, ...]) -> Ids:
+        """The ids of the items that one of some globs means, ascending."""
+        keys = self.backend.ids_of(globs)
         exact = np.fromiter(keys.values(), dtype=np.int64, count=len(keys))
-        globs = [self.backend.matching(glob) for glob in limits.among if glob not in keys]
-        return np.unique(np.concatenate([exact, *globs]))
+        others = [self.backend.matching(glob) for glob in globs if glob not in keys]
+        return np.unique(np.concatenate([exact, *others]))
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -164,9 +177,9 @@ class Ranker:
     ) -> list[Hit]:
         """Found items as hits; one that was removed meanwhile is left out."""
         keys = self.backend.keys_of(one.id for one in found)
-        paths = self.backend.paths_of(keys)
+        paths, fields = self.backend.paths_of(keys), self.backend.fields_of(keys)
         return [
-            Hit(one.score, keys[one.id], paths[one.id], same=one.same)
+            Hit(one.score, keys[one.id], paths[one.id], fields=fields.get(one.id), same=one.same)
             for one in found
             if one.id in keys and not _too_low(one.score, limits)
         ]

@@ -48,6 +48,7 @@ class Images(Modality):
         "ranker": "aesearch.search.pictures:PictureRanker",
         "originals": "aesearch.originals.search:Originals",
         "keep": "aesearch.originals.keep:kept",
+        "says": "aesearch.modalities.images.exif:said_by",
         "looks": "aesearch.originals.keep:Looks",
         "arrival": "aesearch.ingest.arrival:Arrival",
         "dataset": "aesearch.indexing.datasets.images:ImageDataset",
