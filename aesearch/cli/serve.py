@@ -101,6 +101,7 @@ def serve(
     machine reach it, and nobody needs a token. Ends at SIGTERM or Ctrl-C, when what runs is done.
     """
     try:
+        from aesearch.service import app  # noqa: F401 - all that it needs
         from aesearch.service.options import Options, Tokens
         from aesearch.service.server import log_to
     except ModuleNotFoundError as error:

@@ -122,7 +122,7 @@ def _without_prefix(message: str) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Let an application answer every error so."""
+    """Let an application answer every error so; those that nobody foresaw are the journal's."""
 
     async def on_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -132,5 +132,5 @@ def install(app: FastAPI) -> None:
         return of_error(error)
 
     app.add_exception_handler(RequestValidationError, on_validation)
-    for kind in (HTTPException, errors.AesearchError, OSError, MemoryError, Exception):
+    for kind in (HTTPException, errors.AesearchError, OSError, MemoryError):
         app.add_exception_handler(kind, on_error)
