@@ -86,7 +86,8 @@ def bound(options: Options) -> socket.socket:
     host = options.host.strip("[]")
     try:
         family = socket.getaddrinfo(host, options.port, type=socket.SOCK_STREAM)[0][0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        # With its protocol named, asyncio sends small answers at once (TCP_NODELAY).
+        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if sys.platform != "win32":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, options.port))
