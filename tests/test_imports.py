@@ -38,6 +38,7 @@ ORDER = (
     "maps",
     "compare",
     "reports",
+    "service",
     "cli",
     "__main__",
 )

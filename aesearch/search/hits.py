@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path, PurePath
@@ -90,6 +90,8 @@ class Limits(NamedTuple):
         Globs on keys; what one of them matches is not found.
     where : Where or None
         A condition on fields.
+    offset : int
+        So many of the best hits are passed over.
     """
 
     k: int
@@ -100,11 +102,21 @@ class Limits(NamedTuple):
     copies: bool | None = None
     not_among: tuple[str, ...] | None = None
     where: Where | None = None
+    offset: int = 0
 
     @property
     def are_open(self) -> bool:
         """Whether every item may be found."""
         return self.among is None and not self.not_among and self.where is None
+
+    @property
+    def whole(self) -> Self:
+        """All hits to the last that is wanted; a k below 1 stays, to be refused."""
+        return self._replace(k=self.k + self.offset if self.k > 0 else self.k, offset=0)
+
+    def page(self, found: Sequence[Found]) -> Sequence[Found]:
+        """Of all found the `k` that are wanted."""
+        return found[self.offset : self.offset + self.k]
 
     @classmethod
     def of(
@@ -116,6 +128,7 @@ class Limits(NamedTuple):
         copies: bool | None = None,
         not_among: Among = None,
         where: Wanted = None,
+        offset: int = 0,
     ) -> Self:
         """Check what a user asked for.
 
@@ -127,9 +140,13 @@ class Limits(NamedTuple):
             raise ParameterError(f"k must be a whole number of at least 1; got {k!r}")
         if threshold is not None:
             require_number("threshold", threshold)
+        if not isinstance(offset, Integral) or isinstance(offset, bool) or offset < 0:
+            raise ParameterError(f"offset must be a whole number of at least 0; got {offset!r}")
         condition = where if where is None or isinstance(where, Where) else Where.of(where)
         left = _globs(not_among, "not_among")
-        return cls(int(k), _globs(among), threshold, hybrid, None, copies, left, condition)
+        return cls(
+            int(k), _globs(among), threshold, hybrid, None, copies, left, condition, int(offset)
+        )
 
 
 def _globs(among: Among, name: str = "among") -> tuple[str, ...] | None:

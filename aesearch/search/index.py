@@ -14,10 +14,12 @@ import numpy as np
 from aesearch.errors import ClosedError, ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.given import as_given, is_one
-from aesearch.search.hits import Among, Found, Hit, Limits, Wanted
+from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
+from aesearch.search.together import Asked, Crop, Example, Joint, Key, named
 from aesearch.sources.base import as_key
+from aesearch.sources.content import cropped
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import find
 from aesearch.types import Floats, Ids, Progress, silent
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 TRIES = 5
 AT_ONCE = 5_000  # items read together
-Key = str | PurePath | int  # a row is named by its number in digits
 Answer = TypeVar("Answer")
 
 
@@ -204,21 +205,33 @@ class Index:
         """Whether typed words are searched by codes and words together, unless told otherwise."""
         return self.ranker.is_hybrid
 
-    def prepare(self, content: Any, *, literal: bool = False) -> Query:
+    def prepare(self, content: Any, *, literal: bool = False, crop: Crop | None = None) -> Query:
         """Read what is searched with, once for several uses.
 
         Parameters
         ----------
         content : object
-            As `search` takes it.
+            As `search` takes it, or an `Example` of such.
         literal : bool, default=False
             Search a str as it stands: quotes, -, NOT, OR, * and title: in it ask for nothing.
+        crop : sequence of four numbers, optional
+            As `search` takes it.
 
         Returns
         -------
         Query
             Taken by `search`, `search_many`, `explain` and `unknown_words`.
         """
+        if isinstance(content, Example):
+            if content.key is not None:
+                raise ParameterError(
+                    "an item of the index is searched with by similar(key), or by search(like=...)"
+                )
+            content, crop = content.content, crop if content.crop is None else content.crop
+        if crop is not None:
+            if isinstance(content, Query):
+                raise ParameterError("crop is for what is not read yet: give it to prepare")
+            content = cropped(self.folder.modality, self.features, content, crop)
         query = content if isinstance(content, Query) else self.ranker.query(content)
         return replace(query, literal=True) if literal else query
 
@@ -254,9 +267,13 @@ class Index:
 
     def search(
         self,
-        content: Any,
+        content: Any = None,
         k: int = 10,
         *,
+        like: Any = None,
+        unlike: Any = None,
+        crop: Crop | None = None,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
@@ -277,6 +294,19 @@ class Index:
             shape (size,), or the path or content of an .npy file of such.
         k : int, default=10
             Hits wanted; fewer come back where there are fewer items.
+        like, unlike : object, Example, or sequence of these, optional
+            What is meant, `content` first of all, and what is not, searched with as one query: the
+            mean of the codes of what is like, less a quarter of that of what is unlike. Each is a
+            content, or an `aesearch.Example` of a content or of the key of an item, with its
+            weight. Items given by key are not among the hits. Of documents all words that are
+            typed as like count together, and what holds all words of a text that is typed as
+            unlike comes behind all that does not.
+        crop : sequence of four numbers, optional
+            Of the one picture that is searched with, the part that is meant: x, y, width and height
+            in pixels of the picture as it is shown; where none is above 1, in shares of its size.
+        offset : int, default=0
+            So many of the best are passed over: the hits are those of `offset` + `k`, less the
+            first `offset`.
         among : str, Path or sequence of these, optional
             Globs on keys, such as 'holiday/**'; the search looks only at what one of them matches.
         threshold : float, optional
@@ -312,16 +342,28 @@ class Index:
             If it cannot be read, holds no word that the index knows, or only says what to leave
             out.
         ParameterError
-            If `where` cannot be read, or there is no such field; the message names those there are.
+            If there is unlike and nothing that is like, or the crop is none of the picture; if
+            `where` cannot be read, or there is no such field: the message names those there are.
+        UnknownKeyError
+            If an example is no item of the index.
         """
-        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where)
-        return self._answers([content], limits)[0]
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
+        if content is None and like is None and unlike is None:
+            return self._answers([content], limits)[0]  # which says what is taken
+        likes, unlikes = self._examples(like, "like"), self._examples(unlike, "unlike")
+        if content is not None:
+            likes.insert(0, Example.of(content))
+        likes = _with_crop(likes, crop)
+        if len(likes) == 1 and not unlikes and likes[0].key is None:
+            return self._answers(likes, limits)[0]
+        return self._together(likes, unlikes, limits)
 
     def search_many(
         self,
         contents: Iterable[Any],
         k: int = 10,
         *,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
@@ -335,7 +377,7 @@ class Index:
         ----------
         contents : iterable of object
             Each as `search` takes it.
-        k, among, threshold, hybrid, copies, not_among, where
+        k, offset, among, threshold, hybrid, copies, not_among, where
             As in `search`.
 
         Returns
@@ -343,7 +385,7 @@ class Index:
         list of list of Hit
             The hits of each, as `search` finds them one by one.
         """
-        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where)
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
         return self._answers(self._several(contents), limits)
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
@@ -357,11 +399,10 @@ class Index:
             if fingerprint not in read:
                 read[fingerprint] = list(self._prepared(contents))
             queries = read[fingerprint]
+            ranked = ranker.rank(snapshot, queries, limits.whole)
             return [
-                ranker.hits(snapshot, found, query, limits)
-                for query, found in zip(
-                    queries, ranker.rank(snapshot, queries, limits), strict=True
-                )
+                ranker.hits(snapshot, limits.page(found), query, limits)
+                for query, found in zip(queries, ranked, strict=True)
             ]
 
         return self._of_one_revision(answer)
@@ -373,11 +414,66 @@ class Index:
                 query = self.prepare(content)
             yield query
 
+    def _together(
+        self, likes: Sequence[Example], unlikes: Sequence[Example], limits: Limits
+    ) -> list[Hit]:
+        read: dict[str, dict[Example, Query]] = {}  # once, as in `_answers`
+
+        def answer(snapshot: Snapshot) -> list[Hit]:
+            own = read.setdefault(snapshot.revision.fingerprint, {})
+            asked = [
+                tuple(self._asked(snapshot, side, name, own))
+                for side, name in ((likes, "like"), (unlikes, "unlike"))
+            ]
+            joint, wanted = Joint(*asked), limits.whole
+            if wanted.k > 0:
+                wanted = wanted._replace(k=wanted.k + len(joint.ids))
+            ranked = self.ranker.together(snapshot, joint, wanted)
+            found = [one for one in ranked if one.id not in joint.ids]
+            return self.ranker.hits(snapshot, limits.page(found), joint.words, limits)
+
+        return self._of_one_revision(answer)
+
+    def _asked(
+        self,
+        snapshot: Snapshot,
+        examples: Sequence[Example],
+        side: str,
+        read: dict[Example, Query],
+    ) -> Iterator[Asked]:
+        """Read the examples of one side; of several, say which cannot be read."""
+        for number, one in enumerate(examples):
+            if one.key is not None:
+                key = as_key(one.key)
+                id = self.folder.id_of(key)
+                query = self.ranker.query_of(snapshot, key) or Query(None, b"")
+                yield Asked(one.weight, query, id)
+                continue
+            if one not in read:
+                with named(side, number):
+                    read[one] = self.prepare(one)
+            yield Asked(one.weight, read[one])
+
+    def _examples(self, given: Any, side: str) -> list[Example]:
+        """One example, or several, as a list."""
+        if given is None:
+            return []
+        given = given if isinstance(given, Example | Query) else as_given(given)
+        one = isinstance(given, Example | Query) or is_one(given)
+        if one or self.folder.modality.takes(given):
+            return [Example.of(given)]
+        if isinstance(given, Mapping) or not isinstance(given, Iterable):
+            raise ParameterError(
+                f"{side} is a content, an Example, or a list of these; got {type(given).__name__}"
+            )
+        return [Example.of(one) for one in given]
+
     def similar(
         self,
         key: Key,
         k: int = 10,
         *,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
         not_among: Among = None,
@@ -389,7 +485,7 @@ class Index:
         ----------
         key : str
             Of the item; the number of a row may be given as it is, 7 for '7'.
-        k, among, threshold, not_among, where
+        k, offset, among, threshold, not_among, where
             As in `search`.
 
         Raises
@@ -397,16 +493,20 @@ class Index:
         UnknownKeyError
             If there is no such item.
         """
-        limits = Limits.of(k, among, threshold, not_among=not_among, where=where)
+        limits = Limits.of(k, among, threshold, not_among=not_among, where=where, offset=offset)
         wanted = as_key(key)
 
         def answer(snapshot: Snapshot) -> list[Hit]:
             id = self.folder.id_of(wanted)
             code = self.folder.codes_of([id])
-            found: list[Found] = self.ranker.nearest(snapshot, code, limits, [[id]])[0]
+            found = limits.page(self.ranker.nearest(snapshot, code, limits.whole, [[id]])[0])
             return self.ranker.hits(snapshot, found, self.ranker.query_of(snapshot, wanted), limits)
 
         return self._of_one_revision(answer)
+
+    def consistent(self, answer: Callable[[], Answer]) -> Answer:
+        """Call what asks several things until no writer came in between: all is of one revision."""
+        return self._of_one_revision(lambda _: answer())
 
     def _of_one_revision(self, answer: Callable[[Snapshot], Answer]) -> Answer:
         """Ask again where a writer came in between: rows and codes must be of one revision."""
@@ -664,6 +764,22 @@ class Index:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _with_crop(likes: list[Example], crop: Crop | None) -> list[Example]:
+    """What is searched with, its one picture cropped; ParameterError where there is not one."""
+    if not likes:
+        raise ParameterError(
+            "nothing is like: give content, or examples as like; unlike alone says only what is "
+            "not meant"
+        )
+    if crop is None:
+        return likes
+    if len(likes) > 1:
+        raise ParameterError(
+            "crop is of one picture; of several, each has its own: Example(photo, crop=...)"
+        )
+    return [replace(likes[0], crop=crop)]
 
 
 def open_index(path: str | Path | None = None) -> Index:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from aesearch.errors import ParameterError, UnsupportedError
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
 from aesearch.search.sets import common
+from aesearch.search.together import Joint
 from aesearch.sources.base import digest_of
 from aesearch.sources.content import read_content
 from aesearch.storage.places import key_for
@@ -57,14 +59,44 @@ class Ranker:
         self, snapshot: Snapshot, queries: Sequence[Query], limits: Limits
     ) -> list[list[Found]]:
         """The best items for each query, those of its very content first."""
+        self.refuse_hybrid(limits)
+        self.refuse_copies(limits)
+        exact = [self.exact(query) for query in queries]
+        return self.nearest(snapshot, self.codes(snapshot, queries), limits, exact)
+
+    def together(self, snapshot: Snapshot, joint: Joint, limits: Limits) -> list[Found]:
+        """The best items for several queries as one.
+
+        Raises
+        ------
+        UnsupportedError
+            If hybrid or copies is asked for.
+        """
+        self.refuse_hybrid(limits)
+        self.refuse_joint_copies(limits)
+        code = self.joint_code(snapshot, joint)
+        assert code is not None  # every picture and every vector has one
+        return self.nearest(snapshot, code, limits, [[]])[0]
+
+    def joint_code(self, snapshot: Snapshot, joint: Joint) -> Floats | None:
+        """The code of several queries as one; see `Joint.code`."""
+        return joint.code(partial(self.codes, snapshot), self.backend.codes_of)
+
+    def refuse_hybrid(self, limits: Limits) -> None:
+        """Raise UnsupportedError where words are asked for, and the kind has none."""
         if limits.hybrid:
             raise UnsupportedError(
                 f"{self.backend.name} is an index of {self.backend.modality.noun}s; only documents "
                 "have words that could be ranked: leave out hybrid"
             )
-        self.refuse_copies(limits)
-        exact = [self.exact(query) for query in queries]
-        return self.nearest(snapshot, self.codes(snapshot, queries), limits, exact)
+
+    def refuse_joint_copies(self, limits: Limits) -> None:
+        """Raise UnsupportedError where copies are asked for of several queries as one."""
+        if limits.copies:
+            raise UnsupportedError(
+                "the picture that a query was made from is looked for with one query alone, "
+                "without unlike: leave out copies"
+            )
 
     def refuse_copies(self, limits: Limits) -> None:
         """Raise UnsupportedError where copies are asked for, and the kind has none."""
