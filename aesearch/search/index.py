@@ -334,6 +334,10 @@ class Index:
 
         return self._of_one_revision(answer)
 
+    def consistent(self, answer: Callable[[], Answer]) -> Answer:
+        """Call what asks several things until no writer came in between: all is of one revision."""
+        return self._of_one_revision(lambda _: answer())
+
     def _of_one_revision(self, answer: Callable[[Snapshot], Answer]) -> Answer:
         """Ask again where a writer came in between: rows and codes must be of one revision."""
         for _ in range(TRIES):

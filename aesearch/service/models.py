@@ -35,16 +35,24 @@ class Told(BaseModel):
 class Part(Asked):
     """One thing to search with: exactly one of text, key, vector and image (or document)."""
 
-    text: str | None = Field(None, max_length=MOST_TEXT, description="Typed words, or a document.")
-    key: Key | None = Field(None, description="An item of the index.")
-    vector: list[Number] | None = Field(None, min_length=1, max_length=65536)
-    image: str | None = Field(None, description="A picture file, base64; a data: URL may be, too.")
-    document: str | None = Field(None, description="The file of a document, base64, likewise.")
+    text: str | None = Field(
+        default=None, max_length=MOST_TEXT, description="Typed words, or a document."
+    )
+    key: Key | None = Field(default=None, description="An item of the index.")
+    vector: list[Number] | None = Field(default=None, min_length=1, max_length=65536)
+    image: str | None = Field(
+        default=None, description="A picture file, base64; a data: URL may be, too."
+    )
+    document: str | None = Field(
+        default=None, description="The file of a document, base64, likewise."
+    )
     crop: tuple[Share, Share, Share, Share] | None = Field(
         None, description="x, y, width and height of a part of the image, as shares of its sides."
     )
-    weight: float = Field(1.0, gt=0, le=1000, allow_inf_nan=False)
-    literal: bool = Field(False, description="Search the text as it stands: no operators in it.")
+    weight: float = Field(default=1.0, gt=0, le=1000, allow_inf_nan=False)
+    literal: bool = Field(
+        default=False, description="Search the text as it stands: no operators in it."
+    )
 
     @model_validator(mode="after")
     def _one_thing(self) -> Part:
@@ -66,15 +74,21 @@ class Part(Asked):
 class Wanted(Asked):
     """How many hits are wanted, and which; of an uploaded file, too."""
 
-    k: int = Field(10, ge=1, le=MOST_HITS, description="Hits wanted.")
-    offset: int = Field(0, ge=0, le=MOST_HITS * 10, description="Hits passed over before them.")
-    among: Globs | None = Field(None, description="Globs on keys: only what one matches.")
-    not_among: Globs | None = Field(None, description="Globs on keys: not what one matches.")
-    where: str | None = Field(None, max_length=10_000, description="As in `query --where`.")
-    threshold: Number | None = Field(None, description="Lowest score of a hit.")
-    hybrid: bool | None = Field(None, description="Codes and words (BM25) together.")
-    copies: bool | None = Field(None, description="The picture that it was made from comes first.")
-    explain: bool = Field(False, description="Say of each document why it was found.")
+    k: int = Field(default=10, ge=1, le=MOST_HITS, description="Hits wanted.")
+    offset: int = Field(
+        default=0, ge=0, le=MOST_HITS * 10, description="Hits passed over before them."
+    )
+    among: Globs | None = Field(default=None, description="Globs on keys: only what one matches.")
+    not_among: Globs | None = Field(
+        default=None, description="Globs on keys: not what one matches."
+    )
+    where: str | None = Field(default=None, max_length=10_000, description="As in `query --where`.")
+    threshold: Number | None = Field(default=None, description="Lowest score of a hit.")
+    hybrid: bool | None = Field(default=None, description="Codes and words (BM25) together.")
+    copies: bool | None = Field(
+        default=None, description="The picture that it was made from comes first."
+    )
+    explain: bool = Field(default=False, description="Say of each document why it was found.")
 
 
 class Search(Wanted):
@@ -121,7 +135,7 @@ class Hit(Told):
     path: str | None = None
     title: str | None = None
     snippet: Snippet | None = None
-    passage: tuple[int, int] | None = Field(None, description="Start and end in the text.")
+    passage: tuple[int, int] | None = Field(default=None, description="Start and end in the text.")
     fields: dict[str, Any] | None = None
     same: str | None = None
     why: Explanation | None = None
@@ -133,8 +147,10 @@ class Answer(Told):
     index: str
     revision: int
     hits: list[Hit]
-    notes: list[str] = Field([], description="How the query was read, where that is to be said.")
-    unknown_words: list[str] = Field([], description="Words that the search passed over.")
+    notes: list[str] = Field(
+        default=[], description="How the query was read, where that is to be said."
+    )
+    unknown_words: list[str] = Field(default=[], description="Words that the search passed over.")
 
 
 # -- indexes and items ---------------------------------------------------------------------------
@@ -148,7 +164,7 @@ class IndexSummary(Told):
     items: int | None = None
     revision: int | None = None
     encoder: str | None = None
-    hybrid: bool | None = Field(None, description="Whether words count beside the codes.")
+    hybrid: bool | None = Field(default=None, description="Whether words count beside the codes.")
     fault: str | None = None
 
 
@@ -228,7 +244,7 @@ class ItemDetails(Item):
     title: str | None = None
     text: str | None = None
     label: str | None = None
-    quoted: str | None = Field(None, description="What a mail quotes, and its signature.")
+    quoted: str | None = Field(default=None, description="What a mail quotes, and its signature.")
     fields: dict[str, Any] | None = None
 
 
@@ -238,7 +254,9 @@ class Reason(Told):
     index: str
     revision: int
     key: str
-    other: str | None = Field(None, description="The key of the item that it is compared with.")
+    other: str | None = Field(
+        default=None, description="The key of the item that it is compared with."
+    )
     why: Explanation
 
 
@@ -258,7 +276,7 @@ class Picture(Told):
     """A picture that a decoder made, PNG in base64."""
 
     image: str
-    error: float | None = Field(None, description="Mean squared error, pixels in 0..1.")
+    error: float | None = Field(default=None, description="Mean squared error, pixels in 0..1.")
 
 
 class Pictures(Told):
@@ -280,14 +298,14 @@ class Between(Asked):
 
     first: Part
     second: Part
-    steps: int = Field(8, ge=2, le=64)
+    steps: int = Field(default=8, ge=2, le=64)
 
 
 class Sample(Asked):
     """New pictures, drawn at random."""
 
-    count: int = Field(16, ge=1, le=256)
-    seed: int = Field(0, ge=0, le=2**32 - 1)
+    count: int = Field(default=16, ge=1, le=256)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     group: str | None = None
 
 
@@ -332,16 +350,18 @@ class Indexing(Asked):
     """A folder or a table below --sources, to be made an index of."""
 
     source: str = Field(min_length=1, max_length=4096, description="Relative to --sources.")
-    name: str | None = Field(None, min_length=1, max_length=200)
-    budget: str | None = Field(None, max_length=20, description="Time for training: 90s, 5m; 0.")
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    budget: str | None = Field(
+        default=None, max_length=20, description="Time for training: 90s, 5m; 0."
+    )
     settings: dict[str, Any] = {}
 
 
 class Duplicating(Asked):
     """How duplicates are looked for."""
 
-    alarm: float | None = Field(None, gt=0, le=1)
-    threshold: float | None = Field(None, gt=0, le=1)
+    alarm: float | None = Field(default=None, gt=0, le=1)
+    threshold: float | None = Field(default=None, gt=0, le=1)
 
 
 class Problem(BaseModel):
@@ -355,7 +375,9 @@ class Problem(BaseModel):
     detail: str
     instance: str | None = None
     error: str | None = None
-    request: str | None = Field(None, description="The id of the request, as it is in the log.")
+    request: str | None = Field(
+        default=None, description="The id of the request, as it is in the log."
+    )
 
 
 class Job(Told):
@@ -391,7 +413,7 @@ class EmbeddingRequest(BaseModel):
     model: str
     input: str | list[str]
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, ge=1)
+    dimensions: int | None = Field(default=None, ge=1)
     user: str | None = None
 
 

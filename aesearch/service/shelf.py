@@ -1,4 +1,4 @@
-"""The indexes that are served: opened when they are first asked for, and followed as they change."""
+"""The indexes that are served: opened when they are first asked for, followed as they change."""
 
 from __future__ import annotations
 

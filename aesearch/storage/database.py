@@ -88,6 +88,10 @@ def _as_sqlite_reads_it(bracket: re.Match[str]) -> str:
     return f"[{'^' if bracket[1] else ''}{inside}]" if inside else "[[]"
 
 
+def _item(row: tuple[Any, ...]) -> Item:
+    return Item(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+
+
 class Store:
     """The database of one index. Safe to read from several threads.
 
@@ -370,9 +374,25 @@ class Store:
         sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id > ? ORDER BY id"
         last = 0
         while rows := self._rows(sql + " LIMIT 10000", (last,)):
-            for row in rows:
-                yield Item(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+            yield from map(_item, rows)
             last = rows[-1][0]
+
+    def page(self, offset: int, limit: int) -> list[Item]:
+        """So many items from a place on, in the order of their ids."""
+        sql = (
+            "SELECT id, key, size, mtime_ns, digest, added FROM items ORDER BY id LIMIT ? OFFSET ?"
+        )
+        return list(map(_item, self._rows(sql, (limit, offset))))
+
+    def items_of(self, ids: Iterable[int]) -> dict[int, Item]:
+        """Some items by id; unknown ids are left out."""
+        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
+        return {row[0]: _item(row) for row in self._in(sql, [int(i) for i in ids])}
+
+    def kept_of(self, id: int) -> bytes:
+        """What is kept of an item that was added manually; nothing of others."""
+        rows = self._rows("SELECT png FROM kept WHERE id = ?", (int(id),))
+        return bytes(rows[0][0]) if rows else b""
 
     def keys_of(self, ids: Iterable[int]) -> dict[int, str]:
         """The keys of ids; unknown ids are left out."""
