@@ -62,9 +62,13 @@ class RemoteIndex:
         self._token = token
         address = Address.of(url)
         self._service = Service(address, token, timeout)
-        self.name = address.name or self._only(address)
-        self.url = str(address._replace(name=self.name))
-        self._about = self.info()
+        try:
+            self.name = address.name or self._only(address)
+            self.url = str(address._replace(name=self.name))
+            self._about = self.info()
+        except BaseException:
+            self.close()
+            raise
 
     def _only(self, address: Address) -> str:
         names = [one["name"] for one in self._service.get("v1", "indexes")["indexes"]]
@@ -249,8 +253,11 @@ class RemoteIndex:
             If this is no index of documents, or the content is no text.
         """
         query = self.prepare(content)
-        if self.modality.has_words and query.text is None:
-            raise UnsupportedError("a service explains hits of a text, and not of a file")
+        if query.text is None:
+            raise UnsupportedError(
+                f"a service explains hits of a text; {self.name} is an index of "
+                f"{self.modality.noun}s, and what was given is none"
+            )
         return self._why(key, text=query.text, top=top)
 
     def explain_similar(self, key: Key, other: Key, top: int = 8) -> Explanation:

@@ -89,6 +89,10 @@ class Service:
             while self._idle:
                 self._idle.pop().close()
 
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # it was refused before it had any
+            self.close()
+
     def _asked(
         self,
         method: str,
