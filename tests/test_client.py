@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import inspect
 import io
+import json
 import pickle
 import socket
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from collections_ import assert_same_hits, write_pictures
+from collections_ import assert_same_hits, command, write_pictures
 from PIL import Image
 from serving_ import served
 from texts_ import RARE, long_text, made, write_texts
@@ -376,3 +377,58 @@ def test_problems_are_errors_of_the_library() -> None:
     assert (busy.status, busy.retry_after) == (503, 7.0)
     for name in ("Path", "annotations", "NewerError", "UNPRINTABLE"):
         assert type(problem({"detail": "x", "error": name}, 500)) is ServiceError
+
+
+def test_the_command_line_asks_a_service_as_it_asks_an_index(service: str, home: Path) -> None:
+    url, place = f"{service}/notes", home / "notes"
+    for words in (
+        ["harbour", "in", "winter", "-k", 3],
+        ["soup", "--json", "--explain", "-k", 2],
+        ["--key", "long.txt", "--key", "music/00.txt", "-k", 2],
+        ["--file", home.parent / "notes" / "long.txt", "-0", "-k", 2],
+        ["sail", "--among", "sailing/*", "--threshold", "0.1"],
+    ):
+        there = command("query", *words, "--index", url)
+        assert there == command("query", *words, "--index", place)
+        assert there.code == 0
+        assert there.out
+    picture = home.parent / "pictures" / "disks" / "003.png"
+    there = command("query", picture, "--index", f"{service}/pictures", "--no-copies", "--json")
+    assert there == command("query", picture, "--index", home / "pictures", "--no-copies", "--json")
+    assert command("info", url) == command("info", place)
+    assert command("info", "--index", url, "--json").out == command("info", place, "--json").out
+
+
+def test_the_command_line_lists_what_a_service_has(service: str) -> None:
+    listed = command("list", "--index", service)
+    lines = listed.out.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["pictures", "20", "pictures"],
+        ["notes", "26", "documents"],
+        ["rows.npy", "30", "vectors"],
+    ]
+    rows = [
+        json.loads(line)
+        for line in command("list", "--index", service, "--json").out.split("\n")
+        if line
+    ]
+    assert [row["name"] for row in rows] == ["pictures", "notes", "rows.npy"]
+
+
+def test_the_command_line_says_in_one_line_what_is_wrong(service: str, home: Path) -> None:
+    for words, code, says in (
+        (["query", "soup", "--index", f"{service}/gone"], 1, "there is no index 'gone'"),
+        (["query", "soup", "--index", service], 1, "several indexes"),
+        (["query", "soup", "--index", "http://127.0.0.1:1/x"], 1, "is it running?"),
+        (["query", "--key", "nope", "--index", f"{service}/notes"], 1, "no item 'nope'"),
+        (["query", "x.png", "--index", f"{service}/pictures"], 1, "x.png: there is no such file"),
+        (["query", "x", "-o", "a.png", "--index", f"{service}/notes"], 2, "files that are here"),
+        (["info", f"{service}/notes", "-o", "a.png"], 2, "a service shows none"),
+        (["list", "--index", "photos"], 2, "is no address"),
+        (["remove", "x", "--index", f"{service}/notes"], 1, "only query, list and info take one"),
+    ):
+        answer = command(*words)
+        assert (answer.code, answer.out) == (code, ""), answer
+        assert says in answer.err
+    qwertz = command("query", "soup", "qwertz", "--index", f"{service}/notes")
+    assert "aesearch: note: not known here: qwertz\n" in qwertz.err

@@ -17,6 +17,7 @@ from aesearch.cli.format_hits import Answer, print_answer
 from aesearch.cli.given import STDIN, Given, kind_of_all, look_at_all, with_words
 from aesearch.cli.options import Place, TakingText, output_option, refuse_undrawable
 from aesearch.cli.wrapping import complain
+from aesearch.client.address import is_address
 from aesearch.errors import AesearchError, ContentError
 from aesearch.modalities import Modality
 from aesearch.modalities.notes import collected_notes
@@ -46,7 +47,8 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
     "place",
     type=Place(),
     metavar="PATH",
-    help="The index: a path, or a name in the home. Needed only where several fit.",
+    help="The index: a path, a name in the home, or the address of one that 'aesearch serve' has. "
+    "Needed only where several fit.",
 )
 @click.option(
     "--file", "files", multiple=True, type=Place(), metavar="FILE", help="Search with a document."
@@ -105,6 +107,14 @@ def query(
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
     _check_query(words, files, keys, sheet, hybrid=hybrid)
+    if is_address(place):
+        from aesearch.cli.remote import query_there  # which a query in an index here never needs
+
+        if sheet is not None:
+            raise click.UsageError("-o draws files that are here, and those of a service are not")
+        hybrid = bool(hybrid) if limits["threshold"] is not None else hybrid
+        limits |= {"k": top, "hybrid": hybrid, "copies": False if no_copies else None}
+        return query_there(place, words, files, keys, format, limits, explain=explain)
     given, named = look_at_all(words), look_at_all(files)
     near = next((Path(one.name) for one in (*named, *given) if one.name != STDIN), None)
     kind = with_words() if explain or hybrid is not None else kind_of_all([*named, *given])
@@ -122,7 +132,7 @@ def query(
         if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
             hybrid = bool(hybrid)
         limits |= {"hybrid": hybrid, "copies": False if no_copies else None}
-        queries = list(_queries(given, named, folder.modality))
+        queries = list(queries_of(given, named, folder.modality))
         results = [_search(index, *one, top, limits, explain=explain) for one in queries]
         answers += [answer for answer in results if isinstance(answer, Answer)]
         tabular = folder.is_tabular
@@ -278,7 +288,7 @@ def _check_modality(
         )
 
 
-def _queries(
+def queries_of(
     words: Sequence[Given], files: Sequence[Given], modality: Modality
 ) -> Iterator[tuple[str, Any]]:
     """Name and content of each query: a path, bytes, a vector, or the text itself."""

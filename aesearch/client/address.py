@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeGuard
 from urllib.parse import quote, unquote, urlsplit
 
 from aesearch.errors import ParameterError
@@ -11,7 +11,7 @@ from aesearch.errors import ParameterError
 PORTS = {"http": 80, "https": 443}
 
 
-def is_address(place: object) -> bool:
+def is_address(place: object) -> TypeGuard[str]:
     """Whether a place is on a service, and no folder here."""
     return isinstance(place, str) and re.match(r"https?://", place, re.IGNORECASE) is not None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, overload
 
 from aesearch.client.address import is_address
 from aesearch.errors import ParameterError
@@ -55,9 +55,7 @@ def open_index(
     if is_address(path):
         from aesearch.client.remote import TIMEOUT, RemoteIndex
 
-        return RemoteIndex(
-            cast(str, path), token=token, timeout=TIMEOUT if timeout is None else timeout
-        )
+        return RemoteIndex(path, token=token, timeout=TIMEOUT if timeout is None else timeout)
     if token is not None or timeout is not None:
         raise ParameterError(f"token and timeout are for an index of a service; got '{path}'")
     return open_here(path)
