@@ -408,6 +408,8 @@ def test_texts_on_the_command_line(texts: Index) -> None:
     assert [row["key"] for row in rows] == keys_of(texts.search("boat rudder", 3, unlike="anchor"))
     assert {row["query"] for row in rows} == {"boat rudder - anchor"}
     assert not any("anchor" in texts.text_of(row["key"]).text.lower() for row in rows)
+    passed = command("query", "boat", "--unlike", "qqxx -tide", "-k", "1", "--index", place)
+    assert (passed.code, passed.err) == (0, "aesearch: note: not known here: qqxx\n")
     crop = command("query", "boat", "--crop", "0,0,1,1", "--index", place)
     assert (crop.code, "--crop is for pictures" in crop.err) == (2, True)
     explained = command("query", "boat", "--unlike", "tide", "--explain", "--index", place)
