@@ -30,6 +30,7 @@ ORDER = (
     "storage",
     "ingest",
     "search",
+    "client",
     "indexing",
     "export",
     "integrations",
@@ -38,6 +39,7 @@ ORDER = (
     "maps",
     "compare",
     "reports",
+    "service",
     "cli",
     "__main__",
 )

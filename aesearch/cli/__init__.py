@@ -35,9 +35,11 @@ COMMANDS = {
     "reconstruct": "aesearch.cli.reconstruct:reconstruct_",
     "map": "aesearch.cli.map:map_",
     "compare": "aesearch.cli.compare:compare_",
+    "serve": "aesearch.cli.serve:serve",
     "list": "aesearch.cli.list:list_",
     "info": "aesearch.cli.info:info",
     "export": "aesearch.cli.export:export_",
+    "mcp": "aesearch.cli.mcp:mcp_",
     "remove": "aesearch.cli.remove:remove",
     "verify": "aesearch.cli.verify:verify",
 }

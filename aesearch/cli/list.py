@@ -15,9 +15,14 @@ from aesearch.wording import counted
 
 
 @click.command("list", short_help="Show the indexes that there are.")
+@click.option("--index", "url", metavar="URL", help="Those of a service: http://HOST:PORT.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per index and line.")
-def list_(as_json: bool) -> int:
+def list_(url: str | None, *, as_json: bool) -> int:
     """Show the indexes in the home: AESEARCH_HOME, or indexes/ in the working folder."""
+    if url is not None:
+        from aesearch.cli.remote import list_there
+
+        return list_there(url, as_json=as_json)
     places, passed = all_places(), False
     for place in places:
         try:

@@ -19,6 +19,7 @@ from aesearch.cli.format_hits import Answer, print_answer
 from aesearch.cli.given import STDIN, Given, kind_of_all, look_at, look_at_all, with_words
 from aesearch.cli.options import Place, TakingText, output_option, refuse_undrawable
 from aesearch.cli.wrapping import complain
+from aesearch.client.address import is_address
 from aesearch.errors import AesearchError, ContentError
 from aesearch.modalities import Modality
 from aesearch.modalities.notes import collected_notes
@@ -61,7 +62,8 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
     "place",
     type=Place(),
     metavar="PATH",
-    help="The index: a path, or a name in the home. Needed only where several fit.",
+    help="The index: a path, a name in the home, or the address of one that 'aesearch serve' has. "
+    "Needed only where several fit.",
 )
 @click.option(
     "--file", "files", multiple=True, type=Place(), metavar="FILE", help="Search with a document."
@@ -168,6 +170,14 @@ def query(
     _check_query(words, files, keys, sheet, hybrid=hybrid and not joint, unlike=unlike)
     if joint and explain:
         raise click.UsageError("--explain is for one query, without --together and --unlike")
+    if is_address(place):
+        from aesearch.cli.remote import query_there  # which a query in an index here never needs
+
+        if sheet is not None:
+            raise click.UsageError("-o draws files that are here, and those of a service are not")
+        hybrid = bool(hybrid) if limits["threshold"] is not None else hybrid
+        limits |= {"k": top, "hybrid": hybrid, "copies": False if no_copies else None}
+        return query_there(place, words, files, keys, format, limits, explain=explain)
     given, named = look_at_all(words), look_at_all(files)
     near = next((Path(one.name) for one in (*named, *given) if one.name != STDIN), None)
     kind = with_words() if explain or hybrid is not None else kind_of_all([*named, *given])
@@ -184,7 +194,7 @@ def query(
         if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
             hybrid = bool(hybrid)
         meant = {"hybrid": hybrid, "copies": False if no_copies else None}
-        queries = list(_queries(given, named, folder.modality))
+        queries = list(queries_of(given, named, folder.modality))
         _check_crop(crop, queries, folder.modality)
         parts = [_item(index, key) for key in keys] + queries
         less = _unlikes(index, unlikes, unlike_keys)
@@ -419,7 +429,9 @@ def _check_modality(
         )
 
 
-def _queries(words: Sequence[Given], files: Sequence[Given], modality: Modality) -> Iterator[Part]:
+def queries_of(
+    words: Sequence[Given], files: Sequence[Given], modality: Modality
+) -> Iterator[Part]:
     """Name and content of each query: a path, bytes, a vector, or the text itself."""
     typed = modality.has_words and not _are_files(words)
     for one in files if typed else (*files, *words):

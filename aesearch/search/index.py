@@ -13,7 +13,7 @@ import numpy as np
 
 from aesearch.errors import ClosedError, ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.modalities.given import as_given, is_one
+from aesearch.modalities.given import as_given, is_one, several
 from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
@@ -246,24 +246,13 @@ class Index:
             If one of them cannot be read, or holds no word that the code knows.
         """
         snapshot = self.folder.snapshot()
-        queries = list(self._prepared(self._several(contents)))
+        queries = list(self._prepared(several(contents, self.folder.modality)))
         rows = snapshot.features.stack([query.sample for query in queries])
         empty = np.flatnonzero(self.folder.modality.is_empty(rows))
         if len(empty):
             with numbered(int(empty[0]), len(queries)):
                 raise ContentError("it holds no word that the code knows, so it has no code")
         return snapshot.encoder.encode(rows)
-
-    def _several(self, contents: Iterable[Any]) -> list[Any]:
-        """Contents one after the other; of one alone, its letters or lines are not meant."""
-        given = as_given(contents)
-        one = is_one(given) or self.folder.modality.takes(given)
-        if one or isinstance(given, Mapping) or not isinstance(given, Iterable):
-            raise ParameterError(
-                f"contents are several; put a single one into a list (got one "
-                f"{type(contents).__name__})"
-            )
-        return list(given)
 
     def search(
         self,
@@ -386,7 +375,7 @@ class Index:
             The hits of each, as `search` finds them one by one.
         """
         limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
-        return self._answers(self._several(contents), limits)
+        return self._answers(several(contents, self.folder.modality), limits)
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
         if not contents:
@@ -503,6 +492,10 @@ class Index:
             return self.ranker.hits(snapshot, found, self.ranker.query_of(snapshot, wanted), limits)
 
         return self._of_one_revision(answer)
+
+    def consistent(self, answer: Callable[[], Answer]) -> Answer:
+        """Call what asks several things until no writer came in between: all is of one revision."""
+        return self._of_one_revision(lambda _: answer())
 
     def _of_one_revision(self, answer: Callable[[Snapshot], Answer]) -> Answer:
         """Ask again where a writer came in between: rows and codes must be of one revision."""

@@ -88,6 +88,10 @@ def _as_sqlite_reads_it(bracket: re.Match[str]) -> str:
     return f"[{'^' if bracket[1] else ''}{inside}]" if inside else "[[]"
 
 
+def _item(row: tuple[Any, ...]) -> Item:
+    return Item(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+
+
 class Store:
     """The database of one index. Safe to read from several threads.
 
@@ -117,6 +121,7 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._commits = 0
+        self._passages: tuple[object, Ids] | None = None
         hold_at_fork(self._lock, 2)
         db: sqlite3.Connection | None = None
         try:
@@ -388,9 +393,25 @@ class Store:
         sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id > ? ORDER BY id"
         last = 0
         while rows := self._rows(sql + " LIMIT 10000", (last,)):
-            for row in rows:
-                yield Item(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+            yield from map(_item, rows)
             last = rows[-1][0]
+
+    def page(self, offset: int, limit: int) -> list[Item]:
+        """So many items from a place on, in the order of their ids."""
+        sql = (
+            "SELECT id, key, size, mtime_ns, digest, added FROM items ORDER BY id LIMIT ? OFFSET ?"
+        )
+        return list(map(_item, self._rows(sql, (limit, offset))))
+
+    def items_of(self, ids: Iterable[int]) -> dict[int, Item]:
+        """Some items by id, in the order of their ids; unknown ids are left out."""
+        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
+        return {row[0]: _item(row) for row in sorted(self._in(sql, [int(i) for i in ids]))}
+
+    def kept_of(self, id: int) -> bytes:
+        """What is kept of an item that was added manually; nothing of others."""
+        rows = self._rows("SELECT png FROM kept WHERE id = ?", (int(id),))
+        return bytes(rows[0][0]) if rows else b""
 
     def keys_of(self, ids: Iterable[int]) -> dict[int, str]:
         """The keys of ids; unknown ids are left out."""
@@ -642,12 +663,6 @@ class Store:
         folder = "rtrim(rtrim(key, replace(key, '/', '')), '/')"  # up to the last slash
         return self._rows(f"SELECT id, {folder} FROM items WHERE instr(key, '/') > 1 ORDER BY id")
 
-    def items_of(self, ids: Iterable[int]) -> list[Item]:
-        """Some items in the order of their ids; unknown ids are left out."""
-        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
-        rows = sorted(self._in(sql, [int(i) for i in ids]))
-        return [Item(i, key, size, at, digest, bool(own)) for i, key, size, at, digest, own in rows]
-
     def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Start and stop of passages in their documents, by the ids of the passages."""
         rows = self._in(
@@ -661,11 +676,19 @@ class Store:
             return np.empty(0, dtype=np.int64)
         wanted = np.array([int(i) for i in documents], dtype=np.int64)
         if len(wanted) > CHUNK:  # going through all of them is quicker
-            rows = np.array(self._rows("SELECT id, item FROM passages"), np.int64).reshape(-1, 2)
+            rows = self._all_passages()
             held: Ids = rows[np.isin(rows[:, 1], wanted), 0]
             return held
         found = self._in("SELECT id FROM passages WHERE item IN ({})", wanted.tolist())
         return np.array([row[0] for row in found], dtype=np.int64)
+
+    def _all_passages(self) -> Ids:
+        """The ids of all passages, and those of their documents, shape (n, 2)."""
+        seen = self.version()
+        if self._passages is None or self._passages[0] != seen:
+            rows = np.array(self._rows("SELECT id, item FROM passages"), np.int64).reshape(-1, 2)
+            self._passages = seen, rows
+        return self._passages[1]
 
     def has_passages(self) -> bool:
         """Whether any document is long enough to have passages."""

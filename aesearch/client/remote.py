@@ -1,0 +1,316 @@
+"""An index that a service has: the methods of `Index`, each a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any, NoReturn, Self
+
+from aesearch.client.address import Address
+from aesearch.client.receiving import (
+    Answer,
+    answer_of,
+    explanation_of,
+    info_of,
+    item_of,
+    text_of,
+)
+from aesearch.client.sending import query_of
+from aesearch.client.service import Service
+from aesearch.errors import IndexNotFoundError, UnknownKeyError, UnsupportedError
+from aesearch.modalities import Modality, modality
+from aesearch.modalities.given import several
+from aesearch.search.explain import Explanation
+from aesearch.search.hits import Among, Hit, Limits
+from aesearch.search.query import Query, numbered
+from aesearch.search.together import Key
+from aesearch.settings import Settings
+from aesearch.sources.base import as_key
+from aesearch.sources.names import escaped
+from aesearch.storage.info import IndexInfo, SkippedFile
+from aesearch.storage.schema import Item, KeptText
+
+TIMEOUT = 60.0
+PAGE = 1000  # rows that are asked for at once
+
+
+class RemoteIndex:
+    """An index that ``aesearch serve`` has, with the methods of `aesearch.Index`.
+
+    Files to search with are read here, and their content is sent. The paths of hits are those of
+    the machine that serves. Safe to use from several threads.
+
+    Parameters
+    ----------
+    url : str
+        ``http://HOST:PORT/INDEX``; without a name the only index that there is.
+    token : str, optional
+        By default the environment variable AESEARCH_TOKEN, if it is set.
+    timeout : float, default=60
+        Seconds that are waited for a connection, and for each part of an answer.
+
+    Raises
+    ------
+    ServiceError
+        If nothing can be reached there, or it refuses.
+    IndexNotFoundError
+        If it has no such index, or several and none was named.
+    """
+
+    def __init__(self, url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> None:
+        self._token = token
+        address = Address.of(url)
+        self._service = Service(address, token, timeout)
+        try:
+            self.name = address.name or self._only(address)
+            self.url = str(address._replace(name=self.name))
+            self._about = self.info()
+        except BaseException:
+            self.close()
+            raise
+
+    def _only(self, address: Address) -> str:
+        names = [one["name"] for one in self._service.get("v1", "indexes")["indexes"]]
+        if len(names) == 1:
+            return str(names[0])
+        if not names:
+            raise IndexNotFoundError(f"{address.service} has no index")
+        listed = ", ".join(map(escaped, names))
+        raise IndexNotFoundError(
+            f"{address.service} has several indexes: {listed}; name one, as in "
+            f"{address._replace(name=names[0])}"
+        )
+
+    def _path(self, *more: str) -> tuple[str, ...]:
+        return ("v1", "indexes", self.name, *more)
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> str:
+        """Name of the modality: 'images', 'texts' or 'vectors'."""
+        return self._about.kind
+
+    @cached_property
+    def modality(self) -> Modality:
+        """What differs for its kind of data."""
+        return modality(self.kind)
+
+    @property
+    def source(self) -> Path:
+        """Folder, or table, that was indexed, on the machine that serves."""
+        return Path(self._about.source)
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether its items are rows of a table, or of standard input."""
+        return self._about.tabular
+
+    @property
+    def settings(self) -> Settings:
+        """What was chosen when it was made."""
+        return self._about.settings
+
+    @property
+    def is_hybrid(self) -> bool:
+        """Whether typed words are searched by codes and words together, unless told otherwise."""
+        return bool(self._service.get(*self._path())["hybrid"])
+
+    def __len__(self) -> int:
+        return int(self._service.get(*self._path("items"), limit=1)["total"])
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str | PurePath | int) and bool(self._rows(as_key(key)))
+
+    def __repr__(self) -> str:
+        return f"<RemoteIndex {self.url!r}>"
+
+    def info(self) -> IndexInfo:
+        """Everything there is to know about the index."""
+        return info_of(self._service.get(*self._path()))
+
+    def items(self) -> Iterator[Item]:
+        """All items: key, size, time, digest."""
+        offset, total = 0, 1
+        while offset < total:
+            page = self._service.get(*self._path("items"), offset=offset, limit=PAGE)
+            yield from map(item_of, page["items"])
+            offset, total = offset + PAGE, page["total"]
+
+    def skipped(self) -> list[SkippedFile]:
+        """The files that are not in the index, each with its reason."""
+        return self.info().skipped
+
+    def path_of(self, key: Key) -> Path:
+        """Where the file of a key is on the machine that serves; of a row, the table."""
+        path = self._details(key)["path"]
+        return self.source if path is None else Path(path)
+
+    def text_of(self, key: Key) -> KeptText:
+        """The plain text of a document, as it is kept in the index, its title and its label.
+
+        Raises
+        ------
+        UnknownKeyError, UnsupportedError
+        """
+        if not self.modality.has_words:
+            raise UnsupportedError(
+                f"{self.name} is an index of {self.modality.noun}s, which have no text"
+            )
+        return text_of(self._details(key))
+
+    def _details(self, key: Key) -> dict[str, Any]:
+        details: dict[str, Any] = self._service.get(*self._path("items", self._id_of(key)))
+        return details
+
+    def _rows(self, key: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._service.get(*self._path("items"), key=key)["items"]
+        return rows
+
+    def _id_of(self, key: Key) -> str:
+        rows = self._rows(as_key(key))
+        if not rows:
+            raise UnknownKeyError(f"there is no item '{as_key(key)}' in {self.name}")
+        return str(rows[0]["id"])
+
+    # -- searching -------------------------------------------------------------------------------
+
+    def prepare(self, content: Any, *, literal: bool = False) -> Query:
+        """Read what is searched with, once for several uses; see `Index.prepare`."""
+        return query_of(self.modality, content, literal=literal)
+
+    def search(
+        self,
+        content: Any,
+        k: int = 10,
+        *,
+        among: Among = None,
+        threshold: float | None = None,
+        hybrid: bool | None = None,
+        copies: bool | None = None,
+    ) -> list[Hit]:
+        """Find the items most similar to a picture, a text or a vector; see `Index.search`."""
+        return self.ask(content, Limits.of(k, among, threshold, hybrid, copies)).hits
+
+    def search_many(
+        self,
+        contents: Iterable[Any],
+        k: int = 10,
+        *,
+        among: Among = None,
+        threshold: float | None = None,
+        hybrid: bool | None = None,
+        copies: bool | None = None,
+    ) -> list[list[Hit]]:
+        """Search with several pictures, texts or vectors, one after the other."""
+        limits = Limits.of(k, among, threshold, hybrid, copies)
+        given = several(contents, self.modality)
+        found = []
+        for number, content in enumerate(given):
+            with numbered(number, len(given)):
+                found.append(self.ask(content, limits).hits)
+        return found
+
+    def similar(
+        self,
+        key: Key,
+        k: int = 10,
+        *,
+        among: Among = None,
+        threshold: float | None = None,
+    ) -> list[Hit]:
+        """Find the items most similar to one that is in the index; see `Index.similar`."""
+        return self.ask_similar(key, Limits.of(k, among, threshold)).hits
+
+    def ask(self, content: Any, limits: Limits, *, explain: bool = False) -> Answer:
+        """Search, and return all that is answered: notes, words not known, reasons."""
+        return self._search(dict(self.prepare(content).content), limits, explain=explain)
+
+    def ask_similar(self, key: Key, limits: Limits, *, explain: bool = False) -> Answer:
+        """Search with an item of the index, and return all that is answered."""
+        return self._search({"key": as_key(key)}, limits, explain=explain)
+
+    def _search(self, part: dict[str, Any], limits: Limits, *, explain: bool) -> Answer:
+        wanted = {name: value for name, value in limits._asdict().items() if value is not None}
+        body = {"like": [part], "explain": explain, **wanted}
+        return answer_of(self._service.post(*self._path("search"), body=body))
+
+    def notes(self, text: str | Query) -> list[str]:
+        """What is to be said of how a typed query is read; see `Index.notes`."""
+        return self.ask(text, Limits.of(1)).notes
+
+    def unknown_words(self, text: str | Query, *, hybrid: bool | None = None) -> list[str]:
+        """The words of a query that a search passes over; see `Index.unknown_words`."""
+        return self.ask(text, Limits.of(1, hybrid=hybrid)).unknown_words
+
+    def explain(self, content: Any, key: Key, top: int = 8) -> Explanation:
+        """Say why a document is a hit for a text; see `Index.explain`.
+
+        Raises
+        ------
+        UnsupportedError
+            If this is no index of documents, or the content is no text.
+        """
+        query = self.prepare(content)
+        if query.text is None:
+            raise UnsupportedError(
+                f"a service explains hits of a text; {self.name} is an index of "
+                f"{self.modality.noun}s, and what was given is none"
+            )
+        return self._why(key, text=query.text, top=top)
+
+    def explain_similar(self, key: Key, other: Key, top: int = 8) -> Explanation:
+        """Say why two documents of the index are similar; see `explain`."""
+        return self._why(other, other=self._id_of(key), top=top)
+
+    def _why(self, key: Key, **query: str | int | None) -> Explanation:
+        path = self._path("items", self._id_of(key), "explain")
+        return explanation_of(self._service.get(*path, **query)["why"])
+
+    # -- what a service cannot do ----------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say of what only an `Index` has that it is not here, and why.
+
+        Raises
+        ------
+        UnsupportedError
+        """
+        if name in HERE_ONLY:
+            raise UnsupportedError(f"{HERE_ONLY[name]}: open the index where it lies ({self.url})")
+        raise AttributeError(f"a RemoteIndex has no attribute '{name}'")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the address: it is opened again where it is unpickled, with the token of there."""
+        return _opened_again, (self.url, self._service.timeout)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._service.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+HERE_ONLY = {
+    "folder": "the folder of an index is not served",
+    "encoder": "an encoder stays where its index is; 'aesearch export' writes it",
+    "features": "what prepares items stays where the encoder is",
+    "ranker": "ranking is done by the service",
+    "revision": "a service tells the number of its revision alone, in info().revision",
+    "prepare_queries": "a service prepares itself",
+    "generate": "pictures are made by /v1/indexes/NAME/sample, between and reconstruct",
+    "drift": "a service tells drift in words alone, in info().drift",
+    "restore": "a service restores nothing",
+    "moved_to": "a service moves no source",
+    "verify": "a service verifies nothing; 'aesearch verify' does",
+    "compact": "a service compacts nothing; 'aesearch verify --compact' does",
+}
+
+
+def _opened_again(url: str, timeout: float) -> RemoteIndex:
+    return RemoteIndex(url, timeout=timeout)
