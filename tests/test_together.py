@@ -387,6 +387,7 @@ def test_parts_on_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (("a", "--together", "--index", "http://localhost:9/x"), 2, "an index that is here"),
         (("photos/disks/000.png", "gone.png", "--together"), 1, "gone.png: there is no such file"),
         (("photos/disks/000.png", "--unlike", "gone.png"), 1, "gone.png: there is no such file"),
         (("photos/disks/000.png", "--unlike-key", "no"), 1, "there is no item 'no'"),
@@ -394,7 +395,7 @@ def test_parts_on_the_command_line() -> None:
     ],
 )
 def test_wrong_examples_on_the_command_line(words: tuple[str, ...], code: int, said: str) -> None:
-    wrong = command("query", *words, "--index", "photos")
+    wrong = command("query", "--index", "photos", *words)
     assert (wrong.code, wrong.out) == (code, "")
     assert said in wrong.err
     assert code == 2 or len(wrong.err.splitlines()) == 1

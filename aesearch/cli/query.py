@@ -175,6 +175,8 @@ def query(
 
         if sheet is not None:
             raise click.UsageError("-o draws files that are here, and those of a service are not")
+        if joint or crop is not None:
+            raise click.UsageError("--together, --unlike and --crop are for an index that is here")
         hybrid = bool(hybrid) if limits["threshold"] is not None else hybrid
         limits |= {"k": top, "hybrid": hybrid, "copies": False if no_copies else None}
         return query_there(place, words, files, keys, format, limits, explain=explain)
