@@ -201,7 +201,7 @@ def test_indexing_is_cancelled_and_goes_on_later(
         asked = {"source": "papers", "budget": "0"}
         done = ended(client, client.post("/v1/indexes", json=asked))
         assert done["state"] == "done", done
-        assert client.get("/v1/indexes/papers/items").json()["total"] == 36
+        assert client.get("/v1/indexes/papers/items").json()["total"] == 48
 
 
 def test_a_source_is_watched(place: Path) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any
 
 from aesearch.errors import AesearchError
@@ -29,7 +30,8 @@ def main() -> None:
     told = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what a library prints is no line of ours
     asked: dict[str, Any] = json.loads(sys.stdin.readline())
-    threading.Thread(target=_watch, daemon=True).start()
+    done = threading.Event()
+    threading.Thread(target=_watch, args=(done,), daemon=True).start()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -41,12 +43,15 @@ def main() -> None:
         from aesearch.service.problems import as_problem
 
         _tell(told, {"problem": as_problem(error).model_dump()})
+    finally:
+        done.set()
 
 
-def _watch() -> None:
+def _watch(done: threading.Event) -> None:
     """Stop when standard input ends."""
     sys.stdin.read()
-    _thread.interrupt_main()
+    if not done.is_set():
+        _thread.interrupt_main()
 
 
 def _tell(told: IO[str], line: dict[str, Any]) -> None:
@@ -129,4 +134,5 @@ DOES: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 if __name__ == "__main__":
-    main()
+    with suppress(KeyboardInterrupt):  # before it began, or when it had ended
+        main()
