@@ -120,6 +120,8 @@ class Store:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._commits = 0
+        self._passages: tuple[object, Ids] | None = None
         hold_at_fork(self._lock, 2)
         db: sqlite3.Connection | None = None
         try:
@@ -215,6 +217,7 @@ class Store:
             try:
                 yield
                 self._db.execute("COMMIT")
+                self._commits += 1
             except BaseException as error:
                 self._roll_back()
                 # Of its other children, such as a broken constraint, the caller is to blame.
@@ -283,6 +286,22 @@ class Store:
             part = values[start : start + CHUNK]
             rows += self._rows(sql.format(",".join("?" * len(part))), part)
         return rows
+
+    def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a statement finds; values stand for its question marks."""
+        return self._rows(sql, values)
+
+    def select_in(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        """The rows that a statement finds for many values, which stand for its ``{}``."""
+        return self._in(sql, values)
+
+    def write(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Do a statement for each of some rows of values, inside a transaction."""
+        self._db.executemany(sql, rows)
+
+    def version(self) -> tuple[int, int]:
+        """What differs when anything was written since, by this connection or by another."""
+        return self.data_version(), self._commits
 
     @cached_property
     def _knows_texts(self) -> bool:
@@ -636,6 +655,20 @@ class Store:
         """The label of each document by id, "" where it has none."""
         return dict(self._rows("SELECT id, label FROM texts")) if self._knows_texts else {}
 
+    def label_rows(self, *, folders: bool) -> list[tuple[int, str]]:
+        """Ids and labels of the items that have one; `folders` are those of their keys."""
+        if not folders:
+            sql = "SELECT id, label FROM texts WHERE label <> ''"
+            return self._rows(sql) if self._knows_texts else []
+        folder = "rtrim(rtrim(key, replace(key, '/', '')), '/')"  # up to the last slash
+        return self._rows(f"SELECT id, {folder} FROM items WHERE instr(key, '/') > 1 ORDER BY id")
+
+    def items_of(self, ids: Iterable[int]) -> list[Item]:
+        """Some items in the order of their ids; unknown ids are left out."""
+        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
+        rows = sorted(self._in(sql, [int(i) for i in ids]))
+        return [Item(i, key, size, at, digest, bool(own)) for i, key, size, at, digest, own in rows]
+
     def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Start and stop of passages in their documents, by the ids of the passages."""
         rows = self._in(
@@ -649,11 +682,19 @@ class Store:
             return np.empty(0, dtype=np.int64)
         wanted = np.array([int(i) for i in documents], dtype=np.int64)
         if len(wanted) > CHUNK:  # going through all of them is quicker
-            rows = np.array(self._rows("SELECT id, item FROM passages"), np.int64).reshape(-1, 2)
+            rows = self._all_passages()
             held: Ids = rows[np.isin(rows[:, 1], wanted), 0]
             return held
         found = self._in("SELECT id FROM passages WHERE item IN ({})", wanted.tolist())
         return np.array([row[0] for row in found], dtype=np.int64)
+
+    def _all_passages(self) -> Ids:
+        """The ids of all passages, and those of their documents, shape (n, 2)."""
+        seen = self.version()
+        if self._passages is None or self._passages[0] != seen:
+            rows = np.array(self._rows("SELECT id, item FROM passages"), np.int64).reshape(-1, 2)
+            self._passages = seen, rows
+        return self._passages[1]
 
     def has_passages(self) -> bool:
         """Whether any document is long enough to have passages."""
