@@ -17,7 +17,7 @@ from aesearch.service.journal import Journal
 from aesearch.service.limits import Bodies, Queue
 from aesearch.service.metrics import Metrics
 from aesearch.service.options import Options
-from aesearch.service.routes import health, indexes, items, jobs, search
+from aesearch.service.routes import embeddings, generate, health, indexes, items, jobs, search
 from aesearch.service.safety import Bearers, Origins
 from aesearch.service.shelf import Shelf
 from aesearch.service.state import Service
@@ -32,6 +32,9 @@ ROUTERS = (
     items.router,
     jobs.router,
     jobs.changes,
+    jobs.long,
+    generate.router,
+    embeddings.router,
 )
 
 

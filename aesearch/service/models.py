@@ -309,6 +309,9 @@ class Sample(Asked):
     group: str | None = None
 
 
+Layout = Literal["auto", "code", "pca", "tsne", "umap"]
+
+
 class MapPanel(Told):
     """One layout: coordinates of all items, in the order of the ids."""
 
