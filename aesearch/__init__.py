@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from aesearch.indexing.build import build
     from aesearch.search.hits import Hit
     from aesearch.search.index import Index
+    from aesearch.search.together import Example
     from aesearch.settings import Settings
 
-__all__ = ["AesearchError", "Hit", "Index", "Settings", "__version__", "build", "open"]
+__all__ = ["AesearchError", "Example", "Hit", "Index", "Settings", "__version__", "build", "open"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = door(
@@ -38,6 +39,7 @@ if not TYPE_CHECKING:
         {
             "AesearchError": "errors",
             "build": "indexing.build",
+            "Example": "search.together",
             "Hit": "search.hits",
             "Index": "search.index",
             "Settings": "settings",

@@ -415,13 +415,13 @@ def test_the_command_line_lists_what_a_service_has(service: str) -> None:
     assert [row["name"] for row in rows] == ["pictures", "notes", "rows.npy"]
 
 
-def test_the_command_line_says_in_one_line_what_is_wrong(service: str, home: Path) -> None:
+def test_the_command_line_says_in_one_line_what_is_wrong(service: str) -> None:
     for words, code, says in (
         (["query", "soup", "--index", f"{service}/gone"], 1, "there is no index 'gone'"),
         (["query", "soup", "--index", service], 1, "several indexes"),
         (["query", "soup", "--index", "http://127.0.0.1:1/x"], 1, "is it running?"),
         (["query", "--key", "nope", "--index", f"{service}/notes"], 1, "no item 'nope'"),
-        (["query", "x.png", "--index", f"{service}/pictures"], 1, "x.png: there is no such file"),
+        (["query", "x.png", "--index", f"{service}/pictures"], 2, "there is no file 'x.png'"),
         (["query", "x", "-o", "a.png", "--index", f"{service}/notes"], 2, "files that are here"),
         (["info", f"{service}/notes", "-o", "a.png"], 2, "a service shows none"),
         (["list", "--index", "photos"], 2, "is no address"),

@@ -14,6 +14,7 @@ from aesearch.cli.console import format_path, print_exactly, print_json, printab
 from aesearch.cli.wrapping import complain, say
 from aesearch.search.hits import UNCHANGED, Hit
 from aesearch.sources.names import escaped
+from aesearch.storage.fields import EXIF
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.snippets import Snippet
@@ -31,18 +32,28 @@ class Answer:
     Attributes
     ----------
     name : str
-        The query as typed: a text, or the name of a file.
+        The query as typed: a text, or the name of a file; several as one: "A.jpg + B.jpg - C.jpg".
     content : object
-        The query itself: a path, bytes, or a text.
+        What it is made of, as the command has it.
     hits : list of Hit
     reasons : list of Explanation
         One for each hit, where they were asked for.
+    offset : int
+        So many better ones were passed over.
     """
 
     name: str
-    content: object
+    content: Any
     hits: list[Hit]
     reasons: list[Explanation] = field(default_factory=list)
+    offset: int = 0
+
+    @property
+    def ranked(self) -> Iterator[tuple[int, Hit, Explanation | None]]:
+        """Each hit with its rank, from 1, and the reason for it."""
+        for number, hit in enumerate(self.hits):
+            why = self.reasons[number] if self.reasons else None
+            yield self.offset + number + 1, hit, why
 
 
 def print_answer(answer: Answer, format: str | None, *, several: bool, tabular: bool) -> None:
@@ -79,21 +90,21 @@ def _print_table(answer: Answer, *, several: bool, tabular: bool) -> None:
     if terminal and several:
         click.secho(escaped(answer.name), bold=True)
     tail = f"\t{escaped(answer.name)}" if several else ""
-    for rank, hit in enumerate(answer.hits, 1):
+    for rank, hit, why in answer.ranked:
         place = escaped(hit.key) if tabular or hit.path is None else format_path(hit.path)
         if terminal:
             click.echo(f"{rank:>4}  {hit.score:z6.3f}  {place}")  # whole, to be copied
             _print_text(hit)
         else:
             click.echo(f"{hit.score:z.4f}\t{place}{tail}")
-        if answer.reasons:
-            _print_reasons(answer.reasons[rank - 1])
+        if why is not None:
+            _print_reasons(why)
     if terminal and not answer.hits:
         click.echo("      nothing found")
 
 
 def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
-    for rank, hit in enumerate(answer.hits, 1):
+    for rank, hit, why in answer.ranked:
         line: dict[str, Any] = {
             "query": answer.name,
             "rank": rank,
@@ -108,8 +119,8 @@ def _as_json(answer: Answer) -> Iterator[dict[str, Any]]:
             line["passage"] = list(hit.passage) if hit.passage else None
         if hit.fields is not None:
             line["fields"] = dict(hit.fields)
-        if answer.reasons:
-            line["why"] = answer.reasons[rank - 1].as_dict()
+        if why is not None:
+            line["why"] = why.as_dict()
         yield line
 
 
@@ -122,8 +133,9 @@ def _print_text(hit: Hit) -> None:
     """Print the title and the snippet, or the fields, of a hit that has them."""
     if hit.same is not None:
         say(same_in_words(hit.same), INDENT)
-    if hit.fields:
-        fields = ", ".join(f"{name}: {value}" for name, value in hit.fields.items())
+    if hit.fields and hit.snippet is None:
+        shown = {name: value for name, value in hit.fields.items() if name not in EXIF}
+        fields = ", ".join(f"{name}: {value}" for name, value in shown.items() if value != "")
         say(printable(fields)[:FIELDS_WIDTH], INDENT)
     if hit.snippet is None:
         return

@@ -91,6 +91,13 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     metavar="PLACE",
     help="Instead of SOURCE: where it is now. Its items must be there.",
 )
+@click.option(
+    "--metadata",
+    type=Place(path_type=Path),
+    metavar="TABLE",
+    help="Of a folder: a table that says something of its files, such as inventory.csv; --key is "
+    "then its column that names them. Later runs look at it again.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
     "--encoder",
@@ -187,6 +194,7 @@ def index(
     source: Path | None,
     place: str | None,
     moved_to: Path | None,
+    metadata: Path | None,
     budget: str | None,
     retrain: bool,
     retry: bool,
@@ -230,6 +238,7 @@ def index(
     from aesearch.sources.columns import Columns
 
     header = False if no_header else None
+    metadata_key, key_column = (key_column, None) if metadata else (None, key_column)
     columns = Columns(text_columns, key_column, label_column, vector, header)
     settings = {name: value for name, value in choices.items() if value is not None}
     if chosen:
@@ -265,6 +274,8 @@ def index(
             reread=reread,
             remove=remove,
             append=(not replace) if append or replace else None,
+            metadata=metadata,
+            metadata_key=metadata_key,
         )
     with opened:
         facts, drift = opened.info(), opened.drift()
@@ -279,6 +290,7 @@ def index(
         "repeated_keys": len(skipped.repeated),
         "ignored": len(skipped.ignored),
         "columns": done.columns.as_dict() if done.columns else None,
+        **({"metadata": done.metadata.as_dict()} if done.metadata else {}),
         "notes": dict(notes),
         "encoder": facts.encoder,
         "check": facts.check,
@@ -290,7 +302,7 @@ def index(
         print_json(summary)
     else:
         _print_summary(facts, summary, drift, done, skipped)
-    return SOME_SKIPPED if unreadable or _is_partial(done.counts) else DONE
+    return SOME_SKIPPED if unreadable or done.partial or _is_partial(done.counts) else DONE
 
 
 def _is_partial(counts: dict[str, int]) -> bool:
@@ -354,6 +366,8 @@ def _print_summary(
     say(f"{facts.name}: {items} ({what}) in {format_seconds(summary['seconds'])}")
     if done.columns:
         say(describe_columns(done.columns), "  ")
+    if done.metadata:
+        say(f"fields: {done.metadata.told(noun)}", "  ")
     if skipped:
         say(describe_skipped(skipped, facts), "  ")
     for text, times in summary["notes"].items():

@@ -23,8 +23,9 @@ from aesearch.settings import format_parameters
 from aesearch.sources.names import escaped
 from aesearch.storage.info import IndexInfo
 from aesearch.storage.places import find
-from aesearch.wording import by_labels, counted
+from aesearch.wording import by_labels, clipped, counted
 
+LONGEST_SHOWN = 24  # characters of a value
 OTHERS = {"candidates": "references", "forms": ""}  # what is shown beside, and was not to choose
 COLUMNS = {
     "precision_at_10": "P@10",
@@ -75,6 +76,7 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
         say(text, f"  {name:<12} ")
     for line in describe_limits(facts, noun):
         say(line, "  ")
+    _print_fields(facts)
     _print_check(facts.check, noun, facts.modality.perturbed)
     for heading, files in sections(skipped_files_of(facts), facts):
         say(f"\n{heading}")
@@ -94,6 +96,16 @@ def _facts_of(place: str | None, plot: Path | None) -> IndexInfo:
         if plot is not None:
             _plot(index, plot)
         return index.info()
+
+
+def _print_fields(facts: IndexInfo) -> None:
+    """Print what --where can ask for, with values."""
+    parts = []
+    for name, values in facts.fields.items():
+        shown = [clipped(escaped(value), LONGEST_SHOWN) for value in values]
+        called = escaped(name) if name.isidentifier() or "." in name else f'"{escaped(name)}"'
+        parts.append(f"{called} ({', '.join(shown)})" if shown else called)
+    say(", ".join(parts), f"  {'fields':<12} ")
 
 
 def _format_effort(engine: Mapping[str, Any]) -> str:

@@ -6,27 +6,37 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
+from aesearch.cli.asked import Asked, CropType, Part
 from aesearch.cli.console import quiet_decoders
 from aesearch.cli.format_hits import Answer, print_answer
-from aesearch.cli.given import STDIN, Given, kind_of_all, look_at_all, with_words
+from aesearch.cli.given import STDIN, Given, kind_of_all, look_at, look_at_all, with_words
 from aesearch.cli.options import Place, TakingText, output_option, refuse_undrawable
 from aesearch.cli.wrapping import complain
 from aesearch.client.address import is_address
+from aesearch.client.opening import open_index
 from aesearch.errors import AesearchError, ContentError
 from aesearch.modalities import Modality
 from aesearch.modalities.notes import collected_notes
 from aesearch.search.hits import Hit
 from aesearch.search.index import Index
+from aesearch.search.together import Example
 from aesearch.sources.names import escaped
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import all_places, find
 from aesearch.wording import counted
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from aesearch.client.remote import RemoteIndex
 
 WEAK = 0.1  # of the best score: hits below that which show no word of the query are said to
 
@@ -43,6 +53,13 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
     help="Hits wanted.",
 )
 @click.option(
+    "--offset",
+    default=0,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Pass over the N best hits, which were seen already.",
+)
+@click.option(
     "--index",
     "place",
     type=Place(),
@@ -54,7 +71,43 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
     "--file", "files", multiple=True, type=Place(), metavar="FILE", help="Search with a document."
 )
 @click.option("--key", "keys", multiple=True, help="Search with an item of the index, by its key.")
-@click.option("--among", metavar="GLOB", help="Look only at keys that match, 'holiday/**' say.")
+@click.option(
+    "--together",
+    is_flag=True,
+    help="Search with all FILEs and keys as one query: for what they have in common.",
+)
+@click.option(
+    "--unlike",
+    "unlikes",
+    multiple=True,
+    metavar="FILE|TEXT",
+    help="Less like this: a file or, of documents, words; may be given several times.",
+)
+@click.option(
+    "--unlike-key", "unlike_keys", multiple=True, metavar="KEY", help="Less like this item."
+)
+@click.option(
+    "--crop",
+    type=CropType(),
+    metavar="X,Y,W,H",
+    help="Search with this part of the picture: in pixels as it is shown, or in percent "
+    "(10%,10%,50%,50%).",
+)
+@click.option(
+    "--among",
+    multiple=True,
+    metavar="GLOB",
+    help="Look only at keys that match, 'holiday/**' say, or one of several such.",
+)
+@click.option(
+    "--not-among", multiple=True, metavar="GLOB", help="Leave out keys that match one of these."
+)
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    help="Look only at what meets it: 'year < 1700 and place = Augsburg'. Fields: label, path, "
+    "size, date, exif.date, columns; info names them.",
+)
 @click.option("--threshold", type=float, metavar="SCORE", help="Leave out hits that score less.")
 @click.option(
     "--explain",
@@ -80,10 +133,14 @@ def query(
     words: tuple[str, ...],
     files: tuple[str, ...],
     keys: tuple[str, ...],
+    unlikes: tuple[str, ...],
+    unlike_keys: tuple[str, ...],
+    crop: tuple[float, ...] | None,
     place: str | None,
     format: str | None,
     sheet: Path | None,
     *,
+    together: bool,
     explain: bool,
     hybrid: bool | None,
     no_copies: bool,
@@ -102,52 +159,72 @@ def query(
     A TEXT, in single quotes for the shell, may hold "exact phrase", -word, NOT, OR, title:word and
     begin*: query 'jaguar -car'.
 
+    With --together all of it is one query, and with --unlike what is found is less like that; a
+    document that holds all words of an unlike TEXT comes behind all that do not.
+
     Prints a table on a terminal, else one line per hit: score, tab, path (and, where several
     queries were asked, tab, the query). Higher is closer: a score is a cosine, 1 for the same; by
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
-    _check_query(words, files, keys, sheet, hybrid=hybrid)
-    if is_address(place):
-        from aesearch.cli.remote import query_there  # which a query in an index here never needs
-
-        if sheet is not None:
-            raise click.UsageError("-o draws files that are here, and those of a service are not")
-        hybrid = bool(hybrid) if limits["threshold"] is not None else hybrid
-        limits |= {"k": top, "hybrid": hybrid, "copies": False if no_copies else None}
-        return query_there(place, words, files, keys, format, limits, explain=explain)
+    limits |= {"among": limits["among"] or None, "not_among": limits["not_among"] or None}
+    joint = together or bool(unlikes or unlike_keys)
+    _check_query(words, files, keys, sheet, hybrid=hybrid and not joint)
+    if joint and explain:
+        raise click.UsageError("--explain is for one query, without --together and --unlike")
     given, named = look_at_all(words), look_at_all(files)
     near = next((Path(one.name) for one in (*named, *given) if one.name != STDIN), None)
     kind = with_words() if explain or hybrid is not None else kind_of_all([*named, *given])
-    found = _place_of(keys) if place is None and keys and kind is None else None
-    found = found or find(place, near, kind.name if kind else None)
-    with Index(found) as index, quiet_decoders():
-        folder = index.folder
+    with _opened(place, near, keys, kind) as index, quiet_decoders():
         _check_modality(index, given, named, sheet, explain=explain, hybrid=hybrid)
-        if no_copies and "originals" not in folder.modality.parts:
-            noun = folder.modality.noun
+        if no_copies and "originals" not in index.modality.parts:
+            noun = index.modality.noun
             raise click.UsageError(f"--no-copies is for pictures; this is an index of {noun}s")
-        if folder.modality.has_words:
+        if index.modality.has_words:
             _note_readings(given)
-        answers = [_search_by_key(index, key, top, limits, explain=explain) for key in keys]
         if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
             hybrid = bool(hybrid)
-        limits |= {"hybrid": hybrid, "copies": False if no_copies else None}
-        queries = list(queries_of(given, named, folder.modality))
-        results = [_search(index, *one, top, limits, explain=explain) for one in queries]
-        answers += [answer for answer in results if isinstance(answer, Answer)]
-        tabular = folder.is_tabular
-        contents = _contents_of(index, answers) if sheet is not None else {}
+        meant = {"hybrid": hybrid, "copies": False if no_copies else None}
+        queries = list(_queries(given, named, index.modality))
+        _check_crop(crop, queries, index.modality)
+        parts = [_item(index, key) for key in keys] + queries
+        less = _unlikes(index, unlikes, unlike_keys)
+        asked = [Asked(parts, less)] if together else [Asked([part], less) for part in parts]
+        search = partial(_search, index, top=top, limits=limits, meant=meant, crop=crop)
+        results = [search(one, explain=explain) for one in asked]
+        answers = [answer for answer in results if isinstance(answer, Answer)]
+        tabular = index.is_tabular
+        contents = {}
+        if sheet is not None:
+            contents = _contents_of(_here(index), answers, [*parts, *less])
     _tell_failures([result for result in results if isinstance(result, _Failure)])
-    _explain_no_hits(answers, limits["threshold"], limits["among"])
-    several = len(keys) + len(queries) > 1
+    _explain_no_hits(answers, limits)
+    several = len(asked) > 1
     for answer in answers:
         print_answer(answer, format, several=several, tabular=tabular)
-    _note_missing_source(folder, answers)
+    if isinstance(index, Index):
+        _note_missing_source(index.folder, answers)
     if sheet is not None and answers:
-        _draw_sheet(answers, contents, sheet, by_key=len(keys))
+        _draw_sheet(answers, contents, sheet)
     if any(isinstance(result, _Failure) for result in results):
         return SOME_SKIPPED if answers else ERROR
     return DONE
+
+
+def _opened(
+    place: str | None, near: Path | None, keys: Sequence[str], kind: Modality | None
+) -> Index | RemoteIndex:
+    """The index that is meant, here or on a service."""
+    if is_address(place):
+        return open_index(place)
+    found = _place_of(keys) if place is None and keys and kind is None else None
+    return Index(found or find(place, near, kind.name if kind else None))
+
+
+def _here(index: Index | RemoteIndex) -> Index:
+    """An index whose files can be read."""
+    if isinstance(index, Index):
+        return index
+    raise click.UsageError("-o draws files that are here, and those of a service are not")
 
 
 def _note_missing_source(folder: IndexFolder, answers: Sequence[Answer]) -> None:
@@ -186,42 +263,96 @@ def _check_query(
         raise click.UsageError("--hybrid takes a text or --file; a --key is searched by its code")
 
 
-def _search_by_key(
-    index: Index, key: str, top: int, limits: Mapping[str, Any], *, explain: bool
-) -> Answer:
-    """Search with an item of the index."""
-    key = index.folder.key_meant(key)
-    hits = index.similar(key, top, **limits)
-    why = [index.explain_similar(key, hit.key) for hit in hits] if explain else []
-    return Answer(key, index.path_of(key), hits, why)
+def _check_crop(
+    crop: tuple[float, ...] | None, queries: Sequence[Part], modality: Modality
+) -> None:
+    """Refuse a part of anything but one picture."""
+    if crop is None:
+        return
+    if not modality.visual:
+        noun = modality.noun
+        raise click.UsageError(f"--crop is for pictures; this is an index of {noun}s")
+    if len(queries) != 1:
+        raise click.UsageError(f"--crop is of one FILE; got {len(queries)}")
+
+
+def _item(index: Index | RemoteIndex, given: str) -> Part:
+    """An item of the index as a query."""
+    key = index.key_meant(given)
+    return Part(key, index.path_of(key), key)
+
+
+def _unlikes(
+    index: Index | RemoteIndex, contents: Sequence[str], keys: Sequence[str]
+) -> list[Part]:
+    """What is not meant: files, or of documents words, and items."""
+    modality = index.modality
+    parts = []
+    for one in map(look_at, contents):
+        if modality.has_words and not one.is_file:
+            parts.append(Part(one.name, one.name))
+            continue
+        if modality.has_words:
+            _note_readings([one])
+        parts += [Part(f"{one.name}{part}", own) for part, own in modality.questions(one.query)]
+    return parts + [_item(index, key) for key in keys]
 
 
 def _search(
-    index: Index,
-    name: str,
-    content: Any,
+    index: Index | RemoteIndex,
+    asked: Asked,
     top: int,
     limits: Mapping[str, Any],
+    meant: Mapping[str, Any],
+    crop: tuple[float, ...] | None,
     *,
     explain: bool,
 ) -> Answer | _Failure:
-    """Search with a text, a file, or what was on standard input."""
+    """Search with a text, a file, an item, or with several as one."""
+    first = asked.likes[0]
+    offset = limits["offset"]
+    if asked.is_one and first.key is not None:
+        hits = index.similar(first.key, top, **limits)
+        why = [index.explain_similar(first.key, hit.key) for hit in hits] if explain else []
+        return Answer(first.name, asked, hits, why, offset)
+    likes = [_example(index, part, crop) for part in asked.likes]
+    examples = likes, [_example(index, part) for part in asked.unlikes]
+    for one in chain(*examples):
+        if isinstance(one, _Failure):
+            return one
+    try:
+        hits = index.search(like=likes, unlike=examples[1], k=top, **limits, **meant)
+    except ContentError as error:
+        is_text = isinstance(first.content, str) or not asked.is_one
+        return _Failure("" if is_text else first.name, str(error))
+    queries = [one.content for one in likes if isinstance(one, Example) and one.key is None]
+    typed = [query for query in queries if query.typed]
+    for query in typed:
+        if unknown := index.unknown_words(query, hybrid=meant["hybrid"]):
+            complain(f"note: not known here: {', '.join(unknown)}")
+    asks = [str(query.syntax) for query in typed if query.syntax.has_conditions]
+    if not hits and asks and limits["threshold"] is None and not offset:
+        complain(f"nothing found that holds what is asked for: {' '.join(asks)}")
+    elif hits and typed and not asks and not offset:
+        _note_weak(hits)
+    why = [index.explain(queries[0], hit.key) for hit in hits] if explain else []
+    return Answer(asked.name, asked, hits, why, offset)
+
+
+def _example(
+    index: Index | RemoteIndex, part: Part, crop: tuple[float, ...] | None = None
+) -> Example | _Failure:
+    """Read one of the things that are searched with, and say what is to be said of it."""
+    if part.key is not None:
+        return Example(key=part.key)
     try:
         with collected_notes() as taken:
-            query = index.prepare(content)
+            query = index.prepare(part.content, crop=crop)
         for note in (*taken, *(index.notes(query) if query.typed else ())):
             complain(f"note: {note}")
-        hits = index.search(query, top, **limits)
     except ContentError as error:
-        return _Failure("" if isinstance(content, str) else name, str(error))
-    if query.typed and (unknown := index.unknown_words(query, hybrid=limits["hybrid"])):
-        complain(f"note: not known here: {', '.join(unknown)}")
-    if not hits and query.typed and query.syntax.has_conditions and limits["threshold"] is None:
-        complain(f"nothing found that holds what is asked for: {query.syntax}")
-    elif hits and query.typed and not query.syntax.has_conditions:
-        _note_weak(hits)
-    why = [index.explain(query, hit.key) for hit in hits] if explain else []
-    return Answer(name, content, hits, why)
+        return _Failure("" if isinstance(part.content, str) else part.name, str(error))
+    return Example(query)
 
 
 def _note_weak(hits: Sequence[Hit]) -> None:
@@ -246,18 +377,22 @@ def _tell_failures(failures: Sequence[_Failure]) -> None:
         complain(f"{about}{reason}{more}")
 
 
-def _explain_no_hits(answers: list[Answer], threshold: float | None, among: str | None) -> None:
+def _explain_no_hits(answers: list[Answer], limits: Mapping[str, Any]) -> None:
     """Say why there are no hits."""
     if not answers or any(answer.hits for answer in answers):
         return
-    if threshold is not None:
-        complain(f"nothing scores {threshold:g} or more")
-    elif among is not None:
-        complain(f"nothing found among '{among}'; a folder is 'name/*'")
+    if limits["offset"]:
+        complain(f"there are no hits behind the first {limits['offset']:,}")
+    elif limits["threshold"] is not None:
+        complain(f"nothing scores {limits['threshold']:g} or more")
+    elif limits["where"] is not None:
+        complain(f"nothing found where {limits['where']}; a missing value meets no condition")
+    elif limits["among"] is not None:
+        complain(f"nothing found among '{limits['among'][0]}'; a folder is 'name/*'")
 
 
 def _check_modality(
-    index: Index,
+    index: Index | RemoteIndex,
     words: Sequence[Given],
     files: Sequence[Given],
     sheet: Path | None,
@@ -266,7 +401,7 @@ def _check_modality(
     hybrid: bool | None,
 ) -> None:
     """Refuse queries that an index of this modality cannot answer."""
-    modality = index.folder.modality
+    modality = index.modality
     refuse_undrawable(sheet, modality)
     if modality.has_words:
         kinds = [one.kind for one in (*files, *words) if one.is_file]
@@ -288,17 +423,15 @@ def _check_modality(
         )
 
 
-def queries_of(
-    words: Sequence[Given], files: Sequence[Given], modality: Modality
-) -> Iterator[tuple[str, Any]]:
+def _queries(words: Sequence[Given], files: Sequence[Given], modality: Modality) -> Iterator[Part]:
     """Name and content of each query: a path, bytes, a vector, or the text itself."""
     typed = modality.has_words and not _are_files(words)
     for one in files if typed else (*files, *words):
         for part, own in modality.questions(one.query):
-            yield f"{one.name}{part}", own
+            yield Part(f"{one.name}{part}", own)
     if typed and words:
         text = " ".join(one.name for one in words)
-        yield text, _text_of(words[0].content) if text == STDIN else text
+        yield Part(text, _text_of(words[0].content) if text == STDIN else text)
 
 
 def _are_files(words: Sequence[Given]) -> bool:
@@ -352,32 +485,26 @@ def _place_of(keys: Sequence[str]) -> Path | None:
     return holding[0] if len(holding) == 1 else None
 
 
-def _contents_of(index: Index, answers: list[Answer]) -> dict[str, bytes]:
+def _contents_of(index: Index, answers: list[Answer], parts: Sequence[Part]) -> dict[str, bytes]:
     """Pictures that are in no file of their own: in the database, or rows of an array."""
     contents = index.folder.added_contents()
     if index.is_tabular:
         from aesearch.ingest.differences import source_of
 
         source = source_of(index.folder)
-        keys = {hit.key for answer in answers for hit in answer.hits} - contents.keys()
-        contents |= {key: source.read(key) for key in keys}
+        keys = {hit.key for answer in answers for hit in answer.hits}
+        keys |= {part.key for part in parts if part.key is not None}
+        contents |= {key: source.read(key) for key in keys - contents.keys()}
     return contents
 
 
-def _draw_sheet(
-    answers: list[Answer], contents: dict[str, bytes], out: Path, *, by_key: int
-) -> None:
-    """Draw queries, the first so many by key, and hits; without a file, what `contents` has."""
-    from aesearch.modalities.images.pixels import open_picture
-    from aesearch.reports.contact_sheet import Cell, Row, write_sheet
+def _draw_sheet(answers: list[Answer], contents: dict[str, bytes], out: Path) -> None:
+    """Draw queries and hits; items without a file as what `contents` has."""
+    from aesearch.reports.contact_sheet import Cell, Row, joined, write_sheet
 
     rows = []
-    for number, answer in enumerate(answers):
-        kept = contents.get(answer.name) if number < by_key else None
-        try:
-            picture = open_picture(kept or answer.content)  # type: ignore[arg-type]
-        except ContentError:
-            picture = None
+    for answer in answers:
+        picture = joined(*(_pictures(side, contents) for side in answer.content))
         cells = [
             Cell(hit.score, hit.key, contents.get(hit.key) or hit.path or b"")
             for hit in answer.hits
@@ -385,3 +512,14 @@ def _draw_sheet(
         rows.append(Row(answer.name, picture, cells))
     write_sheet(rows, out)
     click.echo(f"wrote {out}", err=True)
+
+
+def _pictures(parts: Sequence[Part], contents: Mapping[str, bytes]) -> list[Image]:
+    """What a query is made of, as pictures, as far as there are such."""
+    from aesearch.modalities.images.pixels import open_picture
+
+    pictures = []
+    for part in parts:
+        with suppress(ContentError):
+            pictures.append(open_picture(contents.get(part.key or "") or part.content))
+    return pictures

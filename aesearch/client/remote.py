@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, NoReturn, Self
@@ -16,15 +17,15 @@ from aesearch.client.receiving import (
     item_of,
     text_of,
 )
-from aesearch.client.sending import query_of
+from aesearch.client.sending import narrowed, parts_of, query_of, wanted
 from aesearch.client.service import Service
 from aesearch.errors import IndexNotFoundError, UnknownKeyError, UnsupportedError
 from aesearch.modalities import Modality, modality
 from aesearch.modalities.given import several
 from aesearch.search.explain import Explanation
-from aesearch.search.hits import Among, Hit, Limits
-from aesearch.search.index import Key
+from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
+from aesearch.search.together import Crop, Example, Key, examples
 from aesearch.settings import Settings
 from aesearch.sources.base import as_key
 from aesearch.sources.names import escaped
@@ -118,7 +119,7 @@ class RemoteIndex:
         return bool(self._service.get(*self._path())["hybrid"])
 
     def __len__(self) -> int:
-        return int(self._service.get(*self._path("items"), limit=1)["total"])
+        return self.count()
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str | PurePath | int) and bool(self._rows(as_key(key)))
@@ -130,13 +131,33 @@ class RemoteIndex:
         """Everything there is to know about the index."""
         return info_of(self._service.get(*self._path()))
 
-    def items(self) -> Iterator[Item]:
-        """All items: key, size, time, digest."""
-        offset, total = 0, 1
-        while offset < total:
-            page = self._service.get(*self._path("items"), offset=offset, limit=PAGE)
+    def items(
+        self,
+        *,
+        among: Among = None,
+        not_among: Among = None,
+        where: Wanted = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[Item]:
+        """All items, or some, in the order of their ids; see `Index.items`."""
+        chosen = narrowed(Limits.of(1, among, not_among=not_among, where=where))
+        left, total = math.inf if limit is None else limit, math.inf
+        while left > 0 and offset < total:
+            size = int(min(PAGE, left))
+            page = self._service.get(*self._path("items"), offset=offset, limit=size, **chosen)
             yield from map(item_of, page["items"])
-            offset, total = offset + PAGE, page["total"]
+            offset, left, total = offset + size, left - size, page["total"]
+
+    def count(self, *, among: Among = None, not_among: Among = None, where: Wanted = None) -> int:
+        """How many items there are, or how many of them meet conditions; see `Index.count`."""
+        chosen = narrowed(Limits.of(1, among, not_among=not_among, where=where))
+        return int(self._service.get(*self._path("items"), limit=1, **chosen)["total"])
+
+    def fields_of(self, keys: Iterable[Key]) -> dict[str, dict[str, Any]]:
+        """The fields of some items by key, of those that have any: columns, EXIF."""
+        told = {key: self._details(key).get("fields") for key in map(as_key, keys) if key in self}
+        return {key: fields for key, fields in told.items() if fields}
 
     def skipped(self) -> list[SkippedFile]:
         """The files that are not in the index, each with its reason."""
@@ -146,6 +167,11 @@ class RemoteIndex:
         """Where the file of a key is on the machine that serves; of a row, the table."""
         path = self._details(key)["path"]
         return self.source if path is None else Path(path)
+
+    def key_meant(self, given: str) -> str:
+        """The key of the item that is meant; raises UnknownKeyError where there is none."""
+        self._id_of(given)
+        return given
 
     def text_of(self, key: Key) -> KeptText:
         """The plain text of a document, as it is kept in the index, its title and its label.
@@ -176,40 +202,50 @@ class RemoteIndex:
 
     # -- searching -------------------------------------------------------------------------------
 
-    def prepare(self, content: Any, *, literal: bool = False) -> Query:
+    def prepare(self, content: Any, *, literal: bool = False, crop: Crop | None = None) -> Query:
         """Read what is searched with, once for several uses; see `Index.prepare`."""
-        return query_of(self.modality, content, literal=literal)
+        return query_of(self.modality, content, literal=literal, crop=crop)
 
     def search(
         self,
-        content: Any,
+        content: Any = None,
         k: int = 10,
         *,
+        like: Any = None,
+        unlike: Any = None,
+        crop: Crop | None = None,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to a picture, a text or a vector; see `Index.search`."""
-        return self.ask(content, Limits.of(k, among, threshold, hybrid, copies)).hits
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
+        return self.ask(*examples(self.modality, content, like, unlike, crop), limits).hits
 
     def search_many(
         self,
         contents: Iterable[Any],
         k: int = 10,
         *,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[list[Hit]]:
         """Search with several pictures, texts or vectors, one after the other."""
-        limits = Limits.of(k, among, threshold, hybrid, copies)
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
         given = several(contents, self.modality)
         found = []
         for number, content in enumerate(given):
             with numbered(number, len(given)):
-                found.append(self.ask(content, limits).hits)
+                found.append(self.ask([Example.of(content)], [], limits).hits)
         return found
 
     def similar(
@@ -217,32 +253,41 @@ class RemoteIndex:
         key: Key,
         k: int = 10,
         *,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to one that is in the index; see `Index.similar`."""
-        return self.ask_similar(key, Limits.of(k, among, threshold)).hits
+        limits = Limits.of(k, among, threshold, not_among=not_among, where=where, offset=offset)
+        return self.ask([Example(key=key)], [], limits).hits
 
-    def ask(self, content: Any, limits: Limits, *, explain: bool = False) -> Answer:
+    def ask(
+        self,
+        likes: Sequence[Example],
+        unlikes: Sequence[Example],
+        limits: Limits,
+        *,
+        explain: bool = False,
+    ) -> Answer:
         """Search, and return all that is answered: notes, words not known, reasons."""
-        return self._search(dict(self.prepare(content).content), limits, explain=explain)
-
-    def ask_similar(self, key: Key, limits: Limits, *, explain: bool = False) -> Answer:
-        """Search with an item of the index, and return all that is answered."""
-        return self._search({"key": as_key(key)}, limits, explain=explain)
-
-    def _search(self, part: dict[str, Any], limits: Limits, *, explain: bool) -> Answer:
-        wanted = {name: value for name, value in limits._asdict().items() if value is not None}
-        body = {"like": [part], "explain": explain, **wanted}
+        body = {
+            "like": parts_of(self.modality, likes, "like"),
+            "unlike": parts_of(self.modality, unlikes, "unlike"),
+            "explain": explain,
+            **wanted(limits),
+        }
         return answer_of(self._service.post(*self._path("search"), body=body))
 
     def notes(self, text: str | Query) -> list[str]:
         """What is to be said of how a typed query is read; see `Index.notes`."""
-        return self.ask(text, Limits.of(1)).notes
+        return self.ask([Example.of(text)], [], Limits.of(1)).notes
 
     def unknown_words(self, text: str | Query, *, hybrid: bool | None = None) -> list[str]:
         """The words of a query that a search passes over; see `Index.unknown_words`."""
-        return self.ask(text, Limits.of(1, hybrid=hybrid)).unknown_words
+        limits = Limits.of(1, hybrid=hybrid)
+        return self.ask([Example.of(text)], [], limits).unknown_words
 
     def explain(self, content: Any, key: Key, top: int = 8) -> Explanation:
         """Say why a document is a hit for a text; see `Index.explain`.

@@ -19,11 +19,13 @@ from aesearch.indexing.make import make
 from aesearch.indexing.preflight import counts_of_new, reopen, require_labels, wants_training
 from aesearch.indexing.request import Given, Request
 from aesearch.ingest.differences import SyncOptions
+from aesearch.ingest.fields import keep
 from aesearch.ingest.update import synchronize
 from aesearch.search.index import Index
 from aesearch.settings import FEWEST_TO_FIT, Settings
 from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.continued import Continued
+from aesearch.sources.metadata import Matched
 from aesearch.sources.table import used_columns
 from aesearch.storage.commit import nothing, publish
 from aesearch.storage.folder import IndexFolder
@@ -48,12 +50,18 @@ class Summary:
         Seconds of each step.
     columns : UsedColumns, optional
         Of a table: what was taken for text, key and label.
+    metadata : Matched, optional
+        What fits of a table that says something of the files.
+    partial : bool
+        Whether there is such a table, and it could not be used.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     trained: bool = False
     stages: dict[str, float] = field(default_factory=dict)
     columns: UsedColumns | None = None
+    metadata: Matched | None = None
+    partial: bool = False
 
 
 def build(
@@ -71,6 +79,8 @@ def build(
     reread: bool = False,
     remove: bool = False,
     append: bool | None = None,
+    metadata: str | Path | None = None,
+    metadata_key: str | None = None,
 ) -> Index:
     """Make the index of pictures, documents or vectors, or bring it up to date, and open it.
 
@@ -112,6 +122,12 @@ def build(
     append : bool, optional
         Of standard input, where there is an index of such already: whether what is read is added to
         it, equal keys replaced, or takes its place. Numbers of rows go on.
+    metadata : str or Path, optional
+        Of a folder: a table (.csv, .tsv, .jsonl, .json, .parquet) that says something of its files,
+        such as an inventory. Its columns are fields, which `Index.search` takes in `where`, and
+        `Hit.fields` has. It is looked at again by each later run, also without naming it.
+    metadata_key : str, optional
+        The column of it that names the files, by path or name; by default the one that fits most.
 
     Returns
     -------
@@ -136,6 +152,8 @@ def build(
         reread=reread,
         remove=remove,
         append=append,
+        metadata=metadata,
+        metadata_key=metadata_key,
     )[0]
 
 
@@ -154,6 +172,8 @@ def update(
     reread: bool = False,
     remove: bool = False,
     append: bool | None = None,
+    metadata: str | Path | None = None,
+    metadata_key: str | None = None,
 ) -> tuple[Index, Summary]:
     """Do what `build` does, and also tell what was done."""
     request = Request.of(
@@ -167,6 +187,8 @@ def update(
         labels=labels,
         progress=progress,
         sync=SyncOptions(retry, reread, remove or append is False, append),
+        metadata=metadata,
+        metadata_key=metadata_key,
     )
     summary = Summary()
     if request.layout.exists():
@@ -224,6 +246,9 @@ def _finish(
 ) -> None:
     """Train what is planned, and prepare the first query; closes the index where that fails."""
     try:
+        folder = index.folder
+        summary.metadata = keep(folder, request.source, request.progress, request.metadata)
+        summary.partial = summary.metadata is None and folder.card.metadata is not None
         if index.folder.layout.plan.exists():
             from aesearch.indexing.train import Plan, train
 

@@ -15,6 +15,7 @@ from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import chosen_parameters, kind_learned_from, learned_by, require_kind
 from aesearch.errors import IndexExistsError, ParameterError
 from aesearch.ingest.differences import SyncOptions
+from aesearch.ingest.fields import refuse_metadata
 from aesearch.ingest.moved import require_source
 from aesearch.modalities import modality
 from aesearch.settings import (
@@ -28,6 +29,7 @@ from aesearch.settings import (
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.contents import open_given
+from aesearch.sources.metadata import Metadata, refuse_key_alone, require_metadata
 from aesearch.sources.open import open_source
 from aesearch.storage.card import Card
 from aesearch.storage.folder import IndexFolder, refuse_inside
@@ -239,6 +241,8 @@ class Request:
     progress : callable
     sync : SyncOptions
         How thoroughly an index that exists is compared with the source.
+    metadata : Metadata or None
+        A table that was named, which says something of the files.
     """
 
     source: Source
@@ -248,6 +252,7 @@ class Request:
     retrain: bool = False
     progress: Progress = silent
     sync: SyncOptions = field(default_factory=SyncOptions)
+    metadata: Metadata | None = None
 
     @classmethod
     def of(
@@ -263,6 +268,8 @@ class Request:
         labels: Sequence[object] | None = None,
         progress: Progress = silent,
         sync: SyncOptions | None = None,
+        metadata: str | Path | None = None,
+        metadata_key: str | None = None,
     ) -> Self:
         """Read what was asked for, and refuse what can be refused so far.
 
@@ -283,4 +290,9 @@ class Request:
                 "a budget of 0 trains nothing: leave it out, or choose the encoder auto, pca or lsa"
             )
         refuse_inside(layout, opened)
-        return cls(opened, layout, choices, seconds, retrain, progress, sync)
+        table = None
+        refuse_key_alone(metadata, metadata_key)
+        if metadata is not None:
+            refuse_metadata(opened)
+            table = require_metadata(metadata, metadata_key)
+        return cls(opened, layout, choices, seconds, retrain, progress, sync, table)

@@ -80,6 +80,8 @@ def _add(folder: IndexFolder, contents: Contents) -> list[str]:
         store.put_contents(ids, contents_kept)
         none = [""] * len(ids)
         encoded.write(store, ids, none, none)
+        if folder.fields.are_kept:  # what the source says of another content
+            folder.fields.put_columns(dict.fromkeys(ids.tolist(), ""))
         if looks is not None:
             looks.write(store, ids, [row.digest for row in rows])
         return ids, NO_IDS

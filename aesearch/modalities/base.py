@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
-from aesearch.errors import ParameterError
+from aesearch.errors import ParameterError, UnsupportedError
 
 if TYPE_CHECKING:
     from aesearch.settings import Settings
@@ -151,6 +151,22 @@ class Modality(ABC):
         ContentError
             If it cannot be read.
         """
+
+    def cropped(
+        self, features: Any, content: Any, crop: Sequence[float], name: str = ""
+    ) -> Any | None:
+        """A part of what is searched with; None where that is all of it.
+
+        Raises
+        ------
+        UnsupportedError
+            If the kind has no parts.
+        ParameterError
+            If there is no such part.
+        ContentError
+            If it cannot be read.
+        """
+        raise UnsupportedError(f"only pictures are cropped, no {self.noun}s: leave out crop")
 
     def takes(self, content: Any) -> bool:
         """Whether an object in memory is one item of this kind, and not several."""

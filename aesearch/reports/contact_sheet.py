@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from aesearch.reports.base import (
     HEADING,
     INK,
     MARGIN,
+    MAT,
     TILE,
     blank,
     box,
@@ -67,6 +69,25 @@ def write_sheet(rows: Sequence[Row], out: Path) -> None:
         If the file cannot be written.
     """
     write_report(out, lambda: _page(rows), lambda kind: _sheet(rows, kind, out), name="a sheet")
+
+
+def joined(likes: Sequence[Image.Image], unlikes: Sequence[Image.Image] = ()) -> Image.Image | None:
+    """Return several queries as one picture, what is not meant struck out; one alone as it is."""
+    if len(likes) + len(unlikes) < 2:
+        return likes[0] if likes else None
+    columns = math.ceil(math.sqrt(len(likes) + len(unlikes)))
+    side = 2 * TILE // columns
+    whole = Image.new(
+        "RGB", (columns * side, -(-(len(likes) + len(unlikes)) // columns) * side), MAT
+    )
+    draw = ImageDraw.Draw(whole)
+    for number, picture in enumerate([*likes, *unlikes]):
+        x, y = number % columns * side, number // columns * side
+        place(draw, whole, x, y, picture, side)
+        if number >= len(likes):
+            for ends in ((x, y, x + side, y + side), (x, y + side, x + side, y)):
+                draw.line(ends, fill=ACCENT, width=FRAME)
+    return whole
 
 
 def _sheet(rows: Sequence[Row], format: str, out: Path) -> Image.Image:

@@ -120,6 +120,20 @@ class Conditions:
         read = self._read(rest, lambda own: phrase.stands_in(own.whole))
         return either(certain, read)
 
+    def holding_all(self, syntax: Syntax) -> Ids:
+        """Return the documents that meet the conditions of a text, or hold every word of it.
+
+        Stop words aside; a text of nothing else is held by none.
+        """
+        if syntax.has_conditions:
+            return self.choose(syntax).ids
+        units_of_it = self.analyzer.units(syntax.plain)
+        parts = [Part(unit.text) for unit in units_of_it if not unit.is_stop_word]
+        left = self.words.ids if parts else self.words.ids[:0]
+        for part in parts:
+            left = self.holding(part, left)
+        return left
+
     def quotes(self, text: str) -> bool:
         """Whether a text stands in a document just as it was typed, but for case and spaces.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from numbers import Integral
@@ -18,6 +18,7 @@ from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.nearest import Nearest, nearest_documents
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
+from aesearch.search.sets import either
 from aesearch.search.shown import asked_terms, shown_of, title_of
 from aesearch.search.unknown_words import (
     begun_words,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from aesearch.search.bm25 import Words
     from aesearch.search.conditions import Conditions
     from aesearch.search.explain import Explanation
+    from aesearch.search.together import Joint
     from aesearch.storage.schema import KeptText
     from aesearch.storage.snapshot import Snapshot
 
@@ -67,6 +69,13 @@ class DocumentRanker(Ranker):
         """The weighted terms of a query, one row."""
         features = _features(snapshot)
         return features.weigh(features.count_tokens([query.tokens]))
+
+    def codes(self, snapshot: Snapshot, queries: Sequence[Query]) -> Floats:
+        """The codes of queries; zeros of one that holds no word that the code knows."""
+        rows = SparseRows.stack([self.rows(snapshot, query) for query in queries])
+        codes = snapshot.encoder.encode(rows)
+        codes[self.backend.modality.is_empty(rows)] = 0
+        return codes
 
     # -- ranking ---------------------------------------------------------------------------------
 
@@ -128,6 +137,71 @@ class DocumentRanker(Ranker):
             nearest = self.nearest(snapshot, codes, limits, exact)
             for (place, _), best in zip(dense, nearest, strict=True):
                 found[place] = best
+        return found
+
+    def together(self, snapshot: Snapshot, joint: Joint, limits: Limits) -> list[Found]:
+        """The best documents for several queries as one: by their mean code, and all their words.
+
+        What holds a text that is not meant comes behind all that does not: a code alone may be near
+        in spite of it.
+        """
+        self.refuse_joint_copies(limits)
+        super().allowed(snapshot, limits)  # refuses a k below 1
+        for query in joint.typed:
+            self._take_pasted_literally(snapshot, query)
+        words = joint.words
+        own, begun = self._chosen(snapshot, words, limits)
+        if own.only is not None and not len(own.only):
+            return []
+        code = self.joint_code(snapshot, joint)
+        by_words = self._by_words(snapshot, joint, code, limits)
+        if code is None and not by_words:
+            why = _features(snapshot), self._analyzer(snapshot), words
+            raise ContentError(why_nothing_is_known(*why, by_words=bool(limits.hybrid)))
+        terms = [*self._terms(snapshot, words), *begun] if by_words else []
+
+        def best(limits: Limits) -> list[Found]:
+            if by_words:
+                return self._fused(snapshot, words, code, terms, limits)
+            assert code is not None
+            return self.nearest(snapshot, code, limits, [[]])[0]
+
+        held = self._held(snapshot, joint)
+        return self._apart(snapshot, best, own, held) if len(held) else best(own)
+
+    def _by_words(
+        self, snapshot: Snapshot, joint: Joint, code: Floats | None, limits: Limits
+    ) -> bool:
+        """Whether words rank several queries as one; as in `rank`."""
+        wanted = limits.hybrid
+        if wanted is None:
+            wanted = bool(joint.typed) and limits.threshold is None
+        if code is None:
+            return wanted and self._finds(snapshot, joint.words)
+        if limits.hybrid is None and not _words_check(snapshot).prefers_both:
+            return wanted and self._needs_words(snapshot, joint.words)
+        return wanted
+
+    def _held(self, snapshot: Snapshot, joint: Joint) -> Ids:
+        """The documents that hold all of one of the texts that were typed as not meant."""
+        held = np.empty(0, dtype=np.int64)
+        for one in joint.unlikes:
+            if one.query.typed:
+                held = either(held, self._conditions(snapshot).holding_all(one.query.syntax))
+        return held
+
+    def _apart(
+        self, snapshot: Snapshot, best: Callable[[Limits], list[Found]], limits: Limits, last: Ids
+    ) -> list[Found]:
+        """The best of all documents, those in `last` behind all others."""
+        chosen = self.matching(limits)
+        ids = self.words(snapshot).ids if chosen is None else chosen
+        found = best(limits._replace(only=np.setdiff1d(ids, last)))
+        wanted = limits.k - len(found)
+        if wanted > 0 and len(rest := np.intersect1d(ids, last)):
+            least = found[-1].score if found else 1.0
+            others = best(limits._replace(only=rest, k=wanted))
+            found += [one._replace(score=min(one.score, least)) for one in others]
         return found
 
     def _chosen(self, snapshot: Snapshot, query: Query, limits: Limits) -> tuple[Limits, list[str]]:
@@ -350,7 +424,7 @@ class DocumentRanker(Ranker):
         """Documents with their titles and snippets."""
         kept = self.backend.texts_of(one.id for one in found)
         keys = self.backend.keys_of(one.id for one in found)
-        paths = self.backend.paths_of(keys)
+        paths, fields = self.backend.paths_of(keys), self.backend.fields_of(keys)
         parts = self.backend.passages_of(one.row for one in found if one.row != one.id)
         features = _features(snapshot)
         analyzer, opened = self._analyzer(snapshot), self._opened(snapshot)
@@ -363,7 +437,8 @@ class DocumentRanker(Ranker):
             passage = Passage(*parts[row]) if row in parts else None
             own = self._text(kept, id, keys[id])
             shown = shown_of(own, passage, phrases, asked, analyzer)
-            hits.append(Hit(score, keys[id], paths[id], title_of(own), shown, passage))
+            said = fields.get(id)
+            hits.append(Hit(score, keys[id], paths[id], title_of(own), shown, passage, said))
         return hits
 
     def text_of(self, key: str) -> KeptText:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aesearch.errors import ParameterError
+from aesearch.search.where import Where
 from aesearch.settings import require_number
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 UNCHANGED = "unchanged"  # what is said of a hit that is the query itself
 Among = str | PurePath | Iterable[str | PurePath] | None
+Wanted = str | Where | None  # of fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Hit:
     passage : Passage or None
         The passage whose code was nearest, where it was nearer than that of the whole document.
     fields : mapping or None
-        Of a vector: the other columns of its row, where it has some.
+        The columns of its row in a table, and what a picture says of itself (EXIF), where there
+        are any.
     same : str or None
         Of a picture that the query was made from, what was done to it: "cropped", "mirrored, turned
         by 90 degrees", "changed a little"; "unchanged" where the very file is in the index. None of
@@ -83,6 +86,12 @@ class Limits(NamedTuple):
         Ids of the documents that may be found, in place of `among`.
     copies : bool or None
         Look for the picture that the query was made from; None leaves it to the kind.
+    not_among : tuple of str or None
+        Globs on keys; what one of them matches is not found.
+    where : Where or None
+        A condition on fields.
+    offset : int
+        So many of the best hits are passed over.
     """
 
     k: int
@@ -91,6 +100,23 @@ class Limits(NamedTuple):
     hybrid: bool | None = None
     only: Ids | None = None
     copies: bool | None = None
+    not_among: tuple[str, ...] | None = None
+    where: Where | None = None
+    offset: int = 0
+
+    @property
+    def are_open(self) -> bool:
+        """Whether every item may be found."""
+        return self.among is None and not self.not_among and self.where is None
+
+    @property
+    def whole(self) -> Self:
+        """All hits to the last that is wanted; a k below 1 stays, to be refused."""
+        return self._replace(k=self.k + self.offset if self.k > 0 else self.k, offset=0)
+
+    def page(self, found: Sequence[Found]) -> Sequence[Found]:
+        """Of all found the `k` that are wanted."""
+        return found[self.offset : self.offset + self.k]
 
     @classmethod
     def of(
@@ -100,6 +126,9 @@ class Limits(NamedTuple):
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
+        offset: int = 0,
     ) -> Self:
         """Check what a user asked for.
 
@@ -111,10 +140,16 @@ class Limits(NamedTuple):
             raise ParameterError(f"k must be a whole number of at least 1; got {k!r}")
         if threshold is not None:
             require_number("threshold", threshold)
-        return cls(int(k), _globs(among), threshold, hybrid, copies=copies)
+        if not isinstance(offset, Integral) or isinstance(offset, bool) or offset < 0:
+            raise ParameterError(f"offset must be a whole number of at least 0; got {offset!r}")
+        condition = where if where is None or isinstance(where, Where) else Where.of(where)
+        left = _globs(not_among, "not_among")
+        return cls(
+            int(k), _globs(among), threshold, hybrid, None, copies, left, condition, int(offset)
+        )
 
 
-def _globs(among: Among) -> tuple[str, ...] | None:
+def _globs(among: Among, name: str = "among") -> tuple[str, ...] | None:
     if among is None:
         return None
     several = [among] if isinstance(among, str | PurePath) else among
@@ -123,5 +158,5 @@ def _globs(among: Among) -> tuple[str, ...] | None:
         if all(isinstance(glob, str) for glob in globs):
             return tuple(globs)
     raise ParameterError(
-        f"among is a glob on keys, such as 'holiday/**', or several of them; got {among!r}"
+        f"{name} is a glob on keys, such as 'holiday/**', or several of them; got {among!r}"
     )

@@ -14,16 +14,18 @@ import numpy as np
 from aesearch.errors import ClosedError, ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
 from aesearch.modalities.given import several
-from aesearch.search.hits import Among, Found, Hit, Limits
+from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
+from aesearch.search.together import Asked, Crop, Example, Joint, Key, examples, named
 from aesearch.sources.base import as_key
+from aesearch.sources.content import cropped
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import find
-from aesearch.types import Floats, Progress, silent
+from aesearch.types import Floats, Ids, Progress, silent
 
 if TYPE_CHECKING:
-    from aesearch.modalities import Features
+    from aesearch.modalities import Features, Modality
     from aesearch.search.explain import Explanation
     from aesearch.search.generator import Generator
     from aesearch.settings import Settings
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from aesearch.storage.snapshot import Snapshot
 
 TRIES = 5
-Key = str | PurePath | int  # a row is named by its number in digits
+AT_ONCE = 5_000  # items read together
 Answer = TypeVar("Answer")
 
 
@@ -81,6 +83,11 @@ class Index:
         return self.folder.card.kind
 
     @property
+    def modality(self) -> Modality:
+        """What differs for its kind of data."""
+        return self.folder.modality
+
+    @property
     def source(self) -> Path:
         """Folder, or table, that was indexed."""
         return self.folder.source
@@ -126,9 +133,53 @@ class Index:
         except Exception as error:  # a program that logs it must not fail of it
             return f"<Index: {type(error).__name__}>"
 
-    def items(self) -> Iterator[Item]:
-        """All items: key, size, time, digest."""
-        return self.folder.items()
+    def items(
+        self,
+        *,
+        among: Among = None,
+        not_among: Among = None,
+        where: Wanted = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[Item]:
+        """All items, or some, in the order of their ids: key, size, time, digest.
+
+        Parameters
+        ----------
+        among, not_among, where
+            As in `search`.
+        offset : int, default=0
+            So many are passed over.
+        limit : int, optional
+            So many at most.
+        """
+        limits = Limits.of(1, among, not_among=not_among, where=where)
+        for name, number in (("offset", offset), ("limit", 0 if limit is None else limit)):
+            if not isinstance(number, Integral) or isinstance(number, bool) or number < 0:
+                raise ParameterError(f"{name} must be a whole number of at least 0; got {number!r}")
+        if limits.are_open and not offset and limit is None:
+            return self.folder.items()
+        ids = self._ids(limits)
+        end = len(ids) if limit is None else offset + limit
+        return self._items_of(ids[offset:end])
+
+    def _ids(self, limits: Limits) -> Ids:
+        matching = self.ranker.matching(limits)
+        return self.folder.ids() if matching is None else matching
+
+    def _items_of(self, ids: Ids) -> Iterator[Item]:
+        for start in range(0, len(ids), AT_ONCE):
+            yield from self.folder.items_of(ids[start : start + AT_ONCE].tolist())
+
+    def count(self, *, among: Among = None, not_among: Among = None, where: Wanted = None) -> int:
+        """How many items there are, or how many of them meet conditions, as `search` has them."""
+        return len(self._ids(Limits.of(1, among, not_among=not_among, where=where)))
+
+    def fields_of(self, keys: Iterable[Key]) -> dict[str, dict[str, Any]]:
+        """The fields of some items by key, of those that have any: columns, EXIF."""
+        ids = self.folder.ids_of(self._several_keys(keys))
+        found = self.folder.fields_of(ids.values())
+        return {key: found[id] for key, id in ids.items() if id in found}
 
     def skipped(self) -> list[Skipped]:
         """The files that are not in the index, each with its reason."""
@@ -146,6 +197,15 @@ class Index:
         """Where the file of a key is; of a row, the table."""
         return self.folder.path_of(as_key(key))
 
+    def key_meant(self, given: str) -> str:
+        """The key of the item that is meant, by a key or a path as commands print them.
+
+        Raises
+        ------
+        UnknownKeyError
+        """
+        return self.folder.key_meant(given)
+
     # -- searching -------------------------------------------------------------------------------
 
     @cached_property
@@ -159,21 +219,33 @@ class Index:
         """Whether typed words are searched by codes and words together, unless told otherwise."""
         return self.ranker.is_hybrid
 
-    def prepare(self, content: Any, *, literal: bool = False) -> Query:
+    def prepare(self, content: Any, *, literal: bool = False, crop: Crop | None = None) -> Query:
         """Read what is searched with, once for several uses.
 
         Parameters
         ----------
         content : object
-            As `search` takes it.
+            As `search` takes it, or an `Example` of such.
         literal : bool, default=False
             Search a str as it stands: quotes, -, NOT, OR, * and title: in it ask for nothing.
+        crop : sequence of four numbers, optional
+            As `search` takes it.
 
         Returns
         -------
         Query
             Taken by `search`, `search_many`, `explain` and `unknown_words`.
         """
+        if isinstance(content, Example):
+            if content.key is not None:
+                raise ParameterError(
+                    "an item of the index is searched with by similar(key), or by search(like=...)"
+                )
+            content, crop = content.content, crop if content.crop is None else content.crop
+        if crop is not None:
+            if isinstance(content, Query):
+                raise ParameterError("crop is for what is not read yet: give it to prepare")
+            content = cropped(self.folder.modality, self.features, content, crop)
         query = content if isinstance(content, Query) else self.ranker.query(content)
         return replace(query, literal=True) if literal else query
 
@@ -198,13 +270,19 @@ class Index:
 
     def search(
         self,
-        content: Any,
+        content: Any = None,
         k: int = 10,
         *,
+        like: Any = None,
+        unlike: Any = None,
+        crop: Crop | None = None,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to a picture, a text or a vector.
 
@@ -219,6 +297,19 @@ class Index:
             shape (size,), or the path or content of an .npy file of such.
         k : int, default=10
             Hits wanted; fewer come back where there are fewer items.
+        like, unlike : object, Example, or sequence of these, optional
+            What is meant, `content` first of all, and what is not, searched with as one query: the
+            mean of the codes of what is like, less a quarter of that of what is unlike. Each is a
+            content, or an `aesearch.Example` of a content or of the key of an item, with its
+            weight. Items given by key are not among the hits. Of documents all words that are
+            typed as like count together, and what holds all words of a text that is typed as
+            unlike comes behind all that does not.
+        crop : sequence of four numbers, optional
+            Of the one picture that is searched with, the part that is meant: x, y, width and height
+            in pixels of the picture as it is shown; where none is above 1, in shares of its size.
+        offset : int, default=0
+            So many of the best are passed over: the hits are those of `offset` + `k`, less the
+            first `offset`.
         among : str, Path or sequence of these, optional
             Globs on keys, such as 'holiday/**'; the search looks only at what one of them matches.
         threshold : float, optional
@@ -233,6 +324,15 @@ class Index:
             Of pictures: look first for the one that the query was made from, cropped, mirrored,
             turned, in a page, photographed; it comes first, with score 1, and its `Hit.same` says
             what was done to it. By default so, for pictures.
+        not_among : str, Path or sequence of these, optional
+            Globs on keys of what is not to be found.
+        where : str, optional
+            A condition on fields, such as ``"year < 1700 and place = Augsburg"``: on label, path,
+            size, date (of the file), exif.date and exif.place of pictures, and the columns of
+            tables; `info().fields` names them. ``= != < <= > >= in like and or not ( )``; values
+            are numbers, dates (1650, 1650-03, 1650-03-12), or text, in quotes where it has spaces;
+            text is compared without regard to case, and ``like`` takes * and ?. A missing value
+            meets no condition. The search looks only at what meets it.
 
         Returns
         -------
@@ -244,19 +344,32 @@ class Index:
         ContentError
             If it cannot be read, holds no word that the index knows, or only says what to leave
             out.
+        ParameterError
+            If there is unlike and nothing that is like, or the crop is none of the picture; if
+            `where` cannot be read, or there is no such field: the message names those there are.
+        UnknownKeyError
+            If an example is no item of the index.
         """
-        limits = Limits.of(k, among, threshold, hybrid, copies)
-        return self._answers([content], limits)[0]
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
+        if content is None and like is None and unlike is None:
+            return self._answers([content], limits)[0]  # which says what is taken
+        likes, unlikes = examples(self.folder.modality, content, like, unlike, crop)
+        if len(likes) == 1 and not unlikes and likes[0].key is None:
+            return self._answers(likes, limits)[0]
+        return self._together(likes, unlikes, limits)
 
     def search_many(
         self,
         contents: Iterable[Any],
         k: int = 10,
         *,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[list[Hit]]:
         """Search with several pictures, texts or vectors, encoded and searched together.
 
@@ -264,7 +377,7 @@ class Index:
         ----------
         contents : iterable of object
             Each as `search` takes it.
-        k, among, threshold, hybrid, copies
+        k, offset, among, threshold, hybrid, copies, not_among, where
             As in `search`.
 
         Returns
@@ -272,7 +385,7 @@ class Index:
         list of list of Hit
             The hits of each, as `search` finds them one by one.
         """
-        limits = Limits.of(k, among, threshold, hybrid, copies)
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
         return self._answers(several(contents, self.folder.modality), limits)
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
@@ -286,11 +399,10 @@ class Index:
             if fingerprint not in read:
                 read[fingerprint] = list(self._prepared(contents))
             queries = read[fingerprint]
+            ranked = ranker.rank(snapshot, queries, limits.whole)
             return [
-                ranker.hits(snapshot, found, query, limits)
-                for query, found in zip(
-                    queries, ranker.rank(snapshot, queries, limits), strict=True
-                )
+                ranker.hits(snapshot, limits.page(found), query, limits)
+                for query, found in zip(queries, ranked, strict=True)
             ]
 
         return self._of_one_revision(answer)
@@ -302,13 +414,56 @@ class Index:
                 query = self.prepare(content)
             yield query
 
+    def _together(
+        self, likes: Sequence[Example], unlikes: Sequence[Example], limits: Limits
+    ) -> list[Hit]:
+        read: dict[str, dict[Example, Query]] = {}  # once, as in `_answers`
+
+        def answer(snapshot: Snapshot) -> list[Hit]:
+            own = read.setdefault(snapshot.revision.fingerprint, {})
+            asked = [
+                tuple(self._asked(snapshot, side, name, own))
+                for side, name in ((likes, "like"), (unlikes, "unlike"))
+            ]
+            joint, wanted = Joint(*asked), limits.whole
+            if wanted.k > 0:
+                wanted = wanted._replace(k=wanted.k + len(joint.ids))
+            ranked = self.ranker.together(snapshot, joint, wanted)
+            found = [one for one in ranked if one.id not in joint.ids]
+            return self.ranker.hits(snapshot, limits.page(found), joint.words, limits)
+
+        return self._of_one_revision(answer)
+
+    def _asked(
+        self,
+        snapshot: Snapshot,
+        examples: Sequence[Example],
+        side: str,
+        read: dict[Example, Query],
+    ) -> Iterator[Asked]:
+        """Read the examples of one side; of several, say which cannot be read."""
+        for number, one in enumerate(examples):
+            if one.key is not None:
+                key = as_key(one.key)
+                id = self.folder.id_of(key)
+                query = self.ranker.query_of(snapshot, key) or Query(None, b"")
+                yield Asked(one.weight, query, id)
+                continue
+            if one not in read:
+                with named(side, number):
+                    read[one] = self.prepare(one)
+            yield Asked(one.weight, read[one])
+
     def similar(
         self,
         key: Key,
         k: int = 10,
         *,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to one that is in the index; its file is not read.
 
@@ -316,7 +471,7 @@ class Index:
         ----------
         key : str
             Of the item; the number of a row may be given as it is, 7 for '7'.
-        k, among, threshold
+        k, offset, among, threshold, not_among, where
             As in `search`.
 
         Raises
@@ -324,12 +479,13 @@ class Index:
         UnknownKeyError
             If there is no such item.
         """
-        limits, wanted = Limits.of(k, among, threshold), as_key(key)
+        limits = Limits.of(k, among, threshold, not_among=not_among, where=where, offset=offset)
+        wanted = as_key(key)
 
         def answer(snapshot: Snapshot) -> list[Hit]:
             id = self.folder.id_of(wanted)
             code = self.folder.codes_of([id])
-            found: list[Found] = self.ranker.nearest(snapshot, code, limits, [[id]])[0]
+            found = limits.page(self.ranker.nearest(snapshot, code, limits.whole, [[id]])[0])
             return self.ranker.hits(snapshot, found, self.ranker.query_of(snapshot, wanted), limits)
 
         return self._of_one_revision(answer)
@@ -544,11 +700,13 @@ class Index:
             that stay although they seem to be gone, and unread: those that could not be looked at,
             and stay as they were.
         """
-        from aesearch.ingest.differences import SyncOptions
+        from aesearch.ingest.differences import SyncOptions, source_of
+        from aesearch.ingest.fields import keep
         from aesearch.ingest.update import synchronize
 
-        options = SyncOptions(retry, reread, remove)
-        counts = synchronize(self.folder, progress, options=options).counts()
+        options, source = SyncOptions(retry, reread, remove), source_of(self.folder)
+        counts = synchronize(self.folder, progress, source, options).counts()
+        keep(self.folder, source, progress)
         if "keep" in self.folder.modality.parts:
             self.folder.modality.part("keep")(self.folder, progress)
         return counts

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from aesearch.storage.snapshot import Snapshot
 
 
+LOOKED_AT = 2  # of the nearest by codes, whatever k is: each page of hits is of the same ranking
+
+
 class PictureRanker(Ranker):
     """Pictures: by codes, and their originals before them."""
 
@@ -32,9 +35,10 @@ class PictureRanker(Ranker):
         self, snapshot: Snapshot, queries: Sequence[Query], limits: Limits
     ) -> list[list[Found]]:
         """The originals of each query, and then what is nearest by codes."""
-        found = super().rank(snapshot, queries, limits._replace(copies=None))
+        wide = limits if limits.k < 1 else limits._replace(k=max(limits.k, LOOKED_AT))
+        found = super().rank(snapshot, queries, wide._replace(copies=None))
         if limits.copies is False:
-            return found
+            return [own[: limits.k] for own in found]
         matching = self.matching(limits)
         allowed = None if matching is None else set(matching.tolist())
         return [
@@ -47,7 +51,8 @@ class PictureRanker(Ranker):
     ) -> list[Found]:
         exact = set(self.exact(query))
         if exact:  # what it was made from is known
-            return [one._replace(same=UNCHANGED) if one.id in exact else one for one in found]
+            found = [one._replace(same=UNCHANGED) if one.id in exact else one for one in found]
+            return found[:k]
         same = {
             one.id: Found(one.id, 1.0, one.id, one.how)
             for one in self._originals.find(query, [one.id for one in found])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from aesearch.errors import ParameterError, UnsupportedError
 from aesearch.search.hits import Found, Hit, Limits
 from aesearch.search.query import Query
+from aesearch.search.sets import common
+from aesearch.search.together import Joint
 from aesearch.sources.base import digest_of
 from aesearch.sources.content import read_content
 from aesearch.storage.places import key_for
@@ -56,14 +59,44 @@ class Ranker:
         self, snapshot: Snapshot, queries: Sequence[Query], limits: Limits
     ) -> list[list[Found]]:
         """The best items for each query, those of its very content first."""
+        self.refuse_hybrid(limits)
+        self.refuse_copies(limits)
+        exact = [self.exact(query) for query in queries]
+        return self.nearest(snapshot, self.codes(snapshot, queries), limits, exact)
+
+    def together(self, snapshot: Snapshot, joint: Joint, limits: Limits) -> list[Found]:
+        """The best items for several queries as one.
+
+        Raises
+        ------
+        UnsupportedError
+            If hybrid or copies is asked for.
+        """
+        self.refuse_hybrid(limits)
+        self.refuse_joint_copies(limits)
+        code = self.joint_code(snapshot, joint)
+        assert code is not None  # every picture and every vector has one
+        return self.nearest(snapshot, code, limits, [[]])[0]
+
+    def joint_code(self, snapshot: Snapshot, joint: Joint) -> Floats | None:
+        """The code of several queries as one; see `Joint.code`."""
+        return joint.code(partial(self.codes, snapshot), self.backend.codes_of)
+
+    def refuse_hybrid(self, limits: Limits) -> None:
+        """Raise UnsupportedError where words are asked for, and the kind has none."""
         if limits.hybrid:
             raise UnsupportedError(
                 f"{self.backend.name} is an index of {self.backend.modality.noun}s; only documents "
                 "have words that could be ranked: leave out hybrid"
             )
-        self.refuse_copies(limits)
-        exact = [self.exact(query) for query in queries]
-        return self.nearest(snapshot, self.codes(snapshot, queries), limits, exact)
+
+    def refuse_joint_copies(self, limits: Limits) -> None:
+        """Raise UnsupportedError where copies are asked for of several queries as one."""
+        if limits.copies:
+            raise UnsupportedError(
+                "the picture that a query was made from is looked for with one query alone, "
+                "without unlike: leave out copies"
+            )
 
     def refuse_copies(self, limits: Limits) -> None:
         """Raise UnsupportedError where copies are asked for, and the kind has none."""
@@ -117,13 +150,25 @@ class Ranker:
         return matching, len(snapshot.engine if matching is None else matching)
 
     def matching(self, limits: Limits) -> Ids | None:
-        """The ids of the items that may be found, None for all of them."""
-        if limits.only is not None or limits.among is None:
+        """The ids of the items that may be found, ascending; None for all of them."""
+        if limits.only is not None or limits.are_open:
             return limits.only
-        keys = self.backend.ids_of(limits.among)
+        found = None if limits.among is None else self._meant(limits.among)
+        if limits.where is not None:
+            met = limits.where.ids(self.backend.holding)
+            found = met if found is None else common(found, met)
+        if limits.not_among:
+            if found is None:
+                found = self.backend.ids()
+            found = np.setdiff1d(found, self._meant(limits.not_among), assume_unique=True)
+        return found
+
+    def _meant(self, globs: tuple[str, ...]) -> Ids:
+        """The ids of the items that one of some globs means, ascending."""
+        keys = self.backend.ids_of(globs)
         exact = np.fromiter(keys.values(), dtype=np.int64, count=len(keys))
-        globs = [self.backend.matching(glob) for glob in limits.among if glob not in keys]
-        return np.unique(np.concatenate([exact, *globs]))
+        others = [self.backend.matching(glob) for glob in globs if glob not in keys]
+        return np.unique(np.concatenate([exact, *others]))
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -132,9 +177,9 @@ class Ranker:
     ) -> list[Hit]:
         """Found items as hits; one that was removed meanwhile is left out."""
         keys = self.backend.keys_of(one.id for one in found)
-        paths = self.backend.paths_of(keys)
+        paths, fields = self.backend.paths_of(keys), self.backend.fields_of(keys)
         return [
-            Hit(one.score, keys[one.id], paths[one.id], same=one.same)
+            Hit(one.score, keys[one.id], paths[one.id], fields=fields.get(one.id), same=one.same)
             for one in found
             if one.id in keys and not _too_low(one.score, limits)
         ]

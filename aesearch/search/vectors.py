@@ -28,7 +28,9 @@ class VectorRanker(Ranker):
     ) -> list[Hit]:
         """Found items as hits, each with its fields."""
         hits = super().hits(snapshot, found, query, limits)
-        ids = self.backend.ids_of(hit.key for hit in hits)
+        if all(hit.fields for hit in hits):
+            return hits
+        ids = self.backend.ids_of(hit.key for hit in hits)  # of an index of an earlier version
         kept = self.backend.texts_of(ids.values())
         texts = {key: kept[id].text for key, id in ids.items() if id in kept}
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,3 +42,24 @@ def read_content(modality: Modality, features: Features, content: Any) -> Conten
     if path is None:
         return Content(*modality.sample(features, content), None)
     return Content(*modality.sample(features, read_file(path), path.name), path)
+
+
+def cropped(modality: Modality, features: Features, content: Any, crop: Sequence[float]) -> Any:
+    """A part of a picture; the content as it is where that is all of it.
+
+    Raises
+    ------
+    UnsupportedError
+        If the kind has no parts.
+    ParameterError
+        If there is no such part.
+    ContentError
+        If it cannot be read.
+    """
+    content = as_given(content)
+    path = modality.path_of(content)
+    if path is None:
+        part = modality.cropped(features, content, crop)
+    else:
+        part = modality.cropped(features, read_file(path), crop, path.name)
+    return content if part is None else part

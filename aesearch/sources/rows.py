@@ -54,6 +54,8 @@ class Rows(Iterator[Row | Refused]):
         The one that makes the label; empty where there is none.
     short : bool
         Whether the columns of the text are short, and stand in one line.
+    values : mapping
+        All columns of the row that was yielded last.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Rows(Iterator[Row | Refused]):
             self._names = {}
         refuse_wrapped(self._place, self.columns, usable)
         self.short, self.why_no_key = False, ""
+        self.values: Mapping[str, Any] = {}
         self.text, self.key, self.label = self._choose(usable)
         if path is not None:  # opened anew by the first row, so that no file stays open till then
             opened.records.close()
@@ -202,6 +205,7 @@ class Rows(Iterator[Row | Refused]):
                 yield self._refused(record, f"{REPEATED}'{key}' of {first[key]}")
             else:
                 label = one_line(value_of(values, self.label)) if self.label else ""
+                self.values = values
                 yield Row(key, text, label)
         self._require_found(late)
 

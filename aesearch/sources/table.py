@@ -11,11 +11,13 @@ import xxhash
 
 from aesearch.errors import SourceError
 from aesearch.sources.base import STANDARD_INPUT, Entry, Source
+from aesearch.sources.choosing import TITLE
 from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.record import Refused
 from aesearch.sources.records import is_table
-from aesearch.sources.rows import read_table
+from aesearch.sources.rows import Rows, read_table
 from aesearch.sources.unread import Unread
+from aesearch.sources.values import as_fields, names_in
 
 
 class Table:
@@ -58,6 +60,7 @@ class Table:
         self._unread = Unread()
         self._path, self._stream = path, stream
         self._rows: dict[str, tuple[str, str]] = {}
+        self._fields: dict[str, str] = {}
 
     def walk(self) -> Iterator[Entry]:
         """Yield every row that can be used; the others are kept in `unreadable`.
@@ -76,7 +79,7 @@ class Table:
     def _read(self) -> None:
         """Read all rows."""
         chosen = self.columns or Columns()
-        self._rows, self._unread = {}, Unread()
+        self._rows, self._fields, self._unread = {}, {}, Unread()
         found = read_table(self._path, self._stream, columns=chosen, encoding=self.encoding)
         for row in found:
             if isinstance(row, Refused):
@@ -84,6 +87,8 @@ class Table:
                 self._unread.note(row)
             else:
                 self._rows[row.key] = row.text, row.label
+                if found.columns:
+                    self._fields[row.key] = _fields_of(found)
         self._stream = None
         self.columns = replace(chosen, taken=found.taken)
         if found.columns:
@@ -110,8 +115,19 @@ class Table:
         return [self._rows[key][1] if key in self._rows else "" for key in keys]
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Nothing: of documents only the text is kept."""
-        return [""] * len(keys)
+        """The columns of each row, but for a long text, as JSON; "" of a key that is none."""
+        return [self._fields.get(key, "") for key in keys]
+
+
+def _fields_of(rows: Rows) -> str:
+    """The columns of the row that was read last; of those that make a long text only the title."""
+    wordy = () if rows.short else rows.text
+    names = (
+        name
+        for name in names_in(rows.values)
+        if name not in wordy or name.rpartition(".")[2].lower() == TITLE
+    )
+    return as_fields(rows.values, list(names)) or "{}"
 
 
 def row_stamp(content: bytes, label: str) -> int:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from unicodedata import normalize
+
+import numpy as np
 
 from aesearch.modalities.texts.charset import tidy
 
@@ -59,6 +62,11 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
+def fold(text: str) -> str:
+    """A text as it is compared: composed, and without regard to case."""
+    return text.lower() if text.isascii() else normalize("NFC", normalize("NFC", text).casefold())
+
+
 def one_line(value: Any) -> str:
     """A value as a key or a label: in one line, without needless spaces."""
     return " ".join(as_text(value).split())
@@ -77,6 +85,24 @@ def count_words(value: Any) -> int:
         beyond = sum(letter >= "\u2e80" for letter in value[:MOST_LOOKED_AT])
         return len(value.split(maxsplit=MOST_WORDS)) + beyond // 2
     return 0
+
+
+def as_fields(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Some values of a row as a JSON object, "" where it has none of them."""
+    own = {name: _jsonable(value_of(values, name)) for name in names}
+    own = {name: value for name, value in own.items() if value is not None}
+    return json.dumps(own, ensure_ascii=False, default=str) if own else ""
+
+
+def _jsonable(value: Any) -> Any:
+    """A value as JSON has it, which knows neither NaN nor infinity."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_jsonable(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _jsonable(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 MOST_WORDS, MOST_LOOKED_AT = 1000, 4000

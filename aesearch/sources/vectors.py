@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 import zlib
 from array import array
@@ -12,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,7 +38,7 @@ from aesearch.sources.records import JSON, JSON_LINES, PARQUET, Opened, open_rec
 from aesearch.sources.replayed import Replayed
 from aesearch.sources.rows import REPEATED, columns_in, refused_of, require_taken
 from aesearch.sources.unread import Unread
-from aesearch.sources.values import names_in, one_line, value_of
+from aesearch.sources.values import as_fields, names_in, one_line, value_of
 from aesearch.types import Array
 
 KIND = "vectors"
@@ -331,7 +329,7 @@ class _Table:
                 found.update(names_in(record.values), record.values)
                 rest += [n for n in record.values if n not in (*rest, vector, key, label)]
             labels.append(one_line(value_of(record.values, label)) if label else "")
-            fields.append(_as_fields(record.values, rest))
+            fields.append(as_fields(record.values, rest))
         names = (*names, *(name for name in found if name not in names))
         require_columns(place, names, _named(chosen))
         if taken is not None:
@@ -411,21 +409,3 @@ def _plain_one(place: str, names: Sequence[str], sample: Sequence[Mapping[str, A
     if not found:
         refuse_lists(place, names, sample)
     return _usual(VECTORS, found) or _only(place, found, names)
-
-
-def _as_fields(values: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Some values of a row as a JSON object, "" where it has none of them."""
-    own = {name: _jsonable(value_of(values, name)) for name in names}
-    own = {name: value for name, value in own.items() if value is not None}
-    return json.dumps(own, ensure_ascii=False, default=str) if own else ""
-
-
-def _jsonable(value: Any) -> Any:
-    """A value as JSON has it, which knows neither NaN nor infinity."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, list):
-        return [_jsonable(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _jsonable(one) for name, one in value.items()}
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from aesearch.modalities import Modality
 from aesearch.settings import Settings
 from aesearch.storage.commit import Edit
+from aesearch.storage.fields import Comparison
 from aesearch.storage.schema import Item, KeptText, Revision
 from aesearch.storage.snapshot import Snapshot
 from aesearch.types import Floats, Ids
@@ -71,6 +72,18 @@ class Backend(Protocol):
 
     def matching(self, pattern: str) -> Ids:
         """The ids of keys that match a glob."""
+
+    def ids(self) -> Ids:
+        """The ids of all items, ascending."""
+
+    def items_of(self, ids: Iterable[int]) -> list[Item]:
+        """Some items in the order of their ids."""
+
+    def holding(self, asked: Comparison) -> Ids:
+        """The ids of the items of which a condition on a field is true, ascending."""
+
+    def fields_of(self, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """The fields of those of some items that have any, by id."""
 
     def same_content(self, digest: bytes) -> list[tuple[int, str]]:
         """Id and key of the items of just this content."""

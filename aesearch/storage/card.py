@@ -25,6 +25,7 @@ from aesearch.errors import (
 from aesearch.modalities import Modality, modality
 from aesearch.settings import LARGEST_SEED, Settings
 from aesearch.sources.columns import Columns
+from aesearch.sources.metadata import Metadata
 from aesearch.storage.layout import Layout, set_aside, write_atomically
 
 FORMAT = 3  # the newest that can be read
@@ -48,6 +49,8 @@ class Card:
         Seconds since 1970.
     version : str
         Of the aesearch that made it.
+    metadata : Metadata or None
+        A table that says something of the files.
     """
 
     kind: str
@@ -56,6 +59,7 @@ class Card:
     columns: Columns | None = None
     created_at: float = 0.0
     version: str = ""
+    metadata: Metadata | None = None
 
     @property
     def modality(self) -> Modality:
@@ -89,6 +93,7 @@ class Card:
                 Columns.of(card["columns"], card.get("taken")) if "columns" in card else None,
                 float(card.get("created_at", 0.0)),
                 str(card.get("aesearch", "")),
+                Metadata.of(card.get("metadata")),
             )
         except (FileNotFoundError, NotADirectoryError) as error:
             if Layout(path.parent).exists():
@@ -117,6 +122,7 @@ class Card:
                 if self.columns and self.columns.taken
                 else {}
             ),
+            **({} if self.metadata is None else {"metadata": self.metadata.as_dict()}),
             "created_at": self.created_at,
             "settings": self.settings.as_dict(),
         }
@@ -127,6 +133,10 @@ class Card:
     def with_settings(self, settings: Settings) -> Card:
         """The same with other choices."""
         return replace(self, settings=settings)
+
+    def with_metadata(self, metadata: Metadata) -> Card:
+        """The same with a table that says something of the files."""
+        return replace(self, metadata=metadata)
 
     def with_columns(self, columns: Columns) -> Card:
         """The same with other columns."""

@@ -120,6 +120,7 @@ class Store:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._commits = 0
         hold_at_fork(self._lock, 2)
         db: sqlite3.Connection | None = None
         try:
@@ -215,6 +216,7 @@ class Store:
             try:
                 yield
                 self._db.execute("COMMIT")
+                self._commits += 1
             except BaseException as error:
                 self._roll_back()
                 # Of its other children, such as a broken constraint, the caller is to blame.
@@ -283,6 +285,22 @@ class Store:
             part = values[start : start + CHUNK]
             rows += self._rows(sql.format(",".join("?" * len(part))), part)
         return rows
+
+    def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a statement finds; values stand for its question marks."""
+        return self._rows(sql, values)
+
+    def select_in(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        """The rows that a statement finds for many values, which stand for its ``{}``."""
+        return self._in(sql, values)
+
+    def write(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Do a statement for each of some rows of values, inside a transaction."""
+        self._db.executemany(sql, rows)
+
+    def version(self) -> tuple[int, int]:
+        """What differs when anything was written since, by this connection or by another."""
+        return self.data_version(), self._commits
 
     @cached_property
     def _knows_texts(self) -> bool:
@@ -383,11 +401,6 @@ class Store:
             "SELECT id, key, size, mtime_ns, digest, added FROM items ORDER BY id LIMIT ? OFFSET ?"
         )
         return list(map(_item, self._rows(sql, (limit, offset))))
-
-    def items_of(self, ids: Iterable[int]) -> dict[int, Item]:
-        """Some items by id; unknown ids are left out."""
-        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
-        return {row[0]: _item(row) for row in self._in(sql, [int(i) for i in ids])}
 
     def kept_of(self, id: int) -> bytes:
         """What is kept of an item that was added manually; nothing of others."""
@@ -635,6 +648,20 @@ class Store:
     def labels(self) -> dict[int, str]:
         """The label of each document by id, "" where it has none."""
         return dict(self._rows("SELECT id, label FROM texts")) if self._knows_texts else {}
+
+    def label_rows(self, *, folders: bool) -> list[tuple[int, str]]:
+        """Ids and labels of the items that have one; `folders` are those of their keys."""
+        if not folders:
+            sql = "SELECT id, label FROM texts WHERE label <> ''"
+            return self._rows(sql) if self._knows_texts else []
+        folder = "rtrim(rtrim(key, replace(key, '/', '')), '/')"  # up to the last slash
+        return self._rows(f"SELECT id, {folder} FROM items WHERE instr(key, '/') > 1 ORDER BY id")
+
+    def items_of(self, ids: Iterable[int]) -> list[Item]:
+        """Some items in the order of their ids; unknown ids are left out."""
+        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
+        rows = sorted(self._in(sql, [int(i) for i in ids]))
+        return [Item(i, key, size, at, digest, bool(own)) for i, key, size, at, digest, own in rows]
 
     def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Start and stop of passages in their documents, by the ids of the passages."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from aesearch.engines.threads import hold_at_fork
 from aesearch.errors import IndexExistsError, SourceError, UnknownKeyError
@@ -20,6 +22,7 @@ from aesearch.sources.names import path_below
 from aesearch.storage.card import Card, copy_problem, mend_copy
 from aesearch.storage.commit import Edit, clean, nothing, publish
 from aesearch.storage.database import Store
+from aesearch.storage.fields import Comparison, Fields
 from aesearch.storage.keys import Keys
 from aesearch.storage.layout import Layout, require_same
 from aesearch.storage.lock import hold
@@ -164,6 +167,35 @@ class IndexFolder:
     def keys(self) -> Keys:
         """Its keys, as people name them."""
         return Keys(self.store, self.source, self.is_tabular)
+
+    def ids(self) -> Ids:
+        """The ids of all items, ascending."""
+        rows = self.store.select("SELECT id FROM items ORDER BY id")
+        return np.fromiter((id for (id,) in rows), np.int64, len(rows))
+
+    def items_of(self, ids: Iterable[int]) -> list[Item]:
+        """Some items in the order of their ids; unknown ids are left out."""
+        return self.store.items_of(ids)
+
+    @cached_property
+    def fields(self) -> Fields:
+        """What can be asked of its items, beside what they look like."""
+        modality = self.modality
+        tabular = self.is_tabular
+        return Fields(
+            self.store,
+            exif=modality.visual and not tabular,
+            dated=not tabular,
+            labelled=modality.keeps_texts,
+        )
+
+    def holding(self, asked: Comparison) -> Ids:
+        """The ids of the items of which a condition is true, ascending."""
+        return self.fields.holding(asked)
+
+    def fields_of(self, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """The fields of those of some items that have any, by id."""
+        return self.fields.of(ids)
 
     def same_content(self, digest: bytes) -> list[tuple[int, str]]:
         """Id and key of the items of just this content."""
@@ -355,6 +387,7 @@ class IndexFolder:
             check=manifest.check,
             drift=str(drift) if drift else None,
             skipped=self._skipped_files(),
+            fields=self.fields.examples(),
         )
 
     def _skipped_files(self) -> list[SkippedFile]:

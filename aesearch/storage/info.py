@@ -109,6 +109,8 @@ class IndexInfo:
         How much each description counts, where a code is joined of several.
     weights_from : str
         What told them: "labels", "neighbors" or "parameters".
+    fields : mapping of str to list of str
+        What a search can ask for by `where`, with some values of each.
     """
 
     name: str
@@ -135,6 +137,7 @@ class IndexInfo:
     skipped: list[SkippedFile]
     weights: Mapping[str, float] = field(default_factory=dict)
     weights_from: str = ""
+    fields: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property
     def modality(self) -> Modality:

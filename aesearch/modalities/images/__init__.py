@@ -12,6 +12,8 @@ from aesearch.modalities.base import Modality
 from aesearch.modalities.parts import suffix_of
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from aesearch.modalities.images.pixels import Content, ImageFeatures
     from aesearch.settings import Settings
     from aesearch.types import Array, Floats, Pixels
@@ -46,6 +48,7 @@ class Images(Modality):
         "ranker": "aesearch.search.pictures:PictureRanker",
         "originals": "aesearch.originals.search:Originals",
         "keep": "aesearch.originals.keep:kept",
+        "says": "aesearch.modalities.images.exif:said_by",
         "looks": "aesearch.originals.keep:Looks",
         "arrival": "aesearch.ingest.arrival:Arrival",
         "dataset": "aesearch.indexing.datasets.images:ImageDataset",
@@ -72,6 +75,14 @@ class Images(Modality):
         """The small square of a picture, and its file's bytes or those of the square."""
         pixels = features.transform(channels_last(content), name)
         return pixels, content + suffix_of(name) if isinstance(content, bytes) else pixels.tobytes()
+
+    def cropped(
+        self, features: ImageFeatures, content: Content, crop: Sequence[float], name: str = ""
+    ) -> Image | None:
+        """A part of a picture as it is shown."""
+        from aesearch.modalities.images.cropping import cropped
+
+        return cropped(channels_last(content), crop, name, features.max_pixels)
 
     def looks_like(self, content: bytes, name: str) -> bool:
         """Whether a file begins as one of a picture does."""

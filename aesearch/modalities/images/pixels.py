@@ -212,14 +212,19 @@ def is_grey(pixels: Pixels) -> bool:
     return all(np.array_equal(first, other) for other in others)
 
 
-def open_picture(content: Content, name: str = "", box: tuple[int, int] = SHOWN) -> Image.Image:
+def open_picture(
+    content: Content,
+    name: str = "",
+    box: tuple[int, int] = SHOWN,
+    max_pixels: int = MAX_PIXELS,
+) -> Image.Image:
     """Return a picture in RGB as a person would see it, for showing; raises as `transform` does.
 
     A format that can is decoded at a fraction of the size, which still fills the box.
     """
     try:
         name = str(content) if isinstance(content, str | Path) else name
-        with opened(content, name, box) as found:
+        with opened(content, name, box, max_pixels) as found:
             first = _shown(found.image)
             shown = telling_frame(found.image, first, _shown)
             return shown if found.turn is None else shown.transpose(found.turn)

@@ -61,8 +61,7 @@ def _page(
     else:
         matching = index.ranker.matching(Limits.of(1, among))
         ids = [] if matching is None else matching.tolist()
-    rows = store.items_of(ids[offset : offset + limit])
-    return len(ids), [rows[id] for id in sorted(rows)]
+    return len(ids), store.items_of(ids[offset : offset + limit])
 
 
 @router.get("/{id}")
