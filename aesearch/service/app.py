@@ -18,6 +18,7 @@ from aesearch.service import models, problems
 from aesearch.service.jobs import Jobs
 from aesearch.service.journal import Journal
 from aesearch.service.limits import Bodies, Queue
+from aesearch.service.mcp_http import Assistants
 from aesearch.service.metrics import Metrics
 from aesearch.service.options import Options
 from aesearch.service.routes import health, indexes, items, search
@@ -61,6 +62,8 @@ def create_app(options: Options | None = None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.service, app.state.faults = service, None
+    app.state.assistants = Assistants(service)
+    app.router.routes.extend(app.state.assistants.routes)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -99,6 +102,7 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.assistants.close()
         looking.cancel()
         await asyncio.to_thread(service.queue.close)
         service.jobs.close()
