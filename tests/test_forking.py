@@ -153,8 +153,21 @@ def test_a_child_forked_while_a_large_picture_is_decoded(
 ) -> None:
     """Such are decoded one at a time; the child does not wait for a thread of its parent."""
     monkeypatch.setattr(opening, "ALONE", 1)
-    with opening._alone:
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with opening._alone:
+            held.set()
+            done.wait(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        assert held.wait(10)
         assert in_child("fork", ask, searched, folder) == EXPECTED
+    finally:
+        done.set()
+        holder.join()
 
 
 @forks

@@ -16,7 +16,7 @@ from texts_ import make_text
 
 import aesearch
 from aesearch.engines import watched
-from aesearch.engines.watched import OutOfTime, Watched, too_long, within_limit
+from aesearch.engines.watched import OneAtATime, OutOfTime, Watched, too_long, within_limit
 from aesearch.errors import ContentError
 from aesearch.ingest.decode import decode
 from aesearch.modalities.texts import extract as extracting
@@ -198,6 +198,35 @@ def test_a_thread_that_was_left_behind_writes_nothing() -> None:
         go_on.set()
         assert returned.wait(20)
     assert job.made == [0, -1, 2, 3]
+
+
+def test_nobody_waits_for_the_turn_of_a_thread_that_was_left_behind() -> None:
+    """Large pictures are decoded one at a time: one that never ends is not all of them."""
+    alone, go_on, returned = OneAtATime(), threading.Event(), threading.Event()
+
+    def takes_turns(task: int, within: watched.Within) -> list[int]:
+        def work() -> int:
+            with alone:
+                if task == 1:
+                    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 3_000_000)
+                    go_on.wait(20)
+            return task
+
+        try:
+            return [within(work)]
+        finally:
+            if task == 1:
+                returned.set()
+
+    with Watched("test", takes_turns, lambda task, _: [-task]) as threads:
+        jobs = [threads.submit(range(at, at + 4)) for at in (0, 4)]
+        assert [threads.result(job) for job in jobs] == [[0, -1, 2, 3], [4, 5, 6, 7]]
+        assert not returned.is_set()
+        go_on.set()
+        assert returned.wait(20)
+    with alone:  # what came back late took nothing of others
+        assert alone._line == [threading.current_thread()]
+    assert alone._line == []
 
 
 def test_the_command_ends_although_a_thread_does_not(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ COMMANDS = {
     "reconstruct": "aesearch.cli.reconstruct:reconstruct_",
     "map": "aesearch.cli.map:map_",
     "compare": "aesearch.cli.compare:compare_",
+    "serve": "aesearch.cli.serve:serve",
     "list": "aesearch.cli.list:list_",
     "info": "aesearch.cli.info:info",
     "export": "aesearch.cli.export:export_",

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -167,8 +166,9 @@ def query(
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
     limits |= {"among": limits["among"] or None, "not_among": limits["not_among"] or None}
-    joint = together or bool(unlikes or unlike_keys)
-    _check_query(words, files, keys, sheet, hybrid=hybrid and not joint)
+    unlike = bool(unlikes or unlike_keys)
+    joint = together or unlike
+    _check_query(words, files, keys, sheet, hybrid=hybrid and not joint, unlike=unlike)
     if joint and explain:
         raise click.UsageError("--explain is for one query, without --together and --unlike")
     given, named = look_at_all(words), look_at_all(files)
@@ -188,9 +188,14 @@ def query(
         _check_crop(crop, queries, index.modality)
         parts = [_item(index, key) for key in keys] + queries
         less = _unlikes(index, unlikes, unlike_keys)
+        examples = [_example(index, part) for part in less]
+        usable = [one for one in examples if isinstance(one, Example)]
         asked = [Asked(parts, less)] if together else [Asked([part], less) for part in parts]
-        search = partial(_search, index, top=top, limits=limits, meant=meant, crop=crop)
-        results = [search(one, explain=explain) for one in asked]
+        search = partial(
+            _search, index, unlikes=usable, top=top, limits=limits, meant=meant, crop=crop
+        )
+        results: list[Answer | _Failure] = [one for one in examples if isinstance(one, _Failure)]
+        results = results or [search(one, explain=explain) for one in asked]
         answers = [answer for answer in results if isinstance(answer, Answer)]
         tabular = index.is_tabular
         contents = {}
@@ -253,10 +258,14 @@ def _check_query(
     sheet: Path | None,
     *,
     hybrid: bool | None,
+    unlike: bool,
 ) -> None:
     """Refuse queries that no index can answer."""
     if not words and not files and not keys:
-        raise click.UsageError("name a picture or a text to search with, or an item by --key")
+        hint = "; --unlike alone says only what is not meant" if unlike else ""
+        raise click.UsageError(
+            f"name a picture or a text to search with, or an item by --key{hint}"
+        )
     if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".webp", ".html"):
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
     if keys and hybrid:
@@ -301,6 +310,7 @@ def _unlikes(
 def _search(
     index: Index | RemoteIndex,
     asked: Asked,
+    unlikes: Sequence[Example],
     top: int,
     limits: Mapping[str, Any],
     meant: Mapping[str, Any],
@@ -316,12 +326,11 @@ def _search(
         why = [index.explain_similar(first.key, hit.key) for hit in hits] if explain else []
         return Answer(first.name, asked, hits, why, offset)
     likes = [_example(index, part, crop) for part in asked.likes]
-    examples = likes, [_example(index, part) for part in asked.unlikes]
-    for one in chain(*examples):
+    for one in likes:
         if isinstance(one, _Failure):
             return one
     try:
-        hits = index.search(like=likes, unlike=examples[1], k=top, **limits, **meant)
+        hits = index.search(like=likes, unlike=unlikes, k=top, **limits, **meant)
     except ContentError as error:
         is_text = isinstance(first.content, str) or not asked.is_one
         return _Failure("" if is_text else first.name, str(error))

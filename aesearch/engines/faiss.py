@@ -29,6 +29,7 @@ SAMPLE, SAMPLE_SLACK = 100, 0.1  # codes compared one by one, and what a score m
 WRITTEN_AT_ONCE = 1 << 20  # bytes
 ROUNDED = 0.02  # that a number may differ by where it is kept as int8
 WORTH_THREADS = 1 << 22  # multiplications: one thread does as many in a millisecond
+TIED = 10_000  # rows that are looked through for those that score as the last one does
 RECALL_AT = 10
 RECALL_SAMPLE = 500
 ITQ_STEPS, ITQ_SAMPLE = 50, 20_000
@@ -185,6 +186,23 @@ class FaissEngine:
     def search(self, codes: Floats, k: int, *, among: Ids | None = None) -> tuple[Ids, Floats]:
         """Ids and scores of the nearest, best first; -1, of score -inf, pads short rows.
 
+        Equal scores are ordered by id, so that the first of many are those of a few: where they
+        go on behind the last that is wanted, more are looked for, up to `TIED`.
+        """
+        wanted = min(k + 1, max(k, len(self)))
+        while True:
+            ids, scores = self._nearest(codes, wanted, among)
+            last, behind = scores[:, k - 1], scores[:, -1]
+            tied = wanted > k and bool((np.isfinite(last) & (last == behind)).any())
+            if not tied or wanted >= min(len(self), TIED):
+                break
+            wanted = min(4 * wanted, len(self))
+        order = np.lexsort((ids, -scores))[:, :k]
+        return np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
+
+    def _nearest(self, codes: Floats, k: int, among: Ids | None) -> tuple[Ids, Floats]:
+        """As `search`, equal scores in any order.
+
         Where a search with the nprobe or efSearch of the plan finds fewer than `k`, these are
         doubled until it does.
         """
@@ -269,7 +287,7 @@ class FaissEngine:
     def _search_exactly(self, codes: Floats, k: int, among: Ids) -> tuple[Ids, Floats]:
         among = among[np.isin(among, faiss.vector_to_array(self._index.id_map))]
         if not len(among):
-            return self.search(codes, k, among=among)
+            return self._nearest(codes, k, among)
         stored = self._index.reconstruct_batch(among)
         scores, rows = faiss.knn(
             np.ascontiguousarray(codes), stored, min(k, len(among)), faiss.METRIC_INNER_PRODUCT

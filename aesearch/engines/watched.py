@@ -15,9 +15,11 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from itertools import takewhile
 from queue import SimpleQueue
-from threading import Thread, get_ident
+from threading import Thread, current_thread, get_ident
 from typing import Generic, NoReturn, Protocol, Self, TypeVar
+from weakref import WeakSet
 
 from aesearch.engines.threads import one_openmp_thread, workers
 from aesearch.errors import ContentError
@@ -29,12 +31,14 @@ MOST_SECONDS = 300.0
 GRACE = 30.0  # seconds more, for a library in C to return and the exception to be met
 LOOK = 1.0  # seconds between looks at the threads, while their results are waited for
 PATIENCE = 2.0  # seconds that are waited for threads when no more results are wanted
+TURN = 0.01  # seconds between looks of a thread whether it is its turn
 
 CLOCKS = hasattr(time, "pthread_getcpuclockid")  # of single threads: not on macOS and Windows
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Made = TypeVar("Made")
+_left_behind: WeakSet[Thread] = WeakSet()
 
 
 class Within(Protocol):
@@ -56,6 +60,36 @@ def too_long() -> ContentError:
     """The error of what takes longer than the limit."""
     of_what = "s of processor time" if CLOCKS else "s"
     return ContentError(f"takes more than {MOST_SECONDS:g} {of_what} to read")
+
+
+class OneAtATime:
+    """Threads do something one after the other, and wait for none that is left behind.
+
+    Nor for one of which a forked child has but the name. Who waits goes past those; nobody takes
+    away another's place, so that an exception raised in a thread finds no more than its own to
+    give up.
+    """
+
+    def __init__(self) -> None:
+        self._line: list[Thread] = []
+
+    def __enter__(self) -> None:
+        me = current_thread()
+        try:
+            self._line.append(me)
+            while self._is_behind(me):
+                time.sleep(TURN)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(ValueError):
+            self._line.remove(current_thread())
+
+    def _is_behind(self, me: Thread) -> bool:
+        before = takewhile(lambda thread: thread is not me, tuple(self._line))
+        return any(thread.is_alive() and thread not in _left_behind for thread in before)
 
 
 @dataclass
@@ -222,6 +256,8 @@ class _Worker(Generic[Task, Result]):
             if self._at_work and self._turn == turn:
                 self._struck = True
                 self._left = leave
+                if leave:
+                    _left_behind.add(self.thread)
                 _raise_in(self._ident, OutOfTime)
         finally:
             self._acting = False

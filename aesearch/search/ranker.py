@@ -155,7 +155,7 @@ class Ranker:
             return limits.only
         found = None if limits.among is None else self._meant(limits.among)
         if limits.where is not None:
-            met = limits.where.ids(self.backend.holding)
+            met = self.backend.meeting(limits.where.met)
             found = met if found is None else common(found, met)
         if limits.not_among:
             if found is None:

@@ -1,7 +1,7 @@
 """Conditions on fields, as a person writes them: year < 1700 and place = Augsburg.
 
 A tokenizer and a parser of its own: what comes out are comparisons of a few kinds, of which
-`aesearch.storage.fields` makes statements whose values are parameters.
+`aesearch.storage.fields` answers one by one; no text of a user is part of a statement.
 
     any        = all { "or" all }
     all        = one { "and" one }
@@ -16,16 +16,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from operator import and_, or_
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from aesearch.errors import ParameterError
-from aesearch.search.sets import common, either
 from aesearch.storage.database import is_valid_text
 from aesearch.storage.fields import Comparison
 from aesearch.wording import clipped
 
 if TYPE_CHECKING:
-    from aesearch.types import Ids
+    from aesearch.types import Bools
 
 LONGEST = 10_000  # characters
 DEEPEST = 50  # parentheses and nots inside each other
@@ -93,20 +93,20 @@ class Where:
             raise ParameterError(f"where is text (UTF-8) without NUL; got '{clipped(text)}'")
         return cls(text, _Parser(text).whole())
 
-    def ids(self, holding: Callable[[Comparison], Ids]) -> Ids:
-        """The ids of the items that meet it, ascending, by those that meet each comparison."""
-        return _ids(self.condition, holding)
+    def met(self, holding: Callable[[Comparison], Bools]) -> Bools:
+        """Which items meet it, by those that meet each comparison."""
+        return _met(self.condition, holding)
 
     def fields(self) -> list[str]:
         """The names of fields that it asks for."""
         return list(dict.fromkeys(_names(self.condition)))
 
 
-def _ids(condition: Condition, holding: Callable[[Comparison], Ids]) -> Ids:
+def _met(condition: Condition, holding: Callable[[Comparison], Bools]) -> Bools:
     if isinstance(condition, Comparison):
         return holding(condition)
-    parts = [_ids(part, holding) for part in condition.parts]
-    return reduce(common if condition.all else either, parts)
+    parts = (_met(part, holding) for part in condition.parts)
+    return reduce(and_ if condition.all else or_, parts)
 
 
 def _names(condition: Condition) -> list[str]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from aesearch._version import __version__
-from aesearch.service import models, problems
+from aesearch.service import describe, problems
 from aesearch.service.jobs import Jobs
 from aesearch.service.journal import Journal
 from aesearch.service.limits import Bodies, Queue
@@ -27,7 +24,7 @@ from aesearch.service.shelf import Shelf
 from aesearch.service.state import Service
 
 TITLE = "aesearch"
-ROUTERS = (health.router, indexes.router, search.router, items.router)
+ROUTERS = (describe.router, health.router, indexes.router, search.router, items.router)
 
 
 def create_app(options: Options | None = None) -> FastAPI:
@@ -58,8 +55,8 @@ def create_app(options: Options | None = None) -> FastAPI:
         root_path=options.root_path,
         lifespan=_life,
         middleware=_guards(service),
-        redoc_url=None,
-        separate_input_output_schemas=False,
+        openapi_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.service, app.state.faults = service, None
     app.state.assistants = Assistants(service)
@@ -67,7 +64,7 @@ def create_app(options: Options | None = None) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    app.openapi = lambda: describe.describe(app)  # type: ignore[method-assign]
     return app
 
 
@@ -115,34 +112,3 @@ def _prepare(service: Service) -> dict[str, str]:
     import aesearch.inference.encoder  # noqa: F401
 
     return service.shelf.faults()
-
-
-def _described(app: FastAPI) -> dict[str, Any]:
-    """The description of the API, with the bodies that are read by hand."""
-    if app.openapi_schema is None:
-        found = get_openapi(
-            title=app.title,
-            version=app.version,
-            summary=app.summary,
-            routes=app.routes,
-            servers=[{"url": app.root_path}] if app.root_path else None,
-            separate_input_output_schemas=False,
-        )
-        template = "#/components/schemas/{model}"
-        _, more = models_json_schema(
-            [(models.Search, "validation"), (models.Wanted, "validation")], ref_template=template
-        )
-        schemas = found.setdefault("components", {}).setdefault("schemas", {})
-        schemas.update(more["$defs"])
-        upload = schemas["Wanted"]
-        schemas["Upload"] = {
-            **upload,
-            "title": "Upload",
-            "properties": {
-                "file": {"type": "string", "format": "binary", "description": "One file."},
-                **upload["properties"],
-            },
-            "required": ["file"],
-        }
-        app.openapi_schema = found
-    return app.openapi_schema

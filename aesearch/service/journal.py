@@ -11,10 +11,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aesearch.service.metrics import Metrics
-from aesearch.service.problems import request_id
+from aesearch.service.problems import of_error, request_id
 
 log = logging.getLogger("aesearch.requests")
 TAKEN = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)  # ids of a proxy that are taken over
+LEFT = 499  # nothing was answered: the client has gone
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -42,7 +43,7 @@ class Journal:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         id = given if TAKEN.fullmatch(given) else uuid4().hex
-        token, started, status = request_id.set(id), time.perf_counter(), 499  # the client left
+        token, started, status = request_id.set(id), time.perf_counter(), LEFT
 
         async def noted(message: Message) -> None:
             nonlocal status
@@ -56,6 +57,10 @@ class Journal:
 
         try:
             await self._app(scope, receive, noted)
+        except Exception as error:
+            if status != LEFT:  # an answer has begun, and only its end can be missing
+                raise
+            await of_error(error)(scope, receive, noted)
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "")

@@ -136,6 +136,8 @@ class Options:
         Whether clients may add, remove, synchronize and index.
     sources : Path or None
         Below which folder they may index.
+    watch : bool
+        Whether the indexes are kept up to date with their sources.
     limits : Limits
     """
 
@@ -148,6 +150,7 @@ class Options:
     tokens: Tokens = field(default_factory=Tokens)
     writable: bool = False
     sources: Path | None = None
+    watch: bool = False
     limits: Limits = field(default_factory=Limits)
 
     def check(self) -> None:

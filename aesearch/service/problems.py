@@ -17,6 +17,7 @@ from aesearch import errors
 from aesearch.service.models import Problem
 
 MEDIA_TYPE = "application/problem+json"
+REFERENCE = "#/components/schemas/Problem"
 MOST_FAULTS = 20  # of one request that are listed
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 log = logging.getLogger("aesearch.service")
@@ -40,7 +41,7 @@ AGAIN = 30  # seconds after which what failed of the machine may be tried again
 
 # What routes say of their errors in the description of the API.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "model": Problem, "content": {MEDIA_TYPE: {}}}
+    status: {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": REFERENCE}}}}
     for status, text in {
         400: "The body or the Host header cannot be understood.",
         401: "A token is missing, or is another.",
@@ -121,7 +122,7 @@ def _without_prefix(message: str) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Let an application answer every error so."""
+    """Let an application answer every error so; those that nobody foresaw are the journal's."""
 
     async def on_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -131,5 +132,5 @@ def install(app: FastAPI) -> None:
         return of_error(error)
 
     app.add_exception_handler(RequestValidationError, on_validation)
-    for kind in (HTTPException, errors.AesearchError, OSError, MemoryError, Exception):
+    for kind in (HTTPException, errors.AesearchError, OSError, MemoryError):
         app.add_exception_handler(kind, on_error)

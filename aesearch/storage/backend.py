@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from aesearch.storage.commit import Edit
 from aesearch.storage.fields import Comparison
 from aesearch.storage.schema import Item, KeptText, Revision
 from aesearch.storage.snapshot import Snapshot
-from aesearch.types import Floats, Ids
+from aesearch.types import Bools, Floats, Ids
 
 
 class Backend(Protocol):
@@ -79,8 +79,8 @@ class Backend(Protocol):
     def items_of(self, ids: Iterable[int]) -> list[Item]:
         """Some items in the order of their ids."""
 
-    def holding(self, asked: Comparison) -> Ids:
-        """The ids of the items of which a condition on a field is true, ascending."""
+    def meeting(self, combine: Callable[[Callable[[Comparison], Bools]], Bools]) -> Ids:
+        """The ids of the items that meet a condition, combined of comparisons of fields."""
 
     def fields_of(self, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
         """The fields of those of some items that have any, by id."""

@@ -121,6 +121,7 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._commits = 0
+        self._passages: tuple[object, Ids] | None = None
         hold_at_fork(self._lock, 2)
         db: sqlite3.Connection | None = None
         try:
@@ -676,11 +677,19 @@ class Store:
             return np.empty(0, dtype=np.int64)
         wanted = np.array([int(i) for i in documents], dtype=np.int64)
         if len(wanted) > CHUNK:  # going through all of them is quicker
-            rows = np.array(self._rows("SELECT id, item FROM passages"), np.int64).reshape(-1, 2)
+            rows = self._all_passages()
             held: Ids = rows[np.isin(rows[:, 1], wanted), 0]
             return held
         found = self._in("SELECT id FROM passages WHERE item IN ({})", wanted.tolist())
         return np.array([row[0] for row in found], dtype=np.int64)
+
+    def _all_passages(self) -> Ids:
+        """The ids of all passages, and those of their documents, shape (n, 2)."""
+        seen = self.version()
+        if self._passages is None or self._passages[0] != seen:
+            rows = np.array(self._rows("SELECT id, item FROM passages"), np.int64).reshape(-1, 2)
+            self._passages = seen, rows
+        return self._passages[1]
 
     def has_passages(self) -> bool:
         """Whether any document is long enough to have passages."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
+from fnmatch import translate
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unicodedata import normalize
@@ -31,7 +31,7 @@ from aesearch.wording import clipped
 
 if TYPE_CHECKING:
     from aesearch.storage.database import Store
-    from aesearch.types import Ids
+    from aesearch.types import Bools, Ids
 
 FIELDS = """
 CREATE TABLE IF NOT EXISTS fields (
@@ -50,20 +50,17 @@ CREATE TABLE IF NOT EXISTS field_values (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS field_values_id ON field_values(id);
 """
-LABELS = """
-CREATE TABLE labels (
-    form INTEGER NOT NULL, value NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (form, value, id)
-) WITHOUT ROWID
-"""
 LABEL, PATH, SIZE, DATE = "label", "path", "size", "date"
 EXIF = ("exif.date", "exif.place", "exif.latitude", "exif.longitude")
 TEXT, NUMBER, DAY = 0, 1, 2
+DIGITS = 15  # of a whole number at most, so that a float tells it from the next
 LONGEST = 1000  # characters of a value; longer ones are no fields
 EXAMPLES = 3  # values of a field
 NAMED = 12  # fields that a message names
 REMEMBERED = 64  # answers
 OPERATORS = frozenset({"=", "<", "<=", ">", ">="})
-UNDATED = " AND (added = 0 OR mtime_ns <> 0) AND instr(key, '#<') = 0"  # by hand, and messages
+# Not what was added by hand without a file, nor messages in a mailbox.
+DATED = "(added = 0 OR mtime_ns <> 0) AND instr(key, '#<') = 0"
 EPOCH = datetime(1970, 1, 1)
 IN_NUMBERS = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE | re.ASCII)
 ISO = re.compile(
@@ -118,9 +115,10 @@ class Fields:
         self._lock = threading.RLock()
         hold_at_fork(self._lock, 1)
         self._seen: object = None
-        self._answers: dict[Comparison, Ids] = {}
+        self._answers: dict[Comparison, Bools] = {}
         self._numbers: dict[str, int] = {}
-        self._labels: sqlite3.Connection | None = None
+        self._columns: dict[str, tuple[_Column, ...]] = {}
+        self._items: _Items | None = None
 
     # -- which there are ---------------------------------------------------------------------------
 
@@ -195,8 +193,13 @@ class Fields:
 
     # -- which items hold what ---------------------------------------------------------------------
 
-    def holding(self, asked: Comparison) -> Ids:
-        """The ids of the items of which a condition is true, ascending.
+    def meeting(self, combine: Callable[[Callable[[Comparison], Bools]], Bools]) -> Ids:
+        """The ids of the items that meet a condition, ascending.
+
+        Parameters
+        ----------
+        combine : callable
+            Takes what tells of which items a comparison is true, and tells it of the whole.
 
         Raises
         ------
@@ -205,48 +208,84 @@ class Fields:
         """
         with self._lock:
             self._refresh()
-            if asked not in self._answers:
-                found = self._found(asked._replace(field=self.resolve(asked.field)))
-                if len(self._answers) >= REMEMBERED:
-                    del self._answers[next(iter(self._answers))]
-                self._answers[asked] = np.unique(np.fromiter((id for (id,) in found), np.int64))
-            return self._answers[asked]
+            if self._items is None:
+                self._items = _Items.of(self._store)
+            found: Ids = self._items.ids[combine(self._holding)]
+            return found
+
+    def _holding(self, asked: Comparison) -> Bools:
+        if asked not in self._answers:
+            if len(self._answers) >= REMEMBERED:
+                del self._answers[next(iter(self._answers))]
+            self._answers[asked] = self._found(asked._replace(field=self.resolve(asked.field)))
+        return self._answers[asked]
 
     def _refresh(self) -> None:
-        """Forget the answers where anything was written since."""
+        """Forget what was read where anything was written since."""
         with self._lock:
             seen = self._store.version()
             if seen == self._seen:
                 return
-            self._answers, self._numbers, self._labels = {}, {}, None
+            self._answers, self._columns, self._numbers, self._items = {}, {}, {}, None
             if self.are_kept:
                 sql = "SELECT name, number FROM field_names WHERE EXISTS "
                 sql += "(SELECT 1 FROM field_values WHERE field = number) ORDER BY number"
                 self._numbers = dict(self._store.select(sql))
             self._seen = seen
 
-    def _found(self, asked: Comparison) -> Iterable[tuple[int]]:
-        """The rows of them; no text of a user is in a statement."""
-        if asked.field in self._numbers:
-            number: list[object] = [self._numbers[asked.field]]
-            return self._store.select(*_in_values("field_values WHERE field = ?", number, asked))
-        if asked.field in EXIF:
-            return []
-        if asked.field == LABEL:
-            return self._labelled().execute(*_in_values("labels WHERE 1", [], asked))
-        has, values = {PATH: _of_path, SIZE: _of_size, DATE: _of_date}[asked.field](asked)
-        sql = f"SELECT id FROM items WHERE {'NOT' * asked.negated} ({has})"
-        return self._store.select(sql + UNDATED * (asked.field == DATE), values)
+    def _found(self, asked: Comparison) -> Bools:
+        """Of which items a comparison is true."""
+        items = self._items
+        assert items is not None
+        if asked.field in self._numbers or asked.field in (LABEL, *EXIF):
+            return self._of_values(asked, len(items.ids))
+        if asked.field == PATH:
+            sql, keys = _of_path(asked)
+            rows = self._store.select(f"SELECT id FROM items WHERE {sql} ORDER BY id", keys)
+            known = np.ones(len(items.ids), dtype=bool)
+            found = np.isin(items.ids, np.fromiter((id for (id,) in rows), np.int64))
+        elif asked.field == SIZE:
+            known, size = items.sizes >= 0, _size(asked)
+            found = _compared(items.sizes, asked.operator, size, np.nextafter(size, np.inf))
+        else:
+            known = items.dated
+            found = _compared(items.times, asked.operator, *_times(asked))
+        met: Bools = known & (found != asked.negated)
+        return met
 
-    def _labelled(self) -> sqlite3.Connection:
-        """The labels, where they can be asked for: they stand beside long texts, or in keys."""
-        if self._labels is None:
-            labels = self._labels = sqlite3.connect(":memory:", check_same_thread=False)
-            labels.execute(LABELS)
-            rows = self._store.label_rows(folders=not self._has_labels)
-            values = ((*own, id) for id, label in rows for own in forms_of(label))
-            labels.executemany("INSERT OR IGNORE INTO labels VALUES (?, ?, ?)", values)
-        return self._labels
+    def _of_values(self, asked: Comparison, count: int) -> Bools:
+        """Of which items a comparison with what is said of them is true."""
+        found, known = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+        columns = self._columns_of(asked.field)
+        for form, low, high in _bounds(asked, columns):
+            found[columns[form].between(*_part(asked.operator, low, high, columns[form]))] = True
+            known[columns[form].places] = True
+        if asked.operator == "like":
+            found[columns[TEXT].like(fold(asked.value))] = True
+        if asked.operator in ("=", "like"):
+            known[columns[TEXT].places] = True
+        # Of what cannot be compared so, neither a condition nor its contrary is true.
+        return known & ~found if asked.negated else found
+
+    def _columns_of(self, field: str) -> tuple[_Column, ...]:
+        """The values of a field as text, as numbers and as dates."""
+        assert self._items is not None
+        if field not in self._columns:
+            ids = self._items.ids
+            if field in self._numbers:
+                sql = "SELECT value, id FROM field_values WHERE field = ? AND form = ? "
+                every = [
+                    self._store.select(sql + "ORDER BY value, id", (self._numbers[field], form))
+                    for form in (TEXT, NUMBER, DAY)
+                ]
+            else:
+                every = [[], [], []]
+                labelled = self._store.label_rows(folders=not self._has_labels)
+                for id, label in labelled if field == LABEL else ():
+                    for form, value in forms_of(label):
+                        every[form].append((value, id))
+            self._columns[field] = tuple(_Column.of(sorted(rows), ids) for rows in every)
+        return self._columns[field]
 
     # -- what is said of items ---------------------------------------------------------------------
 
@@ -345,7 +384,7 @@ def values_in(fields: Mapping[str, Any]) -> dict[str, list[str]]:
 # -- forms of values -------------------------------------------------------------------------
 
 
-def forms_of(text: str) -> Iterator[tuple[int, str | int | float]]:
+def forms_of(text: str) -> Iterator[tuple[int, str | float]]:
     """A value as text, as a number and as a date, as far as it is one."""
     if text:
         yield TEXT, fold(text.replace("\0", ""))
@@ -355,13 +394,10 @@ def forms_of(text: str) -> Iterator[tuple[int, str | int | float]]:
         yield DAY, day + FIRST[len(day) :]
 
 
-def as_number(text: str) -> int | float | None:
-    """The number that a text is, or None."""
-    if not IN_NUMBERS.fullmatch(text):
+def as_number(text: str) -> float | None:
+    """The number that a text is, or None; long numbers, such as 20240000000000123, are names."""
+    if not IN_NUMBERS.fullmatch(text) or (text.isdecimal() and len(text) > DIGITS):
         return None
-    with suppress(ValueError):
-        if -(2**63) <= (whole := int(text)) < 2**63:
-            return whole
     return float(text)
 
 
@@ -386,57 +422,93 @@ def as_date(text: str) -> str:
 
 # -- conditions ------------------------------------------------------------------------------
 
-Part = tuple[str, list[object]]  # of a statement, and its values
+
+class _Items(NamedTuple):
+    """What all items have, of each at its place."""
+
+    ids: Ids
+    sizes: Ids
+    times: Ids
+    dated: Bools
+
+    @classmethod
+    def of(cls, store: Store) -> _Items:
+        sql = f"SELECT id, size, mtime_ns, {DATED} FROM items ORDER BY id"
+        rows = np.array(store.select(sql), dtype=np.int64).reshape(-1, 4)
+        ids, sizes, times, dated = np.ascontiguousarray(rows.T)
+        return cls(ids, sizes, times, dated > 0)
 
 
-def _in_values(table: str, before: list[object], asked: Comparison) -> Part:
-    """What finds a condition in a table of forms and values."""
-    tests = list(_tests(asked))
-    found = " UNION ALL ".join(
-        f"SELECT id FROM {table} AND form = {form} AND {test}" for form, test, _ in tests
-    )
-    values = [value for *_, own in tests for value in (*before, *own)]
-    if not asked.negated:
-        return found, values
-    # Of what cannot be compared so, neither a condition nor its contrary is true.
-    forms = {form for form, *_ in tests} if asked.operator in OPERATORS - {"="} else {TEXT}
-    comparable = ", ".join(map(str, sorted(forms)))
-    sql = f"SELECT id FROM {table} AND form IN ({comparable}) EXCEPT SELECT id FROM ({found})"
-    return sql, [*before, *values]
+class _Column(NamedTuple):
+    """The values of a field in one form, ascending, and the places of the items that have each."""
+
+    values: list[Any]
+    starts: list[int]
+    places: Ids
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Any, int]], ids: Ids) -> _Column:
+        values: list[Any] = []
+        starts: list[int] = []
+        for number, (value, _) in enumerate(rows):
+            if not values or values[-1] != value:
+                values.append(value)
+                starts.append(number)
+        held = np.fromiter((id for _, id in rows), np.int64, len(rows))
+        return cls(values, [*starts, len(rows)], np.searchsorted(ids, held))
+
+    def between(self, first: int, after: int) -> Ids:
+        """The places of the items of some values, by the numbers of these."""
+        return self.places[self.starts[first] : self.starts[max(first, after)]]
+
+    def like(self, pattern: str) -> Ids:
+        """The places of the items that have a value like a pattern."""
+        fits = re.compile(translate(glob_of(pattern))).match
+        parts = [self.between(n, n + 1) for n, value in enumerate(self.values) if fits(value)]
+        return np.concatenate([self.places[:0], *parts])
 
 
-def _tests(asked: Comparison) -> Iterator[tuple[int, str, list[object]]]:
-    """What holds of the values that meet a condition, by their form."""
+def _bounds(asked: Comparison, columns: Sequence[_Column]) -> Iterator[tuple[int, int, int]]:
+    """The forms in which a value is compared, and which of all values are equal to it."""
     operator, text = asked.operator, asked.value
-    number, day = as_number(text), as_date(text)
     if operator == "like":
-        yield TEXT, "value GLOB ?", [glob_of(fold(text))]
         return
+    number, day = as_number(text), as_date(text)
     equal = operator == "="
+    exact: list[tuple[int, Any]] = []
     if equal or (number is None and not day):
-        yield TEXT, f"value {_allowed(operator)} ?", [fold(text)]
-    if equal and asked.quoted and number is not None:
-        return
-    if number is not None:
-        yield NUMBER, f"value {_allowed(operator)} ?", [number]
-    if day:
-        test, bounds = _within("value", operator, day, day + AFTER)
-        yield DAY, test, bounds
+        exact.append((TEXT, fold(text)))
+    if number is not None and not (equal and asked.quoted):
+        exact.append((NUMBER, number))
+    for form, value in exact:
+        values = columns[form].values
+        yield form, bisect_left(values, value), bisect_right(values, value)
+    if day and not (number is not None and equal and asked.quoted):
+        values = columns[DAY].values
+        yield DAY, bisect_left(values, day), bisect_left(values, day + AFTER)
 
 
-def _within(value: str, operator: str, first: object, after: object) -> Part:
-    """How a moment is compared with a time that begins with one and ends before another."""
-    return {
-        "=": (f"{value} >= ? AND {value} < ?", [first, after]),
-        "<": (f"{value} < ?", [first]),
-        "<=": (f"{value} < ?", [after]),
-        ">": (f"{value} >= ?", [after]),
-        ">=": (f"{value} >= ?", [first]),
-    }[operator]
+def _part(operator: str, low: int, high: int, column: _Column) -> tuple[int, int]:
+    """The first of the values that meet a comparison, and the one behind the last."""
+    last = len(column.values)
+    parts = {"=": (low, high), "<": (0, low), "<=": (0, high), ">": (high, last), ">=": (low, last)}
+    return parts[operator]
 
 
-def _of_path(asked: Comparison) -> Part:
-    """Keys are compared as they stand, but for how letters are composed."""
+def _compared(values: Ids, operator: str, first: float, after: float) -> Bools:
+    """Which values lie in, before or behind a span."""
+    found: Bools = {
+        "=": lambda: (values >= first) & (values < after),
+        "<": lambda: values < first,
+        "<=": lambda: values < after,
+        ">": lambda: values >= after,
+        ">=": lambda: values >= first,
+    }[operator]()
+    return found
+
+
+def _of_path(asked: Comparison) -> tuple[str, list[object]]:
+    """What finds keys, and its values. They are compared as they stand, composed or not."""
     text = asked.value
     ways: list[object] = list(dict.fromkeys([text, canonical(text), normalize("NFD", text)]))
     if asked.operator == "like":
@@ -444,25 +516,25 @@ def _of_path(asked: Comparison) -> Part:
         return " OR ".join("key GLOB ?" for _ in globs), globs
     if asked.operator == "=":
         return f"key IN ({', '.join('?' for _ in ways)})", ways
-    return f"key {_allowed(asked.operator)} ?", [text]
+    if asked.operator not in OPERATORS:
+        raise ParameterError(f"there is no operator '{asked.operator}'")
+    return f"key {asked.operator} ?", [text]
 
 
-def _of_size(asked: Comparison) -> Part:
+def _size(asked: Comparison) -> float:
     if asked.operator == "like":
         raise ParameterError("size is a number of bytes, which is not 'like' anything: use < and >")
     number = as_number(asked.value)
-    if number is None:
-        try:
-            number = parse_memory(asked.value)
-        except ParameterError:
-            raise ParameterError(
-                f"size is compared with bytes, such as 500000 or 2M; got '{clipped(asked.value)}'"
-            ) from None
-    return f"size {_allowed(asked.operator)} ?", [number]
+    try:
+        return float(parse_memory(asked.value) if number is None else number)
+    except ParameterError:
+        raise ParameterError(
+            f"size is compared with bytes, such as 500000 or 2M; got '{clipped(asked.value)}'"
+        ) from None
 
 
-def _of_date(asked: Comparison) -> Part:
-    """Time stamps of files, in the time of this place."""
+def _times(asked: Comparison) -> tuple[int, int]:
+    """The time stamps that a date begins with and ends before, in the time of this place."""
     day = as_date(asked.value)
     if not day or asked.operator == "like":
         raise ParameterError(
@@ -470,8 +542,7 @@ def _of_date(asked: Comparison) -> Part:
             f"2024-05-31T10:30; got '{clipped(asked.value)}'"
         )
     begin = datetime.fromisoformat(day + FIRST[len(day) :])
-    first, after = _stamp(begin), _stamp(_end(begin, day))
-    return _within("mtime_ns", asked.operator, first, after)
+    return _stamp(begin), _stamp(_end(begin, day))
 
 
 def _end(begin: datetime, day: str) -> datetime:
@@ -494,13 +565,6 @@ def _stamp(moment: datetime) -> int:
     except (ValueError, OverflowError, OSError):  # beyond what this system knows
         seconds = int((moment - EPOCH).total_seconds())
     return max(-(2**63), min(2**63 - 1, seconds * 10**9))
-
-
-def _allowed(operator: str) -> str:
-    """An operator of SQL, one of few."""
-    if operator not in OPERATORS:
-        raise ParameterError(f"there is no operator '{operator}'")
-    return operator
 
 
 def glob_of(pattern: str) -> str:

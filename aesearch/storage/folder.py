@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from aesearch.storage.layout import Layout, require_same
 from aesearch.storage.lock import hold
 from aesearch.storage.schema import DECIDED, Item, KeptText, Revision, Skipped
 from aesearch.storage.snapshot import ReplacedError, Snapshot, open_snapshot
-from aesearch.types import Floats, Ids
+from aesearch.types import Bools, Floats, Ids
 
 if TYPE_CHECKING:
     from aesearch.storage.info import Drift, IndexInfo, SkippedFile
@@ -189,9 +189,9 @@ class IndexFolder:
             labelled=modality.keeps_texts,
         )
 
-    def holding(self, asked: Comparison) -> Ids:
-        """The ids of the items of which a condition is true, ascending."""
-        return self.fields.holding(asked)
+    def meeting(self, combine: Callable[[Callable[[Comparison], Bools]], Bools]) -> Ids:
+        """The ids of the items that meet a condition on fields; see `Fields.meeting`."""
+        return self.fields.meeting(combine)
 
     def fields_of(self, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
         """The fields of those of some items that have any, by id."""

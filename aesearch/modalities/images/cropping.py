@@ -49,7 +49,9 @@ def cropped(
         return None
     across, down = picture.width / full[0], picture.height / full[1]
     box = _apart(left * across, right * across), _apart(top * down, bottom * down)
-    return picture.crop((box[0][0], box[1][0], box[0][1], box[1][1]))
+    part = picture.crop((box[0][0], box[1][0], box[0][1], box[1][1]))
+    part.info = {}  # it is turned already
+    return part
 
 
 def _checked(crop: Sequence[float]) -> tuple[float, float, float, float]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from aesearch.engines.watched import OneAtATime
 from aesearch.errors import ContentError
 from aesearch.modalities.images.depth import SLACK, brightened, prepare
 from aesearch.modalities.images.formats import COMMON, RAW, foreign, identified, unidentified
@@ -39,17 +38,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 RAW_TURNS = {3: 3, 5: 8, 6: 6}  # how LibRaw says it, as orientations
-_alone = threading.Lock()
-
-
-def _renew() -> None:
-    """Forget, in a forked child, who decodes a large picture: that is a thread of the parent."""
-    global _alone
-    _alone = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+_alone = OneAtATime()
 
 
 class Opened(NamedTuple):

@@ -22,6 +22,10 @@ router = APIRouter(prefix="/v1/indexes/{name}/items", tags=["items"], responses=
 Globs = Annotated[list[str] | None, Query(description="Globs on keys.", max_length=100)]
 Top = Annotated[int, Query(ge=1, le=models.MOST_HITS)]
 Offset = Annotated[int, Query(ge=0, le=1 << 53)]
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+ANY = {"description": "The file.", "content": {"*/*": BYTES}}
+JPEG = {"description": "The picture.", "content": {"image/jpeg": BYTES}}
+UNCHANGED = {"description": "It is as it was."}
 # Of content that anybody may have made: it runs nothing, wherever it is opened.
 BOXED = {"Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Control": "private"}
 
@@ -70,7 +74,7 @@ async def item(request: Request, name: Name, id: Id) -> models.ItemDetails:
     return await ask(request, name, lambda index: telling.details(index, name, item_of(index, id)))
 
 
-@router.get("/{id}/content", response_class=Response)
+@router.get("/{id}/content", response_class=Response, responses={200: ANY})
 async def content(request: Request, name: Name, id: Id) -> Response:
     """Return the file of an item, or what the index keeps of one that has none."""
     found: Content = await ask(request, name, lambda index: content_of(index, item_of(index, id)))
@@ -78,7 +82,7 @@ async def content(request: Request, name: Name, id: Id) -> Response:
     return Response(found.data, media_type=found.media_type, headers=headers)
 
 
-@router.get("/{id}/thumbnail", response_class=Response)
+@router.get("/{id}/thumbnail", response_class=Response, responses={200: JPEG, 304: UNCHANGED})
 async def thumbnail(
     request: Request,
     name: Name,
