@@ -174,7 +174,7 @@ def query(
     given, named = look_at_all(words), look_at_all(files)
     near = next((Path(one.name) for one in (*named, *given) if one.name != STDIN), None)
     kind = with_words() if explain or hybrid is not None else kind_of_all([*named, *given])
-    with _opened(place, near, keys, kind) as index, quiet_decoders():
+    with _opened(place, near, keys, kind, sheet) as index, quiet_decoders():
         _check_modality(index, given, named, sheet, explain=explain, hybrid=hybrid)
         if no_copies and "originals" not in index.modality.parts:
             noun = index.modality.noun
@@ -198,9 +198,7 @@ def query(
         results = results or [search(one, explain=explain) for one in asked]
         answers = [answer for answer in results if isinstance(answer, Answer)]
         tabular = index.is_tabular
-        contents = {}
-        if sheet is not None:
-            contents = _contents_of(_here(index), answers, [*parts, *less])
+        contents = _contents_of(index, answers, [*parts, *less]) if sheet is not None else {}
     _tell_failures([result for result in results if isinstance(result, _Failure)])
     _explain_no_hits(answers, limits)
     several = len(asked) > 1
@@ -216,20 +214,19 @@ def query(
 
 
 def _opened(
-    place: str | None, near: Path | None, keys: Sequence[str], kind: Modality | None
+    place: str | None,
+    near: Path | None,
+    keys: Sequence[str],
+    kind: Modality | None,
+    sheet: Path | None,
 ) -> Index | RemoteIndex:
     """The index that is meant, here or on a service."""
     if is_address(place):
+        if sheet is not None:
+            raise click.UsageError("-o draws files that are here, and those of a service are not")
         return open_index(place)
     found = _place_of(keys) if place is None and keys and kind is None else None
     return Index(found or find(place, near, kind.name if kind else None))
-
-
-def _here(index: Index | RemoteIndex) -> Index:
-    """An index whose files can be read."""
-    if isinstance(index, Index):
-        return index
-    raise click.UsageError("-o draws files that are here, and those of a service are not")
 
 
 def _note_missing_source(folder: IndexFolder, answers: Sequence[Answer]) -> None:
@@ -494,8 +491,12 @@ def _place_of(keys: Sequence[str]) -> Path | None:
     return holding[0] if len(holding) == 1 else None
 
 
-def _contents_of(index: Index, answers: list[Answer], parts: Sequence[Part]) -> dict[str, bytes]:
+def _contents_of(
+    index: Index | RemoteIndex, answers: list[Answer], parts: Sequence[Part]
+) -> dict[str, bytes]:
     """Pictures that are in no file of their own: in the database, or rows of an array."""
+    if not isinstance(index, Index):
+        return {}
     contents = index.folder.added_contents()
     if index.is_tabular:
         from aesearch.ingest.differences import source_of

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, NoReturn, Self
 
+import numpy as np
+
 from aesearch.client.address import Address
+from aesearch.client.changing import ended, portions
 from aesearch.client.receiving import (
     Answer,
     answer_of,
@@ -17,7 +20,7 @@ from aesearch.client.receiving import (
     item_of,
     text_of,
 )
-from aesearch.client.sending import narrowed, parts_of, query_of, wanted
+from aesearch.client.sending import as_input, narrowed, part_of, parts_of, query_of, wanted
 from aesearch.client.service import Service
 from aesearch.errors import IndexNotFoundError, UnknownKeyError, UnsupportedError
 from aesearch.modalities import Modality, modality
@@ -27,13 +30,15 @@ from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
 from aesearch.search.together import Crop, Example, Key, examples
 from aesearch.settings import Settings
-from aesearch.sources.base import as_key
+from aesearch.sources.base import as_key, as_keys
 from aesearch.sources.names import escaped
 from aesearch.storage.info import IndexInfo, SkippedFile
 from aesearch.storage.schema import Item, KeptText
+from aesearch.types import Floats, Progress, silent
 
 TIMEOUT = 60.0
 PAGE = 1000  # rows that are asked for at once
+AT_ONCE = 32  # codes that are asked for at once
 
 
 class RemoteIndex:
@@ -156,7 +161,7 @@ class RemoteIndex:
 
     def fields_of(self, keys: Iterable[Key]) -> dict[str, dict[str, Any]]:
         """The fields of some items by key, of those that have any: columns, EXIF."""
-        told = {key: self._details(key).get("fields") for key in map(as_key, keys) if key in self}
+        told = {key: self._details(key).get("fields") for key in as_keys(keys) if key in self}
         return {key: fields for key, fields in told.items() if fields}
 
     def skipped(self) -> list[SkippedFile]:
@@ -205,6 +210,26 @@ class RemoteIndex:
     def prepare(self, content: Any, *, literal: bool = False, crop: Crop | None = None) -> Query:
         """Read what is searched with, once for several uses; see `Index.prepare`."""
         return query_of(self.modality, content, literal=literal, crop=crop)
+
+    def encode(self, contents: Iterable[Any]) -> Floats:
+        """The codes of pictures or texts, unit length, of shape (n, code_size); see `Index.encode`.
+
+        Raises
+        ------
+        UnsupportedError
+            If the service has no codes of such: it encodes what stands in a text.
+        """
+        inputs = []
+        given = several(contents, self.modality)
+        for number, content in enumerate(given):
+            with numbered(number, len(given)):
+                inputs.append(as_input(part_of(self.modality, content)))
+        rows = []
+        for start in range(0, len(inputs), AT_ONCE):
+            body = {"model": self.name, "input": inputs[start : start + AT_ONCE]}
+            rows += self._service.post("v1", "embeddings", body=body)["data"]
+        codes = [row["embedding"] for row in rows]
+        return np.array(codes, dtype=np.float32).reshape(len(codes), -1)
 
     def search(
         self,
@@ -313,6 +338,58 @@ class RemoteIndex:
         path = self._path("items", self._id_of(key), "explain")
         return explanation_of(self._service.get(*path, **query)["why"])
 
+    # -- changing, where the service is writable -------------------------------------------------
+
+    def add(
+        self, contents: Mapping[str, Any] | Mapping[int, Any] | Iterable[str | Path]
+    ) -> list[str]:
+        """Add items by their keys; see `Index.add`. Many are sent, and added, in portions.
+
+        Raises
+        ------
+        UnsupportedError
+            Of paths without keys: those of this machine mean nothing to a service.
+        ContentError
+            If one cannot be read.
+        """
+        if not isinstance(contents, Mapping):
+            raise UnsupportedError(
+                "a service takes contents by their keys, as in {key: Path(file)}; paths of this "
+                "machine mean nothing to it"
+            )
+        parts = {as_key(key): part_of(self.modality, one) for key, one in contents.items()}
+        added: list[str] = []
+        for portion in portions(parts):
+            job = self._service.post(*self._path("items"), body={"items": portion}, writes=True)
+            added += ended(self._service, job)["ids"]
+        return added
+
+    def remove(self, keys: Iterable[Key]) -> int:
+        """Remove items; see `Index.remove`.
+
+        Raises
+        ------
+        UnknownKeyError
+            If one is not in the index; then nothing is removed.
+        """
+        ids = dict.fromkeys(map(self._id_of, as_keys(keys)))
+        jobs = (self._service.delete(*self._path("items", id)) for id in ids)
+        return sum(int(ended(self._service, job)["removed"]) for job in jobs)
+
+    def sync(
+        self,
+        progress: Progress = silent,
+        *,
+        retry: bool = False,
+        reread: bool = False,
+        remove: bool = False,
+    ) -> dict[str, int]:
+        """Bring the index up to date with its source, without training; see `Index.sync`."""
+        body = {"retry": retry, "reread": reread, "remove": remove}
+        job = self._service.post(*self._path("sync"), body=body, writes=True)
+        counts: dict[str, int] = ended(self._service, job, progress)["counts"]
+        return counts
+
     # -- what a service cannot do ----------------------------------------------------------------
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -347,6 +424,7 @@ HERE_ONLY = {
     "features": "what prepares items stays where the encoder is",
     "ranker": "ranking is done by the service",
     "revision": "a service tells the number of its revision alone, in info().revision",
+    "consistent": "each request is of one revision, and several are of several",
     "prepare_queries": "a service prepares itself",
     "generate": "pictures are made by /v1/indexes/NAME/sample, between and reconstruct",
     "drift": "a service tells drift in words alone, in info().drift",

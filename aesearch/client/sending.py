@@ -84,6 +84,15 @@ def part_of(modality: Modality, content: Any, crop: Crop | None = None) -> Part:
     return {"vector": _numbers(given)}
 
 
+def as_input(part: Part) -> str:
+    """One content as the text that embeddings are asked of: a picture is a data URL."""
+    if "text" in part:
+        return str(part["text"])
+    if "image" in part:
+        return f"data:application/octet-stream;base64,{part['image']}"
+    raise UnsupportedError("a service encodes texts and pictures, and nothing else")
+
+
 def _cropped(modality: Modality, given: Any, crop: Crop, name: str) -> Any:
     if not modality.visual:
         raise UnsupportedError(f"crop is for pictures; this is an index of {modality.noun}s")

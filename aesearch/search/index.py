@@ -18,7 +18,7 @@ from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
 from aesearch.search.together import Asked, Crop, Example, Joint, Key, examples, named
-from aesearch.sources.base import as_key
+from aesearch.sources.base import as_key, as_keys
 from aesearch.sources.content import cropped
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import find
@@ -177,7 +177,7 @@ class Index:
 
     def fields_of(self, keys: Iterable[Key]) -> dict[str, dict[str, Any]]:
         """The fields of some items by key, of those that have any: columns, EXIF."""
-        ids = self.folder.ids_of(self._several_keys(keys))
+        ids = self.folder.ids_of(as_keys(keys))
         found = self.folder.fields_of(ids.values())
         return {key: found[id] for key, id in ids.items() if id in found}
 
@@ -642,7 +642,7 @@ class Index:
         """
         from aesearch.ingest.by_hand import remove
 
-        return remove(self.folder, self._several_keys(keys))
+        return remove(self.folder, as_keys(keys))
 
     def restore(self, keys: Iterable[Key]) -> int:
         """Let items that were removed come back: the next `sync` reads them anew.
@@ -654,7 +654,7 @@ class Index:
         """
         from aesearch.ingest.by_hand import restore
 
-        return restore(self.folder, self._several_keys(keys))
+        return restore(self.folder, as_keys(keys))
 
     def moved_to(self, place: str | Path) -> None:
         """Let the folder or the file at another place be the source: where it was moved to.
@@ -668,14 +668,6 @@ class Index:
         from aesearch.ingest.moved import move
 
         move(self.folder, place)
-
-    @staticmethod
-    def _several_keys(keys: Iterable[Key]) -> list[str]:
-        if keys is None:
-            raise ParameterError(f"keys are several keys of items, in a list; got {keys!r}")
-        if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
-            raise ParameterError(f"keys must be several; put a single one into a list: [{keys!r}]")
-        return list(map(as_key, keys))
 
     def sync(
         self,
