@@ -55,10 +55,10 @@ def item_of(index: Index, id: int) -> Item:
     ------
     UnknownKeyError
     """
-    found = index.folder.store.items_of([id]) if 0 <= id < 1 << 63 else []
-    if not found:
+    found = index.folder.store.items_of([id]).get(id) if 0 <= id < 1 << 63 else None
+    if found is None:
         raise UnknownKeyError(f"there is no item {id} in {index.name}")
-    return found[0]
+    return found
 
 
 def content_of(index: Index, row: Item) -> Content:

@@ -175,7 +175,7 @@ class IndexFolder:
 
     def items_of(self, ids: Iterable[int]) -> list[Item]:
         """Some items in the order of their ids; unknown ids are left out."""
-        return self.store.items_of(ids)
+        return list(self.store.items_of(ids).values())
 
     @cached_property
     def fields(self) -> Fields:

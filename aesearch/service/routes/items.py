@@ -65,7 +65,8 @@ def _page(
     else:
         matching = index.ranker.matching(Limits.of(1, among))
         ids = [] if matching is None else matching.tolist()
-    return len(ids), store.items_of(ids[offset : offset + limit])
+    rows = store.items_of(ids[offset : offset + limit])
+    return len(ids), [rows[id] for id in sorted(rows)]
 
 
 @router.get("/{id}")
