@@ -24,6 +24,7 @@ from texts_ import RARE, long_text, made, write_texts
 import aesearch
 from aesearch.client import RemoteIndex
 from aesearch.client.address import Address, is_address
+from aesearch.client.changing import LARGEST, MOST, ended, portions
 from aesearch.client.remote import HERE_ONLY
 from aesearch.client.service import problem
 from aesearch.errors import (
@@ -34,6 +35,7 @@ from aesearch.errors import (
     MissingExtraError,
     ParameterError,
     ServiceError,
+    StorageError,
     UnknownKeyError,
     UnsupportedError,
 )
@@ -206,10 +208,10 @@ def test_every_method_of_an_index_is_here_or_says_why_not(notes: RemoteIndex) ->
             with pytest.raises(UnsupportedError, match="open the index where it lies"):
                 getattr(notes, name)
             continue
-        own, other = getattr(Index, name), getattr(RemoteIndex, name)
-        if callable(own):
-            assert list(inspect.signature(own).parameters) == list(
-                inspect.signature(other).parameters
+        assert hasattr(notes, name), name
+        if callable(own := getattr(Index, name)):
+            assert inspect.signature(own).parameters.keys() == (
+                inspect.signature(getattr(RemoteIndex, name)).parameters.keys()
             ), name
     with pytest.raises(AttributeError):
         _ = notes.nonsense
@@ -415,15 +417,14 @@ def test_the_command_line_lists_what_a_service_has(service: str) -> None:
     assert [row["name"] for row in rows] == ["pictures", "notes", "rows.npy"]
 
 
-@pytest.mark.usefixtures("home")
 def test_the_command_line_says_in_one_line_what_is_wrong(service: str) -> None:
     for words, code, says in (
         (["query", "soup", "--index", f"{service}/gone"], 1, "there is no index 'gone'"),
         (["query", "soup", "--index", service], 1, "several indexes"),
         (["query", "soup", "--index", "http://127.0.0.1:1/x"], 1, "is it running?"),
         (["query", "--key", "nope", "--index", f"{service}/notes"], 1, "no item 'nope'"),
-        (["query", "x.png", "--index", f"{service}/pictures"], 1, "x.png: there is no such file"),
-        (["query", "x", "-o", "a.png", "--index", f"{service}/notes"], 2, "files that are here"),
+        (["query", "x.png", "--index", f"{service}/pictures"], 2, "there is no file 'x.png'"),
+        (["query", "x", "-o", "a.png", "--index", f"{service}/pictures"], 2, "that are here"),
         (["info", f"{service}/notes", "-o", "a.png"], 2, "a service shows none"),
         (["list", "--index", "photos"], 2, "is no address"),
         (["remove", "x", "--index", f"{service}/notes"], 1, "only query, list and info take one"),
@@ -433,3 +434,51 @@ def test_the_command_line_says_in_one_line_what_is_wrong(service: str) -> None:
         assert says in answer.err
     qwertz = command("query", "soup", "qwertz", "--index", f"{service}/notes")
     assert "aesearch: note: not known here: qwertz\n" in qwertz.err
+
+
+def test_a_writable_service_adds_removes_and_synchronizes(tmp_path: Path) -> None:
+    write_texts(tmp_path / "notes", 2)
+    made(tmp_path / "notes", tmp_path / "index").close()
+    stages: list[str] = []
+    with served(tmp_path / "index", writable=True) as url, aesearch.open(url) as index:
+        letter = tmp_path / "letter.txt"
+        letter.write_text("a letter of the zoologist about okapis")
+        added = index.add({"letters/1": letter, "letters/2": "another letter, about the tapir"})
+        assert added == ["letters/1", "letters/2"]
+        assert index.search("okapis", 1)[0].key == "letters/1"
+        assert index.search("tapir", 1)[0].key == "letters/2"
+        assert index.remove(["letters/1"]) == 1
+        assert "letters/1" not in index
+        assert isinstance(wrong(index, "remove", ["letters/2", "nope"]), UnknownKeyError)
+        assert isinstance(wrong(index, "remove", "letters/2"), ParameterError)
+        assert isinstance(wrong(index, "add", [letter]), UnsupportedError)
+        assert isinstance(wrong(index, "add", {"x": b""}), ContentError)
+        assert "letters/2" in index
+        (tmp_path / "notes" / "new.txt").write_text("the axolotl of the laboratory")
+        counts = index.sync(lambda stage, *_: stages.append(stage))
+        assert counts["new"] == 1
+        assert stages
+        assert index.search("axolotl", 1)[0].key == "new.txt"
+    with served(tmp_path / "index") as url, aesearch.open(url) as index:
+        error = wrong(index, "remove", ["new.txt"])
+        assert isinstance(error, ServiceError)
+        assert error.status == 403
+        assert "only reads" in str(error)
+        assert "new.txt" in index
+
+
+def test_what_is_added_is_sent_in_portions() -> None:
+    parts = {str(n): {"image": "x" * 10} for n in range(2 * MOST + 1)}
+    sizes = [len(portion) for portion in portions(parts)]
+    assert sizes == [MOST, MOST, 1]
+    large = {str(n): {"image": "x" * (LARGEST // 2)} for n in range(5)}
+    assert [list(portion) for portion in portions(large)] == [["0", "1"], ["2", "3"], ["4"]]
+
+
+def test_a_job_that_failed_or_was_cancelled_is_an_error() -> None:
+    job = {"id": "1", "does": "add", "ended_at": 1.0, "state": "failed"}
+    job["problem"] = {"detail": "the disk is full", "error": "StorageError", "status": 503}
+    with pytest.raises(StorageError, match="the disk is full"):
+        ended(None, job)  # type: ignore[arg-type]
+    with pytest.raises(ServiceError, match="was cancelled"):
+        ended(None, {**job, "state": "cancelled"})  # type: ignore[arg-type]

@@ -12,17 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from collections_ import command, write_pictures
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, ImageContent, TextContent
 from PIL import Image
+from serving_ import served
 from texts_ import RARE, made, write_texts
 
 import aesearch
 from aesearch.search.index import Index
 from aesearch.service.mcp import MOST_HITS, server_of
 from aesearch.service.mcp_answers import MOST_PICTURES, THUMBNAIL
+from aesearch.service.options import Tokens
 from aesearch.service.shelf import Shelf
 
 ROOT = Path(__file__).parents[1]
@@ -182,7 +185,7 @@ async def test_what_is_explained_is_what_the_library_says(opened: Shelf, home: P
         ("search_documents", {"text": "soup", "index": "pictures"}, "is an index of pictures"),
         ("search_images", {}, "give one of path, image and key"),
         ("search_images", {"key": "a", "image": "b"}, "give one of path, image and key"),
-        ("search_images", {"image": "%%"}, "image is not the base64 of a file"),
+        ("search_images", {"image": "%%"}, "the base64 cannot be read"),
         ("search_images", {"image": "aGVsbG8="}, "not a picture"),
         ("search_images", {"path": "disks"}, "Is a directory"),
         ("search_images", {"path": "disks/999.png"}, "there is no such file"),
@@ -241,7 +244,8 @@ async def test_no_thumbnail_shows_what_lies_outside(tmp_path: Path) -> None:
     assert len([part for part in answer.content if isinstance(part, ImageContent)]) == 1
     assert answer.structured_content is not None
     assert answer.structured_content["notes"] == [
-        "no thumbnail of disks/000.png: its file lies outside of the folder that was indexed"
+        f"no thumbnail of disks/000.png: 'disks/000.png' lies outside of {tmp_path / 'pictures'}, "
+        "and is not served"
     ]
 
 
@@ -307,3 +311,34 @@ def test_what_cannot_be_served_is_one_line(home: Path, monkeypatch: pytest.Monke
     answer = command("mcp", home / "notes")
     assert answer.code == 1
     assert answer.err == "aesearch: mcp needs pip install 'aesearch[mcp]'\n"
+
+
+async def test_a_server_offers_the_tools_behind_its_guards(home: Path) -> None:
+    tokens = Tokens.of("a-token-of-letters-that-nobody-guesses", None)
+    with served(home / "pictures", home / "notes") as url:
+        async with Client(f"{url}/mcp") as client:
+            assert {tool.name for tool in (await client.list_tools()).tools} == TOOLS
+            found = await client.call_tool("search_documents", {"text": RARE["music"], "k": 1})
+            small = await client.call_tool(
+                "similar", {"index": "pictures", "key": "disks/000.png", "thumbnails": True}
+            )
+            gone = await client.call_tool("similar", {"index": "notes", "key": "nope"})
+            path = str(home.parent / "pictures" / "disks" / "000.png")
+            read = await client.call_tool("search_images", {"path": path})
+        assert found.structured_content is not None
+        assert found.structured_content["hits"][0]["key"] == "music/00.txt"
+        assert len([part for part in small.content if isinstance(part, ImageContent)]) == 10
+        assert gone.is_error
+        assert "there is no item 'nope' in notes" in str(gone.content[0])
+        assert read.is_error
+        assert "no path is read here" in str(read.content[0])
+        evil = {"Host": "evil.example"}, {"Origin": "http://evil.example"}
+        for headers, status in zip(evil, (400, 403), strict=True):
+            answer = httpx.post(f"{url}/mcp", json={}, headers=headers)
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "application/problem+json"
+        assert httpx.get(f"{url}/mcp").status_code == 405
+    with served(home / "notes", tokens=tokens) as url:
+        answer = httpx.post(f"{url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Bearer")

@@ -85,16 +85,6 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
     return DONE
 
 
-def _print_fields(facts: IndexInfo) -> None:
-    """Print what --where can ask for, with values."""
-    parts = []
-    for name, values in facts.fields.items():
-        shown = [clipped(escaped(value), LONGEST_SHOWN) for value in values]
-        called = escaped(name) if name.isidentifier() or "." in name else f'"{escaped(name)}"'
-        parts.append(f"{called} ({', '.join(shown)})" if shown else called)
-    say(", ".join(parts), f"  {'fields':<12} ")
-
-
 def _facts_of(place: str | None, plot: Path | None) -> IndexInfo:
     """What an index here or on a service holds; that of one here is drawn where it is wanted."""
     if is_address(place):
@@ -106,6 +96,16 @@ def _facts_of(place: str | None, plot: Path | None) -> IndexInfo:
         if plot is not None:
             _plot(index, plot)
         return index.info()
+
+
+def _print_fields(facts: IndexInfo) -> None:
+    """Print what --where can ask for, with values."""
+    parts = []
+    for name, values in facts.fields.items():
+        shown = [clipped(escaped(value), LONGEST_SHOWN) for value in values]
+        called = escaped(name) if name.isidentifier() or "." in name else f'"{escaped(name)}"'
+        parts.append(f"{called} ({', '.join(shown)})" if shown else called)
+    say(", ".join(parts), f"  {'fields':<12} ")
 
 
 def _format_effort(engine: Mapping[str, Any]) -> str:

@@ -36,7 +36,12 @@ def mcp_(places: tuple[str, ...], allow: tuple[Path, ...]) -> int:
     try:
         from aesearch.service.mcp import serve_stdio
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("mcp", "pydantic"):
+        if error.name is None or error.name.partition(".")[0] not in (
+            "fastapi",
+            "mcp",
+            "pydantic",
+            "starlette",
+        ):
             raise
         raise MissingExtraError("mcp needs pip install 'aesearch[mcp]'", "mcp") from error
     with closing(Shelf([find(place) for place in places])) as shelf:

@@ -20,6 +20,7 @@ from aesearch.cli.given import STDIN, Given, kind_of_all, look_at, look_at_all, 
 from aesearch.cli.options import Place, TakingText, output_option, refuse_undrawable
 from aesearch.cli.wrapping import complain
 from aesearch.client.address import is_address
+from aesearch.client.opening import open_index
 from aesearch.errors import AesearchError, ContentError
 from aesearch.modalities import Modality
 from aesearch.modalities.notes import collected_notes
@@ -34,6 +35,7 @@ from aesearch.wording import counted
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from aesearch.client.remote import RemoteIndex
     from aesearch.search.query import Query
 
 WEAK = 0.1  # of the best score: hits below that which show no word of the query are said to
@@ -170,34 +172,21 @@ def query(
     _check_query(words, files, keys, sheet, hybrid=hybrid and not joint, unlike=unlike)
     if joint and explain:
         raise click.UsageError("--explain is for one query, without --together and --unlike")
-    if is_address(place):
-        from aesearch.cli.remote import query_there  # which a query in an index here never needs
-
-        if sheet is not None:
-            raise click.UsageError("-o draws files that are here, and those of a service are not")
-        if joint or crop is not None:
-            raise click.UsageError("--together, --unlike and --crop are for an index that is here")
-        hybrid = bool(hybrid) if limits["threshold"] is not None else hybrid
-        limits |= {"k": top, "hybrid": hybrid, "copies": False if no_copies else None}
-        return query_there(place, words, files, keys, format, limits, explain=explain)
     given, named = look_at_all(words), look_at_all(files)
     near = next((Path(one.name) for one in (*named, *given) if one.name != STDIN), None)
     kind = with_words() if explain or hybrid is not None else kind_of_all([*named, *given])
-    found = _place_of(keys) if place is None and keys and kind is None else None
-    found = found or find(place, near, kind.name if kind else None)
-    with Index(found) as index, quiet_decoders():
-        folder = index.folder
+    with _opened(place, near, keys, kind, sheet) as index, quiet_decoders():
         _check_modality(index, given, named, sheet, explain=explain, hybrid=hybrid)
-        if no_copies and "originals" not in folder.modality.parts:
-            noun = folder.modality.noun
+        if no_copies and "originals" not in index.modality.parts:
+            noun = index.modality.noun
             raise click.UsageError(f"--no-copies is for pictures; this is an index of {noun}s")
-        if folder.modality.has_words:
+        if index.modality.has_words:
             _note_readings(given)
         if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
             hybrid = bool(hybrid)
         meant = {"hybrid": hybrid, "copies": False if no_copies else None}
-        queries = list(queries_of(given, named, folder.modality))
-        _check_crop(crop, queries, folder.modality)
+        queries = list(_queries(given, named, index.modality))
+        _check_crop(crop, queries, index.modality)
         parts = [_item(index, key) for key in keys] + queries
         less = _unlikes(index, unlikes, unlike_keys)
         examples = [_example(index, part, meant=False) for part in less]
@@ -210,19 +199,36 @@ def query(
         results: list[Answer | _Failure] = [one for one in examples if isinstance(one, _Failure)]
         results = results or [search(one, explain=explain) for one in asked]
         answers = [answer for answer in results if isinstance(answer, Answer)]
-        tabular = folder.is_tabular
+        tabular = index.is_tabular
         contents = _contents_of(index, answers, [*parts, *less]) if sheet is not None else {}
     _tell_failures([result for result in results if isinstance(result, _Failure)])
     _explain_no_hits(answers, limits)
     several = len(asked) > 1
     for answer in answers:
         print_answer(answer, format, several=several, tabular=tabular)
-    _note_missing_source(folder, answers)
+    if isinstance(index, Index):
+        _note_missing_source(index.folder, answers)
     if sheet is not None and answers:
         _draw_sheet(answers, contents, sheet)
     if any(isinstance(result, _Failure) for result in results):
         return SOME_SKIPPED if answers else ERROR
     return DONE
+
+
+def _opened(
+    place: str | None,
+    near: Path | None,
+    keys: Sequence[str],
+    kind: Modality | None,
+    sheet: Path | None,
+) -> Index | RemoteIndex:
+    """The index that is meant, here or on a service."""
+    if is_address(place):
+        if sheet is not None:
+            raise click.UsageError("-o draws files that are here, and those of a service are not")
+        return open_index(place)
+    found = _place_of(keys) if place is None and keys and kind is None else None
+    return Index(found or find(place, near, kind.name if kind else None))
 
 
 def _note_missing_source(folder: IndexFolder, answers: Sequence[Answer]) -> None:
@@ -278,15 +284,17 @@ def _check_crop(
         raise click.UsageError(f"--crop is of one FILE; got {len(queries)}")
 
 
-def _item(index: Index, given: str) -> Part:
+def _item(index: Index | RemoteIndex, given: str) -> Part:
     """An item of the index as a query."""
-    key = index.folder.key_meant(given)
+    key = index.key_meant(given)
     return Part(key, index.path_of(key), key)
 
 
-def _unlikes(index: Index, contents: Sequence[str], keys: Sequence[str]) -> list[Part]:
+def _unlikes(
+    index: Index | RemoteIndex, contents: Sequence[str], keys: Sequence[str]
+) -> list[Part]:
     """What is not meant: files, or of documents words, and items."""
-    modality = index.folder.modality
+    modality = index.modality
     parts = []
     for one in map(look_at, contents):
         if modality.has_words and not one.is_file:
@@ -299,7 +307,7 @@ def _unlikes(index: Index, contents: Sequence[str], keys: Sequence[str]) -> list
 
 
 def _search(
-    index: Index,
+    index: Index | RemoteIndex,
     asked: Asked,
     unlikes: Sequence[Example],
     top: int,
@@ -338,7 +346,11 @@ def _search(
 
 
 def _example(
-    index: Index, part: Part, crop: tuple[float, ...] | None = None, *, meant: bool = True
+    index: Index | RemoteIndex,
+    part: Part,
+    crop: tuple[float, ...] | None = None,
+    *,
+    meant: bool = True,
 ) -> Example | _Failure:
     """Read one of the things that are searched with, and say what is to be said of it."""
     if part.key is not None:
@@ -353,7 +365,9 @@ def _example(
     return Example(query)
 
 
-def _note_unknown(index: Index, examples: Sequence[Example], *, hybrid: bool | None) -> list[Query]:
+def _note_unknown(
+    index: Index | RemoteIndex, examples: Sequence[Example], *, hybrid: bool | None
+) -> list[Query]:
     """Say which typed words are passed over; returns the queries that were typed."""
     queries: list[Query] = [one.content for one in examples if one.key is None]
     typed = [query for query in queries if query.typed]
@@ -400,7 +414,7 @@ def _explain_no_hits(answers: list[Answer], limits: Mapping[str, Any]) -> None:
 
 
 def _check_modality(
-    index: Index,
+    index: Index | RemoteIndex,
     words: Sequence[Given],
     files: Sequence[Given],
     sheet: Path | None,
@@ -409,7 +423,7 @@ def _check_modality(
     hybrid: bool | None,
 ) -> None:
     """Refuse queries that an index of this modality cannot answer."""
-    modality = index.folder.modality
+    modality = index.modality
     refuse_undrawable(sheet, modality)
     if modality.has_words:
         kinds = [one.kind for one in (*files, *words) if one.is_file]
@@ -431,9 +445,7 @@ def _check_modality(
         )
 
 
-def queries_of(
-    words: Sequence[Given], files: Sequence[Given], modality: Modality
-) -> Iterator[Part]:
+def _queries(words: Sequence[Given], files: Sequence[Given], modality: Modality) -> Iterator[Part]:
     """Name and content of each query: a path, bytes, a vector, or the text itself."""
     typed = modality.has_words and not _are_files(words)
     for one in files if typed else (*files, *words):
@@ -495,8 +507,12 @@ def _place_of(keys: Sequence[str]) -> Path | None:
     return holding[0] if len(holding) == 1 else None
 
 
-def _contents_of(index: Index, answers: list[Answer], parts: Sequence[Part]) -> dict[str, bytes]:
+def _contents_of(
+    index: Index | RemoteIndex, answers: list[Answer], parts: Sequence[Part]
+) -> dict[str, bytes]:
     """Pictures that are in no file of their own: in the database, or rows of an array."""
+    if not isinstance(index, Index):
+        return {}
     contents = index.folder.added_contents()
     if index.is_tabular:
         from aesearch.ingest.differences import source_of

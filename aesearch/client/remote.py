@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, NoReturn, Self
 
+import numpy as np
+
 from aesearch.client.address import Address
+from aesearch.client.changing import ended, portions
 from aesearch.client.receiving import (
     Answer,
     answer_of,
@@ -16,23 +20,25 @@ from aesearch.client.receiving import (
     item_of,
     text_of,
 )
-from aesearch.client.sending import query_of
+from aesearch.client.sending import as_input, narrowed, part_of, parts_of, query_of, wanted
 from aesearch.client.service import Service
 from aesearch.errors import IndexNotFoundError, UnknownKeyError, UnsupportedError
 from aesearch.modalities import Modality, modality
 from aesearch.modalities.given import several
 from aesearch.search.explain import Explanation
-from aesearch.search.hits import Among, Hit, Limits
+from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
-from aesearch.search.together import Key
+from aesearch.search.together import Crop, Example, Key, examples
 from aesearch.settings import Settings
-from aesearch.sources.base import as_key
+from aesearch.sources.base import as_key, as_keys
 from aesearch.sources.names import escaped
 from aesearch.storage.info import IndexInfo, SkippedFile
 from aesearch.storage.schema import Item, KeptText
+from aesearch.types import Floats, Progress, silent
 
 TIMEOUT = 60.0
 PAGE = 1000  # rows that are asked for at once
+AT_ONCE = 32  # codes that are asked for at once
 
 
 class RemoteIndex:
@@ -118,7 +124,7 @@ class RemoteIndex:
         return bool(self._service.get(*self._path())["hybrid"])
 
     def __len__(self) -> int:
-        return int(self._service.get(*self._path("items"), limit=1)["total"])
+        return self.count()
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str | PurePath | int) and bool(self._rows(as_key(key)))
@@ -130,13 +136,33 @@ class RemoteIndex:
         """Everything there is to know about the index."""
         return info_of(self._service.get(*self._path()))
 
-    def items(self) -> Iterator[Item]:
-        """All items: key, size, time, digest."""
-        offset, total = 0, 1
-        while offset < total:
-            page = self._service.get(*self._path("items"), offset=offset, limit=PAGE)
+    def items(
+        self,
+        *,
+        among: Among = None,
+        not_among: Among = None,
+        where: Wanted = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[Item]:
+        """All items, or some, in the order of their ids; see `Index.items`."""
+        chosen = narrowed(Limits.of(1, among, not_among=not_among, where=where))
+        left, total = math.inf if limit is None else limit, math.inf
+        while left > 0 and offset < total:
+            size = int(min(PAGE, left))
+            page = self._service.get(*self._path("items"), offset=offset, limit=size, **chosen)
             yield from map(item_of, page["items"])
-            offset, total = offset + PAGE, page["total"]
+            offset, left, total = offset + size, left - size, page["total"]
+
+    def count(self, *, among: Among = None, not_among: Among = None, where: Wanted = None) -> int:
+        """How many items there are, or how many of them meet conditions; see `Index.count`."""
+        chosen = narrowed(Limits.of(1, among, not_among=not_among, where=where))
+        return int(self._service.get(*self._path("items"), limit=1, **chosen)["total"])
+
+    def fields_of(self, keys: Iterable[Key]) -> dict[str, dict[str, Any]]:
+        """The fields of some items by key, of those that have any: columns, EXIF."""
+        told = {key: self._details(key).get("fields") for key in as_keys(keys) if key in self}
+        return {key: fields for key, fields in told.items() if fields}
 
     def skipped(self) -> list[SkippedFile]:
         """The files that are not in the index, each with its reason."""
@@ -146,6 +172,11 @@ class RemoteIndex:
         """Where the file of a key is on the machine that serves; of a row, the table."""
         path = self._details(key)["path"]
         return self.source if path is None else Path(path)
+
+    def key_meant(self, given: str) -> str:
+        """The key of the item that is meant; raises UnknownKeyError where there is none."""
+        self._id_of(given)
+        return given
 
     def text_of(self, key: Key) -> KeptText:
         """The plain text of a document, as it is kept in the index, its title and its label.
@@ -176,40 +207,70 @@ class RemoteIndex:
 
     # -- searching -------------------------------------------------------------------------------
 
-    def prepare(self, content: Any, *, literal: bool = False) -> Query:
+    def prepare(self, content: Any, *, literal: bool = False, crop: Crop | None = None) -> Query:
         """Read what is searched with, once for several uses; see `Index.prepare`."""
-        return query_of(self.modality, content, literal=literal)
+        return query_of(self.modality, content, literal=literal, crop=crop)
+
+    def encode(self, contents: Iterable[Any]) -> Floats:
+        """The codes of pictures or texts, unit length, of shape (n, code_size); see `Index.encode`.
+
+        Raises
+        ------
+        UnsupportedError
+            If the service has no codes of such: it encodes what stands in a text.
+        """
+        inputs = []
+        given = several(contents, self.modality)
+        for number, content in enumerate(given):
+            with numbered(number, len(given)):
+                inputs.append(as_input(part_of(self.modality, content)))
+        rows = []
+        for start in range(0, len(inputs), AT_ONCE):
+            body = {"model": self.name, "input": inputs[start : start + AT_ONCE]}
+            rows += self._service.post("v1", "embeddings", body=body)["data"]
+        codes = [row["embedding"] for row in rows]
+        return np.array(codes, dtype=np.float32).reshape(len(codes), -1)
 
     def search(
         self,
-        content: Any,
+        content: Any = None,
         k: int = 10,
         *,
+        like: Any = None,
+        unlike: Any = None,
+        crop: Crop | None = None,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to a picture, a text or a vector; see `Index.search`."""
-        return self.ask(content, Limits.of(k, among, threshold, hybrid, copies)).hits
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
+        return self.ask(*examples(self.modality, content, like, unlike, crop), limits).hits
 
     def search_many(
         self,
         contents: Iterable[Any],
         k: int = 10,
         *,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
         hybrid: bool | None = None,
         copies: bool | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[list[Hit]]:
         """Search with several pictures, texts or vectors, one after the other."""
-        limits = Limits.of(k, among, threshold, hybrid, copies)
+        limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
         given = several(contents, self.modality)
         found = []
         for number, content in enumerate(given):
             with numbered(number, len(given)):
-                found.append(self.ask(content, limits).hits)
+                found.append(self.ask([Example.of(content)], [], limits).hits)
         return found
 
     def similar(
@@ -217,32 +278,41 @@ class RemoteIndex:
         key: Key,
         k: int = 10,
         *,
+        offset: int = 0,
         among: Among = None,
         threshold: float | None = None,
+        not_among: Among = None,
+        where: Wanted = None,
     ) -> list[Hit]:
         """Find the items most similar to one that is in the index; see `Index.similar`."""
-        return self.ask_similar(key, Limits.of(k, among, threshold)).hits
+        limits = Limits.of(k, among, threshold, not_among=not_among, where=where, offset=offset)
+        return self.ask([Example(key=key)], [], limits).hits
 
-    def ask(self, content: Any, limits: Limits, *, explain: bool = False) -> Answer:
+    def ask(
+        self,
+        likes: Sequence[Example],
+        unlikes: Sequence[Example],
+        limits: Limits,
+        *,
+        explain: bool = False,
+    ) -> Answer:
         """Search, and return all that is answered: notes, words not known, reasons."""
-        return self._search(dict(self.prepare(content).content), limits, explain=explain)
-
-    def ask_similar(self, key: Key, limits: Limits, *, explain: bool = False) -> Answer:
-        """Search with an item of the index, and return all that is answered."""
-        return self._search({"key": as_key(key)}, limits, explain=explain)
-
-    def _search(self, part: dict[str, Any], limits: Limits, *, explain: bool) -> Answer:
-        wanted = {name: value for name, value in limits._asdict().items() if value is not None}
-        body = {"like": [part], "explain": explain, **wanted}
+        body = {
+            "like": parts_of(self.modality, likes, "like"),
+            "unlike": parts_of(self.modality, unlikes, "unlike"),
+            "explain": explain,
+            **wanted(limits),
+        }
         return answer_of(self._service.post(*self._path("search"), body=body))
 
     def notes(self, text: str | Query) -> list[str]:
         """What is to be said of how a typed query is read; see `Index.notes`."""
-        return self.ask(text, Limits.of(1)).notes
+        return self.ask([Example.of(text)], [], Limits.of(1)).notes
 
     def unknown_words(self, text: str | Query, *, hybrid: bool | None = None) -> list[str]:
         """The words of a query that a search passes over; see `Index.unknown_words`."""
-        return self.ask(text, Limits.of(1, hybrid=hybrid)).unknown_words
+        limits = Limits.of(1, hybrid=hybrid)
+        return self.ask([Example.of(text)], [], limits).unknown_words
 
     def explain(self, content: Any, key: Key, top: int = 8) -> Explanation:
         """Say why a document is a hit for a text; see `Index.explain`.
@@ -267,6 +337,58 @@ class RemoteIndex:
     def _why(self, key: Key, **query: str | int | None) -> Explanation:
         path = self._path("items", self._id_of(key), "explain")
         return explanation_of(self._service.get(*path, **query)["why"])
+
+    # -- changing, where the service is writable -------------------------------------------------
+
+    def add(
+        self, contents: Mapping[str, Any] | Mapping[int, Any] | Iterable[str | Path]
+    ) -> list[str]:
+        """Add items by their keys; see `Index.add`. Many are sent, and added, in portions.
+
+        Raises
+        ------
+        UnsupportedError
+            Of paths without keys: those of this machine mean nothing to a service.
+        ContentError
+            If one cannot be read.
+        """
+        if not isinstance(contents, Mapping):
+            raise UnsupportedError(
+                "a service takes contents by their keys, as in {key: Path(file)}; paths of this "
+                "machine mean nothing to it"
+            )
+        parts = {as_key(key): part_of(self.modality, one) for key, one in contents.items()}
+        added: list[str] = []
+        for portion in portions(parts):
+            job = self._service.post(*self._path("items"), body={"items": portion}, writes=True)
+            added += ended(self._service, job)["ids"]
+        return added
+
+    def remove(self, keys: Iterable[Key]) -> int:
+        """Remove items; see `Index.remove`.
+
+        Raises
+        ------
+        UnknownKeyError
+            If one is not in the index; then nothing is removed.
+        """
+        ids = dict.fromkeys(map(self._id_of, as_keys(keys)))
+        jobs = (self._service.delete(*self._path("items", id)) for id in ids)
+        return sum(int(ended(self._service, job)["removed"]) for job in jobs)
+
+    def sync(
+        self,
+        progress: Progress = silent,
+        *,
+        retry: bool = False,
+        reread: bool = False,
+        remove: bool = False,
+    ) -> dict[str, int]:
+        """Bring the index up to date with its source, without training; see `Index.sync`."""
+        body = {"retry": retry, "reread": reread, "remove": remove}
+        job = self._service.post(*self._path("sync"), body=body, writes=True)
+        counts: dict[str, int] = ended(self._service, job, progress)["counts"]
+        return counts
 
     # -- what a service cannot do ----------------------------------------------------------------
 
@@ -302,6 +424,7 @@ HERE_ONLY = {
     "features": "what prepares items stays where the encoder is",
     "ranker": "ranking is done by the service",
     "revision": "a service tells the number of its revision alone, in info().revision",
+    "consistent": "each request is of one revision, and several are of several",
     "prepare_queries": "a service prepares itself",
     "generate": "pictures are made by /v1/indexes/NAME/sample, between and reconstruct",
     "drift": "a service tells drift in words alone, in info().drift",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from numbers import Real
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from aesearch.errors import ContentError, ParameterError
+from aesearch.modalities.given import as_given, is_one
 from aesearch.search.query import Query
 from aesearch.types import Doubles, Floats
+
+if TYPE_CHECKING:
+    from aesearch.modalities import Modality
 
 Key = str | PurePath | int  # a row is named by its number in digits
 Crop = Sequence[float]
@@ -69,6 +73,47 @@ class Example:
     def of(cls, content: Any) -> Example:
         """An example as it is; what is none becomes the content of one."""
         return content if isinstance(content, Example) else cls(content)
+
+
+def examples(
+    modality: Modality, content: Any, like: Any, unlike: Any, crop: Crop | None
+) -> tuple[list[Example], list[Example]]:
+    """What is meant and what is not, as `Index.search` takes it; the one picture cropped.
+
+    Raises
+    ------
+    ParameterError
+        If nothing is meant, or the crop is of several.
+    """
+    likes, unlikes = _examples(modality, like, "like"), _examples(modality, unlike, "unlike")
+    if content is not None:
+        likes.insert(0, Example.of(content))
+    if not likes:
+        raise ParameterError(
+            "nothing is like: give content, or examples as like; unlike alone says only what is "
+            "not meant"
+        )
+    if crop is None:
+        return likes, unlikes
+    if len(likes) > 1:
+        raise ParameterError(
+            "crop is of one picture; of several, each has its own: Example(photo, crop=...)"
+        )
+    return [replace(likes[0], crop=crop)], unlikes
+
+
+def _examples(modality: Modality, given: Any, side: str) -> list[Example]:
+    """One example, or several, as a list."""
+    if given is None:
+        return []
+    given = given if isinstance(given, Example | Query) else as_given(given)
+    if isinstance(given, Example | Query) or is_one(given) or modality.takes(given):
+        return [Example.of(given)]
+    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise ParameterError(
+            f"{side} is a content, an Example, or a list of these; got {type(given).__name__}"
+        )
+    return [Example.of(one) for one in given]
 
 
 class Asked(NamedTuple):

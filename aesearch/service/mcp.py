@@ -7,9 +7,8 @@ picture to search with is read from a path only below folders that were allowed.
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,11 +17,13 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import Field, ValidationError
+from starlette.exceptions import HTTPException
 
 from aesearch._version import __version__
 from aesearch.errors import AesearchError, ContentError, IndexNotFoundError, ParameterError
 from aesearch.modalities import Modality, modality
 from aesearch.search.index import Index
+from aesearch.service.asking import decoded, file_of
 from aesearch.service.mcp_answers import (
     MOST_PICTURES,
     About,
@@ -34,11 +35,14 @@ from aesearch.service.mcp_answers import (
     reasons_of,
 )
 from aesearch.service.shelf import Shelf
+from aesearch.settings import MAX_PIXELS
 from aesearch.sources.folder import read_file
 
 MOST_HITS = 50
 MOST_TEXT = 20_000  # characters of a query
 MOST_BASE64 = 24 << 20  # characters of a picture to search with: 18 MiB
+
+Run = Callable[[Callable[[], object]], Awaitable[object]]
 
 INSTRUCTIONS = """\
 Search the user's own pictures, documents and vectors by similarity, with aesearch. Begin with \
@@ -89,13 +93,22 @@ class Server(MCPServer[Any]):
 def _said(cause: BaseException | None) -> str | None:
     if isinstance(cause, AesearchError):
         return str(cause)
+    if isinstance(cause, HTTPException):
+        return cause.detail
     if isinstance(cause, ValidationError):
         wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in cause.errors())
         return "; ".join(wrong)
     return None
 
 
-def server_of(shelf: Shelf, allowed: Sequence[Path] = (), *, sources: bool = True) -> Server:
+def server_of(
+    shelf: Shelf,
+    allowed: Sequence[Path] = (),
+    *,
+    sources: bool = True,
+    pixels: int = MAX_PIXELS,
+    run: Run | None = None,
+) -> Server:
     """Make an MCP server of some indexes, for any transport.
 
     Parameters
@@ -106,6 +119,10 @@ def server_of(shelf: Shelf, allowed: Sequence[Path] = (), *, sources: bool = Tru
     sources : bool, default=True
         Whether the folders that were indexed are allowed, too. On a network neither should be:
         a path there is one of another machine.
+    pixels : int
+        Most of a picture to search with.
+    run : callable, optional
+        Lets a thread do something, and waits for it; by default any thread does.
     """
     server = Server(
         "aesearch",
@@ -114,7 +131,7 @@ def server_of(shelf: Shelf, allowed: Sequence[Path] = (), *, sources: bool = Tru
         version=__version__,
         log_level="WARNING",
     )
-    tools = Tools(shelf, allowed, sources=sources)
+    tools = Tools(shelf, allowed, sources=sources, pixels=pixels)
     offered: dict[str, Callable[..., object]] = {
         "List the collections": tools.list_indexes,
         "Search pictures": tools.search_images,
@@ -123,8 +140,19 @@ def server_of(shelf: Shelf, allowed: Sequence[Path] = (), *, sources: bool = Tru
         "Say why a document was found": tools.explain,
     }
     for title, tool in offered.items():
-        server.add_tool(tool, title=title, annotations=READ_ONLY)
+        offer = tool if run is None else _run_by(run, tool)
+        server.add_tool(offer, title=title, annotations=READ_ONLY)
     return server
+
+
+def _run_by(run: Run, tool: Callable[..., object]) -> Callable[..., Awaitable[object]]:
+    """A tool that waits for its turn."""
+
+    @functools.wraps(tool)
+    async def waiting(**arguments: Any) -> object:
+        return await run(functools.partial(tool, **arguments))
+
+    return waiting
 
 
 def serve_stdio(shelf: Shelf, allowed: Sequence[Path] = ()) -> None:
@@ -137,12 +165,14 @@ class Tools:
 
     Parameters
     ----------
-    shelf, allowed, sources
+    shelf, allowed, sources, pixels
         As `server_of` takes them.
     """
 
-    def __init__(self, shelf: Shelf, allowed: Sequence[Path], *, sources: bool) -> None:
-        self.shelf = shelf
+    def __init__(
+        self, shelf: Shelf, allowed: Sequence[Path], *, sources: bool, pixels: int
+    ) -> None:
+        self.shelf, self.pixels = shelf, pixels
         self.allowed = [folder.resolve() for folder in allowed]
         self.sources = sources
 
@@ -184,7 +214,8 @@ class Tools:
             if key is not None:
                 hits = opened.similar(key, k, among=among, threshold=threshold)
             else:
-                content = _decoded(image) if image is not None else self._read(path or "", opened)
+                content = decoded(image) if image is not None else self._read(path or "", opened)
+                content = file_of(opened, content, self.pixels)
                 hits = opened.search(content, k, among=among, threshold=threshold)
             return answered(opened, hits, thumbnails=thumbnails)
 
@@ -310,12 +341,3 @@ class Tools:
             with suppress(AesearchError), self.shelf.lease(name) as index:
                 if index.source.is_dir():
                     yield index.source.resolve()
-
-
-def _decoded(image: str) -> bytes:
-    """The content of a file in base64, of a data URL too."""
-    _, _, behind = image.partition(",")
-    try:
-        return base64.b64decode("".join((behind or image).split()), validate=True)
-    except binascii.Error as error:
-        raise ContentError(f"image is not the base64 of a file: {error}") from error

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
-from aesearch.errors import ContentError
-from aesearch.modalities.images.pixels import open_picture
-from aesearch.reports.base import encoded, fitted
+from aesearch.errors import AesearchError
 from aesearch.search.hits import Hit
 from aesearch.search.index import Index
-from aesearch.sources.folder import folder_names, read_file
+from aesearch.service.contents import item_of, thumbnail_of
+from aesearch.settings import MAX_PIXELS
+from aesearch.sources.folder import folder_names
 from aesearch.sources.names import escaped
 
 if TYPE_CHECKING:
@@ -125,37 +126,19 @@ def _thumbnails(index: Index, hits: Sequence[Hit]) -> tuple[list[ContentBlock], 
         return [], ["only pictures have thumbnails"]
     shown: list[ContentBlock] = []
     failed = []
+    ids = index.folder.ids_of(hit.key for hit in hits)
     for hit in hits:
         try:
-            small = thumbnail(index, hit, THUMBNAIL)
-        except ContentError as error:
-            failed.append(f"no thumbnail of {escaped(hit.key)}: {error}")
+            row = item_of(index, ids.get(hit.key, -1))
+            small = thumbnail_of(index, row, THUMBNAIL, MAX_PIXELS)
+        except (AesearchError, HTTPException) as error:
+            why = error.detail if isinstance(error, HTTPException) else error
+            failed.append(f"no thumbnail of {escaped(hit.key)}: {why}")
             continue
         data = base64.b64encode(small).decode("ascii")
         picture = ImageContent(type="image", data=data, mime_type="image/jpeg")
         shown += [as_text(escaped(hit.key)), picture]
     return shown, failed
-
-
-def thumbnail(index: Index, hit: Hit, side: int) -> bytes:
-    """A small JPEG of a hit; of files, only of one that lies below the source.
-
-    Raises
-    ------
-    ContentError
-        If there is no file, it lies elsewhere, or it cannot be read.
-    """
-    if hit.path is None or index.is_tabular:
-        content: bytes | None = index.folder.added_contents().get(hit.key)
-        if content is None:
-            raise ContentError("it has no file of its own")
-    else:
-        real = hit.path.resolve()
-        if not real.is_relative_to(index.source.resolve()):
-            raise ContentError("its file lies outside of the folder that was indexed")
-        content = read_file(real, regular=True)
-    picture = open_picture(content, hit.key, (side, side))
-    return encoded(fitted(picture, side, enlarge=False), "JPEG")
 
 
 def as_text(text: str) -> TextContent:
