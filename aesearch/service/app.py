@@ -15,15 +15,28 @@ from aesearch.service import describe, problems
 from aesearch.service.jobs import Jobs
 from aesearch.service.journal import Journal
 from aesearch.service.limits import Bodies, Queue
+from aesearch.service.mcp_http import Assistants
 from aesearch.service.metrics import Metrics
 from aesearch.service.options import Options
-from aesearch.service.routes import health, indexes, items, search
+from aesearch.service.routes import embeddings, generate, health, indexes, items, jobs, search
 from aesearch.service.safety import Bearers, Origins
 from aesearch.service.shelf import Shelf
 from aesearch.service.state import Service
+from aesearch.service.watcher import Watcher
 
 TITLE = "aesearch"
-ROUTERS = (describe.router, health.router, indexes.router, search.router, items.router)
+ROUTERS = (
+    describe.router,
+    health.router,
+    indexes.router,
+    search.router,
+    items.router,
+    jobs.router,
+    jobs.changes,
+    jobs.long,
+    generate.router,
+    embeddings.router,
+)
 
 
 def create_app(options: Options | None = None) -> FastAPI:
@@ -46,7 +59,7 @@ def create_app(options: Options | None = None) -> FastAPI:
     options = options or Options()
     options.check()
     shelf, queue = Shelf(options.places), Queue(options.limits)
-    service = Service(options, shelf, queue, Metrics(shelf, queue), Jobs())
+    service = Service(options, shelf, queue, Metrics(shelf, queue), Jobs(options.limits.jobs))
     app = FastAPI(
         title=TITLE,
         version=__version__,
@@ -57,7 +70,9 @@ def create_app(options: Options | None = None) -> FastAPI:
         openapi_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.service, app.state.faults = service, None
+    app.state.service, app.state.faults, app.state.ending = service, None, lambda: False
+    app.state.assistants = Assistants(service)
+    app.router.routes.extend(app.state.assistants.routes)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -93,12 +108,17 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         app.state.faults = await asyncio.to_thread(_prepare, service)
 
     looking = asyncio.create_task(look())
+    watcher = Watcher(service.shelf, service.jobs)
+    if service.options.watch:
+        await asyncio.to_thread(watcher.start)
     try:
         yield
     finally:
+        await app.state.assistants.close()
         looking.cancel()
+        await asyncio.to_thread(watcher.close)
         await asyncio.to_thread(service.queue.close)
-        service.jobs.close()
+        await asyncio.to_thread(service.jobs.close)
         service.shelf.close()
 
 

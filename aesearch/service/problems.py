@@ -73,7 +73,12 @@ def problem(
     **more: Any,
 ) -> Response:
     """Make a problem document."""
-    document = Problem(
+    content = _document(status, detail, error, **more).model_dump(exclude_none=True)
+    return JSONResponse(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def _document(status: int, detail: str, error: str | None, **more: Any) -> Problem:
+    return Problem(
         type=f"urn:aesearch:error:{error}" if error else "about:blank",
         title=HTTPStatus(status).phrase,
         status=status,
@@ -82,24 +87,34 @@ def problem(
         request=request_id.get() or None,
         **more,
     )
-    content = document.model_dump(exclude_none=True)
-    return JSONResponse(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def as_problem(error: Exception) -> Problem:
+    """What is told of any error; what is no message of the library is only in the log."""
+    told: Problem | None = getattr(error, "problem", None)  # by a process of its own
+    if told is not None:
+        return told
+    if isinstance(error, HTTPException):
+        return _document(error.status_code, str(error.detail), None)
+    status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+    if status == 500:
+        log.error("a fault in request %s", request_id.get(), exc_info=error)
+        return _document(500, "the server has a fault; its log has more on this request", None)
+    if status == 503:
+        log.warning("request %s: %s", request_id.get(), error)
+    if isinstance(error, errors.AesearchError):
+        return _document(status, str(error), type(error).__name__)
+    return _document(status, "the system failed; the log of the server has more", None)
 
 
 def of_error(error: Exception) -> Response:
     """The problem document of any error."""
-    if isinstance(error, HTTPException):
-        return problem(error.status_code, str(error.detail), headers=error.headers)
-    status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
-    if status == 500:
-        log.error("a fault in request %s", request_id.get(), exc_info=error)
-        return problem(500, "the server has a fault; its log has more under the id of this request")
-    if status == 503:
-        log.warning("request %s: %s", request_id.get(), error)
-    headers = {"Retry-After": str(_later(error))} if status in (409, 503) else None
-    known = isinstance(error, errors.AesearchError)
-    detail = str(error) if known else "the system failed; its log has more under this request's id"
-    return problem(status, detail, error=type(error).__name__ if known else None, headers=headers)
+    told = as_problem(error)
+    headers = dict(getattr(error, "headers", None) or {})
+    if told.status in (409, 503):
+        headers.setdefault("Retry-After", str(_later(error)))
+    content = told.model_dump(exclude_none=True)
+    return JSONResponse(content, told.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _later(error: Exception) -> int:

@@ -400,17 +400,10 @@ class Store:
             yield from map(_item, rows)
             last = rows[-1][0]
 
-    def page(self, offset: int, limit: int) -> list[Item]:
-        """So many items from a place on, in the order of their ids."""
-        sql = (
-            "SELECT id, key, size, mtime_ns, digest, added FROM items ORDER BY id LIMIT ? OFFSET ?"
-        )
-        return list(map(_item, self._rows(sql, (limit, offset))))
-
-    def items_of(self, ids: Iterable[int]) -> dict[int, Item]:
-        """Some items by id; unknown ids are left out."""
+    def items_of(self, ids: Iterable[int]) -> list[Item]:
+        """Some items in the order of their ids; unknown ids are left out."""
         sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
-        return {row[0]: _item(row) for row in self._in(sql, [int(i) for i in ids])}
+        return list(map(_item, sorted(self._in(sql, [int(i) for i in ids]))))
 
     def kept_of(self, id: int) -> bytes:
         """What is kept of an item that was added manually; nothing of others."""
