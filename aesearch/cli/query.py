@@ -168,15 +168,12 @@ def query(
     unlike = bool(unlikes or unlike_keys)
     joint = together or unlike
     _check_query(words, files, keys, sheet, hybrid=hybrid and not joint, unlike=unlike)
-    if joint and explain:
-        raise click.UsageError("--explain is for one query, without --together and --unlike")
+    _check_joint(place, joint=joint, cropped=crop is not None, explain=explain)
     if is_address(place):
         from aesearch.cli.remote import query_there  # which a query in an index here never needs
 
         if sheet is not None:
             raise click.UsageError("-o draws files that are here, and those of a service are not")
-        if joint or crop is not None:
-            raise click.UsageError("--together, --unlike and --crop are for an index that is here")
         hybrid = bool(hybrid) if limits["threshold"] is not None else hybrid
         limits |= {"k": top, "hybrid": hybrid, "copies": False if no_copies else None}
         return query_there(place, words, files, keys, format, limits, explain=explain)
@@ -263,6 +260,14 @@ def _check_query(
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
     if keys and hybrid:
         raise click.UsageError("--hybrid takes a text or --file; a --key is searched by its code")
+
+
+def _check_joint(place: str | None, *, joint: bool, cropped: bool, explain: bool) -> None:
+    """Refuse what cannot be done with several queries as one, or parts of pictures."""
+    if joint and explain:
+        raise click.UsageError("--explain is for one query, without --together and --unlike")
+    if is_address(place) and (joint or cropped):
+        raise click.UsageError("--together, --unlike and --crop are for an index that is here")
 
 
 def _check_crop(
