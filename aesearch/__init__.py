@@ -23,11 +23,11 @@ from aesearch._door import door
 from aesearch._version import __version__
 
 if TYPE_CHECKING:
+    from aesearch.client.opening import open_index as open
     from aesearch.errors import AesearchError
     from aesearch.indexing.build import build
     from aesearch.search.hits import Hit
     from aesearch.search.index import Index
-    from aesearch.search.index import open_index as open
     from aesearch.search.together import Example
     from aesearch.settings import Settings
 
@@ -43,7 +43,7 @@ if not TYPE_CHECKING:
             "Hit": "search.hits",
             "Index": "search.index",
             "Settings": "settings",
-            "open": "search.index:open_index",
+            "open": "client.opening:open_index",
         },
     )
 

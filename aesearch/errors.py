@@ -130,3 +130,26 @@ class ClosedError(StorageError):
 
 class UnsupportedError(AesearchError):
     """What was asked means nothing for this kind of data, or cannot be done here."""
+
+
+class ServiceError(AesearchError):
+    """A service cannot be reached, refuses, or answers what cannot be understood.
+
+    Parameters
+    ----------
+    message : str
+    status : int, optional
+        Of its answer, as HTTP has it; None where there was none.
+    retry_after : float, optional
+        Seconds after which it may be asked again, where it said so.
+    """
+
+    def __init__(
+        self, message: str, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, status, retry_after)
+        self.status, self.retry_after = status, retry_after
+
+    def _said(self) -> str:
+        """The message alone."""
+        return str(self.args[0])

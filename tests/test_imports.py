@@ -30,6 +30,7 @@ ORDER = (
     "storage",
     "ingest",
     "search",
+    "client",
     "indexing",
     "export",
     "integrations",

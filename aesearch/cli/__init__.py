@@ -39,6 +39,7 @@ COMMANDS = {
     "list": "aesearch.cli.list:list_",
     "info": "aesearch.cli.info:info",
     "export": "aesearch.cli.export:export_",
+    "mcp": "aesearch.cli.mcp:mcp_",
     "remove": "aesearch.cli.remove:remove",
     "verify": "aesearch.cli.verify:verify",
 }

@@ -15,6 +15,8 @@ from aesearch.cli.format_check import describe_limits, format_epochs
 from aesearch.cli.format_skipped import sections, skipped_files_of
 from aesearch.cli.options import INDEX_OPTION, Place, output_option
 from aesearch.cli.wrapping import fits, say
+from aesearch.client.address import is_address
+from aesearch.client.opening import open_index
 from aesearch.encoders import is_trained
 from aesearch.search.index import Index
 from aesearch.settings import format_parameters
@@ -49,10 +51,8 @@ def _cell(value: float | None) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
 def info(place: str | None, named: str | None, plot: Path | None, as_json: bool) -> int:
     """Show what an index holds: encoder, check, sizes, drift, skipped files with reasons."""
-    with Index(find(place or named)) as index:
-        if plot is not None:
-            _plot(index, plot)
-        facts, noun = index.info(), index.folder.modality.noun
+    facts = _facts_of(place or named, plot)
+    noun = facts.modality.noun
     if as_json:
         print_json(facts.as_dict(), indent=1)
         return DONE
@@ -83,6 +83,19 @@ def info(place: str | None, named: str | None, plot: Path | None, as_json: bool)
         for file in files:
             say(f"{escaped(file.key)}: {escaped(file.reason)}", "  ")
     return DONE
+
+
+def _facts_of(place: str | None, plot: Path | None) -> IndexInfo:
+    """What an index here or on a service holds; that of one here is drawn where it is wanted."""
+    if is_address(place):
+        if plot is not None:
+            raise click.UsageError("-o draws a training that is here, and a service shows none")
+        with open_index(place) as index:
+            return index.info()
+    with Index(find(place)) as index:
+        if plot is not None:
+            _plot(index, plot)
+        return index.info()
 
 
 def _print_fields(facts: IndexInfo) -> None:

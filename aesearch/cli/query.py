@@ -19,6 +19,8 @@ from aesearch.cli.format_hits import Answer, print_answer
 from aesearch.cli.given import STDIN, Given, kind_of_all, look_at, look_at_all, with_words
 from aesearch.cli.options import Place, TakingText, output_option, refuse_undrawable
 from aesearch.cli.wrapping import complain
+from aesearch.client.address import is_address
+from aesearch.client.opening import open_index
 from aesearch.errors import AesearchError, ContentError
 from aesearch.modalities import Modality
 from aesearch.modalities.notes import collected_notes
@@ -32,6 +34,9 @@ from aesearch.wording import counted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from aesearch.client.remote import RemoteIndex
+    from aesearch.search.query import Query
 
 WEAK = 0.1  # of the best score: hits below that which show no word of the query are said to
 
@@ -59,7 +64,8 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
     "place",
     type=Place(),
     metavar="PATH",
-    help="The index: a path, or a name in the home. Needed only where several fit.",
+    help="The index: a path, a name in the home, or the address of one that 'aesearch serve' has. "
+    "Needed only where several fit.",
 )
 @click.option(
     "--file", "files", multiple=True, type=Place(), metavar="FILE", help="Search with a document."
@@ -169,45 +175,60 @@ def query(
     given, named = look_at_all(words), look_at_all(files)
     near = next((Path(one.name) for one in (*named, *given) if one.name != STDIN), None)
     kind = with_words() if explain or hybrid is not None else kind_of_all([*named, *given])
-    found = _place_of(keys) if place is None and keys and kind is None else None
-    found = found or find(place, near, kind.name if kind else None)
-    with Index(found) as index, quiet_decoders():
-        folder = index.folder
+    with _opened(place, near, keys, kind, sheet) as index, quiet_decoders():
         _check_modality(index, given, named, sheet, explain=explain, hybrid=hybrid)
-        if no_copies and "originals" not in folder.modality.parts:
-            noun = folder.modality.noun
+        if no_copies and "originals" not in index.modality.parts:
+            noun = index.modality.noun
             raise click.UsageError(f"--no-copies is for pictures; this is an index of {noun}s")
-        if folder.modality.has_words:
+        if index.modality.has_words:
             _note_readings(given)
         if limits["threshold"] is not None:  # a cosine, unless it is said otherwise
             hybrid = bool(hybrid)
         meant = {"hybrid": hybrid, "copies": False if no_copies else None}
-        queries = list(_queries(given, named, folder.modality))
-        _check_crop(crop, queries, folder.modality)
+        queries = list(_queries(given, named, index.modality))
+        _check_crop(crop, queries, index.modality)
         parts = [_item(index, key) for key in keys] + queries
         less = _unlikes(index, unlikes, unlike_keys)
-        examples = [_example(index, part) for part in less]
+        examples = [_example(index, part, meant=False) for part in less]
         usable = [one for one in examples if isinstance(one, Example)]
         asked = [Asked(parts, less)] if together else [Asked([part], less) for part in parts]
         search = partial(
             _search, index, unlikes=usable, top=top, limits=limits, meant=meant, crop=crop
         )
+        _note_unknown(index, usable, hybrid=hybrid)
         results: list[Answer | _Failure] = [one for one in examples if isinstance(one, _Failure)]
         results = results or [search(one, explain=explain) for one in asked]
         answers = [answer for answer in results if isinstance(answer, Answer)]
-        tabular = folder.is_tabular
+        tabular = index.is_tabular
         contents = _contents_of(index, answers, [*parts, *less]) if sheet is not None else {}
     _tell_failures([result for result in results if isinstance(result, _Failure)])
     _explain_no_hits(answers, limits)
     several = len(asked) > 1
     for answer in answers:
         print_answer(answer, format, several=several, tabular=tabular)
-    _note_missing_source(folder, answers)
+    if isinstance(index, Index):
+        _note_missing_source(index.folder, answers)
     if sheet is not None and answers:
         _draw_sheet(answers, contents, sheet)
     if any(isinstance(result, _Failure) for result in results):
         return SOME_SKIPPED if answers else ERROR
     return DONE
+
+
+def _opened(
+    place: str | None,
+    near: Path | None,
+    keys: Sequence[str],
+    kind: Modality | None,
+    sheet: Path | None,
+) -> Index | RemoteIndex:
+    """The index that is meant, here or on a service."""
+    if is_address(place):
+        if sheet is not None:
+            raise click.UsageError("-o draws files that are here, and those of a service are not")
+        return open_index(place)
+    found = _place_of(keys) if place is None and keys and kind is None else None
+    return Index(found or find(place, near, kind.name if kind else None))
 
 
 def _note_missing_source(folder: IndexFolder, answers: Sequence[Answer]) -> None:
@@ -263,15 +284,17 @@ def _check_crop(
         raise click.UsageError(f"--crop is of one FILE; got {len(queries)}")
 
 
-def _item(index: Index, given: str) -> Part:
+def _item(index: Index | RemoteIndex, given: str) -> Part:
     """An item of the index as a query."""
-    key = index.folder.key_meant(given)
+    key = index.key_meant(given)
     return Part(key, index.path_of(key), key)
 
 
-def _unlikes(index: Index, contents: Sequence[str], keys: Sequence[str]) -> list[Part]:
+def _unlikes(
+    index: Index | RemoteIndex, contents: Sequence[str], keys: Sequence[str]
+) -> list[Part]:
     """What is not meant: files, or of documents words, and items."""
-    modality = index.folder.modality
+    modality = index.modality
     parts = []
     for one in map(look_at, contents):
         if modality.has_words and not one.is_file:
@@ -284,7 +307,7 @@ def _unlikes(index: Index, contents: Sequence[str], keys: Sequence[str]) -> list
 
 
 def _search(
-    index: Index,
+    index: Index | RemoteIndex,
     asked: Asked,
     unlikes: Sequence[Example],
     top: int,
@@ -301,41 +324,57 @@ def _search(
         hits = index.similar(first.key, top, **limits)
         why = [index.explain_similar(first.key, hit.key) for hit in hits] if explain else []
         return Answer(first.name, asked, hits, why, offset)
-    likes = [_example(index, part, crop) for part in asked.likes]
-    for one in likes:
+    likes: list[Example] = []
+    for part in asked.likes:
+        one = _example(index, part, crop)
         if isinstance(one, _Failure):
             return one
+        likes.append(one)
     try:
         hits = index.search(like=likes, unlike=unlikes, k=top, **limits, **meant)
     except ContentError as error:
         is_text = isinstance(first.content, str) or not asked.is_one
         return _Failure("" if is_text else first.name, str(error))
-    queries = [one.content for one in likes if isinstance(one, Example) and one.key is None]
-    typed = [query for query in queries if query.typed]
-    for query in typed:
-        if unknown := index.unknown_words(query, hybrid=meant["hybrid"]):
-            complain(f"note: not known here: {', '.join(unknown)}")
+    typed = _note_unknown(index, likes, hybrid=meant["hybrid"])
     asks = [str(query.syntax) for query in typed if query.syntax.has_conditions]
     if not hits and asks and limits["threshold"] is None and not offset:
         complain(f"nothing found that holds what is asked for: {' '.join(asks)}")
     elif hits and typed and not asks and not offset:
         _note_weak(hits)
-    why = [index.explain(queries[0], hit.key) for hit in hits] if explain else []
+    why = [index.explain(likes[0].content, hit.key) for hit in hits] if explain else []
     return Answer(asked.name, asked, hits, why, offset)
 
 
-def _example(index: Index, part: Part, crop: tuple[float, ...] | None = None) -> Example | _Failure:
+def _example(
+    index: Index | RemoteIndex,
+    part: Part,
+    crop: tuple[float, ...] | None = None,
+    *,
+    meant: bool = True,
+) -> Example | _Failure:
     """Read one of the things that are searched with, and say what is to be said of it."""
     if part.key is not None:
         return Example(key=part.key)
     try:
         with collected_notes() as taken:
             query = index.prepare(part.content, crop=crop)
-        for note in (*taken, *(index.notes(query) if query.typed else ())):
+        for note in (*taken, *(index.notes(query) if query.typed and meant else ())):
             complain(f"note: {note}")
     except ContentError as error:
         return _Failure("" if isinstance(part.content, str) else part.name, str(error))
     return Example(query)
+
+
+def _note_unknown(
+    index: Index | RemoteIndex, examples: Sequence[Example], *, hybrid: bool | None
+) -> list[Query]:
+    """Say which typed words are passed over; returns the queries that were typed."""
+    queries: list[Query] = [one.content for one in examples if one.key is None]
+    typed = [query for query in queries if query.typed]
+    for query in typed:
+        if unknown := index.unknown_words(query, hybrid=hybrid):
+            complain(f"note: not known here: {', '.join(unknown)}")
+    return typed
 
 
 def _note_weak(hits: Sequence[Hit]) -> None:
@@ -375,7 +414,7 @@ def _explain_no_hits(answers: list[Answer], limits: Mapping[str, Any]) -> None:
 
 
 def _check_modality(
-    index: Index,
+    index: Index | RemoteIndex,
     words: Sequence[Given],
     files: Sequence[Given],
     sheet: Path | None,
@@ -384,7 +423,7 @@ def _check_modality(
     hybrid: bool | None,
 ) -> None:
     """Refuse queries that an index of this modality cannot answer."""
-    modality = index.folder.modality
+    modality = index.modality
     refuse_undrawable(sheet, modality)
     if modality.has_words:
         kinds = [one.kind for one in (*files, *words) if one.is_file]
@@ -468,8 +507,12 @@ def _place_of(keys: Sequence[str]) -> Path | None:
     return holding[0] if len(holding) == 1 else None
 
 
-def _contents_of(index: Index, answers: list[Answer], parts: Sequence[Part]) -> dict[str, bytes]:
+def _contents_of(
+    index: Index | RemoteIndex, answers: list[Answer], parts: Sequence[Part]
+) -> dict[str, bytes]:
     """Pictures that are in no file of their own: in the database, or rows of an array."""
+    if not isinstance(index, Index):
+        return {}
     contents = index.folder.added_contents()
     if index.is_tabular:
         from aesearch.ingest.differences import source_of

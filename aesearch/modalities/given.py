@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aesearch.errors import ContentError
+from aesearch.errors import ContentError, ParameterError
+
+if TYPE_CHECKING:
+    from aesearch.modalities.base import Modality
 
 
 def as_given(content: Any) -> Any:
@@ -47,6 +50,24 @@ def as_given(content: Any) -> Any:
 def is_one(content: Any) -> bool:
     """Whether it is one item of whatever kind, and not several."""
     return isinstance(content, str | bytes | Path) or hasattr(content, "getexif")
+
+
+def several(contents: Any, modality: Modality) -> list[Any]:
+    """Contents one after the other; of one alone, its letters or lines are not meant.
+
+    Raises
+    ------
+    ParameterError
+        If it is one of this kind, and not several.
+    """
+    given = as_given(contents)
+    one = is_one(given) or modality.takes(given)
+    if one or isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise ParameterError(
+            f"contents are several; put a single one into a list (got one "
+            f"{type(contents).__name__})"
+        )
+    return list(given)
 
 
 def _unmasked(array: np.ma.MaskedArray[Any, Any]) -> Any:

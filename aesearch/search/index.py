@@ -13,19 +13,19 @@ import numpy as np
 
 from aesearch.errors import ClosedError, ContentError, ParameterError, UnsupportedError
 from aesearch.inference.encoder import FrozenEncoder
-from aesearch.modalities.given import as_given, is_one
+from aesearch.modalities.given import several
 from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
 from aesearch.search.ranker import Ranker
-from aesearch.search.together import Asked, Crop, Example, Joint, Key, named
-from aesearch.sources.base import as_key
+from aesearch.search.together import Asked, Crop, Example, Joint, Key, examples, named
+from aesearch.sources.base import as_key, as_keys
 from aesearch.sources.content import cropped
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.places import find
 from aesearch.types import Floats, Ids, Progress, silent
 
 if TYPE_CHECKING:
-    from aesearch.modalities import Features
+    from aesearch.modalities import Features, Modality
     from aesearch.search.explain import Explanation
     from aesearch.search.generator import Generator
     from aesearch.settings import Settings
@@ -81,6 +81,11 @@ class Index:
     def kind(self) -> str:
         """Name of the modality: 'images', 'texts' or 'vectors'."""
         return self.folder.card.kind
+
+    @property
+    def modality(self) -> Modality:
+        """What differs for its kind of data."""
+        return self.folder.modality
 
     @property
     def source(self) -> Path:
@@ -172,7 +177,7 @@ class Index:
 
     def fields_of(self, keys: Iterable[Key]) -> dict[str, dict[str, Any]]:
         """The fields of some items by key, of those that have any: columns, EXIF."""
-        ids = self.folder.ids_of(self._several_keys(keys))
+        ids = self.folder.ids_of(as_keys(keys))
         found = self.folder.fields_of(ids.values())
         return {key: found[id] for key, id in ids.items() if id in found}
 
@@ -191,6 +196,15 @@ class Index:
     def path_of(self, key: Key) -> Path:
         """Where the file of a key is; of a row, the table."""
         return self.folder.path_of(as_key(key))
+
+    def key_meant(self, given: str) -> str:
+        """The key of the item that is meant, by a key or a path as commands print them.
+
+        Raises
+        ------
+        UnknownKeyError
+        """
+        return self.folder.key_meant(given)
 
     # -- searching -------------------------------------------------------------------------------
 
@@ -246,24 +260,13 @@ class Index:
             If one of them cannot be read, or holds no word that the code knows.
         """
         snapshot = self.folder.snapshot()
-        queries = list(self._prepared(self._several(contents)))
+        queries = list(self._prepared(several(contents, self.folder.modality)))
         rows = snapshot.features.stack([query.sample for query in queries])
         empty = np.flatnonzero(self.folder.modality.is_empty(rows))
         if len(empty):
             with numbered(int(empty[0]), len(queries)):
                 raise ContentError("it holds no word that the code knows, so it has no code")
         return snapshot.encoder.encode(rows)
-
-    def _several(self, contents: Iterable[Any]) -> list[Any]:
-        """Contents one after the other; of one alone, its letters or lines are not meant."""
-        given = as_given(contents)
-        one = is_one(given) or self.folder.modality.takes(given)
-        if one or isinstance(given, Mapping) or not isinstance(given, Iterable):
-            raise ParameterError(
-                f"contents are several; put a single one into a list (got one "
-                f"{type(contents).__name__})"
-            )
-        return list(given)
 
     def search(
         self,
@@ -350,10 +353,7 @@ class Index:
         limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
         if content is None and like is None and unlike is None:
             return self._answers([content], limits)[0]  # which says what is taken
-        likes, unlikes = self._examples(like, "like"), self._examples(unlike, "unlike")
-        if content is not None:
-            likes.insert(0, Example.of(content))
-        likes = _with_crop(likes, crop)
+        likes, unlikes = examples(self.folder.modality, content, like, unlike, crop)
         if len(likes) == 1 and not unlikes and likes[0].key is None:
             return self._answers(likes, limits)[0]
         return self._together(likes, unlikes, limits)
@@ -386,7 +386,7 @@ class Index:
             The hits of each, as `search` finds them one by one.
         """
         limits = Limits.of(k, among, threshold, hybrid, copies, not_among, where, offset)
-        return self._answers(self._several(contents), limits)
+        return self._answers(several(contents, self.folder.modality), limits)
 
     def _answers(self, contents: Sequence[Any], limits: Limits) -> list[list[Hit]]:
         if not contents:
@@ -453,20 +453,6 @@ class Index:
                 with named(side, number):
                     read[one] = self.prepare(one)
             yield Asked(one.weight, read[one])
-
-    def _examples(self, given: Any, side: str) -> list[Example]:
-        """One example, or several, as a list."""
-        if given is None:
-            return []
-        given = given if isinstance(given, Example | Query) else as_given(given)
-        one = isinstance(given, Example | Query) or is_one(given)
-        if one or self.folder.modality.takes(given):
-            return [Example.of(given)]
-        if isinstance(given, Mapping) or not isinstance(given, Iterable):
-            raise ParameterError(
-                f"{side} is a content, an Example, or a list of these; got {type(given).__name__}"
-            )
-        return [Example.of(one) for one in given]
 
     def similar(
         self,
@@ -656,7 +642,7 @@ class Index:
         """
         from aesearch.ingest.by_hand import remove
 
-        return remove(self.folder, self._several_keys(keys))
+        return remove(self.folder, as_keys(keys))
 
     def restore(self, keys: Iterable[Key]) -> int:
         """Let items that were removed come back: the next `sync` reads them anew.
@@ -668,7 +654,7 @@ class Index:
         """
         from aesearch.ingest.by_hand import restore
 
-        return restore(self.folder, self._several_keys(keys))
+        return restore(self.folder, as_keys(keys))
 
     def moved_to(self, place: str | Path) -> None:
         """Let the folder or the file at another place be the source: where it was moved to.
@@ -682,14 +668,6 @@ class Index:
         from aesearch.ingest.moved import move
 
         move(self.folder, place)
-
-    @staticmethod
-    def _several_keys(keys: Iterable[Key]) -> list[str]:
-        if keys is None:
-            raise ParameterError(f"keys are several keys of items, in a list; got {keys!r}")
-        if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
-            raise ParameterError(f"keys must be several; put a single one into a list: [{keys!r}]")
-        return list(map(as_key, keys))
 
     def sync(
         self,
@@ -764,22 +742,6 @@ class Index:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _with_crop(likes: list[Example], crop: Crop | None) -> list[Example]:
-    """What is searched with, its one picture cropped; ParameterError where there is not one."""
-    if not likes:
-        raise ParameterError(
-            "nothing is like: give content, or examples as like; unlike alone says only what is "
-            "not meant"
-        )
-    if crop is None:
-        return likes
-    if len(likes) > 1:
-        raise ParameterError(
-            "crop is of one picture; of several, each has its own: Example(photo, crop=...)"
-        )
-    return [replace(likes[0], crop=crop)]
 
 
 def open_index(path: str | Path | None = None) -> Index:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from numbers import Real
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from aesearch.errors import ContentError, ParameterError
+from aesearch.modalities.given import as_given, is_one
 from aesearch.search.query import Query
 from aesearch.types import Doubles, Floats
+
+if TYPE_CHECKING:
+    from aesearch.modalities import Modality
 
 Key = str | PurePath | int  # a row is named by its number in digits
 Crop = Sequence[float]
@@ -71,6 +75,47 @@ class Example:
         return content if isinstance(content, Example) else cls(content)
 
 
+def examples(
+    modality: Modality, content: Any, like: Any, unlike: Any, crop: Crop | None
+) -> tuple[list[Example], list[Example]]:
+    """What is meant and what is not, as `Index.search` takes it; the one picture cropped.
+
+    Raises
+    ------
+    ParameterError
+        If nothing is meant, or the crop is of several.
+    """
+    likes, unlikes = _examples(modality, like, "like"), _examples(modality, unlike, "unlike")
+    if content is not None:
+        likes.insert(0, Example.of(content))
+    if not likes:
+        raise ParameterError(
+            "nothing is like: give content, or examples as like; unlike alone says only what is "
+            "not meant"
+        )
+    if crop is None:
+        return likes, unlikes
+    if len(likes) > 1:
+        raise ParameterError(
+            "crop is of one picture; of several, each has its own: Example(photo, crop=...)"
+        )
+    return [replace(likes[0], crop=crop)], unlikes
+
+
+def _examples(modality: Modality, given: Any, side: str) -> list[Example]:
+    """One example, or several, as a list."""
+    if given is None:
+        return []
+    given = given if isinstance(given, Example | Query) else as_given(given)
+    if isinstance(given, Example | Query) or is_one(given) or modality.takes(given):
+        return [Example.of(given)]
+    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise ParameterError(
+            f"{side} is a content, an Example, or a list of these; got {type(given).__name__}"
+        )
+    return [Example.of(one) for one in given]
+
+
 class Asked(NamedTuple):
     """An example that was read: a query, or an item of the index.
 
@@ -95,10 +140,23 @@ class Joint:
     Attributes
     ----------
     likes, unlikes : tuple of Asked
+
+    Raises
+    ------
+    ParameterError
+        If an item of the index is on both sides.
     """
 
     likes: tuple[Asked, ...]
     unlikes: tuple[Asked, ...] = ()
+
+    def __post_init__(self) -> None:
+        liked = {one.id for one in self.likes if one.id is not None}
+        for number, one in enumerate(self.unlikes):
+            if one.id in liked:
+                raise ParameterError(
+                    f"unlike[{number}] is an item that is given as like too: leave one out"
+                )
 
     @property
     def ids(self) -> set[int]:
@@ -143,12 +201,13 @@ class Joint:
         ParameterError
             If what is meant and what is not cancel each other out.
         """
+        items = sorted(self.ids)  # the order in which codes come
+        kept = dict(zip(items, codes_of(items), strict=True)) if items else {}
 
         def side(several: Sequence[Asked]) -> tuple[Floats, Doubles]:
             asked = [one.query for one in several if one.id is None]
-            items = [one.id for one in several if one.id is not None]
-            fresh, kept = iter(encode(asked) if asked else ()), iter(codes_of(items))
-            codes = np.stack([next(fresh if one.id is None else kept) for one in several])
+            fresh = iter(encode(asked) if asked else ())
+            codes = np.stack([next(fresh) if one.id is None else kept[one.id] for one in several])
             known = codes.any(axis=1)
             return codes[known], np.array([one.weight for one in several])[known]
 

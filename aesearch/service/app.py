@@ -15,6 +15,7 @@ from aesearch.service import describe, problems
 from aesearch.service.jobs import Jobs
 from aesearch.service.journal import Journal
 from aesearch.service.limits import Bodies, Queue
+from aesearch.service.mcp_http import Assistants
 from aesearch.service.metrics import Metrics
 from aesearch.service.options import Options
 from aesearch.service.routes import embeddings, generate, health, indexes, items, jobs, search
@@ -70,6 +71,8 @@ def create_app(options: Options | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.service, app.state.faults, app.state.ending = service, None, lambda: False
+    app.state.assistants = Assistants(service)
+    app.router.routes.extend(app.state.assistants.routes)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -111,6 +114,7 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.assistants.close()
         looking.cancel()
         await asyncio.to_thread(watcher.close)
         await asyncio.to_thread(service.queue.close)

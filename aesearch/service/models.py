@@ -211,6 +211,7 @@ class IndexInfo(Told):
     skipped: list[Skipped]
     weights: dict[str, float] = {}
     weights_from: str = ""
+    fields: dict[str, list[str]] = {}
     hybrid: bool = Field(description="Whether words count beside the codes.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -66,6 +66,21 @@ def as_key(value: object) -> str:
     return value if isinstance(value, str) else as_line(value)
 
 
+def as_keys(keys: Iterable[object]) -> list[str]:
+    """Return the keys that are meant by several, each as `as_key` takes it.
+
+    Raises
+    ------
+    ParameterError
+        If it is one, and not several.
+    """
+    if keys is None:
+        raise ParameterError(f"keys are several keys of items, in a list; got {keys!r}")
+    if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
+        raise ParameterError(f"keys must be several; put a single one into a list: [{keys!r}]")
+    return list(map(as_key, keys))
+
+
 def require_key(key: str, place: str) -> None:
     """Raise ParameterError if a text is no key; `place` says where it stands."""
     if not key or "\0" in key or RAW.search(key):
@@ -121,9 +136,10 @@ class Source(Protocol):
         """Label of each, "" where it has none."""
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Further fields of each, as a JSON object; "" where there are none."""
+        """What else is said of each, as a JSON object, `NONE` for nothing; "" where unknown."""
 
 
+NONE = "{}"  # what an item says of itself that says nothing
 STANDARD_INPUT = "-"
 IN_MEMORY = "(array)"  # the source of what was given as an array
 

@@ -44,6 +44,10 @@ def place_for(source: Path, name: str | Path | None = None) -> Path:
 
 def _named(name: str | Path) -> Path:
     text = str(name)
+    if text.startswith(("http://", "https://")):
+        raise IndexNotFoundError(
+            f"{text} is the address of a service; only query, list and info take one"
+        )
     if os.sep in text or "/" in text or text in (".", ".."):
         return Path(text)
     # A folder of this name here is more often the source than an index of it.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import aesearch
+from aesearch.client import RemoteIndex
 from aesearch.encoders import MLPEncoder, VAEEncoder
 from aesearch.modalities.texts.passages import Passage
 from aesearch.modalities.texts.snippets import Snippet
@@ -18,6 +19,8 @@ def opened() -> None:
     """An index is one type, whatever it holds."""
     assert_type(aesearch.open("images"), aesearch.Index)
     assert_type(aesearch.open(), aesearch.Index)
+    assert_type(aesearch.open("http://127.0.0.1:8080/images", timeout=9), RemoteIndex)
+    assert_type(aesearch.open("http://127.0.0.1:8080/images", token="..."), RemoteIndex)
     assert_type(aesearch.build(Path("images"), budget="5m"), aesearch.Index)
     with aesearch.open("images") as index:
         assert_type(index, aesearch.Index)
@@ -30,6 +33,8 @@ def hits(index: aesearch.Index) -> None:
     """A hit is one type too; what a kind of data has not is None."""
     assert_type(index.search("wing flutter", k=3, hybrid=True), list[aesearch.Hit])
     assert_type(index.search_many(["a.png", "b.png"], 3), list[list[aesearch.Hit]])
+    examples = ["a.png", aesearch.Example(key="b.png", weight=2, crop=(0, 0, 0.5, 0.5))]
+    assert_type(index.search(like=examples, unlike="c.png", offset=10), list[aesearch.Hit])
     for hit in index.similar("a.png", k=3):
         assert_type(hit.score, float)
         assert_type(hit.key, str)
@@ -38,6 +43,14 @@ def hits(index: aesearch.Index) -> None:
         assert_type(hit.snippet, Snippet | None)
         assert_type(hit.passage, Passage | None)
         assert_type(hit.fields, Mapping[str, Any] | None)
+
+
+def remote(index: RemoteIndex) -> None:
+    """An index of a service answers in the same types."""
+    assert_type(index.search("wing flutter", k=3, hybrid=True), list[aesearch.Hit])
+    assert_type(index.similar("a.png", k=3), list[aesearch.Hit])
+    assert_type(index.info(), IndexInfo)
+    assert_type(index.encode(["photo.png"]), Floats)
 
 
 def changes(index: aesearch.Index) -> None:
