@@ -191,3 +191,33 @@ def test_problems_hold_nothing_of_what_was_sent_wrongly(client: TestClient) -> N
     answer = search(client, "papers", {"text": "a", "secret": "hunter2"})
     assert "hunter2" not in answer.text
     assert json.loads(answer.text)["faults"][0]["at"] == "like.0.secret"
+
+
+def test_several_queries_are_one_and_conditions_hold(client: TestClient, home: Path) -> None:
+    with aesearch.open(home / "photos") as index:
+        keys = sorted(item.key for item in index.items())
+        content = (index.source / keys[0]).read_bytes()
+        like = [aesearch.Example(content, weight=2), aesearch.Example(key=keys[4])]
+        asked = [{"image": in_base64(content), "weight": 2}, {"key": keys[4]}]
+        answer = search(client, "photos", *asked, k=4)
+        assert_hits(answer, index.search(like=like, k=4))
+        answer = search(client, "photos", *asked, unlike=[{"key": keys[7]}], k=4, offset=1)
+        expected = index.search(like=like, unlike=[aesearch.Example(key=keys[7])], k=4, offset=1)
+        assert_hits(answer, expected)
+        cut = {"image": in_base64(content), "crop": [0.25, 0.25, 0.5, 0.5]}
+        expected = index.search(content, 3, crop=(0.25, 0.25, 0.5, 0.5))
+        assert_hits(search(client, "photos", cut, k=3), expected)
+        where = f"size > {sorted(item.size for item in index.items())[3]}"
+        answer = search(client, "photos", {"key": keys[0]}, where=where, not_among="disks/*")
+        assert_hits(answer, index.similar(keys[0], where=where, not_among="disks/*"))
+        rows = client.get("/v1/indexes/photos/items", params={"where": where}).json()
+        assert [row["key"] for row in rows["items"]] == [
+            item.key for item in index.items(where=where)
+        ]
+    wrong = [{"image": in_base64(content)}, {"image": "AAAA"}]
+    assert told(search(client, "photos", *wrong), 422)["detail"].startswith("like[1]: ")
+    told(search(client, "photos", {"key": keys[0]}, where="size >"), 422)
+    told(search(client, "photos", {"key": keys[0]}, where="nothing = 1"), 422)
+    told(search(client, "photos", {**cut, "crop": [0, 0, 0, 0]}), 422)
+    told(search(client, "photos", {"key": keys[0], "crop": [0, 0, 1, 1]}), 422)
+    told(search(client, "papers", {"text": "a"}, {"text": "b"}, explain=True), 422)

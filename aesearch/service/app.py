@@ -18,7 +18,7 @@ from aesearch.service.limits import Bodies, Queue
 from aesearch.service.mcp_http import Assistants
 from aesearch.service.metrics import Metrics
 from aesearch.service.options import Options
-from aesearch.service.routes import health, indexes, items, jobs, search
+from aesearch.service.routes import embeddings, generate, health, indexes, items, jobs, search
 from aesearch.service.safety import Bearers, Origins
 from aesearch.service.shelf import Shelf
 from aesearch.service.state import Service
@@ -33,6 +33,9 @@ ROUTERS = (
     items.router,
     jobs.router,
     jobs.changes,
+    jobs.long,
+    generate.router,
+    embeddings.router,
 )
 
 

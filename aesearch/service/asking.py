@@ -5,22 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aesearch.errors import ContentError, UnsupportedError
+from aesearch.search.together import Example
 from aesearch.service.problems import TellingError
 
 if TYPE_CHECKING:
     from aesearch.search.index import Index
-    from aesearch.service.models import Part, Search, Wanted
-
-LATER = ("not_among", "where")  # what this version does not know yet
+    from aesearch.service.models import Part, Wanted
 
 
 def content_of(index: Index, part: Part, pixels: int) -> Any:
-    """What a part holds, as `Index.search` takes it; of a key, its own text.
+    """What a part holds, as `Index.search` takes it.
 
     A str is a path to some kinds, so it is handed on to those alone that take it for text.
 
@@ -43,7 +43,7 @@ def content_of(index: Index, part: Part, pixels: int) -> Any:
     if part.text is not None:
         if not modality.has_words:
             raise UnsupportedError(f"{index.name} is an index of {noun}s; text finds none of them")
-        return index.prepare(part.text, literal=part.literal)
+        return part.text
     if part.vector is not None:
         vector = np.asarray(part.vector, dtype=np.float64)
         if not modality.takes(vector):
@@ -101,30 +101,14 @@ def decoded(text: str) -> bytes:
 
 
 def limits_of(wanted: Wanted) -> dict[str, Any]:
-    """The keyword arguments of a search that were given, but for the number of hits.
-
-    Raises
-    ------
-    UnsupportedError
-        If one is not known yet.
-    """
-    for name in LATER:
-        if getattr(wanted, name) is not None:
-            raise UnsupportedError(f"{name} is not known to this version of the service yet")
-    return {"among": wanted.among, "threshold": wanted.threshold}
+    """Which hits are wanted, as keyword arguments of `Index.similar` and `Index.search`."""
+    names = ("k", "offset", "among", "not_among", "where", "threshold")
+    return {name: getattr(wanted, name) for name in names}
 
 
-def only_part(search: Search) -> Part:
-    """The one thing that is searched with.
-
-    Raises
-    ------
-    UnsupportedError
-        If there are several, or what asks for several.
-    """
-    part = search.like[0]
-    if len(search.like) > 1 or search.unlike:
-        raise UnsupportedError("several queries as one are not known to this version yet")
-    if part.crop is not None:
-        raise UnsupportedError("crop is not known to this version yet")
-    return part
+def example_of(index: Index, part: Part, pixels: int) -> Example:
+    """One of the things that are searched with, read."""
+    if part.key is not None:
+        return Example(key=part.key, weight=part.weight)
+    query = index.prepare(content_of(index, part, pixels), crop=part.crop)
+    return Example(replace(query, literal=part.literal), weight=part.weight)

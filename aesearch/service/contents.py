@@ -55,10 +55,10 @@ def item_of(index: Index, id: int) -> Item:
     ------
     UnknownKeyError
     """
-    found = index.folder.store.items_of([id]).get(id) if 0 <= id < 1 << 63 else None
-    if found is None:
+    found = index.folder.items_of([id]) if 0 <= id < 1 << 63 else []
+    if not found:
         raise UnknownKeyError(f"there is no item {id} in {index.name}")
-    return found
+    return found[0]
 
 
 def content_of(index: Index, row: Item) -> Content:

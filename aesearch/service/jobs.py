@@ -41,6 +41,7 @@ class _Job:
     does: Does
     index: str
     work: Callable[[_Job, Progress], dict[str, Any]]
+    about: str = ""
     id: str = field(default_factory=lambda: uuid4().hex)
     state: State = "waiting"
     stage: str = ""
@@ -82,11 +83,22 @@ class Jobs:
         """
         return self._put(_Job(does, index, lambda _, progress: work(progress)))
 
-    def add_worker(self, does: Does, index: str, **asked: Any) -> models.Job:
-        """Let a process do something; see `aesearch.service.worker`."""
-        return self._put(
-            _Job(does, index, lambda job, progress: _in_process(job, progress, does, asked))
-        )
+    def add_worker(self, does: Does, index: str, about: str = "", **asked: Any) -> models.Job:
+        """Let a process do something; see `aesearch.service.worker`, and `find` on `about`."""
+
+        def work(job: _Job, progress: Progress) -> dict[str, Any]:
+            return _in_process(job, progress, does, asked)
+
+        return self._put(_Job(does, index, work, about))
+
+    def find(self, does: Does, index: str, about: str) -> models.Job | None:
+        """The latest such job that was not in vain."""
+        with self._lock:
+            for job in reversed(self._jobs.values()):
+                same = (job.does, job.index, job.about) == (does, index, about)
+                if same and job.state not in ("failed", "cancelled"):
+                    return job.told()
+        return None
 
     def _put(self, job: _Job) -> models.Job:
         with self._lock:

@@ -11,7 +11,7 @@ MOST_QUERIES = 32
 MOST_ITEMS = 1000  # of one page
 MOST_TEXT = 100_000  # characters of a query
 
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Side = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Key = Annotated[str, Field(min_length=1, max_length=8192)]
 Globs = str | list[str]
@@ -46,8 +46,8 @@ class Part(Asked):
     document: str | None = Field(
         default=None, description="The file of a document, base64, likewise."
     )
-    crop: tuple[Share, Share, Share, Share] | None = Field(
-        None, description="x, y, width and height of a part of the image, as shares of its sides."
+    crop: tuple[Side, Side, Side, Side] | None = Field(
+        None, description="Of the image: x, y, width, height, in pixels, or shares of its sides."
     )
     weight: float = Field(default=1.0, gt=0, le=1000, allow_inf_nan=False)
     literal: bool = Field(
@@ -62,8 +62,8 @@ class Part(Asked):
                 "exactly one of text, key, vector, image and document is wanted; got "
                 f"{' and '.join(given) or 'none'}"
             )
-        if self.crop is not None and self.image is None and self.key is None:
-            raise ValueError("crop is of an image, or of a key")
+        if self.crop is not None and self.image is None:
+            raise ValueError("crop is of an image")
         return self
 
     def given(self, name: str) -> bool:
@@ -308,6 +308,9 @@ class Sample(Asked):
     count: int = Field(default=16, ge=1, le=256)
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     group: str | None = None
+
+
+Layout = Literal["auto", "code", "pca", "tsne", "umap"]
 
 
 class MapPanel(Told):

@@ -19,7 +19,7 @@ from aesearch.service.problems import problem
 OPEN = ("/livez", "/readyz", "/docs", "/openapi.json")  # which tell nothing of what is indexed
 READING = ("GET", "HEAD", "OPTIONS")
 # Posts that change nothing, by the end of their path.
-ASKING = re.compile(r"/(?:search|reconstruct|between|sample|explain|embeddings|mcp)/?\Z")
+ASKING = re.compile(r"/(?:search|reconstruct|between|sample|duplicates|embeddings|mcp)/?\Z")
 WILDCARDS = ("0.0.0.0", "::", "")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from aesearch.service import models
@@ -97,10 +96,9 @@ def details(index: Index, name: str, row: Item) -> models.ItemDetails:
         more["label"] = kept.label or None
         if folder.modality.has_words:
             more |= {"title": kept.title or None, "text": kept.text, "quoted": kept.quoted or None}
-        elif kept.text:
-            more["fields"] = json.loads(kept.text)
     return models.ItemDetails(
         **_facts(row),
+        fields=folder.fields_of([row.id]).get(row.id),
         index=name,
         revision=index.revision.number,
         path=None if path is None else str(path),

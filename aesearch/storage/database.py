@@ -396,18 +396,6 @@ class Store:
             yield from map(_item, rows)
             last = rows[-1][0]
 
-    def page(self, offset: int, limit: int) -> list[Item]:
-        """So many items from a place on, in the order of their ids."""
-        sql = (
-            "SELECT id, key, size, mtime_ns, digest, added FROM items ORDER BY id LIMIT ? OFFSET ?"
-        )
-        return list(map(_item, self._rows(sql, (limit, offset))))
-
-    def items_of(self, ids: Iterable[int]) -> dict[int, Item]:
-        """Some items by id, in the order of their ids; unknown ids are left out."""
-        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
-        return {row[0]: _item(row) for row in sorted(self._in(sql, [int(i) for i in ids]))}
-
     def kept_of(self, id: int) -> bytes:
         """What is kept of an item that was added manually; nothing of others."""
         rows = self._rows("SELECT png FROM kept WHERE id = ?", (int(id),))
@@ -662,6 +650,12 @@ class Store:
             return self._rows(sql) if self._knows_texts else []
         folder = "rtrim(rtrim(key, replace(key, '/', '')), '/')"  # up to the last slash
         return self._rows(f"SELECT id, {folder} FROM items WHERE instr(key, '/') > 1 ORDER BY id")
+
+    def items_of(self, ids: Iterable[int]) -> list[Item]:
+        """Some items in the order of their ids; unknown ids are left out."""
+        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
+        rows = sorted(self._in(sql, [int(i) for i in ids]))
+        return [Item(i, key, size, at, digest, bool(own)) for i, key, size, at, digest, own in rows]
 
     def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Start and stop of passages in their documents, by the ids of the passages."""

@@ -175,7 +175,7 @@ class IndexFolder:
 
     def items_of(self, ids: Iterable[int]) -> list[Item]:
         """Some items in the order of their ids; unknown ids are left out."""
-        return list(self.store.items_of(ids).values())
+        return self.store.items_of(ids)
 
     @cached_property
     def fields(self) -> Fields:

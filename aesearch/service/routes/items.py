@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
-from aesearch.search.hits import Limits
 from aesearch.service import models, telling
 from aesearch.service.contents import Content, content_of, item_of, thumbnail_of
 from aesearch.service.problems import PROBLEMS
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1/indexes/{name}/items", tags=["items"], responses=PROBLEMS)
 Globs = Annotated[list[str] | None, Query(description="Globs on keys.", max_length=100)]
+Condition = Annotated[str | None, Query(max_length=10_000, description="year < 1700, say.")]
 Top = Annotated[int, Query(ge=1, le=models.MOST_HITS)]
 Offset = Annotated[int, Query(ge=0, le=1 << 53)]
 BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -36,13 +36,16 @@ async def list_items(
     name: Name,
     key: Annotated[str | None, Query(max_length=8192, description="Only the item of it.")] = None,
     among: Globs = None,
+    not_among: Globs = None,
+    where: Condition = None,
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=models.MOST_ITEMS)] = 100,
 ) -> models.ItemPage:
     """Return items in the order of their ids, a page at a time."""
+    chosen: dict[str, Any] = {"among": among, "not_among": not_among, "where": where}
 
     def look(index: Index) -> models.ItemPage:
-        total, rows = _page(index, key, among, offset, limit)
+        total, rows = _rows(index, key, offset, limit, chosen)
         return models.ItemPage(
             index=name,
             revision=index.revision.number,
@@ -54,19 +57,13 @@ async def list_items(
     return await ask(request, name, look)
 
 
-def _page(
-    index: Index, key: str | None, among: list[str] | None, offset: int, limit: int
+def _rows(
+    index: Index, key: str | None, offset: int, limit: int, chosen: Any
 ) -> tuple[int, list[Item]]:
-    store = index.folder.store
-    if key is None and not among:
-        return store.count(), store.page(offset, limit)
-    if key is not None:
-        ids = list(index.folder.ids_of([key]).values())
-    else:
-        matching = index.ranker.matching(Limits.of(1, among))
-        ids = [] if matching is None else matching.tolist()
-    rows = store.items_of(ids[offset : offset + limit])
-    return len(ids), [rows[id] for id in sorted(rows)]
+    if key is None:
+        return index.count(**chosen), list(index.items(**chosen, offset=offset, limit=limit))
+    rows = index.folder.items_of(index.folder.ids_of([key]).values())
+    return len(rows), rows[offset : offset + limit]
 
 
 @router.get("/{id}")
@@ -114,13 +111,16 @@ async def similar(
     k: Top = 10,
     offset: Annotated[int, Query(ge=0, le=10 * models.MOST_HITS)] = 0,
     among: Globs = None,
+    not_among: Globs = None,
+    where: Condition = None,
     threshold: Annotated[float | None, Query(allow_inf_nan=False)] = None,
 ) -> models.Answer:
     """Return the items most similar to one of the index; its file is not read."""
+    chosen: dict[str, Any] = {"among": among, "not_among": not_among, "where": where}
 
     def find(index: Index) -> models.Answer:
         key = item_of(index, id).key
-        found = index.similar(key, k + offset, among=among, threshold=threshold)[offset:]
+        found = index.similar(key, k, offset=offset, threshold=threshold, **chosen)
         hits = telling.hits(index, found)
         return models.Answer(index=name, revision=index.revision.number, hits=hits)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Path as PathParameter
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from aesearch.errors import ParameterError
 from aesearch.search.index import Index
@@ -39,6 +39,7 @@ changes = APIRouter(
     responses=PROBLEMS,
     dependencies=[Depends(require_writable)],
 )
+long = APIRouter(prefix="/v1/indexes", tags=["jobs"], responses=PROBLEMS)
 
 
 def _jobs(request: Request) -> Jobs:
@@ -63,6 +64,10 @@ async def cancel(request: Request, job: JobId) -> models.Job:
     return _jobs(request).cancel(job)
 
 
+BEGUN = {
+    "description": "It is being made.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}},
+}
 EVENTS = {
     "description": "Events.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -165,6 +170,34 @@ async def index(request: Request, asked: models.Indexing) -> models.Job:
         budget=asked.budget,
         settings=asked.settings,
     )
+
+
+@long.post("/{name}/duplicates", status_code=202)
+async def duplicates(request: Request, name: Name, asked: models.Duplicating) -> models.Job:
+    """Look for copies, exact, near and mirrored; its result has the groups. Nothing is deleted."""
+    service = Service.of(request)
+    place = await do(request, lambda: service.shelf.place_of(name))
+    return service.jobs.add_worker("duplicates", name, place=str(place), **asked.model_dump())
+
+
+@long.get("/{name}/map", response_model=models.Map, responses={202: BEGUN})
+async def map_(request: Request, name: Name, by: models.Layout = "auto") -> Response:
+    """Return all items in two dimensions: at once if that was made of this revision, else 202.
+
+    Then it is the job that makes it; ask again when that is done.
+    """
+    jobs = _jobs(request)
+    revision = await ask(request, name, lambda index: index.revision.number)
+    about = f"{revision} {by}"
+    found = jobs.find("map", name, about)
+    if found is not None and found.state == "done":
+        return JSONResponse(found.result)
+    if found is None:
+        place = Service.of(request).shelf.place_of(name)
+        found = jobs.add_worker("map", name, about=about, place=str(place), by=by)
+    told = found.model_dump(mode="json")
+    where = f"{request.scope.get('root_path', '')}/v1/jobs/{found.id}"
+    return JSONResponse(told, 202, headers={"Location": where, "Retry-After": "2"})
 
 
 def _source(sources: Path | None, asked: str) -> Path:

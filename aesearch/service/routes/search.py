@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import APIRouter, Request
@@ -12,16 +13,19 @@ from starlette.datastructures import UploadFile
 
 from aesearch.errors import ParameterError
 from aesearch.modalities.notes import collected_notes
+from aesearch.search.together import Example, named
 from aesearch.service import models, telling
-from aesearch.service.asking import content_of, file_of, limits_of, only_part
+from aesearch.service.asking import example_of, file_of, limits_of
 from aesearch.service.problems import PROBLEMS, TellingError
 from aesearch.service.state import Name, Service, ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from aesearch.search.explain import Explanation
+    from aesearch.search.hits import Hit
     from aesearch.search.index import Index
+    from aesearch.search.query import Query
 
 router = APIRouter(prefix="/v1/indexes", tags=["search"], responses=PROBLEMS)
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -46,15 +50,12 @@ async def search(request: Request, name: Name) -> Response:
         wanted, content = await _uploaded(request)
 
         def find(index: Index) -> models.Answer:
-            return _by_content(index, name, file_of(index, content, pixels), wanted)
+            return _by_file(index, name, file_of(index, content, pixels), wanted)
     elif kind == "application/json":
         asked = read(models.Search, await request.body())
-        part = only_part(asked)
 
         def find(index: Index) -> models.Answer:
-            if part.key is not None:
-                return _by_key(index, name, part.key, asked)
-            return _by_content(index, name, content_of(index, part, pixels), asked)
+            return _by_parts(index, name, asked, pixels)
     else:
         raise TellingError(415, "application/json or multipart/form-data is taken")
     found = await ask(request, name, find)
@@ -88,27 +89,61 @@ async def _uploaded(request: Request) -> tuple[models.Wanted, bytes]:
         return _checked(lambda: models.Wanted.model_validate(fields)), await file.read()
 
 
+def _by_parts(index: Index, name: str, asked: models.Search, pixels: int) -> models.Answer:
+    """Search with one thing, or with several as one."""
+    first = asked.like[0]
+    if first.key is not None and len(asked.like) == 1 and not asked.unlike:
+        return _by_key(index, name, first.key, asked)
+    with collected_notes() as notes:
+        likes = list(_examples(index, "like", asked.like, pixels))
+        unlikes = list(_examples(index, "unlike", asked.unlike, pixels))
+    return _by_examples(index, name, likes, unlikes, asked, notes)
+
+
+def _by_file(index: Index, name: str, content: bytes, wanted: models.Wanted) -> models.Answer:
+    with collected_notes() as notes:
+        query = index.prepare(content)
+    return _by_examples(index, name, [Example(query)], [], wanted, notes)
+
+
+def _examples(
+    index: Index, side: str, parts: Sequence[models.Part], pixels: int
+) -> Iterator[Example]:
+    for number, part in enumerate(parts):
+        with named(side, number) if len(parts) > 1 else nullcontext():
+            yield example_of(index, part, pixels)
+
+
 def _by_key(index: Index, name: str, key: str, wanted: models.Wanted) -> models.Answer:
     if wanted.hybrid or wanted.copies:
         raise ParameterError("a key is searched by its code: leave out hybrid and copies")
-    found = index.similar(key, wanted.k + wanted.offset, **limits_of(wanted))[wanted.offset :]
+    found = index.similar(key, **limits_of(wanted))
     why = [index.explain_similar(key, hit.key) for hit in found] if wanted.explain else []
     return _answer(index, name, found, why)
 
 
-def _by_content(index: Index, name: str, content: Any, wanted: models.Wanted) -> models.Answer:
-    with collected_notes() as taken:
-        query = index.prepare(content)
-    limits = limits_of(wanted) | {"hybrid": wanted.hybrid, "copies": wanted.copies}
-    found = index.search(query, wanted.k + wanted.offset, **limits)[wanted.offset :]
-    why = [index.explain(query, hit.key) for hit in found] if wanted.explain else []
-    notes = [*taken, *(index.notes(query) if query.typed else ())]
-    unknown = index.unknown_words(query, hybrid=wanted.hybrid) if query.typed else []
-    return _answer(index, name, found, why, notes=notes, unknown_words=unknown)
+def _by_examples(
+    index: Index,
+    name: str,
+    likes: Sequence[Example],
+    unlikes: Sequence[Example],
+    wanted: models.Wanted,
+    notes: Iterable[str],
+) -> models.Answer:
+    if wanted.explain and (len(likes) > 1 or unlikes):
+        raise ParameterError("explain is for one query alone, without unlike")
+    queries: list[Query] = [one.content for one in likes if one.key is None]
+    typed = [query for query in queries if query.typed]
+    limits = {**limits_of(wanted), "hybrid": wanted.hybrid, "copies": wanted.copies}
+    found = index.search(like=likes, unlike=unlikes or None, **limits)
+    why = [index.explain(queries[0], hit.key) for hit in found] if wanted.explain else []
+    said = [*notes, *(note for query in typed for note in index.notes(query))]
+    unknown = [w for query in typed for w in index.unknown_words(query, hybrid=wanted.hybrid)]
+    return _answer(index, name, found, why, notes=said, unknown_words=unknown)
 
 
 def _answer(
-    index: Index, name: str, found: list[Any], why: list[Explanation], **more: list[str]
+    index: Index, name: str, found: list[Hit], why: list[Explanation], **more: list[str]
 ) -> models.Answer:
     return models.Answer(
         index=name, revision=index.revision.number, hits=telling.hits(index, found, why), **more
