@@ -176,6 +176,21 @@ def test_a_code_finds_itself(case: Case, built: FaissEngine) -> None:
     assert itself >= (0.85 if case.plan.dtype in ("product", "bits") else 1)
 
 
+def test_equal_scores_are_ordered_by_id_and_fewer_are_the_first_of_more(case: Case) -> None:
+    few, copies = CODES[:20], 40  # each code many times: k ends among equal scores
+    engine = case.build(IDS[: copies * len(few)], np.tile(few, (copies, 1)))
+    if engine.plan.probes:  # approximate: a longer search may look elsewhere
+        return
+    whole, scores = engine.search(ASKED, copies * len(few))
+    for k in (1, 7, 40, 41, 200):
+        ids, own = engine.search(ASKED, k)
+        np.testing.assert_array_equal(ids, whole[:, :k])
+        np.testing.assert_array_equal(own, scores[:, :k])
+    equal = scores[:, 1:] == scores[:, :-1]
+    assert equal.any()
+    assert (whole[:, 1:] > whole[:, :-1])[equal].all()
+
+
 def test_queries_are_independent(built: FaissEngine) -> None:
     ids, scores = built.search(ASKED, K)
     for row in range(3):

@@ -82,6 +82,23 @@ def test_an_altered_copy_finds_its_original_first(index: aesearch.Index, name: s
         assert len({hit.key for hit in hits}) == 5
 
 
+def test_each_of_many_copies_is_the_original(tmp_path: Path) -> None:
+    """More of them than pictures are compared: files that are equal are looked at as one."""
+    (tmp_path / "drawn").mkdir()
+    for seed in range(12):
+        drawn(seed).save(tmp_path / "drawn" / f"{seed:02d}.png")
+    for copy in "abcde":
+        drawn(3).save(tmp_path / "drawn" / f"copy-{copy}.png")
+    with aesearch.build(tmp_path / "drawn", tmp_path / "index", budget=0) as built:
+        hits = built.search(drawn(3).transpose(FLIP).crop((0, 0, 170, 127)), 8)
+        assert {hit.key for hit in hits[:6]} == {
+            "03.png",
+            *(f"copy-{copy}.png" for copy in "abcde"),
+        }
+        assert [hit.same for hit in hits] == ["mirrored, cropped"] * 6 + [None] * 2
+        assert [hit.score for hit in hits[:6]] == [1] * 6
+
+
 def test_what_is_only_alike_is_not_called_the_same(index: aesearch.Index) -> None:
     for seed in range(100, 130):
         assert [hit.same for hit in index.search(drawn(seed), 3)] == [None] * 3

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import lzma
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from aesearch.errors import ParameterError, SourceError
 from aesearch.modalities.notes import collected_notes
 from aesearch.sources import json_rows, lines, separated
+from aesearch.sources.open import open_source
 from aesearch.sources.record import Refused
 from aesearch.sources.records import is_table
 from aesearch.sources.rows import Row, columns_of, read_table
@@ -395,6 +397,38 @@ def test_json_lines_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         assert list(read_table(None, stream)) == [Row(str(n), f"words {n}") for n in range(1000)]
     monkeypatch.setattr("sys.stdin", streams(content)[1])
     assert len(list(read_table(None))) == 1000
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("buffered", [False, True])
+@pytest.mark.parametrize("kind", ["auto", "texts"])
+def test_standard_input_is_unpacked(
+    pack: Callable[[bytes], bytes], buffered: bool, kind: str
+) -> None:
+    for content in ("one\ntwo\n", json_lines({"text": "one"}, {"text": "two"})):
+        raw = io.BytesIO(pack(content.encode()))
+        stream = io.TextIOWrapper(io.BufferedReader(raw)) if buffered else raw  # type: ignore[arg-type]
+        source = open_source("-", stream=stream, kind=kind)
+        assert [source.read(entry.key) for entry in source.walk()] == [b"one", b"two"]
+
+
+def test_packed_vectors_on_standard_input() -> None:
+    content = json_lines(*({"id": f"n{n}", "vector": [n, n * 7 % 11, 2]} for n in range(3000)))
+    source = open_source("-", stream=io.BytesIO(gzip.compress(content.encode())))
+    assert source.kind == "vectors"
+    assert [entry.key for entry in source.walk()] == [f"n{n}" for n in range(3000)]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_what_was_packed_on_standard_input_breaks_off(pack: Callable[[bytes], bytes]) -> None:
+    content = pack(json_lines(*({"text": f"{n * 7919}"} for n in range(90_000))).encode())
+    source = open_source("-", stream=io.BytesIO(content[: len(content) * 2 // 3]))
+    assert 10_000 < len(list(source.walk())) < 90_000
+    assert "what follows cannot be read" in source.unreadable[-1][1]
+    assert source.unseen(["90000"]) == ["90000"]  # it may be there
+    source = open_source("-", stream=io.BytesIO(content[:20]))
+    with pytest.raises(SourceError, match="damaged"):
+        list(source.walk())
 
 
 def test_lines_have_no_columns() -> None:

@@ -116,7 +116,7 @@ def test_examples_are_searched_by_their_mean(photos: Index) -> None:
 
 
 def test_items_are_named_by_key_weighted_and_left_out(photos: Index) -> None:
-    likes = [Example(key="disks/000.png", weight=2), photos.path_of("squares/002.png")]
+    likes: list[Any] = [Example(key="disks/000.png", weight=2), photos.path_of("squares/002.png")]
     codes = np.stack([code_of(photos, key) for key in ("disks/000.png", "squares/002.png")])
     code = joint_code(
         codes, np.array([2.0, 1.0]), code_of(photos, "stripes/001.png")[None], np.ones(1)
@@ -126,6 +126,15 @@ def test_items_are_named_by_key_weighted_and_left_out(photos: Index) -> None:
     assert_found(hits, expected(photos, code, ["disks/000.png", "stripes/001.png"]))
     alone = photos.search(like=Example(key="disks/000.png"), k=4)
     assert alone == photos.similar("disks/000.png", 5)[1:]
+    twice = [Example(key="squares/002.png"), Example(key="disks/000.png"), *likes[:1]]
+    thrice = Example(key="disks/000.png", weight=3)
+    assert_same_hits(photos.search(like=twice, k=5), photos.search(like=[twice[0], thrice], k=5))
+    with pytest.raises(ParameterError, match=r"unlike\[0\] is an item that is given as like too"):
+        photos.search(like=twice, unlike=twice[:1])
+    late = [Example(key="stripes/034.png"), Example(key="disks/003.png", weight=5)]
+    codes = np.stack([code_of(photos, str(one.key)) for one in late])
+    code = joint_code(codes, np.array([1.0, 5.0]))[0]
+    assert_found(photos.search(like=late, k=5), expected(photos, code, [str(x.key) for x in late]))
     near = photos.search(like=likes, k=3, among="disks/**")
     assert {key.split("/")[0] for key in keys_of(near)} == {"disks"}
 
@@ -378,6 +387,7 @@ def test_parts_on_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (("a", "--together", "--index", "http://localhost:9/x"), 2, "an index that is here"),
         (("photos/disks/000.png", "gone.png", "--together"), 1, "gone.png: there is no such file"),
         (("photos/disks/000.png", "--unlike", "gone.png"), 1, "gone.png: there is no such file"),
         (("photos/disks/000.png", "--unlike-key", "no"), 1, "there is no item 'no'"),
@@ -385,7 +395,7 @@ def test_parts_on_the_command_line() -> None:
     ],
 )
 def test_wrong_examples_on_the_command_line(words: tuple[str, ...], code: int, said: str) -> None:
-    wrong = command("query", *words, "--index", "photos")
+    wrong = command("query", "--index", "photos", *words)
     assert (wrong.code, wrong.out) == (code, "")
     assert said in wrong.err
     assert code == 2 or len(wrong.err.splitlines()) == 1
@@ -399,6 +409,8 @@ def test_texts_on_the_command_line(texts: Index) -> None:
     assert [row["key"] for row in rows] == keys_of(texts.search("boat rudder", 3, unlike="anchor"))
     assert {row["query"] for row in rows} == {"boat rudder - anchor"}
     assert not any("anchor" in texts.text_of(row["key"]).text.lower() for row in rows)
+    passed = command("query", "boat", "--unlike", "qqxx -tide", "-k", "1", "--index", place)
+    assert (passed.code, passed.err) == (0, "aesearch: note: not known here: qqxx\n")
     crop = command("query", "boat", "--crop", "0,0,1,1", "--index", place)
     assert (crop.code, "--crop is for pictures" in crop.err) == (2, True)
     explained = command("query", "boat", "--unlike", "tide", "--explain", "--index", place)

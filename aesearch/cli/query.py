@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from aesearch.client.remote import RemoteIndex
+    from aesearch.search.query import Query
 
 WEAK = 0.1  # of the best score: hits below that which show no word of the query are said to
 
@@ -188,12 +189,13 @@ def query(
         _check_crop(crop, queries, index.modality)
         parts = [_item(index, key) for key in keys] + queries
         less = _unlikes(index, unlikes, unlike_keys)
-        examples = [_example(index, part) for part in less]
+        examples = [_example(index, part, meant=False) for part in less]
         usable = [one for one in examples if isinstance(one, Example)]
         asked = [Asked(parts, less)] if together else [Asked([part], less) for part in parts]
         search = partial(
             _search, index, unlikes=usable, top=top, limits=limits, meant=meant, crop=crop
         )
+        _note_unknown(index, usable, hybrid=hybrid)
         results: list[Answer | _Failure] = [one for one in examples if isinstance(one, _Failure)]
         results = results or [search(one, explain=explain) for one in asked]
         answers = [answer for answer in results if isinstance(answer, Answer)]
@@ -322,31 +324,33 @@ def _search(
         hits = index.similar(first.key, top, **limits)
         why = [index.explain_similar(first.key, hit.key) for hit in hits] if explain else []
         return Answer(first.name, asked, hits, why, offset)
-    likes = [_example(index, part, crop) for part in asked.likes]
-    for one in likes:
+    likes: list[Example] = []
+    for part in asked.likes:
+        one = _example(index, part, crop)
         if isinstance(one, _Failure):
             return one
+        likes.append(one)
     try:
         hits = index.search(like=likes, unlike=unlikes, k=top, **limits, **meant)
     except ContentError as error:
         is_text = isinstance(first.content, str) or not asked.is_one
         return _Failure("" if is_text else first.name, str(error))
-    queries = [one.content for one in likes if isinstance(one, Example) and one.key is None]
-    typed = [query for query in queries if query.typed]
-    for query in typed:
-        if unknown := index.unknown_words(query, hybrid=meant["hybrid"]):
-            complain(f"note: not known here: {', '.join(unknown)}")
+    typed = _note_unknown(index, likes, hybrid=meant["hybrid"])
     asks = [str(query.syntax) for query in typed if query.syntax.has_conditions]
     if not hits and asks and limits["threshold"] is None and not offset:
         complain(f"nothing found that holds what is asked for: {' '.join(asks)}")
     elif hits and typed and not asks and not offset:
         _note_weak(hits)
-    why = [index.explain(queries[0], hit.key) for hit in hits] if explain else []
+    why = [index.explain(likes[0].content, hit.key) for hit in hits] if explain else []
     return Answer(asked.name, asked, hits, why, offset)
 
 
 def _example(
-    index: Index | RemoteIndex, part: Part, crop: tuple[float, ...] | None = None
+    index: Index | RemoteIndex,
+    part: Part,
+    crop: tuple[float, ...] | None = None,
+    *,
+    meant: bool = True,
 ) -> Example | _Failure:
     """Read one of the things that are searched with, and say what is to be said of it."""
     if part.key is not None:
@@ -354,11 +358,23 @@ def _example(
     try:
         with collected_notes() as taken:
             query = index.prepare(part.content, crop=crop)
-        for note in (*taken, *(index.notes(query) if query.typed else ())):
+        for note in (*taken, *(index.notes(query) if query.typed and meant else ())):
             complain(f"note: {note}")
     except ContentError as error:
         return _Failure("" if isinstance(part.content, str) else part.name, str(error))
     return Example(query)
+
+
+def _note_unknown(
+    index: Index | RemoteIndex, examples: Sequence[Example], *, hybrid: bool | None
+) -> list[Query]:
+    """Say which typed words are passed over; returns the queries that were typed."""
+    queries: list[Query] = [one.content for one in examples if one.key is None]
+    typed = [query for query in queries if query.typed]
+    for query in typed:
+        if unknown := index.unknown_words(query, hybrid=hybrid):
+            complain(f"note: not known here: {', '.join(unknown)}")
+    return typed
 
 
 def _note_weak(hits: Sequence[Hit]) -> None:

@@ -17,7 +17,7 @@ from aesearch.modalities.texts.extract import Document
 from aesearch.modalities.texts.snippets import opening as first_words
 from aesearch.search.index import Index
 from aesearch.settings import Settings
-from aesearch.sources.base import Entry, Source
+from aesearch.sources.base import NONE, Entry, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.detect import kind_of
 from aesearch.sources.folder import Folder
@@ -105,7 +105,7 @@ class Collection:
         """Return an item's text, or its fields; empty where it cannot be read any more."""
         if self.source is not None:
             if not modality(self.kind).has_words:
-                return Document(self.source.fields([key])[0])
+                return Document(self.source.fields([key])[0].removeprefix(NONE))
             try:
                 source = self.source
                 read = modality(self.kind).reader(

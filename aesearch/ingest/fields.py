@@ -11,7 +11,7 @@ from pathlib import Path
 from aesearch.engines.watched import Watched, Within
 from aesearch.errors import AesearchError, ContentError, ParameterError
 from aesearch.modalities.parts import split_part
-from aesearch.sources.base import Source
+from aesearch.sources.base import NONE, Source
 from aesearch.sources.metadata import Matched, Metadata, match, of_files
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
@@ -94,9 +94,9 @@ def _matched(
 def _write_columns(folder: IndexFolder, said: Mapping[int, str]) -> None:
     known = folder.fields.columns()
     changed = {
-        id: "" if text == "{}" else text
+        id: own
         for id, text in said.items()
-        if known.get(id, "") != ("" if text == "{}" else text)
+        if known.get(id, "") != (own := "" if text == NONE else text)
     }
     for part in _portions(list(changed)):
         with hold(folder.layout), folder.store.transaction():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aesearch.ingest.arrival import Arrival
-from aesearch.sources.base import Source
+from aesearch.sources.base import NONE, Source
 from aesearch.storage.database import Store
 from aesearch.storage.schema import KeptText
 from aesearch.types import Ids
@@ -33,5 +33,6 @@ def keep_fields(
 ) -> None:
     """Write what is said of items, by id: fields as JSON stand where documents have their text."""
     store.keep_texts(
-        KeptText(id, "", own, label) for id, label, own in zip(ids, labels, fields, strict=True)
+        KeptText(id, "", "" if own == NONE else own, label)
+        for id, label, own in zip(ids, labels, fields, strict=True)
     )

@@ -66,8 +66,9 @@ class Album:
             corners = max(corners, len(asked.bits))
             found = [
                 Candidate(laid.score, id, in_words(move, laid, share, mirrored=mirrored))
-                for id, move, laid in self.laid(asked)
+                for ids, move, laid in self.laid(asked)
                 if laid.score >= least and laid.whole
+                for id in ids
             ]
             if found:
                 return sorted(found, key=lambda one: (-one.score, one.id))
@@ -75,22 +76,30 @@ class Album:
             return []
         return self._by_pixels(inner, share, least, near)
 
-    def laid(self, asked: Local, but: int | None = None) -> list[tuple[int, Movement, Overlap]]:
-        """The pictures that have most in common with one, as they lie on it, by their ids."""
-        moved: list[tuple[int, Local, Movement]] = []
-        for id, other in self._voted(asked, but):
+    def laid(
+        self, asked: Local, but: int | None = None
+    ) -> list[tuple[list[int], Movement, Overlap]]:
+        """The pictures that have most in common with one, as they lie on it, by all their ids."""
+        moved: list[tuple[list[int], Local, Movement]] = []
+        for ids, other in self._voted(asked, but):
             move = movement(asked, other)
             if move is not None:
-                moved.append((id, other, move))
+                moved.append((ids, other, move))
         moved.sort(key=lambda one: (-one[2].corners, one[0]))
-        return [(id, move, overlap(asked, other, move)) for id, other, move in moved[:LAID]]
+        return [(ids, move, overlap(asked, other, move)) for ids, other, move in moved[:LAID]]
 
-    def _voted(self, asked: Local, but: int | None) -> list[tuple[int, Local]]:
-        """Pictures that have most corners like those of the query, as told by all bits of these."""
+    def _voted(self, asked: Local, but: int | None) -> list[tuple[list[int], Local]]:
+        """Pictures that have most corners like those of the query, as told by all bits of these.
+
+        One that is in the index several times is one picture of several ids.
+        """
         if not len(asked.bits):
             return []
         packed = self._store.features(voted(self._store, asked.bits, LISTED, but))
-        locals_ = [(id, Local.unpacked(one)) for id, one in packed.items()]
+        same: dict[bytes, list[int]] = {}
+        for id, one in packed.items():
+            same.setdefault(one, []).append(id)
+        locals_ = [(ids, Local.unpacked(one)) for one, ids in same.items()]
         if not locals_:
             return []
         owner = np.repeat(np.arange(len(locals_)), [len(one.bits) for _, one in locals_])

@@ -140,10 +140,23 @@ class Joint:
     Attributes
     ----------
     likes, unlikes : tuple of Asked
+
+    Raises
+    ------
+    ParameterError
+        If an item of the index is on both sides.
     """
 
     likes: tuple[Asked, ...]
     unlikes: tuple[Asked, ...] = ()
+
+    def __post_init__(self) -> None:
+        liked = {one.id for one in self.likes if one.id is not None}
+        for number, one in enumerate(self.unlikes):
+            if one.id in liked:
+                raise ParameterError(
+                    f"unlike[{number}] is an item that is given as like too: leave one out"
+                )
 
     @property
     def ids(self) -> set[int]:
@@ -188,12 +201,13 @@ class Joint:
         ParameterError
             If what is meant and what is not cancel each other out.
         """
+        items = sorted(self.ids)  # the order in which codes come
+        kept = dict(zip(items, codes_of(items), strict=True)) if items else {}
 
         def side(several: Sequence[Asked]) -> tuple[Floats, Doubles]:
             asked = [one.query for one in several if one.id is None]
-            items = [one.id for one in several if one.id is not None]
-            fresh, kept = iter(encode(asked) if asked else ()), iter(codes_of(items))
-            codes = np.stack([next(fresh if one.id is None else kept) for one in several])
+            fresh = iter(encode(asked) if asked else ())
+            codes = np.stack([next(fresh) if one.id is None else kept[one.id] for one in several])
             known = codes.any(axis=1)
             return codes[known], np.array([one.weight for one in several])[known]
 

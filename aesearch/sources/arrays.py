@@ -11,7 +11,7 @@ import xxhash
 
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities import MODALITIES, modality
-from aesearch.sources.base import IN_MEMORY, Entry, as_line, require_key
+from aesearch.sources.base import IN_MEMORY, NONE, Entry, as_line, require_key
 from aesearch.sources.columns import Columns, Taken, UsedColumns
 from aesearch.sources.npy import ArrayFile
 from aesearch.sources.rows import REPEATED
@@ -154,8 +154,10 @@ class ArraySource:
         return self._of(self.rows.labels, keys)
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """The fields of each row as JSON; "" where it has none."""
-        return self._of(self.rows.fields, keys)
+        """The fields of each row as JSON, "{}" where it has none; "" of a key that is none."""
+        texts = self.rows.fields
+        rows = map(self._row, keys)
+        return ["" if row is None else (texts[row] if texts else "") or NONE for row in rows]
 
     def _of(self, texts: Sequence[str], keys: Sequence[str]) -> list[str]:
         rows = map(self._row, keys)

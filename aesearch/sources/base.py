@@ -136,9 +136,10 @@ class Source(Protocol):
         """Label of each, "" where it has none."""
 
     def fields(self, keys: Sequence[str]) -> list[str]:
-        """Further fields of each, as a JSON object; "" where there are none."""
+        """What else is said of each, as a JSON object, `NONE` for nothing; "" where unknown."""
 
 
+NONE = "{}"  # what an item says of itself that says nothing
 STANDARD_INPUT = "-"
 IN_MEMORY = "(array)"  # the source of what was given as an array
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities.parts import split_part
+from aesearch.sources.base import NONE
 from aesearch.sources.choosing import require_columns
 from aesearch.sources.form import Form
 from aesearch.sources.names import canonical
@@ -130,7 +131,7 @@ def match(metadata: Metadata, root: Path, keys: Iterable[str]) -> Matched:
         elif file in found.columns:
             found.repeated += 1
         else:
-            found.columns[file] = as_fields(row, list(names_in(row))) or "{}"
+            found.columns[file] = as_fields(row, list(names_in(row))) or NONE
     if not found.columns and len(files.whole):
         raise SourceError(
             f"no row of {metadata.path} fits a file by '{key}'; name the column with --key: it has "

@@ -12,6 +12,7 @@ from aesearch.sources.base import IN_MEMORY, STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.folder import Folder
 from aesearch.sources.mailbox import Mailbox, may_be_mailbox
+from aesearch.sources.packed import unpacked
 from aesearch.sources.replayed import Replayed
 
 
@@ -72,8 +73,9 @@ def _opened(
 
     A table that holds vectors may be one of documents as well, but not the other way round.
     """
-    if path is None and stream is not None and kind == "auto":
-        stream = Replayed.of(stream)
+    if path is None and stream is not None:
+        stream = unpacked(stream)
+        stream = Replayed.of(stream) if kind == "auto" else stream
     able = [name for name in reversed(MODALITIES) if "source" in modality(name).parts]
     asked = [name for name in able if name == kind]
     for name in dict.fromkeys([*asked, *able]):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import re
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from aesearch.errors import ContentError, SourceError, UnreachableError
 from aesearch.modalities.notes import note
@@ -52,13 +54,37 @@ def open_packed(path: Path) -> tuple[IO[bytes], bool]:
     with path.open("rb") as stream:
         head = stream.read(LOOKED_AT)
     named = next((end for end in PACKED if path.name.lower().endswith(end)), "")
-    found = next((end for end in PACKED if BEGIN[end].match(head)), "")
+    found = _suffix_of(head)
     if named and not found and not _is_text(head):  # a damaged one, which then says so
         found = named
     if named != found:
         how = f"compressed as {found}" if found else f"not compressed, as {named} says,"
         note(f"{path.name} is {how} and read as that", once=True)
-    return _opened(path, found), bool(found)
+    return _opened(path, found, str(path)) if found else path.open("rb"), bool(found)
+
+
+def unpacked(stream: IO[Any]) -> IO[Any]:
+    """Standard input, unpacked where its first bytes say that it is compressed.
+
+    Raises
+    ------
+    SourceError
+        If that takes a package which is not installed.
+    """
+    rest = getattr(stream, "buffer", stream)
+    head = b""
+    with suppress(OSError):  # whoever reads it will say so
+        if isinstance(rest, io.BufferedReader):
+            head = rest.peek(1)
+        elif isinstance(rest, io.BytesIO):
+            head = rest.getbuffer()[rest.tell() :][:LOOKED_AT].tobytes()
+    found = _suffix_of(head)
+    return _opened(rest, found, "standard input") if found else stream
+
+
+def _suffix_of(head: bytes) -> str:
+    """How a file is compressed that begins so; "" if it is not."""
+    return next((end for end in PACKED if BEGIN[end].match(head)), "")
 
 
 def _is_text(head: bytes) -> bool:
@@ -69,24 +95,24 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def _opened(path: Path, suffix: str) -> IO[bytes]:
+def _opened(packed: Path | IO[bytes], suffix: str, place: str) -> IO[bytes]:
     if suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
+        return cast(IO[bytes], gzip.open(packed, "rb"))
     if suffix == ".bz2":
-        return cast(IO[bytes], bz2.open(path, "rb"))
+        return cast(IO[bytes], bz2.open(packed, "rb"))
     if suffix == ".xz":
-        return cast(IO[bytes], lzma.open(path, "rb"))
-    return _open_zstd(path) if suffix == ".zst" else path.open("rb")
+        return cast(IO[bytes], lzma.open(packed, "rb"))
+    return _open_zstd(packed, place)
 
 
-def _open_zstd(path: Path) -> IO[bytes]:
+def _open_zstd(packed: Path | IO[bytes], place: str) -> IO[bytes]:
     if sys.version_info >= (3, 14):
         from compression import zstd
     elif find_spec("backports.zstd") if find_spec("backports") else None:
         from backports import zstd
     else:
-        raise SourceError(f"{path}: .zst needs backports.zstd: pip install 'aesearch[zst]'")
-    return cast(IO[bytes], zstd.open(path, "rb"))
+        raise SourceError(f"{place}: .zst needs backports.zstd: pip install 'aesearch[zst]'")
+    return cast(IO[bytes], zstd.open(packed, "rb"))
 
 
 def chunks_of(stream: IO[bytes], packed: bool = False) -> Iterator[bytes]:

@@ -139,7 +139,7 @@ def _of_json(head: bytes, chunks: Iterator[bytes], page: str) -> Opened:
 def _of_stream(stream: IO[Any], page: str, plain: bool) -> Opened:
     if isinstance(stream, io.StringIO):
         stream = io.BytesIO(stream.read().encode(errors="replace"))
-    head, chunks = begun(chunks_of(getattr(stream, "buffer", stream)), page)
+    head, chunks = begun(chunks_of(getattr(stream, "buffer", stream), packed=True), page)
     text = head.decode(errors="replace").lstrip()
     if plain and OBJECT.match(text):
         raise SourceError(

@@ -35,8 +35,11 @@ class Replayed(io.BufferedReader):
         rest: IO[bytes] = getattr(stream, "buffer", stream)
         some = getattr(rest, "read1", rest.read)  # what is there, without waiting for more
         head = b""
-        while head.count(b"\n") < SAMPLE and len(head) < LOOKED_AT and (chunk := some(CHUNK)):
-            head += chunk
+        try:
+            while head.count(b"\n") < SAMPLE and len(head) < LOOKED_AT and (chunk := some(CHUNK)):
+                head += chunk
+        except Exception as error:  # what was compressed may break off: told where it is read
+            return cls(head, _Broken(error))
         return cls(head, stream)
 
 
@@ -57,3 +60,15 @@ class _Chain(io.RawIOBase):
         self._head = self._head[len(chunk) :]
         buffer[: len(chunk)] = chunk
         return len(chunk)
+
+
+class _Broken(io.BytesIO):
+    """What cannot be read."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def read1(self, _: int | None = -1) -> bytes:
+        """Raise the error."""
+        raise self._error

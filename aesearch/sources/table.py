@@ -10,7 +10,7 @@ from typing import IO, Any
 import xxhash
 
 from aesearch.errors import SourceError
-from aesearch.sources.base import STANDARD_INPUT, Entry, Source
+from aesearch.sources.base import NONE, STANDARD_INPUT, Entry, Source
 from aesearch.sources.choosing import TITLE
 from aesearch.sources.columns import Columns, UsedColumns
 from aesearch.sources.record import Refused
@@ -127,7 +127,7 @@ def _fields_of(rows: Rows) -> str:
         for name in names_in(rows.values)
         if name not in wordy or name.rpartition(".")[2].lower() == TITLE
     )
-    return as_fields(rows.values, list(names)) or "{}"
+    return as_fields(rows.values, list(names)) or NONE
 
 
 def row_stamp(content: bytes, label: str) -> int:

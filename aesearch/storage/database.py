@@ -396,6 +396,11 @@ class Store:
             yield from map(_item, rows)
             last = rows[-1][0]
 
+    def items_of(self, ids: Iterable[int]) -> list[Item]:
+        """Some items in the order of their ids; unknown ids are left out."""
+        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
+        return list(map(_item, sorted(self._in(sql, [int(i) for i in ids]))))
+
     def kept_of(self, id: int) -> bytes:
         """What is kept of an item that was added manually; nothing of others."""
         rows = self._rows("SELECT png FROM kept WHERE id = ?", (int(id),))
@@ -650,12 +655,6 @@ class Store:
             return self._rows(sql) if self._knows_texts else []
         folder = "rtrim(rtrim(key, replace(key, '/', '')), '/')"  # up to the last slash
         return self._rows(f"SELECT id, {folder} FROM items WHERE instr(key, '/') > 1 ORDER BY id")
-
-    def items_of(self, ids: Iterable[int]) -> list[Item]:
-        """Some items in the order of their ids; unknown ids are left out."""
-        sql = "SELECT id, key, size, mtime_ns, digest, added FROM items WHERE id IN ({})"
-        rows = sorted(self._in(sql, [int(i) for i in ids]))
-        return [Item(i, key, size, at, digest, bool(own)) for i, key, size, at, digest, own in rows]
 
     def passages_of(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
         """Start and stop of passages in their documents, by the ids of the passages."""

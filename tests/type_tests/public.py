@@ -33,6 +33,8 @@ def hits(index: aesearch.Index) -> None:
     """A hit is one type too; what a kind of data has not is None."""
     assert_type(index.search("wing flutter", k=3, hybrid=True), list[aesearch.Hit])
     assert_type(index.search_many(["a.png", "b.png"], 3), list[list[aesearch.Hit]])
+    examples = ["a.png", aesearch.Example(key="b.png", weight=2, crop=(0, 0, 0.5, 0.5))]
+    assert_type(index.search(like=examples, unlike="c.png", offset=10), list[aesearch.Hit])
     for hit in index.similar("a.png", k=3):
         assert_type(hit.score, float)
         assert_type(hit.key, str)
