@@ -379,3 +379,13 @@ def test_an_unknown_field_and_a_fault_on_the_command_line(photos: Path, tmp_path
     none = command(*words, "label = x")
     assert none.code == 0
     assert "nothing found where label = x" in none.err
+
+
+def test_half_a_letter_in_a_column_is_a_question_mark(tmp_path: Path) -> None:
+    rows = [
+        f'{{"text": "okapi number {number}", "place": "half \\ud800"}}\n' for number in range(6)
+    ]
+    (tmp_path / "t.jsonl").write_text("".join(rows), encoding="ascii")
+    with aesearch.build(tmp_path / "t.jsonl", tmp_path / "index", budget=0) as index:
+        assert index.count(where='place = "half ?"') == 6
+        assert index.search("okapi", 1)[0].fields == {"place": "half ?"}

@@ -127,8 +127,8 @@ async def test_a_picture_is_found_by_path_base64_and_key(opened: Shelf, home: Pa
         assert hits[0]["path"] == str(source / key)
     with Index(home / "pictures") as index:
         wanted = expected(index.similar(key, 3, among="stripes/*"))
-    found = await hits_of(opened, "search_images", key=key, k=3, among=["stripes/*"])
-    assert told(found) == wanted
+    for chosen in ({"among": ["stripes/*"]}, {"where": "label = stripes"}):
+        assert told(await hits_of(opened, "search_images", key=key, k=3, **chosen)) == wanted
 
 
 async def test_thumbnails_are_small_pictures_of_the_hits(opened: Shelf) -> None:
@@ -178,6 +178,7 @@ async def test_what_is_explained_is_what_the_library_says(opened: Shelf, home: P
         ("similar", {"key": "nope", "index": "notes"}, "there is no item 'nope' in notes"),
         ("similar", {"key": "nope"}, "several indexes fit: pictures, notes"),
         ("similar", {"key": "x", "index": "gone"}, "there is no index 'gone' here"),
+        ("search_documents", {"text": "soup", "where": "nope = 1"}, "nope"),
         ("search_documents", {"text": ""}, "the text is empty"),
         ("search_documents", {"text": "soup", "k": MOST_HITS + 1}, "k: Input should be less"),
         ("search_documents", {"text": "soup", "k": 0}, "k: Input should be greater"),

@@ -20,7 +20,7 @@ from aesearch.client.receiving import (
     item_of,
     text_of,
 )
-from aesearch.client.sending import as_input, narrowed, part_of, parts_of, query_of, wanted
+from aesearch.client.sending import Part, as_input, narrowed, part_of, parts_of, query_of, wanted
 from aesearch.client.service import Service
 from aesearch.errors import IndexNotFoundError, UnknownKeyError, UnsupportedError
 from aesearch.modalities import Modality, modality
@@ -38,7 +38,6 @@ from aesearch.types import Floats, Progress, silent
 
 TIMEOUT = 60.0
 PAGE = 1000  # rows that are asked for at once
-AT_ONCE = 32  # codes that are asked for at once
 
 
 class RemoteIndex:
@@ -212,24 +211,26 @@ class RemoteIndex:
         return query_of(self.modality, content, literal=literal, crop=crop)
 
     def encode(self, contents: Iterable[Any]) -> Floats:
-        """The codes of pictures or texts, unit length, of shape (n, code_size); see `Index.encode`.
+        """The codes of pictures, texts or vectors, unit length, of shape (n, code_size).
 
         Raises
         ------
         UnsupportedError
-            If the service has no codes of such: it encodes what stands in a text.
+            Of files of documents.
+        ContentError
+            If one cannot be read, or holds no word that the code knows.
         """
-        inputs = []
+        inputs: dict[str, Part] = {}
         given = several(contents, self.modality)
         for number, content in enumerate(given):
             with numbered(number, len(given)):
-                inputs.append(as_input(part_of(self.modality, content)))
-        rows = []
-        for start in range(0, len(inputs), AT_ONCE):
-            body = {"model": self.name, "input": inputs[start : start + AT_ONCE]}
-            rows += self._service.post("v1", "embeddings", body=body)["data"]
-        codes = [row["embedding"] for row in rows]
-        return np.array(codes, dtype=np.float32).reshape(len(codes), -1)
+                inputs[str(number)] = {"input": as_input(part_of(self.modality, content))}
+        codes = []
+        for portion in portions(inputs):
+            body = {"model": self.name, "input": [one["input"] for one in portion.values()]}
+            told = self._service.post("v1", "embeddings", body=body)["data"]
+            codes += [one["embedding"] for one in told]
+        return np.array(codes, dtype=np.float32).reshape(len(codes), self._about.code_size)
 
     def search(
         self,
