@@ -151,6 +151,21 @@ def test_a_table_that_is_of_no_use_changes_nothing(
         assert len(index) == 7
 
 
+def test_a_table_is_let_go_of(photos: Path, inventory: Path, tmp_path: Path) -> None:
+    words = ("index", str(photos), "--index", str(tmp_path / "index"), "--budget", "0")
+    assert command(*words, "--metadata", str(inventory)).code == 0
+    assert command(*words, "--metadata", str(inventory), "--no-metadata").code == 2
+    inventory.unlink()
+    again = command(*words, "--no-metadata")
+    assert (again.code, again.err) == (0, "")
+    assert "have a row" not in again.out
+    with aesearch.open(tmp_path / "index") as index:
+        assert met(index, "exif.date > 1900") == ["a/One.jpg", "a/two.jpg"]
+        with pytest.raises(ParameterError, match="no field 'year'"):
+            index.count(where="year > 0")
+    assert command(*words).code == 0
+
+
 def test_the_column_that_fits_is_found(photos: Path, inventory: Path, tmp_path: Path) -> None:
     with aesearch.build(photos, tmp_path / "index", budget=0, metadata=inventory) as index:
         assert index.folder.card.metadata is not None
