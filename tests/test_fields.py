@@ -296,6 +296,28 @@ def test_columns_of_vectors(tmp_path: Path) -> None:
         assert [hit.key for hit in hits] == [f"v{n}" for n in wanted]
 
 
+def test_columns_of_odd_names_and_values(tmp_path: Path) -> None:
+    odd = {
+        "in": {"a": [1, {"b": 2}], "c": {}},
+        "list": [1, None, "x"],
+        "": "unnamed",
+        "big": 10**40,
+    }
+    odd |= {
+        "bad\ud800": "a\ud800b\0c",
+        "none": float("nan"),
+        "long": "x" * 5000,
+        "exif.date": "1999",
+    }
+    rows = [{"id": f"d{n}", "text": f"the boat {n} lies in the harbour", **odd} for n in range(3)]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with aesearch.build(tmp_path / "t.jsonl", tmp_path / "index", budget=0) as index:
+        for where in ("in.a = 1", "list = x and list = 1", "exif.date < 2000", '"bad?" like a*'):
+            assert index.count(where=where) == 3, where
+        with pytest.raises(ParameterError, match="no field 'long'"):
+            index.count(where="long = x")
+
+
 def test_what_is_put_in_place_of_a_row_has_no_columns(tmp_path: Path) -> None:
     rows = [
         {"id": f"d{n}", "text": f"the boat {n} lies in the harbour", "year": f"{n}"}

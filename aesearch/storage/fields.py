@@ -126,9 +126,9 @@ class Fields:
     def names(self) -> list[str]:
         """Every field that can be asked for: columns, what files say, and what all items have."""
         self._refresh()
-        columns = [name for name in self._numbers if name not in EXIF]
-        exif = EXIF if self._exif and self.are_kept else ()
-        return list(dict.fromkeys([*columns, *self._own, *exif]))
+        says = EXIF if self._exif and self.are_kept else ()
+        columns = [name for name in self._numbers if name not in says]
+        return list(dict.fromkeys([*columns, *self._own, *says]))
 
     def examples(self) -> dict[str, list[str]]:
         """Every field that can be asked for, with some of its values."""
@@ -368,7 +368,7 @@ def _merged(file: str, columns: str) -> dict[str, Any]:
 def values_in(fields: Mapping[str, Any]) -> dict[str, list[str]]:
     """The values of fields as text, those within others by their paths; of lists all."""
     found: dict[str, list[str]] = {}
-    for name in names_in(fields):
+    for name in filter(None, names_in(fields)):  # one without a name cannot be asked for
         value = value_of(fields, name)
         texts = map(as_text, value if isinstance(value, list) else [value])
         kept = [text for text in texts if text and len(text) <= LONGEST]
