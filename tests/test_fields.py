@@ -6,6 +6,7 @@ import csv
 import json
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,44 @@ def test_columns_of_vectors(tmp_path: Path) -> None:
         codes = index.encode(vectors)
         wanted = [n for n in np.argsort(-codes @ codes[7]) if n >= 10 and n % 3 == 1][:5]
         assert [hit.key for hit in hits] == [f"v{n}" for n in wanted]
+
+
+def test_what_is_put_in_place_of_a_row_has_no_columns(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"d{n}", "text": f"the boat {n} lies in the harbour", "year": f"{n}"}
+        for n in range(4)
+    ]
+    table = write_table(tmp_path / "t.csv", rows)
+    with aesearch.build(table, tmp_path / "index", budget=0) as index:
+        index.add({"d1": "a violin"})
+        assert met(index, "year >= 0") == ["d0", "d2", "d3"]
+        index.sync()
+        assert met(index, "year >= 0") == ["d0", "d2", "d3"]
+
+
+def test_threads_ask_while_others_write(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"d{n}", "text": f"the boat {n} lies in the harbour", "year": f"{n}"}
+        for n in range(40)
+    ]
+    table = write_table(tmp_path / "t.csv", rows)
+    with aesearch.build(table, tmp_path / "index", budget=0) as index:
+
+        def asked(first: int) -> bool:
+            hits = index.search(
+                "boat harbour", k=5, where=f"year >= {first} and year < {first + 5}"
+            )
+            return {hit.key for hit in hits} == {f"d{n}" for n in range(first, first + 5)}
+
+        def settled(first: int) -> bool:
+            with index.folder.settled():
+                return asked(first)
+
+        with ThreadPoolExecutor(4) as threads:
+            found = [threads.submit(ask, n) for n in range(30) for ask in (asked, settled)]
+            for n in range(5):
+                index.add({f"x{n}": "boat harbour"})
+            assert all(one.result(timeout=60) for one in found)
 
 
 # -- globs -----------------------------------------------------------------------------------------

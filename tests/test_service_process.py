@@ -17,10 +17,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from click.testing import CliRunner
-from collections_ import write_pictures
+from collections_ import command, write_pictures
 
 import aesearch
 from aesearch.cli import cli
+from aesearch.ingest import watching
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +119,27 @@ def test_what_is_not_installed_is_named(place: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert "pip install 'aesearch[serve]'" in str(refused(place))
+
+
+def test_a_source_is_watched_by_index_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "photos", 6)
+
+    def once(sources: Any, _: Any) -> Iterator[set[str]]:
+        assert sources() == {"": tmp_path / "photos"}
+        yield {""}  # nothing is said where nothing changed
+        write_pictures(tmp_path / "photos", 2, first=20)
+        yield {""}
+        (tmp_path / "photos").rename(tmp_path / "away")  # which is said, and does not end it
+        yield {""}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching, "changed", once)
+    arguments = ("--index", tmp_path / "ix", "--budget", 0, "--json", "--watch")
+    done = command("index", tmp_path / "photos", *arguments)
+    assert done.code == 0
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert [(line["items"], line["new"]) for line in lines] == [(6, 6), (8, 2)]
+    assert str(tmp_path / "photos") in done.err
+    assert command("index", tmp_path / "away", "--dry-run", "--watch").code == 2

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,8 +33,12 @@ from aesearch.cli.wrapping import complain, say
 from aesearch.encoders import ENCODERS, is_trained
 from aesearch.encoders.factory import parse_choices
 from aesearch.engines.plan import DTYPES, ENGINES
+from aesearch.errors import AesearchError
 from aesearch.modalities.notes import collected_notes
+from aesearch.search.index import Index
 from aesearch.settings import KINDS, LABELS, WEIGHTINGS, parse_memory
+from aesearch.sources.base import STANDARD_INPUT
+from aesearch.sources.names import escaped
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.info import IndexInfo
 from aesearch.storage.places import find
@@ -97,6 +102,9 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
     metavar="TABLE",
     help="Of a folder: a table that says something of its files, such as inventory.csv; --key is "
     "then its column that names them. Later runs look at it again.",
+)
+@click.option(
+    "--watch", is_flag=True, help="Then go on: bring it up to date whenever SOURCE changes."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
@@ -202,6 +210,7 @@ def index(
     remove: bool,
     append: bool,
     replace: bool,
+    watch: bool,
     dry_run: bool,
     as_json: bool,
     max_memory: str | None,
@@ -224,12 +233,7 @@ def index(
     interrupted run goes on where it was. Nothing is written into SOURCE.
     """
     started = time.perf_counter()
-    if (source is None) == (moved_to is None):
-        raise click.UsageError("name the SOURCE, or by --moved-to where that of an index is now")
-    if append and replace:
-        raise click.UsageError(
-            "--append adds to what was read before, --replace takes its place: name one of them"
-        )
+    _check(source, moved_to, watch=watch, dry_run=dry_run, append=append, replace=replace)
     if moved_to is not None:
         place = _moved(place, moved_to, dry_run=dry_run)
         if dry_run:
@@ -302,7 +306,52 @@ def index(
         print_json(summary)
     else:
         _print_summary(facts, summary, drift, done, skipped)
+    if watch:
+        return _watched(opened.folder.layout.root, as_json=as_json)
     return SOME_SKIPPED if unreadable or done.partial or _is_partial(done.counts) else DONE
+
+
+def _check(
+    source: Path | None,
+    moved_to: Path | None,
+    *,
+    watch: bool,
+    dry_run: bool,
+    append: bool,
+    replace: bool,
+) -> None:
+    """Refuse options that do not go together."""
+    if (source is None) == (moved_to is None):
+        raise click.UsageError("name the SOURCE, or by --moved-to where that of an index is now")
+    if watch and (dry_run or str(source or moved_to) == STANDARD_INPUT):
+        raise click.UsageError("--watch is for a SOURCE that stays: neither - nor with --dry-run")
+    if append and replace:
+        raise click.UsageError(
+            "--append adds to what was read before, --replace takes its place: name one of them"
+        )
+
+
+def _watched(place: Path, *, as_json: bool) -> int:
+    """Bring an index up to date whenever its source changes, until Ctrl-C."""
+    from aesearch.ingest.watching import changed
+
+    with Index(place) as opened, suppress(KeyboardInterrupt):
+        for _ in changed(lambda: {"": opened.source}, Event()):
+            try:
+                with quiet_decoders(), progress_bars(sys.stderr) as progress:
+                    counts = opened.sync(progress)
+            except AesearchError as error:  # a disk that is away comes back
+                complain(escaped(str(error)))
+                continue
+            changes = {name: counts.get(name, 0) for name in CHANGES}
+            if not any(changes.values()):
+                continue
+            if as_json:
+                print_json({"index": str(place), "items": len(opened), **changes})
+            else:
+                items = counted(len(opened), opened.folder.modality.noun)
+                say(f"{opened.name}: {items} ({_format_counts(changes, 'file')})")
+    return DONE
 
 
 def _is_partial(counts: dict[str, int]) -> bool:

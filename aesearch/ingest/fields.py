@@ -53,7 +53,8 @@ def keep(
     table = metadata or folder.card.metadata
     found = None
     if folder.is_tabular and source is not None:
-        ids = _ids_of(folder)
+        # What was added by hand under the key of a row is not what the row says.
+        ids = {item.key: item.id for item in folder.items() if not item.added}
         own = zip(ids.values(), source.fields(list(ids)), strict=True)
         _write_columns(folder, {id: text for id, text in own if text})
     elif table is not None:

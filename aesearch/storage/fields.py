@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -22,7 +21,6 @@ from unicodedata import normalize
 
 import numpy as np
 
-from aesearch.engines.threads import hold_at_fork
 from aesearch.errors import ParameterError
 from aesearch.settings import parse_memory
 from aesearch.sources.names import canonical
@@ -112,8 +110,6 @@ class Fields:
         self._store = store
         self._own = (LABEL, PATH, SIZE, *([DATE] if dated else []))
         self._exif, self._has_labels = exif, labelled
-        self._lock = threading.RLock()
-        hold_at_fork(self._lock, 1)
         self._seen: object = None
         self._answers: dict[Comparison, Bools] = {}
         self._numbers: dict[str, int] = {}
@@ -206,7 +202,7 @@ class Fields:
         ParameterError
             If there is no such field, or it cannot be compared so.
         """
-        with self._lock:
+        with self._store.held():  # no other lock, or two threads could wait for each other
             self._refresh()
             if self._items is None:
                 self._items = _Items.of(self._store)
@@ -222,7 +218,7 @@ class Fields:
 
     def _refresh(self) -> None:
         """Forget what was read where anything was written since."""
-        with self._lock:
+        with self._store.held():
             seen = self._store.version()
             if seen == self._seen:
                 return
