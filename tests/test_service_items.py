@@ -117,6 +117,9 @@ def test_similar_and_why(client: TestClient, home: Path) -> None:
     assert [term["word"] for term in why["why"]["shared"]] == shared
     told(client.get("/v1/indexes/papers/items/1/explain"), 422)
     told(client.get("/v1/indexes/points/items/1/explain", params={"other": 2}), 422)
+    for name in ("points", "photos"):  # of which a text is no path of the server
+        answer = client.get(f"/v1/indexes/{name}/items/1/explain", params={"text": "/etc/passwd"})
+        assert "text finds none" in told(answer, 422)["detail"]
 
 
 NAMES = (

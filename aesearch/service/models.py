@@ -47,7 +47,8 @@ class Part(Asked):
         default=None, description="The file of a document, base64, likewise."
     )
     crop: tuple[Side, Side, Side, Side] | None = Field(
-        None, description="Of the image: x, y, width, height, in pixels, or shares of its sides."
+        default=None,
+        description="Of the image: x, y, width, height, in pixels, or shares of its sides.",
     )
     weight: float = Field(default=1.0, gt=0, le=1000, allow_inf_nan=False)
     literal: bool = Field(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
+from aesearch.errors import ParameterError
 from aesearch.service import models, telling
+from aesearch.service.asking import content_of as content_of_part
 from aesearch.service.contents import Content, content_of, item_of, thumbnail_of
 from aesearch.service.problems import PROBLEMS
 from aesearch.service.state import Id, Name, Service, ask
@@ -145,14 +147,12 @@ def _reason(
 ) -> models.Reason:
     key = item_of(index, id).key
     if (text is None) == (other is None):
-        from aesearch.errors import ParameterError
-
         raise ParameterError("explain takes either a text or other, the id of another item")
     compared = None if other is None else item_of(index, other).key
-    if compared is None:
-        why = index.explain(index.prepare(text), key, top)
-    else:
+    if compared is not None:
         why = index.explain_similar(compared, key, top)
+    else:  # to some kinds a str is a path, and is not handed on to them
+        why = index.explain(content_of_part(index, models.Part(text=text), 0), key, top)
     return models.Reason(
         index=name,
         revision=index.revision.number,
