@@ -22,6 +22,7 @@ from serving_ import served
 from texts_ import RARE, long_text, made, write_texts
 
 import aesearch
+from aesearch import Example
 from aesearch.client import RemoteIndex
 from aesearch.client.address import Address, is_address
 from aesearch.client.changing import LARGEST, MOST, ended, portions
@@ -160,6 +161,60 @@ def test_vectors_are_found_by_numbers_files_and_keys(service: str, home: Path) -
             assert remote.search(content, 1)[0].key == "4"
         assert remote.similar(4, 3) == here.similar(4, 3)
         assert 4 in remote
+
+
+def test_several_queries_are_one_and_conditions_hold(notes: RemoteIndex, home: Path) -> None:
+    long = home.parent / "notes" / "long.txt"
+    with Index(home / "notes") as here:
+        for asked in (
+            {"like": ["soup onion", Example(key="music/00.txt", weight=2)], "unlike": "garlic"},
+            {"like": [long, "anchor"], "unlike": [Example(key="sailing/01.txt")], "k": 4},
+            {"content": "soup", "where": "label = cooking and size > 10", "offset": 2, "k": 3},
+            {"content": "soup", "not_among": ["cooking/0[0-3]*"], "threshold": 0.1},
+        ):
+            found = notes.search(**asked)
+            assert found
+            assert_same_hits(found, here.search(**asked))
+        chosen = {"where": "label = music", "not_among": "music/00*"}
+        assert list(notes.items(**chosen)) == list(here.items(**chosen))
+        assert list(notes.items(offset=3, limit=5)) == list(here.items(offset=3, limit=5))
+        assert notes.count(**chosen) == here.count(**chosen) == 5
+        assert notes.similar("long.txt", 2, offset=1) == here.similar("long.txt", 2, offset=1)
+    assert isinstance(wrong(notes, "search", "soup", where="nope = 1"), ParameterError)
+    assert isinstance(wrong(notes, "search", "soup", where="label ="), ParameterError)
+    assert isinstance(wrong(notes, "search", unlike="soup"), ParameterError)
+    assert isinstance(wrong(notes, "search", "soup", crop=(0, 0, 1, 1)), UnsupportedError)
+    error = wrong(notes, "search", like=["soup", Path("/no/such.txt")])
+    assert str(error).startswith("like[1]: ")
+
+
+def test_a_part_of_a_picture_is_searched_with(pictures: RemoteIndex, home: Path) -> None:
+    file = home.parent / "pictures" / "disks" / "003.png"
+    with Index(home / "pictures") as here:
+        for crop in ((4, 4, 20, 24), (0.25, 0, 0.5, 0.5), (0, 0, 1, 1)):
+            assert_same_hits(pictures.search(file, crop=crop), here.search(file, crop=crop))
+    assert isinstance(wrong(pictures, "search", file, crop=(0, 0, 99, 99)), ParameterError)
+
+
+def test_codes_are_those_of_the_index(service: str, home: Path) -> None:
+    file = home.parent / "pictures" / "disks" / "003.png"
+    rows = np.load(home.parent / "rows.npy")
+    for name, contents in (
+        ("notes", ["soup and onion", "the violin"]),
+        ("pictures", [file, file.read_bytes()]),
+        ("rows.npy", [rows[3], rows[4]]),
+    ):
+        with RemoteIndex(f"{service}/{name}") as remote, Index(home / name) as here:
+            codes = remote.encode(contents)
+            assert codes.dtype == np.float32
+            np.testing.assert_allclose(codes, here.encode(contents), atol=1e-6)
+            assert remote.encode([]).shape[0] == 0
+    with RemoteIndex(f"{service}/notes") as notes:
+        assert isinstance(wrong(notes, "encode", "soup"), ParameterError)
+        assert isinstance(
+            wrong(notes, "encode", [home.parent / "notes/long.txt"]), UnsupportedError
+        )
+        assert "no word that the code knows" in str(wrong(notes, "encode", ["qwertz"]))
 
 
 def wrong(index: RemoteIndex, call: str, *given: Any, **more: Any) -> AesearchError:

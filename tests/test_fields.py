@@ -6,6 +6,7 @@ import csv
 import json
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,21 @@ def test_a_table_that_is_of_no_use_changes_nothing(
         assert len(index) == 7
 
 
+def test_a_table_is_let_go_of(photos: Path, inventory: Path, tmp_path: Path) -> None:
+    words = ("index", str(photos), "--index", str(tmp_path / "index"), "--budget", "0")
+    assert command(*words, "--metadata", str(inventory)).code == 0
+    assert command(*words, "--metadata", str(inventory), "--no-metadata").code == 2
+    inventory.unlink()
+    again = command(*words, "--no-metadata")
+    assert (again.code, again.err) == (0, "")
+    assert "have a row" not in again.out
+    with aesearch.open(tmp_path / "index") as index:
+        assert met(index, "exif.date > 1900") == ["a/One.jpg", "a/two.jpg"]
+        with pytest.raises(ParameterError, match="no field 'year'"):
+            index.count(where="year > 0")
+    assert command(*words).code == 0
+
+
 def test_the_column_that_fits_is_found(photos: Path, inventory: Path, tmp_path: Path) -> None:
     with aesearch.build(photos, tmp_path / "index", budget=0, metadata=inventory) as index:
         assert index.folder.card.metadata is not None
@@ -280,6 +296,66 @@ def test_columns_of_vectors(tmp_path: Path) -> None:
         assert [hit.key for hit in hits] == [f"v{n}" for n in wanted]
 
 
+def test_columns_of_odd_names_and_values(tmp_path: Path) -> None:
+    odd = {
+        "in": {"a": [1, {"b": 2}], "c": {}},
+        "list": [1, None, "x"],
+        "": "unnamed",
+        "big": 10**40,
+    }
+    odd |= {
+        "bad\ud800": "a\ud800b\0c",
+        "none": float("nan"),
+        "long": "x" * 5000,
+        "exif.date": "1999",
+    }
+    rows = [{"id": f"d{n}", "text": f"the boat {n} lies in the harbour", **odd} for n in range(3)]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with aesearch.build(tmp_path / "t.jsonl", tmp_path / "index", budget=0) as index:
+        for where in ("in.a = 1", "list = x and list = 1", "exif.date < 2000", '"bad?" like a*'):
+            assert index.count(where=where) == 3, where
+        with pytest.raises(ParameterError, match="no field 'long'"):
+            index.count(where="long = x")
+
+
+def test_what_is_put_in_place_of_a_row_has_no_columns(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"d{n}", "text": f"the boat {n} lies in the harbour", "year": f"{n}"}
+        for n in range(4)
+    ]
+    table = write_table(tmp_path / "t.csv", rows)
+    with aesearch.build(table, tmp_path / "index", budget=0) as index:
+        index.add({"d1": "a violin"})
+        assert met(index, "year >= 0") == ["d0", "d2", "d3"]
+        index.sync()
+        assert met(index, "year >= 0") == ["d0", "d2", "d3"]
+
+
+def test_threads_ask_while_others_write(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"d{n}", "text": f"the boat {n} lies in the harbour", "year": f"{n}"}
+        for n in range(40)
+    ]
+    table = write_table(tmp_path / "t.csv", rows)
+    with aesearch.build(table, tmp_path / "index", budget=0) as index:
+
+        def asked(first: int) -> bool:
+            hits = index.search(
+                "boat harbour", k=5, where=f"year >= {first} and year < {first + 5}"
+            )
+            return {hit.key for hit in hits} == {f"d{n}" for n in range(first, first + 5)}
+
+        def settled(first: int) -> bool:
+            with index.folder.settled():
+                return asked(first)
+
+        with ThreadPoolExecutor(4) as threads:
+            found = [threads.submit(ask, n) for n in range(30) for ask in (asked, settled)]
+            for n in range(5):
+                index.add({f"x{n}": "boat harbour"})
+            assert all(one.result(timeout=60) for one in found)
+
+
 # -- globs -----------------------------------------------------------------------------------------
 
 
@@ -340,3 +416,13 @@ def test_an_unknown_field_and_a_fault_on_the_command_line(photos: Path, tmp_path
     none = command(*words, "label = x")
     assert none.code == 0
     assert "nothing found where label = x" in none.err
+
+
+def test_half_a_letter_in_a_column_is_a_question_mark(tmp_path: Path) -> None:
+    rows = [
+        f'{{"text": "okapi number {number}", "place": "half \\ud800"}}\n' for number in range(6)
+    ]
+    (tmp_path / "t.jsonl").write_text("".join(rows), encoding="ascii")
+    with aesearch.build(tmp_path / "t.jsonl", tmp_path / "index", budget=0) as index:
+        assert index.count(where='place = "half ?"') == 6
+        assert index.search("okapi", 1)[0].fields == {"place": "half ?"}

@@ -214,6 +214,28 @@ def test_a_file_comes_first(golden: Golden, index: Any) -> None:
         assert (first.key, first.score) == (item.key, 1)
 
 
+def test_it_is_filtered_by_what_every_item_has(golden: Golden, index: Any) -> None:
+    """Columns and EXIF come when it is brought up to date."""
+    items = list(index.items())
+    for item in items:
+        wanted = {other.key for other in items if class_of(other.key) == class_of(item.key)}
+        hits = index.similar(item.key, k=12, where=f"path like {class_of(item.key)}*")
+        assert {hit.key for hit in hits} == wanted
+        assert index.count(where=f"size = {item.size}") >= 1
+    if not index.is_tabular:
+        assert index.count(where=f"label = {class_of(items[0].key)}") == 4
+    with pytest.raises(aesearch.AesearchError, match=r"is not known yet|there is no field"):
+        index.count(where="exif.date > 1900")
+    index.close()
+    with aesearch.build(golden.source, golden.folder, budget=0) as newer:
+        if newer.kind == "images":
+            assert newer.count(where="exif.date > 1900") == 0
+        if newer.kind == "vectors":
+            assert newer.count(where="number >= 0") == 12
+        elif golden.source.is_file():
+            assert newer.count(where=f"id = {items[0].key}") == 1
+
+
 def test_an_item_comes_first_and_its_own_class_next(index: Any) -> None:
     for item in index.items():
         first, second, *_ = index.similar(item.key, k=4)

@@ -24,7 +24,7 @@ from texts_ import RARE, made, write_texts
 import aesearch
 from aesearch.search.index import Index
 from aesearch.service.mcp import MOST_HITS, server_of
-from aesearch.service.mcp_answers import MOST_PICTURES, THUMBNAIL
+from aesearch.service.mcp_answers import LONGEST, MOST_PICTURES, THUMBNAIL
 from aesearch.service.options import Tokens
 from aesearch.service.shelf import Shelf
 
@@ -127,8 +127,8 @@ async def test_a_picture_is_found_by_path_base64_and_key(opened: Shelf, home: Pa
         assert hits[0]["path"] == str(source / key)
     with Index(home / "pictures") as index:
         wanted = expected(index.similar(key, 3, among="stripes/*"))
-    found = await hits_of(opened, "search_images", key=key, k=3, among=["stripes/*"])
-    assert told(found) == wanted
+    for chosen in ({"among": ["stripes/*"]}, {"where": "label = stripes"}):
+        assert told(await hits_of(opened, "search_images", key=key, k=3, **chosen)) == wanted
 
 
 async def test_thumbnails_are_small_pictures_of_the_hits(opened: Shelf) -> None:
@@ -178,6 +178,7 @@ async def test_what_is_explained_is_what_the_library_says(opened: Shelf, home: P
         ("similar", {"key": "nope", "index": "notes"}, "there is no item 'nope' in notes"),
         ("similar", {"key": "nope"}, "several indexes fit: pictures, notes"),
         ("similar", {"key": "x", "index": "gone"}, "there is no index 'gone' here"),
+        ("search_documents", {"text": "soup", "where": "nope = 1"}, "nope"),
         ("search_documents", {"text": ""}, "the text is empty"),
         ("search_documents", {"text": "soup", "k": MOST_HITS + 1}, "k: Input should be less"),
         ("search_documents", {"text": "soup", "k": 0}, "k: Input should be greater"),
@@ -241,12 +242,30 @@ async def test_no_thumbnail_shows_what_lies_outside(tmp_path: Path) -> None:
     opened = Shelf([tmp_path / "index"])
     answer = await ask(opened, "similar", key="disks/000.png", k=2, thumbnails=True)
     opened.close()
+    inside.unlink()
+    inside.symlink_to(inside)
+    opened_again = Shelf([tmp_path / "index"])
+    looping = await ask(opened_again, "similar", key="disks/000.png", k=2, thumbnails=True)
+    opened_again.close()
+    assert looping == answer
     assert len([part for part in answer.content if isinstance(part, ImageContent)]) == 1
     assert answer.structured_content is not None
     assert answer.structured_content["notes"] == [
         f"no thumbnail of disks/000.png: 'disks/000.png' lies outside of {tmp_path / 'pictures'}, "
         "and is not served"
     ]
+
+
+async def test_fields_are_told_and_long_ones_clipped(tmp_path: Path) -> None:
+    rows = [{"text": f"okapi {n}", "year": 1700 + n, "notes": "x" * 2000} for n in range(4)]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made(tmp_path / "t.jsonl", tmp_path / "index").close()
+    opened = Shelf([tmp_path / "index"])
+    hits = await hits_of(opened, "search_documents", text="okapi", where="year = 1702")
+    opened.close()
+    assert [hit["fields"]["year"] for hit in hits] == [1702]
+    assert len(hits[0]["fields"]["notes"]) == LONGEST
+    assert hits[0]["fields"]["notes"].endswith("...")
 
 
 async def test_an_index_that_was_replaced_is_followed(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_the_columns_that_were_taken_are_told(here: Path) -> None:
         for r in table_rows(3)
     ]
     write_table(here / "data.csv", rows)
-    line = "  columns: text from story, key from id, label from topic; not used: subject"
+    line = "  columns: text from story, key from id, label from topic; kept beside: subject"
     assert line in command("index", "data.csv", "--dry-run").out.splitlines()
     write_table(here / "twice.csv", [*rows, rows[-1]])
     told = "key the number of the row (id is 'g2' in line 13 and in line 14), label from topic"
@@ -136,8 +136,8 @@ def test_rows_without_key_label_or_columns(here: Path, monkeypatch: pytest.Monke
     write_table(here / "data.csv", rows)
     told = command("index", "data.csv", "--budget", "0").out
     assert (
-        "  columns: text from body, key the number of the row, no label; not used: n, c0, c1, c2, "
-        "c3, c4 and 5 more\n"
+        "  columns: text from body, key the number of the row, no label; kept beside: n, c0, c1, "
+        "c2, c3, c4 and 5 more\n"
     ) in told
     feed(monkeypatch, "a boat\na harbour\n")
     lines = command("index", "-", "--index", "lines", "--budget", "0", "--json")

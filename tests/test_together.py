@@ -387,7 +387,7 @@ def test_parts_on_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("a", "--together", "--index", "http://localhost:9/x"), 2, "an index that is here"),
+        (("a", "--together", "--explain"), 2, "--explain is for one query"),
         (("photos/disks/000.png", "gone.png", "--together"), 1, "gone.png: there is no such file"),
         (("photos/disks/000.png", "--unlike", "gone.png"), 1, "gone.png: there is no such file"),
         (("photos/disks/000.png", "--unlike-key", "no"), 1, "there is no item 'no'"),

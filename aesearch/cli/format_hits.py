@@ -136,7 +136,8 @@ def _print_text(hit: Hit) -> None:
     if hit.fields and hit.snippet is None:
         shown = {name: value for name, value in hit.fields.items() if name not in EXIF}
         fields = ", ".join(f"{name}: {value}" for name, value in shown.items() if value != "")
-        say(printable(fields)[:FIELDS_WIDTH], INDENT)
+        if fields:
+            say(printable(fields)[:FIELDS_WIDTH], INDENT)
     if hit.snippet is None:
         return
     from aesearch.modalities.texts.snippets import ELLIPSIS

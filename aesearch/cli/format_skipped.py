@@ -138,10 +138,14 @@ def describe_columns(columns: UsedColumns) -> str:
         f"label from {_named(columns.label)}" if columns.label else "no label",
     ]
     line = f"columns: {', '.join(parts)}"
-    if columns.fields:
-        line += f"; kept beside: {_listed(columns.fields)}"
-    if columns.unused:
-        line += f"; not used: {_listed(columns.unused)}"
+    # Of a table of documents every other column is a field.
+    fields, unused = columns.fields, columns.unused
+    if not columns.vector:
+        fields, unused = unused, ()
+    if fields:
+        line += f"; kept beside: {_listed(fields)}"
+    if unused:
+        line += f"; not used: {_listed(unused)}"
     return line
 
 

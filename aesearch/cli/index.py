@@ -106,6 +106,7 @@ class EncoderName(click.Choice):  # type: ignore[type-arg]  # generic since 8.2 
 @click.option(
     "--watch", is_flag=True, help="Then go on: bring it up to date whenever SOURCE changes."
 )
+@click.option("--no-metadata", is_flag=True, help="Let go of that table, and of what it said.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
     "--encoder",
@@ -203,6 +204,7 @@ def index(
     place: str | None,
     moved_to: Path | None,
     metadata: Path | None,
+    no_metadata: bool,
     budget: str | None,
     retrain: bool,
     retry: bool,
@@ -242,6 +244,8 @@ def index(
     from aesearch.sources.columns import Columns
 
     header = False if no_header else None
+    if metadata and no_metadata:
+        raise click.UsageError("--metadata names a table, --no-metadata lets go of it: name one")
     metadata_key, key_column = (key_column, None) if metadata else (None, key_column)
     columns = Columns(text_columns, key_column, label_column, vector, header)
     settings = {name: value for name, value in choices.items() if value is not None}
@@ -278,7 +282,7 @@ def index(
             reread=reread,
             remove=remove,
             append=(not replace) if append or replace else None,
-            metadata=metadata,
+            metadata="" if no_metadata else metadata,
             metadata_key=metadata_key,
         )
     with opened:

@@ -65,8 +65,7 @@ def _format_line(index: Index) -> tuple[str, str]:
 
 def _list_there(url: str, *, as_json: bool) -> int:
     """Show the indexes of a service."""
-    from aesearch.client.remote import TIMEOUT  # which those of the home never need
-    from aesearch.client.service import Service
+    from aesearch.client.service import TIMEOUT, Service  # which those of the home never need
 
     with closing(Service(Address.of(url), None, TIMEOUT)) as service:
         rows = service.get("v1", "indexes")["indexes"]

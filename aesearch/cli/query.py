@@ -170,8 +170,7 @@ def query(
     unlike = bool(unlikes or unlike_keys)
     joint = together or unlike
     _check_query(words, files, keys, sheet, hybrid=hybrid and not joint, unlike=unlike)
-    if joint and explain:
-        raise click.UsageError("--explain is for one query, without --together and --unlike")
+    _check_joint(joint=joint, explain=explain)
     given, named = look_at_all(words), look_at_all(files)
     near = next((Path(one.name) for one in (*named, *given) if one.name != STDIN), None)
     kind = with_words() if explain or hybrid is not None else kind_of_all([*named, *given])
@@ -269,6 +268,12 @@ def _check_query(
         raise click.UsageError(f"'{sheet}' must end in .png, .jpg, .webp or .html")
     if keys and hybrid:
         raise click.UsageError("--hybrid takes a text or --file; a --key is searched by its code")
+
+
+def _check_joint(*, joint: bool, explain: bool) -> None:
+    """Refuse what cannot be done with several queries as one."""
+    if joint and explain:
+        raise click.UsageError("--explain is for one query, without --together and --unlike")
 
 
 def _check_crop(

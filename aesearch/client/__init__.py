@@ -2,7 +2,8 @@
 
 Modules, from the bottom: `address` (what a URL names), `service` (requests, and errors that become
 those of the library again), `sending` (contents to JSON), `receiving` (JSON to hits and facts),
-`remote` (the index), `opening` (an index here or there). Only the standard library is needed.
+`changing` (jobs that are waited for), `described` (facts, items), `remote` (the index), `opening`
+(an index here or there). Only the standard library is needed.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ def open_index(
         If a service cannot be reached, or refuses.
     """
     if is_address(path):
-        from aesearch.client.remote import TIMEOUT, RemoteIndex
+        from aesearch.client.remote import RemoteIndex
+        from aesearch.client.service import TIMEOUT
 
         return RemoteIndex(path, token=token, timeout=TIMEOUT if timeout is None else timeout)
     if token is not None or timeout is not None:

@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from pathlib import Path, PurePath
-from typing import Any, NoReturn, Self
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
-from aesearch.client.address import Address
 from aesearch.client.changing import ended, portions
+from aesearch.client.described import Described
 from aesearch.client.receiving import (
     Answer,
     answer_of,
     explanation_of,
-    info_of,
-    item_of,
-    text_of,
 )
-from aesearch.client.sending import as_input, narrowed, part_of, parts_of, query_of, wanted
-from aesearch.client.service import Service
-from aesearch.errors import IndexNotFoundError, UnknownKeyError, UnsupportedError
-from aesearch.modalities import Modality, modality
+from aesearch.client.sending import Part, as_input, part_of, parts_of, query_of, wanted
+from aesearch.errors import UnsupportedError
 from aesearch.modalities.given import several
 from aesearch.search.explain import Explanation
 from aesearch.search.hits import Among, Hit, Limits, Wanted
 from aesearch.search.query import Query, numbered
 from aesearch.search.together import Crop, Example, Key, examples
-from aesearch.settings import Settings
 from aesearch.sources.base import as_key, as_keys
-from aesearch.sources.names import escaped
-from aesearch.storage.info import IndexInfo, SkippedFile
-from aesearch.storage.schema import Item, KeptText
 from aesearch.types import Floats, Progress, silent
 
-TIMEOUT = 60.0
-PAGE = 1000  # rows that are asked for at once
-AT_ONCE = 32  # codes that are asked for at once
 
-
-class RemoteIndex:
+class RemoteIndex(Described):
     """An index that ``aesearch serve`` has, with the methods of `aesearch.Index`.
 
     Files to search with are read here, and their content is sent. The paths of hits are those of
@@ -64,147 +49,6 @@ class RemoteIndex:
         If it has no such index, or several and none was named.
     """
 
-    def __init__(self, url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> None:
-        self._token = token
-        address = Address.of(url)
-        self._service = Service(address, token, timeout)
-        try:
-            self.name = address.name or self._only(address)
-            self.url = str(address._replace(name=self.name))
-            self._about = self.info()
-        except BaseException:
-            self.close()
-            raise
-
-    def _only(self, address: Address) -> str:
-        names = [one["name"] for one in self._service.get("v1", "indexes")["indexes"]]
-        if len(names) == 1:
-            return str(names[0])
-        if not names:
-            raise IndexNotFoundError(f"{address.service} has no index")
-        listed = ", ".join(map(escaped, names))
-        raise IndexNotFoundError(
-            f"{address.service} has several indexes: {listed}; name one, as in "
-            f"{address._replace(name=names[0])}"
-        )
-
-    def _path(self, *more: str) -> tuple[str, ...]:
-        return ("v1", "indexes", self.name, *more)
-
-    # -- what it is ------------------------------------------------------------------------------
-
-    @property
-    def kind(self) -> str:
-        """Name of the modality: 'images', 'texts' or 'vectors'."""
-        return self._about.kind
-
-    @cached_property
-    def modality(self) -> Modality:
-        """What differs for its kind of data."""
-        return modality(self.kind)
-
-    @property
-    def source(self) -> Path:
-        """Folder, or table, that was indexed, on the machine that serves."""
-        return Path(self._about.source)
-
-    @property
-    def is_tabular(self) -> bool:
-        """Whether its items are rows of a table, or of standard input."""
-        return self._about.tabular
-
-    @property
-    def settings(self) -> Settings:
-        """What was chosen when it was made."""
-        return self._about.settings
-
-    @property
-    def is_hybrid(self) -> bool:
-        """Whether typed words are searched by codes and words together, unless told otherwise."""
-        return bool(self._service.get(*self._path())["hybrid"])
-
-    def __len__(self) -> int:
-        return self.count()
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str | PurePath | int) and bool(self._rows(as_key(key)))
-
-    def __repr__(self) -> str:
-        return f"<RemoteIndex {self.url!r}>"
-
-    def info(self) -> IndexInfo:
-        """Everything there is to know about the index."""
-        return info_of(self._service.get(*self._path()))
-
-    def items(
-        self,
-        *,
-        among: Among = None,
-        not_among: Among = None,
-        where: Wanted = None,
-        offset: int = 0,
-        limit: int | None = None,
-    ) -> Iterator[Item]:
-        """All items, or some, in the order of their ids; see `Index.items`."""
-        chosen = narrowed(Limits.of(1, among, not_among=not_among, where=where))
-        left, total = math.inf if limit is None else limit, math.inf
-        while left > 0 and offset < total:
-            size = int(min(PAGE, left))
-            page = self._service.get(*self._path("items"), offset=offset, limit=size, **chosen)
-            yield from map(item_of, page["items"])
-            offset, left, total = offset + size, left - size, page["total"]
-
-    def count(self, *, among: Among = None, not_among: Among = None, where: Wanted = None) -> int:
-        """How many items there are, or how many of them meet conditions; see `Index.count`."""
-        chosen = narrowed(Limits.of(1, among, not_among=not_among, where=where))
-        return int(self._service.get(*self._path("items"), limit=1, **chosen)["total"])
-
-    def fields_of(self, keys: Iterable[Key]) -> dict[str, dict[str, Any]]:
-        """The fields of some items by key, of those that have any: columns, EXIF."""
-        told = {key: self._details(key).get("fields") for key in as_keys(keys) if key in self}
-        return {key: fields for key, fields in told.items() if fields}
-
-    def skipped(self) -> list[SkippedFile]:
-        """The files that are not in the index, each with its reason."""
-        return self.info().skipped
-
-    def path_of(self, key: Key) -> Path:
-        """Where the file of a key is on the machine that serves; of a row, the table."""
-        path = self._details(key)["path"]
-        return self.source if path is None else Path(path)
-
-    def key_meant(self, given: str) -> str:
-        """The key of the item that is meant; raises UnknownKeyError where there is none."""
-        self._id_of(given)
-        return given
-
-    def text_of(self, key: Key) -> KeptText:
-        """The plain text of a document, as it is kept in the index, its title and its label.
-
-        Raises
-        ------
-        UnknownKeyError, UnsupportedError
-        """
-        if not self.modality.has_words:
-            raise UnsupportedError(
-                f"{self.name} is an index of {self.modality.noun}s, which have no text"
-            )
-        return text_of(self._details(key))
-
-    def _details(self, key: Key) -> dict[str, Any]:
-        details: dict[str, Any] = self._service.get(*self._path("items", self._id_of(key)))
-        return details
-
-    def _rows(self, key: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._service.get(*self._path("items"), key=key)["items"]
-        return rows
-
-    def _id_of(self, key: Key) -> str:
-        rows = self._rows(as_key(key))
-        if not rows:
-            raise UnknownKeyError(f"there is no item '{as_key(key)}' in {self.name}")
-        return str(rows[0]["id"])
-
     # -- searching -------------------------------------------------------------------------------
 
     def prepare(self, content: Any, *, literal: bool = False, crop: Crop | None = None) -> Query:
@@ -212,24 +56,26 @@ class RemoteIndex:
         return query_of(self.modality, content, literal=literal, crop=crop)
 
     def encode(self, contents: Iterable[Any]) -> Floats:
-        """The codes of pictures or texts, unit length, of shape (n, code_size); see `Index.encode`.
+        """The codes of pictures, texts or vectors, unit length, of shape (n, code_size).
 
         Raises
         ------
         UnsupportedError
-            If the service has no codes of such: it encodes what stands in a text.
+            Of files of documents.
+        ContentError
+            If one cannot be read, or holds no word that the code knows.
         """
-        inputs = []
+        inputs: dict[str, Part] = {}
         given = several(contents, self.modality)
         for number, content in enumerate(given):
             with numbered(number, len(given)):
-                inputs.append(as_input(part_of(self.modality, content)))
-        rows = []
-        for start in range(0, len(inputs), AT_ONCE):
-            body = {"model": self.name, "input": inputs[start : start + AT_ONCE]}
-            rows += self._service.post("v1", "embeddings", body=body)["data"]
-        codes = [row["embedding"] for row in rows]
-        return np.array(codes, dtype=np.float32).reshape(len(codes), -1)
+                inputs[str(number)] = {"input": as_input(part_of(self.modality, content))}
+        codes = []
+        for portion in portions(inputs):
+            body = {"model": self.name, "input": [one["input"] for one in portion.values()]}
+            told = self._service.post("v1", "embeddings", body=body)["data"]
+            codes += [one["embedding"] for one in told]
+        return np.array(codes, dtype=np.float32).reshape(len(codes), self._about.code_size)
 
     def search(
         self,
@@ -406,16 +252,6 @@ class RemoteIndex:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the address: it is opened again where it is unpickled, with the token of there."""
         return _opened_again, (self.url, self._service.timeout)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._service.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 HERE_ONLY = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -66,6 +67,8 @@ def parts_of(modality: Modality, given: Sequence[Example], side: str) -> list[Pa
 def part_of(modality: Modality, content: Any, crop: Crop | None = None) -> Part:
     """One content as JSON, as `query_of` takes it."""
     given, name = as_given(content), ""
+    if crop is not None and not modality.visual:
+        raise UnsupportedError(f"crop is for pictures; this is an index of {modality.noun}s")
     if modality.has_words and isinstance(given, str):
         if not given.strip():
             raise ContentError("the text is empty; give it some words")
@@ -74,7 +77,7 @@ def part_of(modality: Modality, content: Any, crop: Crop | None = None) -> Part:
     if path is not None:
         given, name = read_file(path), path.name
     if crop is not None:
-        given = _cropped(modality, given, crop, name)
+        given = _cropped(given, crop, name)
     if isinstance(given, bytes):
         return file_part(modality, given)
     if not modality.takes(given):
@@ -85,17 +88,25 @@ def part_of(modality: Modality, content: Any, crop: Crop | None = None) -> Part:
 
 
 def as_input(part: Part) -> str:
-    """One content as the text that embeddings are asked of: a picture is a data URL."""
+    """One content as the text that embeddings are asked of: a picture, or a vector, as data URL.
+
+    Raises
+    ------
+    UnsupportedError
+        Of the file of a document.
+    """
     if "text" in part:
         return str(part["text"])
+    if "document" in part:
+        raise UnsupportedError("a service encodes texts, and no files of documents")
     if "image" in part:
         return f"data:application/octet-stream;base64,{part['image']}"
-    raise UnsupportedError("a service encodes texts and pictures, and nothing else")
+    stream = io.BytesIO()
+    np.save(stream, np.asarray(part["vector"]))
+    return f"data:application/octet-stream;base64,{_base64(stream.getvalue())}"
 
 
-def _cropped(modality: Modality, given: Any, crop: Crop, name: str) -> Any:
-    if not modality.visual:
-        raise UnsupportedError(f"crop is for pictures; this is an index of {modality.noun}s")
+def _cropped(given: Any, crop: Crop, name: str) -> Any:
     from aesearch.modalities.images.cropping import cropped
 
     part = cropped(given, crop, name)

@@ -23,6 +23,7 @@ from aesearch.errors import AesearchError, ParameterError, ServiceError
 
 TOKEN_VARIABLE = "AESEARCH_TOKEN"
 LEFT = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+TIMEOUT = 60.0  # seconds
 MOST_IDLE = 8  # connections that are kept open
 MOST_SHOWN = 200  # characters of an answer that is none of a service
 

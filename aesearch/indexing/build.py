@@ -125,7 +125,8 @@ def build(
     metadata : str or Path, optional
         Of a folder: a table (.csv, .tsv, .jsonl, .json, .parquet) that says something of its files,
         such as an inventory. Its columns are fields, which `Index.search` takes in `where`, and
-        `Hit.fields` has. It is looked at again by each later run, also without naming it.
+        `Hit.fields` has. It is looked at again by each later run, also without naming it; "" lets
+        go of it.
     metadata_key : str, optional
         The column of it that names the files, by path or name; by default the one that fits most.
 

@@ -12,7 +12,7 @@ from aesearch.engines.watched import Watched, Within
 from aesearch.errors import AesearchError, ContentError, ParameterError
 from aesearch.modalities.parts import split_part
 from aesearch.sources.base import NONE, Source
-from aesearch.sources.metadata import Matched, Metadata, match, of_files
+from aesearch.sources.metadata import NO_METADATA, Matched, Metadata, match, of_files
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
 from aesearch.types import Progress, silent
@@ -37,7 +37,7 @@ def keep(
         As it was walked; without it nothing is known of the rows of a table.
     progress : callable
     metadata : Metadata, optional
-        A table that holds from now on; by default the one that did so far.
+        A table that holds from now on, `NO_METADATA` for none; by default the one that did so far.
 
     Returns
     -------
@@ -50,12 +50,15 @@ def keep(
     SourceError, ParameterError
         If `metadata`, which was named now, fits nothing.
     """
-    table = metadata or folder.card.metadata
+    table = folder.card.metadata if metadata is None else metadata
     found = None
     if folder.is_tabular and source is not None:
-        ids = _ids_of(folder)
+        # What was added by hand under the key of a row is not what the row says.
+        ids = {item.key: item.id for item in folder.items() if not item.added}
         own = zip(ids.values(), source.fields(list(ids)), strict=True)
         _write_columns(folder, {id: text for id, text in own if text})
+    elif table == NO_METADATA:
+        _write_columns(folder, dict.fromkeys(folder.fields.columns(), ""))
     elif table is not None:
         ids = _ids_of(folder)
         found = _matched(folder, table, list(ids), named=metadata is not None)
@@ -67,7 +70,8 @@ def keep(
     _ask_files(folder, progress)
     if metadata is not None and metadata != folder.card.metadata:
         with folder.writing():
-            folder.write_card(folder.card.with_metadata(metadata))
+            kept = None if metadata == NO_METADATA else metadata
+            folder.write_card(folder.card.with_metadata(kept))
     return found
 
 

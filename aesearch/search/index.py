@@ -696,6 +696,7 @@ class Index:
         from aesearch.ingest.fields import keep
         from aesearch.ingest.update import synchronize
 
+        self.folder.require_same()
         options, source = SyncOptions(retry, reread, remove), source_of(self.folder)
         counts = synchronize(self.folder, progress, source, options).counts()
         keep(self.folder, source, progress)

@@ -99,7 +99,10 @@ def _data_of(folder: IndexFolder, row: Item) -> bytes | str:
 def _below(source: Path, path: Path) -> Path | None:
     """Where a file is, links followed; None if that is not below its source."""
     file = path if path.exists() else Path(split_part(str(path))[0])
-    real = file.resolve()
+    try:
+        real = file.resolve()
+    except (OSError, RuntimeError):  # a link that leads to itself
+        return None
     return real if real.is_relative_to(source.resolve()) else None
 
 

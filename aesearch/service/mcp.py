@@ -67,6 +67,14 @@ Globs = Annotated[
     list[Annotated[str, Field(max_length=4096)]] | None,
     Field(max_length=20, description="Look only at keys that match one of these globs: 'trips/**'"),
 ]
+Condition = Annotated[
+    str | None,
+    Field(
+        max_length=10_000,
+        description='Look only at what meets a condition on fields: "year < 1700 and place = '
+        'Augsburg", "label in (cats, dogs)", "date >= 2024-05"; an error names the fields.',
+    ),
+]
 Least = Annotated[float | None, Field(description="Leave out hits that score less than this.")]
 Thumbnails = Annotated[
     bool,
@@ -200,6 +208,7 @@ class Tools:
         ] = None,
         k: Count = 10,
         among: Globs = None,
+        where: Condition = None,
         threshold: Least = None,
         thumbnails: Thumbnails = False,
     ) -> Annotated[CallToolResult, Answer]:
@@ -212,11 +221,11 @@ class Tools:
             raise ParameterError("give one of path, image and key to search with, and only one")
         with self._chosen(index, lambda kind: kind.visual, "pictures") as opened:
             if key is not None:
-                hits = opened.similar(key, k, among=among, threshold=threshold)
+                hits = opened.similar(key, k, among=among, where=where, threshold=threshold)
             else:
                 content = decoded(image) if image is not None else self._read(path or "", opened)
                 content = file_of(opened, content, self.pixels)
-                hits = opened.search(content, k, among=among, threshold=threshold)
+                hits = opened.search(content, k, among=among, where=where, threshold=threshold)
             return answered(opened, hits, thumbnails=thumbnails)
 
     def search_documents(
@@ -232,6 +241,7 @@ class Tools:
         index: IndexName = None,
         k: Count = 10,
         among: Globs = None,
+        where: Condition = None,
         threshold: Least = None,
     ) -> Annotated[CallToolResult, Answer]:
         """Find the documents that are about a text, by meaning and by words together.
@@ -243,7 +253,7 @@ class Tools:
             notes = list(opened.notes(query))
             if unknown := opened.unknown_words(query):
                 notes.append(f"not known here: {', '.join(unknown)}")
-            hits = opened.search(query, k, among=among, threshold=threshold)
+            hits = opened.search(query, k, among=among, where=where, threshold=threshold)
             return answered(opened, hits, notes)
 
     def similar(
@@ -252,6 +262,7 @@ class Tools:
         index: IndexName = None,
         k: Count = 10,
         among: Globs = None,
+        where: Condition = None,
         threshold: Least = None,
         thumbnails: Thumbnails = False,
     ) -> Annotated[CallToolResult, Answer]:
@@ -260,7 +271,7 @@ class Tools:
         The item itself comes first, with score 1.
         """
         with self._chosen(index, lambda _: True, "items") as opened:
-            hits = opened.similar(key, k, among=among, threshold=threshold)
+            hits = opened.similar(key, k, among=among, where=where, threshold=threshold)
             return answered(opened, hits, thumbnails=thumbnails)
 
     def explain(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
@@ -17,11 +18,13 @@ from aesearch.service.contents import item_of, thumbnail_of
 from aesearch.settings import MAX_PIXELS
 from aesearch.sources.folder import folder_names
 from aesearch.sources.names import escaped
+from aesearch.wording import clipped
 
 if TYPE_CHECKING:
     from aesearch.search.explain import Explanation
 
 MOST_PICTURES = 12  # thumbnails in one answer: each is some thousand tokens to an assistant
+LONGEST = 500  # characters of a field
 THUMBNAIL = 192  # pixels along the longer side
 
 
@@ -98,7 +101,7 @@ def answered(
             title=hit.title,
             snippet=None if hit.snippet is None else hit.snippet.text,
             same=hit.same,
-            fields=None if hit.fields is None else dict(hit.fields),
+            fields=None if hit.fields is None else _short(hit.fields),
         )
         for hit in hits
     ]
@@ -108,6 +111,15 @@ def answered(
         content=[as_text(answer.model_dump_json(exclude_none=True)), *shown],
         structured_content=answer.model_dump(mode="json"),
     )
+
+
+def _short(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields, of long ones the beginning: an assistant has little room."""
+    told = {name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
+    return {
+        name: value if len(told[name]) <= LONGEST else clipped(str(value), LONGEST)
+        for name, value in fields.items()
+    }
 
 
 def _labels_of(index: Index, keys: Sequence[str]) -> dict[str, str]:

@@ -47,6 +47,9 @@ class Metadata:
         return {"path": self.path, "key": self.key}
 
 
+NO_METADATA = Metadata("")  # what was said so far is forgotten
+
+
 @dataclass
 class Matched:
     """The rows of a table, by the files that they are of.
@@ -237,6 +240,8 @@ def require_metadata(path: str | Path, key: str | None) -> Metadata:
     ------
     SourceError, ParameterError
     """
+    if path == "":
+        return NO_METADATA
     place = Path(path).resolve()
     rows, _ = _rows_of(place)
     if key:

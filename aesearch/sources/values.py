@@ -91,7 +91,8 @@ def as_fields(values: Mapping[str, Any], names: Sequence[str]) -> str:
     """Some values of a row as a JSON object, "" where it has none of them."""
     own = {name: _jsonable(value_of(values, name)) for name in names}
     own = {name: value for name, value in own.items() if value is not None}
-    return json.dumps(own, ensure_ascii=False, default=str) if own else ""
+    text = json.dumps(own, ensure_ascii=False, default=str) if own else ""
+    return text.encode(errors="replace").decode()  # halves of letters, which JSON may have
 
 
 def _jsonable(value: Any) -> Any:

@@ -134,7 +134,7 @@ class Card:
         """The same with other choices."""
         return replace(self, settings=settings)
 
-    def with_metadata(self, metadata: Metadata) -> Card:
+    def with_metadata(self, metadata: Metadata | None) -> Card:
         """The same with a table that says something of the files."""
         return replace(self, metadata=metadata)
 

@@ -10,7 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -286,6 +286,10 @@ class Store:
             part = values[start : start + CHUNK]
             rows += self._rows(sql.format(",".join("?" * len(part))), part)
         return rows
+
+    def held(self) -> AbstractContextManager[object]:
+        """Let other threads wait meanwhile."""
+        return self._lock
 
     def select(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows that a statement finds; values stand for its question marks."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -22,7 +21,6 @@ from unicodedata import normalize
 
 import numpy as np
 
-from aesearch.engines.threads import hold_at_fork
 from aesearch.errors import ParameterError
 from aesearch.settings import parse_memory
 from aesearch.sources.names import canonical
@@ -112,8 +110,6 @@ class Fields:
         self._store = store
         self._own = (LABEL, PATH, SIZE, *([DATE] if dated else []))
         self._exif, self._has_labels = exif, labelled
-        self._lock = threading.RLock()
-        hold_at_fork(self._lock, 1)
         self._seen: object = None
         self._answers: dict[Comparison, Bools] = {}
         self._numbers: dict[str, int] = {}
@@ -130,9 +126,9 @@ class Fields:
     def names(self) -> list[str]:
         """Every field that can be asked for: columns, what files say, and what all items have."""
         self._refresh()
-        columns = [name for name in self._numbers if name not in EXIF]
-        exif = EXIF if self._exif and self.are_kept else ()
-        return list(dict.fromkeys([*columns, *self._own, *exif]))
+        says = EXIF if self._exif and self.are_kept else ()
+        columns = [name for name in self._numbers if name not in says]
+        return list(dict.fromkeys([*columns, *self._own, *says]))
 
     def examples(self) -> dict[str, list[str]]:
         """Every field that can be asked for, with some of its values."""
@@ -206,7 +202,7 @@ class Fields:
         ParameterError
             If there is no such field, or it cannot be compared so.
         """
-        with self._lock:
+        with self._store.held():  # no other lock, or two threads could wait for each other
             self._refresh()
             if self._items is None:
                 self._items = _Items.of(self._store)
@@ -222,7 +218,7 @@ class Fields:
 
     def _refresh(self) -> None:
         """Forget what was read where anything was written since."""
-        with self._lock:
+        with self._store.held():
             seen = self._store.version()
             if seen == self._seen:
                 return
@@ -372,7 +368,7 @@ def _merged(file: str, columns: str) -> dict[str, Any]:
 def values_in(fields: Mapping[str, Any]) -> dict[str, list[str]]:
     """The values of fields as text, those within others by their paths; of lists all."""
     found: dict[str, list[str]] = {}
-    for name in names_in(fields):
+    for name in filter(None, names_in(fields)):  # one without a name cannot be asked for
         value = value_of(fields, name)
         texts = map(as_text, value if isinstance(value, list) else [value])
         kept = [text for text in texts if text and len(text) <= LONGEST]
