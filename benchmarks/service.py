@@ -2,19 +2,22 @@
 
     python -m benchmarks.service overhead [--items 5000] [--requests 1000]
     python -m benchmarks.service load [--clients 32] [--seconds 60]
+    python -m benchmarks.service abuse [--examples 50] [--connections 500]
     python -m benchmarks.service start [--indexes 10] [--items 10000]
 
 Each over vectors drawn at random, served by ``aesearch serve`` in a process of its own, and asked
 by ``http.client`` of the standard library, which keeps its connection. **overhead**: the median
 time of ``POST search`` by key less that of `Index.similar` here, one client. **load**: clients are
 threads of one more process; beside their requests a second stands what as many threads as the
-server has get of the library. **start**: until ``/readyz``.
+server has get of the library. **abuse**: schemathesis over all routes. **start**: until
+``/readyz``.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +38,13 @@ from aesearch.indexing.build import build
 from aesearch.search.index import Index
 
 SIZE = 64
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+)
+PATIENCE = 35  # seconds, a little more than half a request may take
 WARM = 50  # requests that are not counted
 
 
@@ -189,6 +199,44 @@ def ask(host: str, port: int, name: str, items: int, clients: int, seconds: floa
     taken, seen = _together([asker(host, port, name, keys) for _ in range(clients)], seconds)
     half, most = np.quantile(taken, [0.5, 0.99]) * 1000
     print(json.dumps({"answers": len(taken), "median": half, "p99": most, "statuses": dict(seen)}))
+
+
+@cli.command()
+@click.option("--items", default=1000, show_default=True)
+@click.option("--examples", default=50, show_default=True, help="Of each route.")
+@click.option("--connections", default=500, show_default=True)
+def abuse(items: int, examples: int, connections: int) -> None:
+    """Of requests that schemathesis draws, beside connections that send half of one."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = make(Path(folder), items)
+        with served(place) as (host, port, _):
+            halves = [socket.create_connection((host, port)) for _ in range(connections)]
+            for one in halves[::2]:
+                one.sendall(b"POST /v1/indexes/vectors/search HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+            for one in halves[::4]:
+                one.sendall(b"Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+            described = f"http://{host}:{port}/openapi.json"
+            command = ["schemathesis", "run", described, "--phases", "fuzzing,coverage"]
+            command += ["-c", ",".join(CHECKS), "--max-examples", str(examples)]
+            code = subprocess.run([*command, "--generation-deterministic"], check=False).returncode
+            time.sleep(PATIENCE)
+            ended = sum(_has_ended(one) for one in halves)
+            status = asker(host, port, place.name, keys_of(place))(0)
+    print(f"schemathesis ended with {code}; a search has status {status}")
+    print(f"{ended} of {connections} half-sent requests were ended by the server")
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    """Whether the server has closed a connection, perhaps after an answer."""
+    connection.settimeout(5)
+    try:
+        while connection.recv(65536):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 @cli.command()

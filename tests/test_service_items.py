@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from collections_ import write_pictures
 from PIL import Image
@@ -211,3 +212,21 @@ def test_the_home_is_served_as_it_is_now(tmp_path: Path, monkeypatch: pytest.Mon
         aesearch.build(tmp_path / "photos", budget=0).close()
         assert [row["name"] for row in client.get("/v1/indexes").json()["indexes"]] == ["photos"]
         assert client.get("/v1/indexes/photos/items").json()["total"] == 6
+
+
+def test_a_picture_is_explained_by_what_is_covered(client: TestClient, home: Path) -> None:
+    found = client.get("/v1/indexes/photos/items/1/explain", params={"other": 2}).json()
+    gaps = np.array(found["occlusion"])
+    assert gaps.shape == (8, 8)
+    with aesearch.open(home / "photos") as index:
+        keys = index.folder.keys_of([1, 2])
+        sample = index.prepare((index.source / keys[1]).read_bytes()).sample
+        covered = sample.copy()
+        height, width = (len(part) // 8 for part in (sample, sample[0]))
+        covered[:height, :width] = sample.mean(axis=(0, 1)).astype(sample.dtype)
+        snapshot = index.folder.snapshot()
+        codes = snapshot.encoder.encode(snapshot.features.stack([sample, covered]))
+        cosines = codes @ index.folder.codes_of([2])[0]
+    np.testing.assert_allclose(gaps[0, 0], cosines[0] - cosines[1], atol=1e-5)
+    assert found["why"] is None
+    told(client.get("/v1/indexes/photos/items/1/explain", params={"other": 10**6}), 404)

@@ -259,7 +259,11 @@ class Reason(Told):
     other: str | None = Field(
         default=None, description="The key of the item that it is compared with."
     )
-    why: Explanation
+    why: Explanation | None = None
+    occlusion: list[list[float]] | None = Field(
+        default=None,
+        description="Of pictures: how much each part of this one, from the top left, adds to it.",
+    )
 
 
 class Check(Told):

@@ -50,6 +50,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         408: "The body took too long to arrive.",
         409: "Another process writes, or something of this name is there.",
         413: "The body, or a picture in it, is too large.",
+        415: "The body is of no kind that is taken here.",
         422: "What was asked is not valid, cannot be read, or means nothing here.",
         429: "This client has too many queries, or too many jobs, under way.",
         503: "Too busy, too slow, or the index cannot be read; Retry-After says when to ask again.",

@@ -9,8 +9,10 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
 from aesearch.errors import ParameterError
+from aesearch.search.occlusion import occlusion
 from aesearch.service import models, telling
 from aesearch.service.asking import content_of as content_of_part
+from aesearch.service.asking import require_pixels
 from aesearch.service.contents import Content, content_of, item_of, thumbnail_of
 from aesearch.service.problems import PROBLEMS
 from aesearch.service.state import Id, Name, Service, ask
@@ -138,17 +140,28 @@ async def explain(
     other: Annotated[int | None, Query(ge=0, lt=1 << 63, description="Id of an item.")] = None,
     top: Annotated[int, Query(ge=0, le=100)] = 8,
 ) -> models.Reason:
-    """Say why a document is a hit for a text, or similar to another one."""
-    return await ask(request, name, partial(_reason, name, id, text, other, top))
+    """Say why a document is a hit for a text, or why two documents, or pictures, are similar."""
+    pixels = Service.of(request).options.limits.pixels
+    return await ask(request, name, partial(_reason, name, id, text, other, top, pixels))
 
 
 def _reason(
-    name: str, id: int, text: str | None, other: int | None, top: int, index: Index
+    name: str, id: int, text: str | None, other: int | None, top: int, pixels: int, index: Index
 ) -> models.Reason:
     key = item_of(index, id).key
     if (text is None) == (other is None):
         raise ParameterError("explain takes either a text or other, the id of another item")
     compared = None if other is None else item_of(index, other).key
+    if compared is not None and index.folder.modality.visual:
+        data = content_of(index, item_of(index, id)).data
+        require_pixels(data, pixels)
+        return models.Reason(
+            index=name,
+            revision=index.revision.number,
+            key=key,
+            other=compared,
+            occlusion=occlusion(index, data, compared).tolist(),
+        )
     if compared is not None:
         why = index.explain_similar(compared, key, top)
     else:  # to some kinds a str is a path, and is not handed on to them

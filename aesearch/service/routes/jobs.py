@@ -70,7 +70,7 @@ BEGUN = {
 }
 EVENTS = {
     "description": "Events.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"text/event-stream": {}},
 }
 
 
