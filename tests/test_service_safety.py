@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -47,7 +48,8 @@ def test_its_own_names_are_allowed(client: TestClient, host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "[", "a@127.0.0.1@b", "0"],
+    ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "[", "a@127.0.0.1@b", "0"]
+    + ["a@localhost", "localhost/a", "localhost#a", "localhost:", "localhost:http", "[::1", "::1"],
 )
 def test_other_names_are_refused(client: TestClient, host: str) -> None:
     told(client.get("/v1/indexes", headers={"host": host}), 400)
@@ -68,6 +70,8 @@ def test_two_names_are_refused(client: TestClient) -> None:
         ("null", 403),
         ("", 403),
         ("file://127.0.0.1:8080", 403),
+        ("http://[", 403),
+        ("http://user@127.0.0.1:8080", 403),
     ],
 )
 def test_pages_of_others_are_refused(client: TestClient, origin: str, status: int) -> None:
@@ -246,6 +250,32 @@ def test_requests_have_ids_in_the_log(client: TestClient, caplog: pytest.LogCapt
     assert lines[0].startswith("abc-1 testclient GET /v1/indexes 200 ")
     assert "\n" not in lines[1]
     assert "/v1/indexes/a%0Ab 404" in lines[1]
+
+
+def test_any_page_tells_its_headers_alone(client: TestClient) -> None:
+    for path in ("/livez", "/v1/indexes", "/v1/indexes/ix/items/1/thumbnail", "/v1/indexes/none"):
+        whole, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        assert head.headers["content-type"] == whole.headers["content-type"]
+    assert 'method="HEAD",route="/livez",status="200"' in client.get("/metrics").text
+
+
+def test_who_leaves_while_sending_is_no_fault(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+    path = "/v1/indexes/ix/search"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode()}
+    with caplog.at_level(logging.INFO, "aesearch.requests"):
+        asyncio.run(client.app({**scope, "headers": headers, "query_string": b""}, receive, send))
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert f"POST {path} 499" in caplog.records[0].getMessage()
 
 
 def test_it_counts(client: TestClient) -> None:

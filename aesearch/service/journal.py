@@ -8,6 +8,7 @@ import time
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aesearch.service.metrics import Metrics
@@ -44,6 +45,8 @@ class Journal:
         given = Headers(scope=scope).get("x-request-id", "")
         id = given if TAKEN.fullmatch(given) else uuid4().hex
         token, started, status = request_id.set(id), time.perf_counter(), LEFT
+        # Any page can be asked for its headers alone; the server leaves its content out.
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
         async def noted(message: Message) -> None:
             nonlocal status
@@ -56,14 +59,16 @@ class Journal:
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(asked, receive, noted)
+        except ClientDisconnect:
+            pass  # in the middle of its body: there is nobody to be answered
         except Exception as error:
             if status != LEFT:  # an answer has begun, and only its end can be missing
                 raise
             await of_error(error)(scope, receive, noted)
         finally:
             seconds = time.perf_counter() - started
-            route = getattr(scope.get("route"), "path", "")
+            route = getattr(asked.get("route"), "path", "")
             self._metrics.count(scope["method"], route, status, seconds)
             client = (scope.get("client") or ("-",))[0]
             # The path as it was sent is percent-encoded: nothing in it can end the line.

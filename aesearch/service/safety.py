@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import socket
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,6 +20,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 # Posts that change nothing, by the end of their path.
 ASKING = re.compile(r"/(?:search|reconstruct|between|sample|duplicates|embeddings|mcp)/?\Z")
 WILDCARDS = ("0.0.0.0", "::", "")
+HOST = re.compile(r"([^][\s:/?#@\\]+|\[[\da-f:.]+\])(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 
 
 class Origins:
@@ -60,16 +60,16 @@ class Origins:
             return (403, "a page of another site may not use this server") if embedded else None
         if origin.lower() in self._cors:
             return None
-        if not re.fullmatch(r"https?://\S+", origin) or urlsplit(origin).netloc != hosts[0]:
+        if origin.rstrip("/") not in (f"http://{hosts[0]}", f"https://{hosts[0]}"):
             return 403, "a page of another origin may not use this server; --cors allows one"
         return None
 
     def _is_own(self, host: str, scope: Scope) -> bool:
         """Whether a Host header names this server: by a name, or by the address it was asked at."""
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
-        except ValueError:
+        found = HOST.fullmatch(host)
+        if found is None:
             return False
+        name = found[1].strip("[]").lower()
         at = (scope.get("server") or ("",))[0]
         return name in self._names or is_loopback(name) or (bool(at) and name == at.lower())
 
