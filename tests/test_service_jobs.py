@@ -102,6 +102,22 @@ def test_what_fails_later_fails_its_job_alone(place: Path) -> None:
         assert client.get("/v1/indexes/ix/items").json()["total"] == 6
 
 
+def test_no_key_reads_a_file_elsewhere(place: Path) -> None:
+    other = place.parent / "private.jpg"
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2001:02:03 04:05:06"
+    Image.new("RGB", (64, 64)).save(other, exif=exif)
+    keys = (str(other), f"../{other.name}", "x" * 5000)
+    content = in_base64(a_picture((200, 10, 10)))
+    with served(places=(place,), writable=True) as client:
+        asked = {"items": {key: {"image": content} for key in keys}}
+        ids = ended(client, client.post("/v1/indexes/ix/items", json=asked))["result"]["ids"]
+        assert ended(client, client.post("/v1/indexes/ix/sync", json={}))["state"] == "done"
+        for key in keys:
+            told = client.get(f"/v1/indexes/ix/items/{ids[key]}").json()
+            assert (told["key"], told["path"], told["fields"]) == (key, None, None)
+
+
 def test_documents_and_vectors_are_added(tmp_path: Path) -> None:
     write_texts(tmp_path / "papers", 6)
     np.save(tmp_path / "points.npy", vectors(40))

@@ -98,10 +98,10 @@ def _data_of(folder: IndexFolder, row: Item) -> bytes | str:
 
 def _below(source: Path, path: Path) -> Path | None:
     """Where a file is, links followed; None if that is not below its source."""
-    file = path if path.exists() else Path(split_part(str(path))[0])
     try:
+        file = path if path.exists() else Path(split_part(str(path))[0])
         real = file.resolve()
-    except (OSError, RuntimeError):  # a link that leads to itself
+    except (OSError, RuntimeError):  # a link that leads to itself, or a key that is no name
         return None
     return real if real.is_relative_to(source.resolve()) else None
 

@@ -42,8 +42,9 @@ def is_passed_over(key: str) -> bool:
 
 def is_walked(root: Path, key: str) -> bool:
     """Whether a walk of a folder finds this key: a visible file."""
-    path = Path(path_below(str(root), key))
-    return not Path(key).is_absolute() and not is_passed_over(key) and path.is_file()
+    # A key that was given by hand may be longer than any name of a file: then there is none.
+    found = os.path.isfile(path_below(str(root), key))
+    return not Path(key).is_absolute() and not is_passed_over(key) and found
 
 
 class Folder:

@@ -414,10 +414,13 @@ class Store:
         """The keys of ids; unknown ids are left out."""
         return dict(self._in("SELECT id, key FROM items WHERE id IN ({})", [int(i) for i in ids]))
 
-    def added_manually(self, ids: Iterable[int]) -> set[int]:
-        """Those of some ids that were added manually, not found in the source."""
-        sql = "SELECT id FROM items WHERE added = 1 AND id IN ({})"
-        return {id for (id,) in self._in(sql, [int(i) for i in ids])}
+    def added_manually(self, ids: Iterable[int]) -> dict[int, bool]:
+        """Those of some ids that were added manually, and whether their content came from a file.
+
+        They were not found in the source.
+        """
+        sql = "SELECT id, mtime_ns <> 0 FROM items WHERE added = 1 AND id IN ({})"
+        return {id: bool(file) for id, file in self._in(sql, [int(i) for i in ids])}
 
     def ids_of(self, keys: Iterable[str]) -> dict[str, int]:
         """The ids of keys; unknown keys are left out."""

@@ -243,10 +243,13 @@ class IndexFolder:
         return self.source if self.is_tabular else Path(path_below(str(self.source), key))
 
     def paths_of(self, keys: Mapping[int, str]) -> dict[int, Path | None]:
-        """Paths of the files of items by id; None of what was added without a file."""
+        """Paths of the files of items by id; None of what was added without a file.
+
+        Its key may be any path, and what lies there is another's.
+        """
         added, in_memory = self.store.added_manually(keys), self.card.source == IN_MEMORY
         return {
-            id: self._path_of_added(key)
+            id: (self._path_of_added(key) if added[id] else None)
             if id in added
             else None
             if in_memory
