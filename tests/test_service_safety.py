@@ -48,12 +48,19 @@ def test_its_own_names_are_allowed(client: TestClient, host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "[", "a@127.0.0.1@b", "0"]
-    + ["a@localhost", "localhost/a", "localhost#a", "localhost:", "localhost:http", "[::1", "::1"],
+    ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "[", "a@127.0.0.1@b", "0"],
 )
 def test_other_names_are_refused(client: TestClient, host: str) -> None:
     told(client.get("/v1/indexes", headers={"host": host}), 400)
     told(client.get("/livez", headers={"host": host}), 400)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["a@localhost", "localhost/a", "localhost#a", "localhost:", "localhost:http", "[::1", "::1"],
+)
+def test_what_is_no_name_is_refused(client: TestClient, host: str) -> None:
+    told(client.get("/v1/indexes", headers={"host": host}), 400)
 
 
 def test_two_names_are_refused(client: TestClient) -> None:

@@ -16,10 +16,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aesearch.errors import ParameterError
-from aesearch.search.where import DEEPEST, LONGEST, Several, Where
+from aesearch.search.where import DEEPEST, LONGEST, Several, Where, as_written
 from aesearch.sources.values import fold
 from aesearch.storage.database import Store
-from aesearch.storage.fields import Comparison, Fields, as_date, as_number
+from aesearch.storage.fields import Comparison, Fields, as_date, as_number, values_in
 from aesearch.storage.schema import NewItem
 
 ROWS: dict[str, dict[str, Any]] = {
@@ -118,6 +118,40 @@ def test_a_missing_value_meets_nothing_and_an_or_needs_one_alone(store: Store) -
         "plain.jpg",
     ]
     assert met(store, fields, "year = 1700 or place = ulm")[1] == "b/none.jpg"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("year", "year"),
+        ("exif.date", "exif.date"),
+        ("\U0001f600", "\U0001f600"),
+        ("Date of gift", '"Date of gift"'),
+        ('na"me', '"na""me"'),
+        ("'q", '"\'q"'),
+        ("And", '"And"'),
+        ("a=b", '"a=b"'),
+        ("(c)", '"(c)"'),
+        (" d", '" d"'),
+    ],
+)
+def test_a_name_is_told_as_it_is_asked_for(store: Store, name: str, written: str) -> None:
+    assert as_written(name) == written
+    fields = filled(store, {"one": {name: "x"}, "two": {name: "y"}})
+    assert met(store, fields, f"{written} = x") == ["one"]
+
+
+def test_values_of_many_columns_are_told_with_each_item_read_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {str(n): {f"c{m}": f"V{n}" for m in range(50)} for n in range(4)}
+    fields, read = filled(store, rows), []
+    monkeypatch.setattr(
+        "aesearch.storage.fields.values_in", lambda said: read.append(said) or values_in(said)
+    )
+    told = fields.examples()
+    assert [told["c0"], told["c49"]] == [["V0", "V1", "V2"]] * 2
+    assert len(read) == 3
 
 
 def test_what_changes_is_seen(store: Store) -> None:

@@ -19,6 +19,7 @@ from aesearch.client.address import is_address
 from aesearch.client.opening import open_index
 from aesearch.encoders import is_trained
 from aesearch.search.index import Index
+from aesearch.search.where import as_written
 from aesearch.settings import format_parameters
 from aesearch.sources.names import escaped
 from aesearch.storage.info import IndexInfo
@@ -103,7 +104,7 @@ def _print_fields(facts: IndexInfo) -> None:
     parts = []
     for name, values in facts.fields.items():
         shown = [clipped(escaped(value), LONGEST_SHOWN) for value in values]
-        called = escaped(name) if name.isidentifier() or "." in name else f'"{escaped(name)}"'
+        called = escaped(as_written(name))
         parts.append(f"{called} ({', '.join(shown)})" if shown else called)
     say(", ".join(parts), f"  {'fields':<12} ")
 

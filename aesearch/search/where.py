@@ -102,6 +102,13 @@ class Where:
         return list(dict.fromkeys(_names(self.condition)))
 
 
+def as_written(name: str) -> str:
+    """The name of a field as it stands in a condition: in quotes where it needs them."""
+    found = TOKEN.fullmatch(name)
+    bare = found is not None and found["word"] == name and name.lower() not in WORDS
+    return name if bare else '"' + name.replace('"', '""') + '"'
+
+
 def _met(condition: Condition, holding: Callable[[Comparison], Bools]) -> Bools:
     if isinstance(condition, Comparison):
         return holding(condition)

@@ -134,15 +134,27 @@ class Fields:
         """Every field that can be asked for, with some of its values."""
         self._refresh()
         own: dict[str, list[str]] = {name: [] for name in self.names()}
-        return own | self._of_items() | {name: self._values(name) for name in self._numbers}
+        return own | self._of_items() | self._of_columns()
 
-    def _values(self, name: str) -> list[str]:
-        """Some values of a field, as they are written."""
+    def _of_columns(self) -> dict[str, list[str]]:
+        """Some values of all columns, as they are written; each item is read once."""
         sql = "SELECT value, min(id) FROM field_values WHERE field = ? AND form = 0 GROUP BY value"
-        rows = self._store.select(f"{sql} LIMIT {EXAMPLES}", (self._numbers[name],))
-        said = self.of(id for _, id in rows)
-        texts = {fold(text): text for one in said.values() for text in values_in(one).get(name, ())}
-        return [texts[value] for value, _ in rows if value in texts]
+        sql += f" LIMIT {EXAMPLES}"
+        firsts = {name: self._store.select(sql, (n,)) for name, n in self._numbers.items()}
+        wanted: dict[int, list[tuple[str, str]]] = {}
+        for name, rows in firsts.items():
+            for value, id in rows:
+                wanted.setdefault(id, []).append((name, value))
+        texts: dict[tuple[str, str], str] = {}
+        for id, fields in self.of(wanted).items():
+            said = values_in(fields)
+            for name, value in wanted[id]:
+                alike = [text for text in said.get(name, ()) if fold(text) == value]
+                texts.update(((name, value), text) for text in alike[-1:])
+        return {
+            name: [texts[name, value] for value, _ in rows if (name, value) in texts]
+            for name, rows in firsts.items()
+        }
 
     def _of_items(self) -> dict[str, list[str]]:
         """Some values of what all items have."""
