@@ -279,8 +279,12 @@ def test_who_leaves_while_sending_is_no_fault(
     headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
     path = "/v1/indexes/ix/search"
     scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode()}
+
+    async def ask() -> None:
+        await client.app({**scope, "headers": headers, "query_string": b""}, receive, send)
+
     with caplog.at_level(logging.INFO, "aesearch.requests"):
-        asyncio.run(client.app({**scope, "headers": headers, "query_string": b""}, receive, send))
+        asyncio.run(ask())
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert f"POST {path} 499" in caplog.records[0].getMessage()
 
