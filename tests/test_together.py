@@ -370,10 +370,16 @@ def test_parts_on_the_command_line() -> None:
     )
     assert pixels.code == 0
     assert pixels.out == shares.out == percent.out
+    corner, zeros = (
+        command("query", a, "--crop", crop, "--no-copies", "-k", "3")
+        for crop in ("0,0,16,16", "0,0,50%,50%")
+    )
+    assert (zeros.code, zeros.out) == (0, corner.out)
     for crop, said in (
         ("1,2,3", "is not x,y,width,height"),
         ("1,2,3,x", "is not x,y,width,height"),
         ("10%,10%,101%,5%", "not in 0..100"),
+        ("10,10,50%,50%", "is not x,y,width,height"),
         ("0,0,33,1", "crop 0,0,33,1 reaches beyond the picture, of 32 x 32 pixels"),
     ):
         wrong = command("query", a, "--crop", crop)

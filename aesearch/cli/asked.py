@@ -61,7 +61,7 @@ class CropType(click.ParamType):  # type: ignore[type-arg]  # older versions tak
         if isinstance(value, tuple):
             return value
         parts = [part.strip() for part in value.split(",")]
-        percent = all(part.endswith("%") for part in parts)
+        percent = "%" in value and all(part == "0" or part.endswith("%") for part in parts)
         try:
             numbers = [float(part.removesuffix("%") if percent else part) for part in parts]
         except ValueError:
