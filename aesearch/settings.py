@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from math import isnan
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 from aesearch.engines.plan import DTYPES, ENGINES
 from aesearch.errors import ParameterError
@@ -276,3 +276,31 @@ def parse_seconds(text: str) -> float:
     if not parts or not re.fullmatch(r"(\d+(\.\d+)?\s*[smh]\s*)+", text):
         raise ParameterError(f"'{text}' is no time; write 90s, 5m or 1h30m")
     return sum(float(number) * SECONDS[unit] for number, unit in parts)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """A table that says something of files.
+
+    Attributes
+    ----------
+    path : str
+        Where it is.
+    key : str
+        The column that names the files; "" for the one that fits most of them.
+    """
+
+    path: str
+    key: str = ""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any] | None) -> Self | None:
+        """What ``index.json`` holds."""
+        return cls(str(config["path"]), str(config.get("key", ""))) if config else None
+
+    def as_dict(self) -> dict[str, str]:
+        """The same as ``index.json`` holds it."""
+        return {"path": self.path, "key": self.key}
+
+
+NO_METADATA = Metadata("")  # what was said so far is forgotten

@@ -16,7 +16,8 @@ from texts_ import make_text
 
 import aesearch
 from aesearch.engines import watched
-from aesearch.engines.watched import OneAtATime, OutOfTime, Watched, too_long, within_limit
+from aesearch.engines.turns import OneAtATime
+from aesearch.engines.watched import OutOfTime, Watched, too_long, within_limit
 from aesearch.errors import ContentError
 from aesearch.ingest.decode import decode
 from aesearch.modalities.texts import extract as extracting

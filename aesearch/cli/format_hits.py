@@ -14,7 +14,6 @@ from aesearch.cli.console import format_path, print_exactly, print_json, printab
 from aesearch.cli.wrapping import complain, say
 from aesearch.search.hits import UNCHANGED, Hit
 from aesearch.sources.names import escaped
-from aesearch.storage.fields import EXIF
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.snippets import Snippet
@@ -134,6 +133,8 @@ def _print_text(hit: Hit) -> None:
     if hit.same is not None:
         say(same_in_words(hit.same), INDENT)
     if hit.fields and hit.snippet is None:
+        from aesearch.storage.fields import EXIF  # which few indexes need
+
         shown = {name: value for name, value in hit.fields.items() if name not in EXIF}
         fields = ", ".join(f"{name}: {value}" for name, value in shown.items() if value != "")
         if fields:

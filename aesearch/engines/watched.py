@@ -15,13 +15,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from itertools import takewhile
 from queue import SimpleQueue
-from threading import Thread, current_thread, get_ident
+from threading import Thread, get_ident
 from typing import Generic, NoReturn, Protocol, Self, TypeVar
-from weakref import WeakSet
 
 from aesearch.engines.threads import one_openmp_thread, workers
+from aesearch.engines.turns import left_behind
 from aesearch.errors import ContentError
 
 # Processor time, so that a busy machine refuses nothing that an idle one reads. Of what the limits
@@ -31,14 +30,12 @@ MOST_SECONDS = 300.0
 GRACE = 30.0  # seconds more, for a library in C to return and the exception to be met
 LOOK = 1.0  # seconds between looks at the threads, while their results are waited for
 PATIENCE = 2.0  # seconds that are waited for threads when no more results are wanted
-TURN = 0.01  # seconds between looks of a thread whether it is its turn
 
 CLOCKS = hasattr(time, "pthread_getcpuclockid")  # of single threads: not on macOS and Windows
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Made = TypeVar("Made")
-_left_behind: WeakSet[Thread] = WeakSet()
 
 
 class Within(Protocol):
@@ -60,36 +57,6 @@ def too_long() -> ContentError:
     """The error of what takes longer than the limit."""
     of_what = "s of processor time" if CLOCKS else "s"
     return ContentError(f"takes more than {MOST_SECONDS:g} {of_what} to read")
-
-
-class OneAtATime:
-    """Threads do something one after the other, and wait for none that is left behind.
-
-    Nor for one of which a forked child has but the name. Who waits goes past those; nobody takes
-    away another's place, so that an exception raised in a thread finds no more than its own to
-    give up.
-    """
-
-    def __init__(self) -> None:
-        self._line: list[Thread] = []
-
-    def __enter__(self) -> None:
-        me = current_thread()
-        try:
-            self._line.append(me)
-            while self._is_behind(me):
-                time.sleep(TURN)
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(ValueError):
-            self._line.remove(current_thread())
-
-    def _is_behind(self, me: Thread) -> bool:
-        before = takewhile(lambda thread: thread is not me, tuple(self._line))
-        return any(thread.is_alive() and thread not in _left_behind for thread in before)
 
 
 @dataclass
@@ -257,7 +224,7 @@ class _Worker(Generic[Task, Result]):
                 self._struck = True
                 self._left = leave
                 if leave:
-                    _left_behind.add(self.thread)
+                    left_behind.add(self.thread)
                 _raise_in(self._ident, OutOfTime)
         finally:
             self._acting = False

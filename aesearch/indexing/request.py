@@ -19,6 +19,7 @@ from aesearch.ingest.fields import refuse_metadata
 from aesearch.ingest.moved import require_source
 from aesearch.modalities import modality
 from aesearch.settings import (
+    Metadata,
     Settings,
     format_parameters,
     parse_seconds,
@@ -29,7 +30,7 @@ from aesearch.settings import (
 from aesearch.sources.base import STANDARD_INPUT, Source
 from aesearch.sources.columns import Columns
 from aesearch.sources.contents import open_given
-from aesearch.sources.metadata import Metadata, refuse_key_alone, require_metadata
+from aesearch.sources.metadata import refuse_key_alone, require_metadata
 from aesearch.sources.open import open_source
 from aesearch.storage.card import Card
 from aesearch.storage.folder import IndexFolder, refuse_inside

@@ -11,8 +11,9 @@ from pathlib import Path
 from aesearch.engines.watched import Watched, Within
 from aesearch.errors import AesearchError, ContentError, ParameterError
 from aesearch.modalities.parts import split_part
+from aesearch.settings import NO_METADATA, Metadata
 from aesearch.sources.base import NONE, Source
-from aesearch.sources.metadata import NO_METADATA, Matched, Metadata, match, of_files
+from aesearch.sources.metadata import Matched, match, of_files
 from aesearch.storage.folder import IndexFolder
 from aesearch.storage.lock import hold
 from aesearch.types import Progress, silent

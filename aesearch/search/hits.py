@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 from aesearch.errors import ParameterError
-from aesearch.search.where import Where
 from aesearch.settings import require_number
 
 if TYPE_CHECKING:
     from aesearch.modalities.texts.passages import Passage
     from aesearch.modalities.texts.snippets import Snippet
+    from aesearch.search.where import Where
     from aesearch.types import Ids
 
 UNCHANGED = "unchanged"  # what is said of a hit that is the query itself
 Among = str | PurePath | Iterable[str | PurePath] | None
-Wanted = str | Where | None  # of fields
+Wanted: TypeAlias = "str | Where | None"  # of fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +142,17 @@ class Limits(NamedTuple):
             require_number("threshold", threshold)
         if not isinstance(offset, Integral) or isinstance(offset, bool) or offset < 0:
             raise ParameterError(f"offset must be a whole number of at least 0; got {offset!r}")
-        condition = where if where is None or isinstance(where, Where) else Where.of(where)
         left = _globs(not_among, "not_among")
         return cls(
-            int(k), _globs(among), threshold, hybrid, None, copies, left, condition, int(offset)
+            int(k),
+            _globs(among),
+            threshold,
+            hybrid,
+            None,
+            copies,
+            left,
+            _condition(where),
+            int(offset),
         )
 
 
@@ -160,3 +167,11 @@ def _globs(among: Among, name: str = "among") -> tuple[str, ...] | None:
     raise ParameterError(
         f"{name} is a glob on keys, such as 'holiday/**', or several of them; got {among!r}"
     )
+
+
+def _condition(where: Wanted) -> Where | None:
+    if where is None:
+        return None
+    from aesearch.search.where import Where  # which few searches need
+
+    return where if isinstance(where, Where) else Where.of(where)

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from aesearch.errors import ContentError, ParameterError, SourceError
 from aesearch.modalities.parts import split_part
+from aesearch.settings import NO_METADATA, Metadata
 from aesearch.sources.base import NONE
 from aesearch.sources.choosing import require_columns
 from aesearch.sources.form import Form
@@ -20,34 +21,6 @@ from aesearch.sources.values import as_fields, fold, names_in, one_line, value_o
 from aesearch.wording import counted
 
 LOOKED_AT = 5_000  # rows, by which the column that names files is found
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """A table that says something of files.
-
-    Attributes
-    ----------
-    path : str
-        Where it is.
-    key : str
-        The column that names the files; "" for the one that fits most of them.
-    """
-
-    path: str
-    key: str = ""
-
-    @classmethod
-    def of(cls, config: Mapping[str, Any] | None) -> Self | None:
-        """What ``index.json`` holds."""
-        return cls(str(config["path"]), str(config.get("key", ""))) if config else None
-
-    def as_dict(self) -> dict[str, str]:
-        """The same as ``index.json`` holds it."""
-        return {"path": self.path, "key": self.key}
-
-
-NO_METADATA = Metadata("")  # what was said so far is forgotten
 
 
 @dataclass

@@ -23,9 +23,8 @@ from aesearch.errors import (
     repair_command,
 )
 from aesearch.modalities import Modality, modality
-from aesearch.settings import LARGEST_SEED, Settings
+from aesearch.settings import LARGEST_SEED, Metadata, Settings
 from aesearch.sources.columns import Columns
-from aesearch.sources.metadata import Metadata
 from aesearch.storage.layout import Layout, set_aside, write_atomically
 
 FORMAT = 3  # the newest that can be read

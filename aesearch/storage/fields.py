@@ -202,7 +202,7 @@ class Fields:
         ParameterError
             If there is no such field, or it cannot be compared so.
         """
-        with self._store.held():  # no other lock, or two threads could wait for each other
+        with self._store.reading():  # items and columns of one state
             self._refresh()
             if self._items is None:
                 self._items = _Items.of(self._store)
@@ -218,7 +218,7 @@ class Fields:
 
     def _refresh(self) -> None:
         """Forget what was read where anything was written since."""
-        with self._store.held():
+        with self._store.held():  # no other lock, or two threads could wait for each other
             seen = self._store.version()
             if seen == self._seen:
                 return
@@ -269,9 +269,10 @@ class Fields:
         if field not in self._columns:
             ids = self._items.ids
             if field in self._numbers:
-                sql = "SELECT value, id FROM field_values WHERE field = ? AND form = ? "
+                sql = "SELECT value, id FROM field_values JOIN items USING (id) "
+                sql += "WHERE field = ? AND form = ?"
                 every = [
-                    self._store.select(sql + "ORDER BY value, id", (self._numbers[field], form))
+                    self._store.select(sql, (self._numbers[field], form))
                     for form in (TEXT, NUMBER, DAY)
                 ]
             else:

@@ -22,7 +22,6 @@ from aesearch.sources.names import path_below
 from aesearch.storage.card import Card, copy_problem, mend_copy
 from aesearch.storage.commit import Edit, clean, nothing, publish
 from aesearch.storage.database import Store
-from aesearch.storage.fields import Comparison, Fields
 from aesearch.storage.keys import Keys
 from aesearch.storage.layout import Layout, require_same
 from aesearch.storage.lock import hold
@@ -31,6 +30,7 @@ from aesearch.storage.snapshot import ReplacedError, Snapshot, open_snapshot
 from aesearch.types import Bools, Floats, Ids
 
 if TYPE_CHECKING:
+    from aesearch.storage.fields import Comparison, Fields
     from aesearch.storage.info import Drift, IndexInfo, SkippedFile
 
 TRIES = 5  # to open a revision, while a writer replaces one after the other
@@ -180,6 +180,8 @@ class IndexFolder:
     @cached_property
     def fields(self) -> Fields:
         """What can be asked of its items, beside what they look like."""
+        from aesearch.storage.fields import Fields
+
         modality = self.modality
         tabular = self.is_tabular
         return Fields(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from aesearch.engines.watched import OneAtATime
+from aesearch.engines.turns import OneAtATime
 from aesearch.errors import ContentError
 from aesearch.modalities.images.depth import SLACK, brightened, prepare
 from aesearch.modalities.images.formats import COMMON, RAW, foreign, identified, unidentified
