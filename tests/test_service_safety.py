@@ -266,3 +266,13 @@ def test_it_describes_itself(client: TestClient) -> None:
         assert path in page.text
     assert "http://" not in page.text.replace(ADDRESS, "")
     assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+
+
+@pytest.mark.parametrize("below", ["", "/search"])
+def test_a_proxy_shows_it_below_a_path(place: Path, below: str) -> None:
+    """Whether the proxy takes the path away, or not."""
+    with served(places=(place,), root_path="/search", tokens=Tokens.of(READ, None)) as client:
+        assert client.get(f"{below}/livez").status_code == 200
+        assert client.get(f"{below}/v1/indexes", headers=bearer(READ)).status_code == 200
+        told(client.get(f"{below}/v1/indexes"), 401)
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "/search"}]
