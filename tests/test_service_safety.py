@@ -99,7 +99,8 @@ def bearer(token: str) -> dict[str, str]:
 def test_a_token_is_needed_where_there_is_one(place: Path) -> None:
     with served(places=(place,), tokens=Tokens.of(READ, WRITE), writable=True) as client:
         told(client.get("/v1/indexes"), 401)
-        told(client.get("/v1/indexes", headers=bearer("x" * 20)), 401)
+        refused = told(client.get("/v1/indexes", headers=bearer("x" * 20)), 401)
+        assert "not known here" in refused["detail"]
         told(client.get("/v1/indexes", headers=bearer("")), 401)
         told(client.get("/v1/indexes", headers={"authorization": f"Basic {READ}"}), 401)
         told(client.get("/metrics"), 401)

@@ -97,7 +97,12 @@ class Bearers:
             known = kind.lower() == "bearer"
             if not known or not self._options.tokens.allows(token.strip(), writing=False):
                 headers = {"WWW-Authenticate": 'Bearer realm="aesearch"'}
-                detail = "a token is needed: Authorization: Bearer TOKEN"
+                detail = (
+                    "this token is not known here"
+                    if token.strip()
+                    else "a token is needed: the header Authorization: Bearer TOKEN, or, of "
+                    "programs of aesearch, AESEARCH_TOKEN"
+                )
                 await problem(401, detail, headers=headers)(scope, receive, send)
                 return
             if is_writing(scope) and not self._options.tokens.allows(token.strip(), writing=True):
