@@ -113,11 +113,11 @@ def cpu_of(process: int) -> float:
 
 
 @click.group()
-def cli() -> None:
+def main() -> None:
     """Measure the service."""
 
 
-@cli.command()
+@main.command()
 @click.option("--items", default=5000, show_default=True)
 @click.option("--requests", default=1000, show_default=True)
 def overhead(items: int, requests: int) -> None:
@@ -135,7 +135,7 @@ def overhead(items: int, requests: int) -> None:
     print(f"{'overhead':<10} median {(np.median(theirs) - np.median(own)) * 1000:.2f} ms")
 
 
-@cli.command()
+@main.command()
 @click.option("--items", default=100_000, show_default=True)
 @click.option("--clients", default=32, show_default=True)
 @click.option("--seconds", default=60.0, show_default=True)
@@ -186,7 +186,7 @@ def _together(
     return taken, seen
 
 
-@cli.command(hidden=True)
+@main.command(hidden=True)
 @click.argument("host")
 @click.argument("port", type=int)
 @click.argument("name")
@@ -201,7 +201,7 @@ def ask(host: str, port: int, name: str, items: int, clients: int, seconds: floa
     print(json.dumps({"answers": len(taken), "median": half, "p99": most, "statuses": dict(seen)}))
 
 
-@cli.command()
+@main.command()
 @click.option("--items", default=1000, show_default=True)
 @click.option("--examples", default=50, show_default=True, help="Of each route.")
 @click.option("--connections", default=500, show_default=True)
@@ -239,7 +239,7 @@ def _has_ended(connection: socket.socket) -> bool:
     return True
 
 
-@cli.command()
+@main.command()
 @click.option("--indexes", default=10, show_default=True)
 @click.option("--items", default=10_000, show_default=True)
 def start(indexes: int, items: int) -> None:
@@ -260,4 +260,4 @@ def start(indexes: int, items: int) -> None:
 
 
 if __name__ == "__main__":
-    cli()
+    main()

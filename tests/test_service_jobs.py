@@ -145,7 +145,7 @@ def test_an_index_is_synchronized_beside_the_searches(place: Path) -> None:
         assert done["result"]["counts"]["new"] == 2
         assert client.get("/v1/indexes/ix/items").json()["total"] == 8
         (place.parent / "photos").rename(place.parent / "elsewhere")
-        done = ended(client, client.post("/v1/indexes/ix/sync", json={}))
+        done = ended(client, client.post("/v1/indexes/ix/sync"))
         assert (done["state"], done["problem"]["error"]) == ("failed", "SourceError")
         told(client.post("/v1/indexes/nothing/sync", json={}), 404)
 

@@ -110,7 +110,8 @@ def bearer(token: str) -> dict[str, str]:
 def test_a_token_is_needed_where_there_is_one(place: Path) -> None:
     with served(places=(place,), tokens=Tokens.of(READ, WRITE), writable=True) as client:
         told(client.get("/v1/indexes"), 401)
-        told(client.get("/v1/indexes", headers=bearer("x" * 20)), 401)
+        refused = told(client.get("/v1/indexes", headers=bearer("x" * 20)), 401)
+        assert "not known here" in refused["detail"]
         told(client.get("/v1/indexes", headers=bearer("")), 401)
         told(client.get("/v1/indexes", headers={"authorization": f"Basic {READ}"}), 401)
         told(client.get("/metrics"), 401)
@@ -307,3 +308,13 @@ def test_it_describes_itself(client: TestClient) -> None:
         assert path in page.text
     assert "http://" not in page.text.replace(ADDRESS, "")
     assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+
+
+@pytest.mark.parametrize("below", ["", "/search"])
+def test_a_proxy_shows_it_below_a_path(place: Path, below: str) -> None:
+    """Whether the proxy takes the path away, or not."""
+    with served(places=(place,), root_path="/search", tokens=Tokens.of(READ, None)) as client:
+        assert client.get(f"{below}/livez").status_code == 200
+        assert client.get(f"{below}/v1/indexes", headers=bearer(READ)).status_code == 200
+        told(client.get(f"{below}/v1/indexes"), 401)
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "/search"}]

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aesearch.cli.asked import all_of
 from aesearch.errors import ParameterError
 from aesearch.search.where import DEEPEST, LONGEST, Several, Where, as_written
 from aesearch.sources.values import fold
@@ -388,3 +389,11 @@ def test_the_same_as_a_plain_evaluator(
                 key for key, row in (whole | rows).items() if truth(Where.of(text).condition, row)
             ]
             assert met(store, fields, text) == wanted, text
+
+
+def test_several_conditions_on_the_command_line_must_all_hold() -> None:
+    assert all_of([]) is None
+    assert all_of(["year > 1700"]) == "year > 1700"
+    assert all_of(["a = 1 or b = 2", "c = 3"]) == "(a = 1 or b = 2) and (c = 3)"
+    with pytest.raises(ParameterError, match="at character 4"):
+        all_of(["a = 1", "b = "])

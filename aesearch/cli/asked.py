@@ -76,3 +76,12 @@ class CropType(click.ParamType):  # type: ignore[type-arg]  # older versions tak
         if percent and any(not 0 <= number <= 100 for number in numbers):
             self.fail(f"'{value}' has a percentage that is not in 0..100", param, ctx)
         return tuple(number / 100 if percent else number for number in numbers)
+
+
+def all_of(conditions: Sequence[str]) -> str | None:
+    """Return the condition that all of some are met; each is read, so that a fault shows in it."""
+    if len(conditions) < 2:
+        return conditions[0] if conditions else None
+    from aesearch.search.where import Where  # which few searches need
+
+    return " and ".join(f"({Where.of(one).text})" for one in conditions)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from aesearch.cli import DONE, ERROR, SOME_SKIPPED
-from aesearch.cli.asked import Asked, CropType, Part
+from aesearch.cli.asked import Asked, CropType, Part, all_of
 from aesearch.cli.console import quiet_decoders
 from aesearch.cli.format_hits import Answer, print_answer
 from aesearch.cli.given import STDIN, Given, kind_of_all, look_at, look_at_all, with_words
@@ -21,7 +21,7 @@ from aesearch.cli.options import Place, TakingText, output_option, refuse_undraw
 from aesearch.cli.wrapping import complain
 from aesearch.client.address import is_address
 from aesearch.client.opening import open_index
-from aesearch.errors import AesearchError, ContentError
+from aesearch.errors import AesearchError, ContentError, UnknownKeyError
 from aesearch.modalities import Modality
 from aesearch.modalities.notes import collected_notes
 from aesearch.search.hits import Hit
@@ -104,9 +104,11 @@ WEAK = 0.1  # of the best score: hits below that which show no word of the query
 )
 @click.option(
     "--where",
+    "conditions",
+    multiple=True,
     metavar="CONDITION",
-    help="Look only at what meets it: 'year < 1700 and place = Augsburg'. Fields: label, path, "
-    "size, date, exif.date, columns; info names them.",
+    help="Look only at what meets it: 'year < 1700 and place = Augsburg'; of several, all. Fields: "
+    "label, path, size, date, exif.date, columns; info names them.",
 )
 @click.option("--threshold", type=float, metavar="SCORE", help="Leave out hits that score less.")
 @click.option(
@@ -135,6 +137,7 @@ def query(
     keys: tuple[str, ...],
     unlikes: tuple[str, ...],
     unlike_keys: tuple[str, ...],
+    conditions: tuple[str, ...],
     crop: tuple[float, ...] | None,
     place: str | None,
     format: str | None,
@@ -167,6 +170,7 @@ def query(
     codes and words together it is from 0 to 1, and 1 for what is best in both.
     """
     limits |= {"among": limits["among"] or None, "not_among": limits["not_among"] or None}
+    limits["where"] = all_of(conditions)
     unlike = bool(unlikes or unlike_keys)
     joint = together or unlike
     _check_query(words, files, keys, sheet, hybrid=hybrid and not joint, unlike=unlike)
@@ -501,14 +505,22 @@ def _text_of(content: Path | bytes | None) -> str:
 
 
 def _place_of(keys: Sequence[str]) -> Path | None:
-    """The one index that has the first of these keys; None where there is not one."""
-    holding = []
-    for place in all_places():
+    """The one index that has the first of these keys; None where several have it.
+
+    Raises
+    ------
+    UnknownKeyError
+        If there are several indexes, and none has it.
+    """
+    holding, places = [], list(all_places())
+    for place in places:
         with suppress(AesearchError):
             folder = IndexFolder(place)
             with closing(folder):
                 folder.key_meant(keys[0])
                 holding.append(place)
+    if not holding and len(places) > 1:
+        raise UnknownKeyError(f"no index has an item '{escaped(keys[0])}'; --index names one")
     return holding[0] if len(holding) == 1 else None
 
 

@@ -64,7 +64,6 @@ def create_app(options: Options | None = None) -> FastAPI:
         title=TITLE,
         version=__version__,
         summary="Similarity search in your own pictures, documents and vectors.",
-        root_path=options.root_path,
         lifespan=_life,
         middleware=_guards(service),
         openapi_url=None,

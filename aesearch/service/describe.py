@@ -21,13 +21,14 @@ router = APIRouter(include_in_schema=False)
 
 def describe(app: FastAPI) -> dict[str, Any]:
     """The description of an application, made once."""
+    root = app.state.service.options.root_path
     if app.openapi_schema is None:
         found = get_openapi(
             title=app.title,
             version=app.version,
             summary=app.summary,
             routes=app.routes,
-            servers=[{"url": app.root_path}] if app.root_path else None,
+            servers=[{"url": root}] if root else None,
             separate_input_output_schemas=False,
         )
         _, more = models_json_schema(

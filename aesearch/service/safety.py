@@ -34,6 +34,7 @@ class Origins:
 
     def __init__(self, app: ASGIApp, options: Options) -> None:
         self._app, self._cors = app, {origin.rstrip("/").lower() for origin in options.cors}
+        self._root = options.root_path
         self._names = {"localhost", *map(str.lower, options.hosts)}
         if options.host in WILDCARDS:
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
@@ -42,6 +43,8 @@ class Origins:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or hand on."""
+        if self._root:  # whether or not the proxy has taken it away from the path
+            scope["root_path"] = self._root
         if scope["type"] == "http" and (refusal := self._refusal(scope)):
             status, detail = refusal
             await problem(status, detail)(scope, receive, send)
@@ -94,7 +97,12 @@ class Bearers:
             known = kind.lower() == "bearer"
             if not known or not self._options.tokens.allows(token.strip(), writing=False):
                 headers = {"WWW-Authenticate": 'Bearer realm="aesearch"'}
-                detail = "a token is needed: Authorization: Bearer TOKEN"
+                detail = (
+                    "this token is not known here"
+                    if token.strip()
+                    else "a token is needed: the header Authorization: Bearer TOKEN, or, of "
+                    "programs of aesearch, AESEARCH_TOKEN"
+                )
                 await problem(401, detail, headers=headers)(scope, receive, send)
                 return
             if is_writing(scope) and not self._options.tokens.allows(token.strip(), writing=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aesearch.service import models
+from aesearch.sources.folder import folder_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +92,8 @@ def details(index: Index, name: str, row: Item) -> models.ItemDetails:
     folder = index.folder
     path = folder.paths_of({row.id: row.key})[row.id]
     more: dict[str, Any] = {}
+    if not folder.modality.keeps_texts:
+        more["label"] = folder_names([row.key])[0] or None
     kept = folder.texts_of([row.id]).get(row.id)
     if kept is not None:
         more["label"] = kept.label or None

@@ -90,7 +90,7 @@ def open_records(
     if not name.endswith(READ):
         raise SourceError(f"{path} is no table; {', '.join(READ)} are")
     if not path.is_file():
-        raise SourceError(f"there is no file {path}; name the table that holds the documents")
+        raise SourceError(f"there is no file {path}; name the table that is there")
     if name.endswith(PARQUET):
         opened = Opened(iter_nothing())
         opened.records = parquet_records(path, opened.header)

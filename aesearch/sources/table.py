@@ -52,7 +52,7 @@ class Table:
         self, path: Path | None, columns: Columns | None = None, stream: IO[Any] | None = None
     ) -> None:
         if path is not None and not path.is_file():
-            raise SourceError(f"there is no file {path}; name the table that holds the documents")
+            raise SourceError(f"there is no file {path}; name the table that is there")
         self.root = path.resolve() if path is not None else Path(STANDARD_INPUT)
         self.columns: Columns | None = columns or Columns()
         self.unreadable: list[tuple[str, str]] = []

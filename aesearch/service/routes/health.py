@@ -25,7 +25,7 @@ async def livez() -> str:
 
 @router.get("/readyz", responses={503: PROBLEMS[503]})
 async def readyz(request: Request) -> Response:
-    """Answer when all indexes were looked at; those that cannot be opened are named."""
+    """Answer when all indexes were looked at; how many cannot be opened is told."""
     faults = request.app.state.faults
     if faults is None:
         return problem(503, "the indexes are being opened", headers={"Retry-After": "1"})

@@ -145,11 +145,12 @@ async def remove(request: Request, name: Name, id: Id) -> models.Job:
 
 
 @changes.post("/{name}/sync", status_code=202)
-async def sync(request: Request, name: Name, asked: models.Syncing) -> models.Job:
+async def sync(request: Request, name: Name, asked: models.Syncing | None = None) -> models.Job:
     """Bring an index up to date with its source, without training."""
     service = Service.of(request)
     place = await do(request, lambda: service.shelf.place_of(name))
-    return service.jobs.add_worker("sync", name, place=str(place), **asked.model_dump())
+    wanted = (asked or models.Syncing()).model_dump()
+    return service.jobs.add_worker("sync", name, place=str(place), **wanted)
 
 
 @changes.post("", status_code=202)
@@ -173,11 +174,14 @@ async def index(request: Request, asked: models.Indexing) -> models.Job:
 
 
 @long.post("/{name}/duplicates", status_code=202)
-async def duplicates(request: Request, name: Name, asked: models.Duplicating) -> models.Job:
+async def duplicates(
+    request: Request, name: Name, asked: models.Duplicating | None = None
+) -> models.Job:
     """Look for copies, exact, near and mirrored; its result has the groups. Nothing is deleted."""
     service = Service.of(request)
     place = await do(request, lambda: service.shelf.place_of(name))
-    return service.jobs.add_worker("duplicates", name, place=str(place), **asked.model_dump())
+    wanted = (asked or models.Duplicating()).model_dump()
+    return service.jobs.add_worker("duplicates", name, place=str(place), **wanted)
 
 
 @long.get("/{name}/map", response_model=models.Map, responses={202: BEGUN})
