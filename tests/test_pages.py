@@ -161,7 +161,8 @@ def test_the_comparison_of_documents_escapes_texts_keys_and_labels(tmp_path: Pat
     assert all(re.fullmatch(r"<i>\([-.\d–]+\)</i>", cell) for cell in cells)
 
 
-TAG = re.compile(r"</?(?!(?:tag|key)\b)[a-z][a-z0-9]*(?:\s[^<]*=[^<]*)?/?>", re.I)
+# Not the named groups of patterns.
+TAG = re.compile(r"(?<!\?P)</?(?!(?:tag|key)\b)[a-z][a-z0-9]*(?:\s[^<]*=[^<]*)?/?>", re.I)
 
 
 def literals(tree: ast.Module) -> list[tuple[int, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from collections_ import command, keys_of
@@ -91,13 +92,12 @@ def test_an_interrupted_training_is_gone_on_with(
 ) -> None:
     place = tmp_path / "index"
     words = ("--encoder", "text", "--code-size", "40", "--set", "epochs=3", "--budget", "30s")
-    freeze = "aesearch.indexing.train.freeze"
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(freeze, interrupt)
+        patch.setattr("aesearch.indexing.train.Candidate", SimpleNamespace(of=interrupt))
         stopped = command("index", base / "docs", "--index", place, *words)
     assert stopped.code == 130
     assert "Traceback" not in stopped.err
