@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from aesearch.client.remote import RemoteIndex
     from aesearch.search.query import Query
 
+MOST_NAMED = 8  # indexes in a message
 WEAK = 0.1  # of the best score: hits below that which show no word of the query are said to
 
 
@@ -520,7 +521,11 @@ def _place_of(keys: Sequence[str]) -> Path | None:
                 folder.key_meant(keys[0])
                 holding.append(place)
     if not holding and len(places) > 1:
-        raise UnknownKeyError(f"no index has an item '{escaped(keys[0])}'; --index names one")
+        named = escaped(", ".join(place.name for place in places[:MOST_NAMED]))
+        raise UnknownKeyError(
+            f"no index has an item '{escaped(keys[0])}'; there are {named}"
+            f"{', ...' if len(places) > MOST_NAMED else ''}"
+        )
     return holding[0] if len(holding) == 1 else None
 
 
