@@ -513,7 +513,7 @@ def _place_of(keys: Sequence[str]) -> Path | None:
     UnknownKeyError
         If there are several indexes, and none has it.
     """
-    holding, places = [], list(all_places())
+    holding, places = [], all_places()
     for place in places:
         with suppress(AesearchError):
             folder = IndexFolder(place)

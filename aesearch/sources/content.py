@@ -37,11 +37,8 @@ def read_content(modality: Modality, features: Features, content: Any) -> Conten
     ContentError
         If it cannot be read.
     """
-    content = as_given(content)
-    path = modality.path_of(content)
-    if path is None:
-        return Content(*modality.sample(features, content), None)
-    return Content(*modality.sample(features, read_file(path), path.name), path)
+    held, name, path = _held(modality, as_given(content))
+    return Content(*modality.sample(features, held, name), path)
 
 
 def cropped(modality: Modality, features: Features, content: Any, crop: Sequence[float]) -> Any:
@@ -57,9 +54,12 @@ def cropped(modality: Modality, features: Features, content: Any, crop: Sequence
         If it cannot be read.
     """
     content = as_given(content)
-    path = modality.path_of(content)
-    if path is None:
-        part = modality.cropped(features, content, crop)
-    else:
-        part = modality.cropped(features, read_file(path), crop, path.name)
+    held, name, _ = _held(modality, content)
+    part = modality.cropped(features, held, crop, name)
     return content if part is None else part
+
+
+def _held(modality: Modality, content: Any) -> tuple[Any, str, Path | None]:
+    """What is to be read, of a file its bytes, with its name and path."""
+    path = modality.path_of(content)
+    return (content, "", None) if path is None else (read_file(path), path.name, path)

@@ -312,6 +312,11 @@ class Store:
         """Whether it has the tables of documents; indexes of the first format have not."""
         return bool(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'passages'"))
 
+    def has_fields(self) -> bool:
+        """Whether anything is said of any item; see `aesearch.storage.fields`."""
+        known = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'field_values'")
+        return bool(known and self._rows("SELECT 1 FROM field_values LIMIT 1"))
+
     # -- reading ---------------------------------------------------------------------------------
 
     def revision(self) -> tuple[Revision, Floats | None]:

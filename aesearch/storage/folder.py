@@ -197,7 +197,8 @@ class IndexFolder:
 
     def fields_of(self, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
         """The fields of those of some items that have any, by id."""
-        return self.fields.of(ids)
+        # What reads fields takes time to load, and most indexes have none.
+        return self.fields.of(ids) if self.store.has_fields() else {}
 
     def same_content(self, digest: bytes) -> list[tuple[int, str]]:
         """Id and key of the items of just this content."""
